@@ -1,0 +1,73 @@
+# What a person does with a checkout. `make` alone lists it.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_BENCH := $(VENV)/.installed-bench
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+SOURCES := libs services tests
+# One test process a core, up to four: each imports the numerics anew.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
+
+.PHONY: help setup run test test-all check format lint types contracts bench real-quotes whole-surfaces extras clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
+	  | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) ## install everything into .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "Python 3.11 is needed: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(PIP_INSTALL) -e ".[dev]"
+	@touch $@
+
+$(INSTALLED_BENCH): $(INSTALLED)
+	$(PIP_INSTALL) -e ".[bench]"
+	@touch $@
+
+run: setup ## serve the engine on one machine: make run PORT=8000
+	@exec $(BIN)/levy serve --port $(PORT)
+
+test: setup ## fast tests
+	$(PYTEST)
+
+test-all: setup ## every test but the nightly ones: full sizes, and the composed stack from outside
+	$(PYTEST) -m "not nightly"
+
+check: format lint types contracts test ## what must pass before a change lands
+
+format: setup
+	$(BIN)/ruff format --check .
+
+lint: setup
+	$(BIN)/ruff check .
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+contracts: setup ## who leans on whom, drawn from the imports
+	$(BIN)/lint-imports --no-logo
+
+bench: $(INSTALLED_BENCH) ## speed and accuracy beside other libraries; writes build/bench.json
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks $(BENCH)
+
+real-quotes: setup ## fit real quotes, into docs/real-quotes.md; needs LEVY_MARKET_DATA
+	$(BIN)/python -m tests.benchmarks.real_quotes
+
+whole-surfaces: setup ## fit real surfaces by every model, into docs/whole-surfaces.md; the same
+	$(BIN)/python -m tests.benchmarks.whole_surfaces
+
+extras: ## install each service's extra alone and import its entry point
+	@PYTHON="$(PYTHON)" .ci/extras
+
+clean: ## remove what was built and installed
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache .schemathesis
