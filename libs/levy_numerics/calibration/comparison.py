@@ -1,0 +1,86 @@
+"""Several models on one surface, in sample and out of it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from levy_numerics.calibration.fit_quality import FitQuality
+from levy_numerics.calibration.least_squares import calibrate
+from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.market import Contracts, Quotes
+from levy_numerics.models.base import Model
+from levy_numerics.pricing import price
+
+_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model's share in a comparison.
+
+    Attributes
+    ----------
+    name : str
+    result : CalibrationResult
+        Fitted to all quotes.
+    in_sample, out_of_sample : FitQuality or None
+        Of the fit to every other strike: on those, and on the others. None without a holdout.
+    """
+
+    name: str
+    result: CalibrationResult
+    in_sample: FitQuality | None
+    out_of_sample: FitQuality | None
+
+    @property
+    def score(self) -> float:
+        """By which models are ranked: the implied-vol error out of sample, else in sample."""
+        judged = self.out_of_sample or self.result.fit
+        return judged.implied_vol_rmse if np.isfinite(judged.implied_vol_rmse) else np.inf
+
+
+def compare_one(
+    model: type[Model],
+    quotes: Quotes,
+    *,
+    weights: str = "vega",
+    holdout: bool = True,
+    n_starts: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Fit one model to every other strike, judge it on the rest, then fit it to all.
+
+    Parameters
+    ----------
+    holdout : bool
+        Whether to judge out of sample; needs enough strikes.
+    n_starts, progress
+        As in `calibrate`; the fit to all begins where the fit to every other strike ended.
+    """
+    kept = alternate_strikes(quotes.contracts)
+    if not holdout or kept.sum() < len(model.parameters()) or kept.all():
+        whole = calibrate(model, quotes, weights=weights, n_starts=n_starts, progress=progress)
+        return Comparison(model.name, whole, None, None)
+    seen, unseen = quotes.select(kept), quotes.select(~kept)
+    half = calibrate(model, seen, weights=weights, n_starts=n_starts, progress=progress)
+    predicted = price(half.model, unseen.contracts, tolerance=_TOLERANCE).value
+    whole = calibrate(model, quotes, weights=weights, start=half.parameters)
+    return Comparison(model.name, whole, half.fit, FitQuality.of(unseen, predicted))
+
+
+def ranked(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
+    """Best first."""
+    return tuple(sorted(comparisons, key=lambda comparison: comparison.score))
+
+
+def alternate_strikes(contracts: Contracts) -> np.ndarray:
+    """Every other strike of each expiry, the lowest included; boolean, shape (n,)."""
+    order = np.lexsort((contracts.strike, contracts.maturity_years))
+    years = contracts.maturity_years[order]
+    first = np.r_[True, years[1:] != years[:-1]]
+    position = np.arange(years.size)
+    rank = position - np.maximum.accumulate(np.where(first, position, 0))
+    kept = np.empty(contracts.size, dtype=bool)
+    kept[order] = rank % 2 == 0
+    return kept

@@ -1,0 +1,167 @@
+"""Calibration by least squares on exact prices, with an exact Jacobian."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
+from levy_numerics.calibration.identification import Identification, functionals, limits
+from levy_numerics.calibration.objective import Objective
+from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.calibration.solvers import levenberg_marquardt
+from levy_numerics.calibration.solvers.problem import Solution
+from levy_numerics.calibration.starts import screened_starts
+from levy_numerics.calibration.term_structure import fit_by_maturity, misfits_term_structure
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.market import Quotes
+from levy_numerics.models.base import Model
+
+_NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
+_MAX_STARTS: Final = 1000
+_UNTIL_CONFIRMED: Final = 12
+_SAME_COST: Final = 1e-6
+_SAME_COST_OF_STALLED: Final = 1e-3
+
+
+def calibrate(
+    model: type[Model],
+    quotes: Quotes,
+    *,
+    weights: str = "price",
+    start: Mapping[str, Any] | None = None,
+    n_starts: int | None = None,
+    seed: int = 0,
+    max_evaluations: int = 200,
+    progress: Callable[[int, int], None] | None = None,
+) -> CalibrationResult:
+    """Fit a model to quotes.
+
+    Minimises the sum of squared weighted errors by Levenberg-Marquardt in the model's coordinates.
+
+    Parameters
+    ----------
+    model : type of Model
+    quotes : Quotes
+        n of them.
+    weights : {"price", "vega", "bid_ask"}
+        What one unit of error is worth: see `weights.weighting`.
+    start : mapping, optional
+        Parameters to begin from, instead of the screened starts.
+    n_starts : int, optional
+        Solutions to compare; the best is returned. By default as many as it takes for the fit to
+        be exact or found as often as the model's `confirmations` ask, at most 12: one for most
+        exact quotes, two for most real ones.
+    seed : int
+        Of the Sobol points among which starts are screened.
+    max_evaluations : int
+        For each start.
+    progress : callable, optional
+        Told (starts done, starts in all).
+
+    Returns
+    -------
+    CalibrationResult
+        Whatever came out; `status` says what it is worth.
+
+    Raises
+    ------
+    InvalidInputError
+        Fewer quotes than parameters, or no start is asked for.
+    InvalidParameterError
+        `start` is not an admissible parameter set.
+    """
+    n_parameters = len(model.parameters())
+    if quotes.size < n_parameters:
+        raise InvalidInputError(
+            f"{quotes.size} quotes cannot determine the {n_parameters} parameters of {model.name}"
+        )
+    if n_starts is not None and not (1 <= n_starts <= _MAX_STARTS):
+        raise InvalidInputError(f"n_starts = {n_starts} must lie between 1 and {_MAX_STARTS}")
+    objective = Objective.of(quotes, weights)
+    if start is None:
+        n = _UNTIL_CONFIRMED if n_starts is None else n_starts
+        starts = screened_starts(model, objective, n_starts=n, seed=seed)
+    else:
+        starts = [np.asarray(model.from_mapping(start).to_coordinates(), dtype=float)]
+    solutions: list[Solution] = []
+    problem = objective.problem(model)
+    for z in starts:
+        solutions.append(levenberg_marquardt.solve(problem, z, max_evaluations=max_evaluations))
+        if progress is not None:
+            progress(len(solutions), len(starts))
+        if n_starts is None and _confirmed(solutions, problem.floor, model.confirmations):
+            break
+    best = min(solutions, key=lambda solution: solution.cost)
+    return _result(model, objective, best, sum(s.n_evaluations for s in solutions))
+
+
+def _confirmed(solutions: list[Solution], floor: float, needed: int) -> bool:
+    """Whether the best fit is exact, or found often enough (on an edge of the box: twice that)."""
+    ranked = sorted(solutions, key=lambda solution: solution.cost)
+    best = ranked[0]
+    if 2.0 * best.cost <= floor**2:
+        return True
+    # Those that gave up in a valley that falls ever slower are all a little short of its end.
+    slack = _SAME_COST_OF_STALLED if best.status == "stalled" else _SAME_COST
+    same = sum(solution.cost <= best.cost * (1.0 + slack) for solution in ranked)
+    return same >= (needed if best.status == "converged" else 2 * needed)
+
+
+def _result(
+    model: type[Model], objective: Objective, solution: Solution, n_evaluations: int
+) -> CalibrationResult:
+    quotes = objective.quotes
+    found = model.from_coordinates(solution.point)
+    fitted = objective.pricer.price(found).value
+    errors = PricingErrors.of(quotes, fitted)
+    misfit = model.stationary and misfits_term_structure(quotes.contracts, errors)
+    geometry = Identification.of(solution)
+    low, high = model.coordinate_bounds()
+    run_to = limits(model, solution, np.array(low), np.array(high))
+    return CalibrationResult(
+        model=found,
+        status=solution.status,
+        reason=solution.reason,
+        covariance=geometry.covariance(
+            model.coordinate_jacobian(solution.point), negligible=_NEGLIGIBLE_FOR_PARAMETERS
+        ),
+        singular_values=geometry.singular_values,
+        functionals=functionals(model, solution.point, geometry),
+        limits=tuple(run_to),
+        model_prices=fitted,
+        residuals=errors.price,
+        fit=FitQuality.of_errors(errors),
+        by_maturity=fit_by_maturity(quotes.contracts, errors),
+        cost=solution.cost,
+        n_evaluations=n_evaluations,
+        warnings=tuple(_warnings(model, solution, geometry, run_to, misfit)),
+    )
+
+
+def _warnings(
+    model: type[Model],
+    solution: Solution,
+    geometry: Identification,
+    run_to: list[str],
+    misfit: bool,
+) -> Iterator[str]:
+    if solution.status not in ("converged", "at_bound"):
+        yield f"The fit did not converge ({solution.status}): {solution.reason}."
+    if run_to:
+        yield (
+            f"The best fit is a limit of {model.name}: {', '.join(run_to)}. Parameters that run to "
+            "a limit mean nothing on their own; the functionals show what the quotes determine."
+        )
+    n_blind = int(np.sum(~geometry.identified))
+    if n_blind:
+        yield (
+            f"The quotes do not determine {n_blind} of the {solution.point.size} directions in "
+            f"which the parameters of {model.name} can move; intervals along them are infinite."
+        )
+    if misfit:
+        yield (
+            f"{model.name} has stationary increments and misses the term structure: errors have a "
+            "level and slope of their own at each expiry. A Sato process, a stochastic clock or "
+            "one fit per maturity follows it."
+        )

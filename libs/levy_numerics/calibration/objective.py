@@ -1,0 +1,56 @@
+"""From quotes and weights to a least-squares problem in a model's coordinates."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+
+from levy_numerics.calibration.solvers.problem import LeastSquaresProblem
+from levy_numerics.calibration.weights import Weighting, weighting
+from levy_numerics.errors import OutsideStripError
+from levy_numerics.market import Quotes
+from levy_numerics.models.base import Model
+from levy_numerics.pricing.sinh import SinhPricer
+
+_TOLERANCE: Final = 1e-9
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Weighted pricing errors of a model.
+
+    Attributes
+    ----------
+    quotes : Quotes
+    weighting : Weighting
+    pricer : SinhPricer
+    """
+
+    quotes: Quotes
+    weighting: Weighting
+    pricer: SinhPricer
+
+    @classmethod
+    def of(cls, quotes: Quotes, weights: str) -> Self:
+        """Choose the weighting by name: see `weights.weighting`."""
+        return cls(quotes, weighting(quotes, weights), SinhPricer(quotes.contracts, _TOLERANCE))
+
+    def problem(self, model: type[Model]) -> LeastSquaresProblem:
+        """Least squares in the coordinates of `model`."""
+
+        def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            try:
+                prices = self.pricer.price_gradient(model.from_coordinates(z))
+            except OutsideStripError:
+                # A step into a region without a forward; the solver turns back.
+                return np.full(self.quotes.size, np.nan), np.full((self.quotes.size, z.size), 0.0)
+            slopes = self.weighting.slopes(prices.value)
+            by_coordinate = model.coordinate_jacobian(z).T @ (prices.gradient * slopes)
+            return self.weighting.residuals(prices.value), by_coordinate.T
+
+        low, high = model.coordinate_bounds()
+        c = self.quotes.contracts
+        rounding = _TOLERANCE * c.discount * c.forward * self.weighting.slopes(self.quotes.price)
+        return LeastSquaresProblem(
+            evaluate, np.array(low), np.array(high), 0.1 * float(np.linalg.norm(rounding))
+        )

@@ -1,0 +1,162 @@
+"""Levenberg-Marquardt in a box, for a handful of variables and hundreds of residuals.
+
+Each iteration costs one evaluation, one thin QR factorisation of the Jacobian and one singular
+value decomposition of its small triangle, from which the step for any damping follows.
+
+References
+----------
+Moré (1978), The Levenberg-Marquardt algorithm: implementation and theory, LNM 630, 105-116.
+Nielsen (1999), Damping parameter in Marquardt's method, IMM-REP-1999-05, for the damping.
+Transtrum and Sethna (2012), arXiv:1201.5885, for why the damping is not scaled by the Jacobian
+where parameters may be unidentified.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from levy_numerics.calibration.solvers.problem import LeastSquaresProblem, Solution, Status
+
+_FIRST_DAMPING: Final = 1e-5
+_STEP_TOLERANCE: Final = 1e-9
+_GAIN_TOLERANCE: Final = 1e-13
+_GRADIENT_TOLERANCE: Final = 1e-10
+_WITHIN_NOISE: Final = 1e-8
+"""Share of the cost: where no step could gain more and one has failed, the rest is rounding."""
+_PATIENCE: Final = 30
+_WORTHWHILE_GAIN: Final = 3e-4
+"""Share of the cost that so many evaluations gain at least: some valleys fall ever slower."""
+_LARGEST_DAMPING: Final = 1e16
+_LONGEST_STEP: Final = 2.0
+
+
+@dataclass
+class _Iterate:
+    point: np.ndarray
+    residuals: np.ndarray
+    jacobian: np.ndarray
+
+    @property
+    def cost(self) -> float:
+        return 0.5 * float(self.residuals @ self.residuals)
+
+
+def solve(
+    problem: LeastSquaresProblem, start: np.ndarray, *, max_evaluations: int = 200
+) -> Solution:
+    """Minimise from `start`.
+
+    Parameters
+    ----------
+    start : ndarray, shape (n,)
+        Clipped into the box.
+    max_evaluations : int
+        Of residuals with their Jacobian.
+    """
+    point = np.clip(start, problem.low, problem.high)
+    current = _Iterate(point, *problem.evaluate(point))
+    if not np.isfinite(current.cost):
+        return _solution(problem, current, "diverged", "the start cannot be priced", 1)
+    damping, growth = _FIRST_DAMPING, 2.0
+    evaluations = 1
+    milestone, cost_there = _PATIENCE, current.cost
+    while evaluations < max_evaluations:
+        if np.sqrt(2.0 * current.cost) <= problem.floor:
+            return _finished(problem, current, "residuals are down to rounding", evaluations)
+        model = _local_model(problem, current)
+        if model.gradient_cosine <= _GRADIENT_TOLERANCE:
+            return _finished(problem, current, "the gradient vanishes", evaluations)
+        if evaluations >= milestone:
+            if cost_there - current.cost < _WORTHWHILE_GAIN * current.cost:
+                reason = f"{_PATIENCE} steps improve the fit by less than {_WORTHWHILE_GAIN:.2%}"
+                return _solution(problem, current, "stalled", reason, evaluations)
+            milestone, cost_there = evaluations + _PATIENCE, current.cost
+        step, predicted = model.step(damping)
+        trial_point = np.clip(current.point + step, problem.low, problem.high)
+        moved = float(np.linalg.norm(trial_point - current.point))
+        if moved <= _STEP_TOLERANCE:
+            return _finished(problem, current, "the step vanishes", evaluations)
+        trial = _Iterate(trial_point, *problem.evaluate(trial_point))
+        evaluations += 1
+        gain = current.cost - trial.cost
+        if np.isfinite(trial.cost) and gain > 0:
+            small = gain <= _GAIN_TOLERANCE * current.cost and predicted <= 2.0 * gain
+            current = trial
+            damping *= max(1.0 / 5.0, 1.0 - (2.0 * gain / predicted - 1.0) ** 3)
+            growth = 2.0
+            if small:
+                return _finished(problem, current, "the fit no longer improves", evaluations)
+        else:
+            if model.possible_gain <= _WITHIN_NOISE * current.cost:
+                return _finished(problem, current, "no step improves the fit", evaluations)
+            damping, growth = damping * growth, growth * 2.0
+            if damping > _LARGEST_DAMPING * model.scale:
+                return _solution(
+                    problem, current, "stalled", "no step improves the fit", evaluations
+                )
+    return _solution(
+        problem, current, "max_evaluations", f"stopped after {evaluations} evaluations", evaluations
+    )
+
+
+@dataclass(frozen=True)
+class _LocalModel:
+    """Linearised residuals in the variables that are free to move."""
+
+    free: np.ndarray
+    left: np.ndarray
+    singular: np.ndarray
+    right: np.ndarray
+    gradient_cosine: float
+
+    @property
+    def scale(self) -> float:
+        return float(self.singular[0]) ** 2 if self.singular.size else 1.0
+
+    @property
+    def possible_gain(self) -> float:
+        """Of cost, by the step without damping."""
+        return 0.5 * float(self.left @ self.left)
+
+    def step(self, damping: float) -> tuple[np.ndarray, float]:
+        """Step for a damping relative to the largest singular value; and the gain it predicts."""
+        shift = damping * self.scale
+        filtered = self.singular / (self.singular**2 + shift)
+        along = -filtered * self.left
+        length = float(np.linalg.norm(along))
+        shrink = min(1.0, _LONGEST_STEP / length) if length > 0 else 1.0
+        along = shrink * along
+        predicted = -float(along @ (self.singular * self.left))
+        predicted -= 0.5 * float(np.sum((self.singular * along) ** 2))
+        step = np.zeros(self.free.size)
+        step[self.free] = self.right.T @ along
+        return step, max(predicted, np.finfo(float).tiny)
+
+
+def _local_model(problem: LeastSquaresProblem, current: _Iterate) -> _LocalModel:
+    gradient = current.jacobian.T @ current.residuals
+    held = ((current.point <= problem.low) & (gradient > 0)) | (
+        (current.point >= problem.high) & (gradient < 0)
+    )
+    free = ~held
+    q, triangle = np.linalg.qr(current.jacobian[:, free])
+    u, singular, right = np.linalg.svd(triangle)
+    left = u.T @ (q.T @ current.residuals)
+    norms = np.linalg.norm(current.jacobian[:, free], axis=0) * np.sqrt(2.0 * current.cost)
+    cosines = np.abs(gradient[free]) / np.where(norms > 0, norms, 1.0)
+    return _LocalModel(free, left, singular, right, float(cosines.max(initial=0.0)))
+
+
+def _finished(
+    problem: LeastSquaresProblem, current: _Iterate, reason: str, evaluations: int
+) -> Solution:
+    at_bound = np.any((current.point <= problem.low) | (current.point >= problem.high))
+    status: Status = "at_bound" if at_bound else "converged"
+    return _solution(problem, current, status, reason, evaluations)
+
+
+def _solution(
+    problem: LeastSquaresProblem, current: _Iterate, status: Status, reason: str, evaluations: int
+) -> Solution:
+    return Solution(current.point, current.residuals, current.jacobian, status, reason, evaluations)

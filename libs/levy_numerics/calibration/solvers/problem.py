@@ -1,0 +1,57 @@
+"""What a solver is given and what it answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Status = Literal["converged", "at_bound", "max_evaluations", "stalled", "diverged"]
+
+
+@dataclass(frozen=True)
+class LeastSquaresProblem:
+    """Minimise ½‖r(z)‖² in a box.
+
+    Attributes
+    ----------
+    evaluate : callable
+        z, shape (n,) ↦ (residuals, shape (m,), Jacobian ∂r/∂z, shape (m, n)).
+    low, high : ndarray, shape (n,)
+    floor : float
+        Norm of the residuals below which they are rounding.
+    """
+
+    evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    low: np.ndarray
+    high: np.ndarray
+    floor: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Where a solver stopped, and why.
+
+    Attributes
+    ----------
+    point : ndarray, shape (n,)
+    residuals : ndarray, shape (m,)
+    jacobian : ndarray, shape (m, n)
+    status : Status
+    reason : str
+        A sentence.
+    n_evaluations : int
+    """
+
+    point: np.ndarray
+    residuals: np.ndarray
+    jacobian: np.ndarray
+    status: Status
+    reason: str
+    n_evaluations: int
+
+    @property
+    def cost(self) -> float:
+        """½‖r‖², or infinity where it is not a number."""
+        cost = 0.5 * float(self.residuals @ self.residuals)
+        return cost if np.isfinite(cost) else np.inf

@@ -1,0 +1,84 @@
+"""Where least squares begins: a few parameter sets of the right variance, best fit first."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from levy_numerics.calibration.objective import Objective
+from levy_numerics.calibration.weights import typical_vol
+from levy_numerics.models.base import Model
+from levy_numerics.parameters import Parameter
+from levy_numerics.pricing.sinh import SinhPricer
+
+_SCREENING_TOLERANCE: Final = 1e-4
+_LEAST_CANDIDATES: Final = 16
+_TINY: Final = 1e-12
+
+
+def screened_starts(
+    model: type[Model], objective: Objective, *, n_starts: int, seed: int
+) -> list[np.ndarray]:
+    """The `n_starts` best of several candidates, in coordinates.
+
+    Candidates are the model's example and scrambled Sobol points of its plausible ranges, all
+    moved to the variance that the quotes near the money imply; their prices cost one batch.
+    """
+    variance = typical_vol(objective.quotes) ** 2
+    candidates = _candidates(model, max(_LEAST_CANDIDATES, 2 * n_starts), seed).copy()
+    candidates[0] = np.log(variance)
+    pricer = SinhPricer(objective.quotes.contracts, _SCREENING_TOLERANCE)
+    prices = pricer.rough_price(model.from_coordinates(candidates)).value
+    cost = np.array([np.sum(objective.weighting.residuals(row) ** 2) for row in prices])
+    order = np.argsort(np.nan_to_num(cost, nan=np.inf), kind="stable")
+    return [candidates[:, k] for k in _spread(candidates, order, n_starts)]
+
+
+def _spread(candidates: np.ndarray, order: np.ndarray, n: int) -> list[int]:
+    """Return the best candidate, then, of the better half, always the farthest from those taken.
+
+    Neighbours lead to the same minimum: found twice from far apart it is more likely the best.
+    """
+    pool = list(order[: max(n, order.size // 2)])
+    spread = candidates / np.maximum(candidates.std(axis=1, keepdims=True), _TINY)
+    taken = [pool.pop(0)]
+    while pool and len(taken) < n:
+        gaps = spread[:, pool][:, :, None] - spread[:, taken][:, None, :]
+        taken.append(pool.pop(int(np.linalg.norm(gaps, axis=0).min(axis=1).argmax())))
+    return taken
+
+
+@lru_cache(maxsize=64)
+def _candidates(model: type[Model], n: int, seed: int) -> np.ndarray:
+    """Coordinates of the example and n − 1 plausible sets, shape (n_coordinates, n)."""
+    from scipy.stats import qmc  # Half a second to import: only those who need starts pay.
+
+    example = np.asarray(model.example().to_coordinates(), dtype=float)
+    drawn = [example]
+    sampler = qmc.Sobol(len(model.parameters()), rng=np.random.default_rng(seed))
+    low, high = (np.array(end) for end in model.coordinate_bounds())
+    while len(drawn) < n:
+        for point in sampler.random(_next_power_of_two(n)):
+            values = _plausible(model.parameters(), point)
+            with np.errstate(all="ignore"):
+                z = np.asarray(model(**values).to_coordinates(), dtype=float)
+            if np.all((z >= low) & (z <= high)):
+                drawn.append(z)
+    return np.stack(drawn[:n], axis=1)
+
+
+def _plausible(parameters: Sequence[Parameter], point: np.ndarray) -> dict[str, float]:
+    """Values at a point of the unit cube: log-uniform where the range is positive."""
+    values = {}
+    for p, share in zip(parameters, point, strict=True):
+        low, high = p.plausible
+        log_uniform = low > 0
+        values[p.name] = float(
+            low * (high / low) ** share if log_uniform else low + (high - low) * share
+        )
+    return values
+
+
+def _next_power_of_two(n: int) -> int:
+    return 1 << (n - 1).bit_length()

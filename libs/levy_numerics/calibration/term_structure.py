@@ -1,0 +1,63 @@
+"""Fits seen expiry by expiry: where a surface is missed, and one fit for each expiry."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
+from levy_numerics.market import Contracts
+
+_FEWEST_MATURITIES: Final = 3
+_SYSTEMATIC_SHARE: Final = 0.5
+_NOTICEABLE_VOL_ERROR: Final = 0.003
+
+
+@dataclass(frozen=True)
+class MaturityFit:
+    """How well one expiry is met.
+
+    Attributes
+    ----------
+    maturity_years : float
+    fit : FitQuality
+    mean_vol_error : float
+        Implied volatility of the model less the market's, on average; NaN where none exist.
+    """
+
+    maturity_years: float
+    fit: FitQuality
+    mean_vol_error: float
+
+
+def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[MaturityFit, ...]:
+    """Fit quality of each expiry, in order of maturity."""
+    found = []
+    for years in np.unique(contracts.maturity_years):
+        here = errors.select(contracts.maturity_years == years)
+        known = here.vol[np.isfinite(here.vol)]
+        mean = float(known.mean()) if known.size else np.nan
+        found.append(MaturityFit(float(years), FitQuality.of_errors(here), mean))
+    return tuple(found)
+
+
+def misfits_term_structure(c: Contracts, pricing_errors: PricingErrors) -> bool:
+    """Whether errors follow a level and a slope of their own at each expiry.
+
+    Noise leaves nothing of that kind. A law that is right at one expiry and wrong at others
+    does: the lines explain more than half of the squared error of implied volatility.
+    """
+    errors = pricing_errors.vol
+    known = np.isfinite(errors)
+    maturities = np.unique(c.maturity_years[known])
+    if maturities.size < _FEWEST_MATURITIES:
+        return False
+    if float(np.sqrt(np.mean(errors[known] ** 2))) < _NOTICEABLE_VOL_ERROR:
+        return False
+    explained = 0.0
+    for years in maturities:
+        here = known & (c.maturity_years == years)
+        design = np.stack([np.ones(here.sum()), c.log_moneyness[here]], axis=1)
+        line, *_ = np.linalg.lstsq(design, errors[here], rcond=None)
+        explained += float(np.sum((design @ line) ** 2))
+    return explained > _SYSTEMATIC_SHARE * float(np.sum(errors[known] ** 2))

@@ -1,0 +1,134 @@
+"""Bilateral gamma."""
+
+from dataclasses import dataclass
+from typing import Any, Self, final
+
+import numpy as np
+
+from levy_numerics.models import coordinates
+from levy_numerics.models.base import Bounds, LevyModel
+from levy_numerics.models.registry import register
+from levy_numerics.parameters import Interval, parameter, positive
+from levy_numerics.special import array_namespace, log1p
+
+
+@final
+@register
+@dataclass(frozen=True)
+class BilateralGamma(LevyModel):
+    """Difference of two independent gamma processes, one for each direction.
+
+    ψ(u) = −α₊ ln(1 − iu/λ₊) − α₋ ln(1 + iu/λ₋), with λ₊ and λ₋ the decay of upward and of
+    downward jumps; the strip of analyticity is −λ₊ < Im u < λ₋.
+
+    References
+    ----------
+    Küchler and Tappe (2008), Stochastic Processes and their Applications 118(2), 261-283,
+    eq. (2.2).
+    """
+
+    name = "BilateralGamma"
+    title = "Bilateral gamma"
+    source = "Küchler and Tappe (2008), Stochastic Processes and their Applications 118, 261-283"
+
+    alpha_p: Any = parameter(
+        positive,
+        symbol="α₊",
+        unit="1/year",
+        meaning="activity of upward jumps; larger skews to the right",
+        default=5.0,
+        plausible=(0.05, 50.0),
+    )
+    lambda_p: Any = parameter(
+        Interval(1.0, np.inf),
+        symbol="λ₊",
+        unit="1",
+        meaning="decay of upward jumps; the forward exists only above 1",
+        default=25.0,
+        plausible=(1.05, 150.0),
+    )
+    alpha_m: Any = parameter(
+        positive,
+        symbol="α₋",
+        unit="1/year",
+        meaning="activity of downward jumps; larger skews to the left",
+        default=3.0,
+        plausible=(0.05, 50.0),
+    )
+    lambda_m: Any = parameter(
+        positive,
+        symbol="λ₋",
+        unit="1",
+        meaning="decay of downward jumps; smaller is a heavier left tail",
+        default=10.0,
+        plausible=(0.2, 150.0),
+    )
+
+    def exponent(self, u: Any) -> Any:
+        iu = 1j * u
+        up, down = log1p(-iu / self.lambda_p), log1p(iu / self.lambda_m)
+        return -self.alpha_p * up - self.alpha_m * down
+
+    def exponent_gradient(self, u: Any) -> Any:
+        iu = 1j * u
+        return array_namespace(u, self.alpha_p).stack(
+            [
+                -log1p(-iu / self.lambda_p),
+                -self.alpha_p * iu / (self.lambda_p * (self.lambda_p - iu)),
+                -log1p(iu / self.lambda_m),
+                self.alpha_m * iu / (self.lambda_m * (self.lambda_m + iu)),
+            ]
+        )
+
+    def exponent_strip(self) -> tuple[Any, Any]:
+        return self.lambda_p, self.lambda_m
+
+    def annual_cumulants(self) -> tuple[Any, Any, Any, Any]:
+        up = [self.alpha_p / self.lambda_p**n for n in (1, 2, 3, 4)]
+        down = [self.alpha_m / self.lambda_m**n for n in (1, 2, 3, 4)]
+        return (
+            up[0] - down[0],
+            up[1] + down[1],
+            2.0 * (up[2] - down[2]),
+            6.0 * (up[3] + down[3]),
+        )
+
+    def density(self, x: Any) -> Any:
+        xp = array_namespace(x)
+        size = xp.abs(x)
+        activity = xp.where(x > 0, self.alpha_p, self.alpha_m)
+        return activity * xp.exp(-xp.where(x > 0, self.lambda_p, self.lambda_m) * size) / size
+
+    def sample(self, rng: np.random.Generator, maturity_years: float, size: int) -> Any:
+        up = rng.gamma(self.alpha_p * maturity_years, 1.0 / self.lambda_p, size)
+        down = rng.gamma(self.alpha_m * maturity_years, 1.0 / self.lambda_m, size)
+        return up - down
+
+    @classmethod
+    def from_coordinates(cls, z: Any) -> Self:
+        """(log variance, logit of its upward share, log λ₋, log(λ₊ − 1))."""
+        xp = array_namespace(z)
+        variance, upward, downward = xp.exp(z[0]), *coordinates.split(z[1])
+        low, high = 1.0 + xp.exp(z[3]), xp.exp(z[2])
+        return cls(
+            alpha_p=variance * upward * low**2,
+            lambda_p=low,
+            alpha_m=variance * downward * high**2,
+            lambda_m=high,
+        )
+
+    def to_coordinates(self) -> Any:
+        log = array_namespace(self.alpha_p, self.lambda_p).log
+        up = self.alpha_p / self.lambda_p**2
+        down = self.alpha_m / self.lambda_m**2
+        return array_namespace(up, down).stack(
+            [log(up + down), log(up / down), log(self.lambda_m), log(self.lambda_p - 1.0)]
+        )
+
+    @classmethod
+    def coordinate_bounds(cls) -> Bounds:
+        return (coordinates.LOW[0], -12.0, *coordinates.LOW[1:]), (
+            coordinates.HIGH[0],
+            12.0,
+            *coordinates.HIGH[1:],
+        )

@@ -1,0 +1,52 @@
+"""A Lévy model given a time structure: the parameters of both, in one frozen value."""
+
+from dataclasses import make_dataclass
+from typing import Any, ClassVar
+
+from levy_numerics.models.base import LevyModel, Model
+from levy_numerics.models.registry import register
+from levy_numerics.parameters import redeclared
+
+
+class Composition(Model):
+    """A model whose first parameters are those of its base."""
+
+    base_type: ClassVar[type[LevyModel]]
+
+    @property
+    def base(self) -> LevyModel:
+        """The Lévy model that is given a time structure."""
+        return self.base_type(
+            **{p.name: getattr(self, p.name) for p in self.base_type.parameters()}
+        )
+
+    def check_jointly(self) -> None:
+        self.base.check_jointly()
+        super().check_jointly()
+
+
+def compose(
+    kind: type[Composition],
+    base: type[LevyModel],
+    fields: list[tuple[str, Any, Any]],
+    *,
+    suffix: str,
+    title: str,
+    source: str,
+) -> type[Any]:
+    """Make and register the frozen dataclass of a base's fields and `fields`."""
+    made = make_dataclass(
+        f"{base.__name__}{suffix}",
+        [*redeclared(base), *fields],
+        bases=(kind,),
+        frozen=True,
+        namespace={
+            "__doc__": f"{title}: see `{kind.__name__}`.",
+            "__module__": kind.__module__,
+            "base_type": base,
+            "name": f"{base.name}{suffix}",
+            "title": title,
+            "source": source,
+        },
+    )
+    return register(made)

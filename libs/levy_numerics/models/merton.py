@@ -1,0 +1,173 @@
+"""Merton's jump diffusion."""
+
+from dataclasses import dataclass
+from typing import Any, Self, final
+
+import numpy as np
+
+from levy_numerics.errors import InvalidParameterError
+from levy_numerics.models import coordinates
+from levy_numerics.models.base import Bounds, LevyModel
+from levy_numerics.models.registry import register
+from levy_numerics.parameters import parameter, positive, real
+from levy_numerics.special import array_namespace
+
+
+@final
+@register
+@dataclass(frozen=True)
+class Merton(LevyModel):
+    """Brownian motion and Poisson jumps, normally distributed.
+
+    ψ(u) = −σ²u²/2 + λ(exp(iuμ_J − σ_J²u²/2) − 1), with μ_J and σ_J the mean and the standard
+    deviation of a jump of the log-price.
+
+    References
+    ----------
+    Merton (1976), Journal of Financial Economics 3, 125-144.
+    """
+
+    name = "Merton"
+    title = "Merton"
+    source = "Merton (1976), Journal of Financial Economics 3, 125-144"
+    confirmations = 6
+    """Many surfaces have a second minimum, in which jumps are larger and less spread."""
+
+    sigma: Any = parameter(
+        positive,
+        symbol="σ",
+        unit="1/√year",
+        meaning="volatility of the Brownian motion",
+        default=0.15,
+        plausible=(0.02, 1.0),
+    )
+    lam: Any = parameter(
+        positive,
+        symbol="λ",
+        unit="1/year",
+        meaning="expected number of jumps; larger is more volatile",
+        default=0.8,
+        plausible=(0.01, 10.0),
+    )
+    mu_j: Any = parameter(
+        real,
+        symbol="μ_J",
+        unit="1",
+        meaning="mean jump; negative skews to the left",
+        default=-0.1,
+        plausible=(-0.5, 0.3),
+    )
+    sigma_j: Any = parameter(
+        positive,
+        symbol="σ_J",
+        unit="1",
+        meaning="standard deviation of a jump; larger is more volatile",
+        default=0.12,
+        plausible=(0.03, 0.5),
+    )
+
+    def check_jointly(self) -> None:
+        with np.errstate(over="ignore"):
+            growth = self.lam * np.exp(np.asarray(self.mu_j) + 0.5 * np.square(self.sigma_j))
+        if not np.all(np.isfinite(growth)):
+            raise InvalidParameterError(
+                "mu_j, sigma_j", (self.mu_j, self.sigma_j), "exp(μ_J + σ_J²/2) is a finite number"
+            )
+        super().check_jointly()
+
+    def exponent(self, u: Any) -> Any:
+        diffusion, jump = self._exponents(u)
+        return diffusion + self.lam * array_namespace(jump).expm1(jump)
+
+    def exponent_gradient(self, u: Any) -> Any:
+        _, jump = self._exponents(u)
+        xp = array_namespace(jump)
+        # e^E·u and e^E·u², with the exponential first: it is what tames u².
+        tilted = self.lam * xp.exp(jump) * u
+        return xp.stack(
+            [
+                -self.sigma * u**2 + 0j,
+                xp.expm1(jump),
+                1j * tilted,
+                -self.sigma_j * tilted * u,
+            ]
+        )
+
+    def _exponents(self, u: Any) -> tuple[Any, Any]:
+        square = -0.5 * u**2
+        return self.sigma**2 * square, 1j * self.mu_j * u + self.sigma_j**2 * square
+
+    def exponent_strip(self) -> tuple[Any, Any]:
+        xp = array_namespace(self.sigma)
+        unlimited = xp.full_like(xp.asarray(self.sigma, dtype=float), xp.inf)
+        return unlimited, unlimited
+
+    def sector(self, maturity_years: Any) -> Any:
+        """Where λT·|exp(iμ_Jξ − σ_J²ξ²/2)| stays below λT + 1.
+
+        Along the angle a it peaks at λT·exp(g), g = μ_J² sin²a/(2σ_J² cos 2a).
+        """
+        xp = array_namespace(maturity_years, self.lam)
+        g = 2.0 * xp.log1p(1.0 / (self.lam * maturity_years)) * self.sigma_j**2
+        return xp.asin(xp.sqrt(g / (self.mu_j**2 + 2.0 * g)))
+
+    def log_ripple(self, u: Any, maturity_years: Any) -> Any:
+        """Of λT·exp(iμ_Ju − σ_J²u²/2)."""
+        _, jump = self._exponents(u)
+        return array_namespace(u, self.lam).log(self.lam * maturity_years) + jump
+
+    def annual_cumulants(self) -> tuple[Any, Any, Any, Any]:
+        lam, m, s2 = self.lam, self.mu_j, self.sigma_j**2
+        return (
+            lam * m,
+            self.sigma**2 + lam * (m**2 + s2),
+            lam * m * (m**2 + 3.0 * s2),
+            lam * (m**4 + 6.0 * m**2 * s2 + 3.0 * s2**2),
+        )
+
+    def density(self, x: Any) -> Any:
+        xp = array_namespace(x)
+        gaussian = xp.exp(-0.5 * ((x - self.mu_j) / self.sigma_j) ** 2)
+        return self.lam * gaussian / (self.sigma_j * np.sqrt(2.0 * np.pi))
+
+    def sample(self, rng: np.random.Generator, maturity_years: float, size: int) -> Any:
+        # Given n jumps the increment is normal.
+        n = rng.poisson(self.lam * maturity_years, size)
+        spread = np.sqrt(self.sigma**2 * maturity_years + self.sigma_j**2 * n)
+        return self.mu_j * n + spread * rng.standard_normal(size)
+
+    @classmethod
+    def from_coordinates(cls, z: Any) -> Self:
+        """(log variance, logit of the jumps' share, log root-mean-square jump, asinh(μ_J/σ_J)).
+
+        The size of a jump is what kurtosis sees and its direction what skewness sees; mean and
+        deviation apart are nearly exchangeable.
+        """
+        xp = array_namespace(z)
+        variance, (jumps, diffusion) = xp.exp(z[0]), coordinates.split(z[1])
+        size = xp.exp(z[2])
+        return cls(
+            sigma=xp.sqrt(variance * diffusion),
+            lam=variance * jumps / size**2,
+            mu_j=size * xp.tanh(z[3]),
+            sigma_j=size / xp.cosh(z[3]),
+        )
+
+    def to_coordinates(self) -> Any:
+        diffusion = self.sigma**2
+        square = self.mu_j**2 + self.sigma_j**2
+        jumps = self.lam * square
+        xp = array_namespace(diffusion, jumps)
+        return xp.stack(
+            [
+                xp.log(diffusion + jumps),
+                xp.log(jumps / diffusion),
+                0.5 * xp.log(square),
+                xp.asinh(self.mu_j / self.sigma_j),
+            ]
+        )
+
+    @classmethod
+    def coordinate_bounds(cls) -> Bounds:
+        """Jumps of 1% to 200%, and up to twenty times as large as they vary."""
+        return (-11.5, -9.0, -4.6, -3.7), (3.2, 9.0, 0.7, 3.7)

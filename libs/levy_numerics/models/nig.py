@@ -1,0 +1,133 @@
+"""Normal inverse Gaussian."""
+
+from dataclasses import dataclass
+from typing import Any, Self, final
+
+import numpy as np
+from scipy.special import k1e
+
+from levy_numerics.errors import InvalidParameterError
+from levy_numerics.models import coordinates
+from levy_numerics.models.base import Bounds, LevyModel
+from levy_numerics.models.registry import register
+from levy_numerics.parameters import parameter, positive, real
+from levy_numerics.special import array_namespace
+
+
+@final
+@register
+@dataclass(frozen=True)
+class NIG(LevyModel):
+    """Brownian motion with drift β run on an inverse Gaussian clock.
+
+    ψ(u) = δ(√(α² − β²) − √(α² − (β + iu)²)).
+
+    References
+    ----------
+    Barndorff-Nielsen (1997), Scandinavian Journal of Statistics 24, 1-13, eq. (2.4).
+    """
+
+    name = "NIG"
+    title = "Normal inverse Gaussian"
+    source = "Barndorff-Nielsen (1997), Scandinavian Journal of Statistics 24, 1-13"
+
+    alpha: Any = parameter(
+        positive,
+        symbol="α",
+        unit="1",
+        meaning="decay of the tails; smaller is heavier-tailed",
+        default=15.0,
+        plausible=(1.0, 150.0),
+    )
+    beta: Any = parameter(
+        real,
+        symbol="β",
+        unit="1",
+        meaning="asymmetry, between −α and α − 1; negative skews to the left",
+        default=-5.0,
+        plausible=(-100.0, 50.0),
+    )
+    delta: Any = parameter(
+        positive,
+        symbol="δ",
+        unit="1/year",
+        meaning="scale: every cumulant is proportional to it",
+        default=0.5,
+        plausible=(0.005, 5.0),
+    )
+
+    def check_jointly(self) -> None:
+        _, high = self.exponent_strip()
+        if not np.all(np.asarray(high) > 0.0):
+            raise InvalidParameterError("beta", self.beta, "β > −α")
+        super().check_jointly()
+
+    def exponent(self, u: Any) -> Any:
+        _, sum_of_roots, _ = self._roots(u)
+        # δ(g − s) = δ(g² − s²)/(g + s), and g² − s² needs no subtraction of large numbers.
+        return self.delta * u * (2j * self.beta - u) / sum_of_roots
+
+    def exponent_gradient(self, u: Any) -> Any:
+        root_at_zero, sum_of_roots, product = self._roots(u)
+        by_delta = u * (2j * self.beta - u) / sum_of_roots
+        by_alpha = -self.alpha * self.delta * by_delta / product
+        by_beta = self.delta * (self.beta * by_delta + 1j * u * root_at_zero) / product
+        return array_namespace(u, self.delta).stack([by_alpha, by_beta, by_delta])
+
+    def _roots(self, u: Any) -> tuple[Any, Any, Any]:
+        """(g, g + s, gs) with g = √(α² − β²) and s = √(α² − (β + iu)²).
+
+        s is a product of two principal roots, so that its cuts are those of ψ.
+        """
+        xp = array_namespace(u, self.alpha)
+        low, high = self.exponent_strip()
+        g = xp.sqrt(low * high)
+        s = xp.sqrt(low - 1j * u) * xp.sqrt(high + 1j * u)
+        return g, g + s, g * s
+
+    def exponent_strip(self) -> tuple[Any, Any]:
+        return self.alpha - self.beta, self.alpha + self.beta
+
+    def annual_cumulants(self) -> tuple[Any, Any, Any, Any]:
+        a2, b, d = self.alpha**2, self.beta, self.delta
+        g2 = (self.alpha - b) * (self.alpha + b)
+        g = array_namespace(g2).sqrt(g2)
+        return (
+            d * b / g,
+            d * a2 / g**3,
+            3.0 * d * b * a2 / g**5,
+            3.0 * d * a2 * (a2 + 4.0 * b**2) / g**7,
+        )
+
+    def scale_weights(self) -> tuple[Any, ...]:
+        return -1.0, -1.0, 1.0
+
+    def density(self, x: Any) -> Any:
+        size = np.abs(x)
+        scaled = k1e(self.alpha * size) * np.exp(self.beta * x - self.alpha * size)
+        return self.delta * self.alpha / np.pi * scaled / size
+
+    def sample(self, rng: np.random.Generator, maturity_years: float, size: int) -> Any:
+        scale = self.delta * maturity_years
+        root = np.sqrt((self.alpha - self.beta) * (self.alpha + self.beta))
+        clock = rng.wald(scale / root, scale**2, size)
+        return self.beta * clock + np.sqrt(clock) * rng.standard_normal(size)
+
+    @classmethod
+    def from_coordinates(cls, z: Any) -> Self:
+        xp = array_namespace(z)
+        variance, low, high = coordinates.variance_and_strip(z)
+        alpha = 0.5 * (high + low)
+        product = low * high
+        return cls(
+            alpha=alpha,
+            beta=0.5 * (high - low),
+            delta=variance * product * xp.sqrt(product) / alpha**2,
+        )
+
+    def to_coordinates(self) -> Any:
+        return coordinates.coordinates(self.annual_cumulants()[1], *self.exponent_strip())
+
+    @classmethod
+    def coordinate_bounds(cls) -> Bounds:
+        return coordinates.LOW, coordinates.HIGH

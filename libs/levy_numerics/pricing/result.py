@@ -1,0 +1,37 @@
+"""What a pricing method answers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Present values with their error estimates.
+
+    Attributes
+    ----------
+    value, error : ndarray, shape (n,) or (n_parameter_sets, n)
+        Currency. `error` bounds |value − true value|; a method that has no estimate of its own
+        states the bound of its paper.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+
+
+@dataclass(frozen=True)
+class PriceGradient:
+    """Present values with their derivatives in every model parameter.
+
+    Attributes
+    ----------
+    value, error : ndarray, shape (n,)
+        Currency; as in `Prices`.
+    gradient : ndarray, shape (n_parameters, n)
+        ∂ value/∂ parameter, in the order in which the model declares them.
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    gradient: np.ndarray

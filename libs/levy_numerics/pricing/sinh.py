@@ -1,0 +1,304 @@
+"""European options by sinh-acceleration, the default method.
+
+Parameter sets share tables of exp(iξ·ln(F/K)), one for each tilt of the wings. What misses the
+tolerance is priced again on a table of its own, with finer steps and flatter wings.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.market import Contracts
+from levy_numerics.models.base import Model
+from levy_numerics.pricing.contour import TILT, sinh_contour, step_for
+from levy_numerics.pricing.drift import drift_or_nan, require_forward
+from levy_numerics.pricing.result import PriceGradient, Prices
+from levy_numerics.pricing.sinh_sums import (
+    NO_FACTORS,
+    Covered,
+    Factors,
+    SinhTable,
+    covered,
+    node_count,
+)
+
+_REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.03))
+"""Fractions of the model's tilt and of the step that belongs to it, tried in turn."""
+_TILTS: Final = TILT * 2.0 ** (-0.5 * np.arange(13))
+"""Tilts of shared tables: down to those for jumps of one size, give or take a hundredth."""
+_MAX_NODES: Final = 8192
+_BATCH_ELEMENTS: Final = 2**16
+"""Complex numbers in one batch of amplitudes: 1 MB, so that they stay in the cache."""
+_SPARE: Final = 1.1
+"""The next parameter set often needs a few nodes more; a new table costs more than they do."""
+_SAMPLED: Final = 32
+_MOST: Final = 0.9
+_TOLERANCES: Final = (1e-13, 1e-2)
+
+
+def price(model: Model, contracts: Contracts, *, tolerance: float = 1e-10) -> Prices:
+    """Present values by sinh-acceleration.
+
+    Parameters
+    ----------
+    model : Model
+        Fields are numbers, or arrays of shape (n_sets,) for a batch.
+    contracts : Contracts
+        n of them.
+    tolerance : float
+        Wanted error, as a fraction of the forward's present value.
+
+    Returns
+    -------
+    Prices
+        Shapes (n,) or (n_sets, n). Where the tolerance could not be met, `error` says so; sets of a
+        batch without a forward have NaN.
+
+    Raises
+    ------
+    OutsideStripError
+        A single parameter set has no forward at one of the maturities.
+    """
+    return SinhPricer(contracts, tolerance).price(model)
+
+
+def price_gradient(
+    model: Model, contracts: Contracts, *, tolerance: float = 1e-10
+) -> PriceGradient:
+    """Present values and their derivatives in every parameter, to about the same digits."""
+    return SinhPricer(contracts, tolerance).price_gradient(model)
+
+
+@dataclass
+class SinhPricer:
+    """Prices the same contracts again and again; tables are kept between calls.
+
+    Parameters
+    ----------
+    contracts : Contracts
+    tolerance : float
+        Wanted error, as a fraction of the forward's present value; 1e-13 to 1e-2.
+    """
+
+    contracts: Contracts
+    tolerance: float = 1e-10
+    _latest: dict[int, SinhTable] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        low, high = _TOLERANCES
+        if not (low <= self.tolerance <= high):
+            raise InvalidInputError(f"tolerance = {self.tolerance:g} must lie in [{low}, {high}]")
+        self._steps = [step_for(self.tolerance, tilt) for tilt in _TILTS]
+        layout = self.contracts.by_maturity
+        # Errors come in units of the strike; the tolerance is in units of the forward.
+        self._wanted = np.where(
+            layout.occupied, self.tolerance * np.exp(layout.log_moneyness), np.inf
+        )
+
+    def price(self, model: Model) -> Prices:
+        """Present values, shape (n,), or (n_sets, n) for a batch."""
+        drift = self._drift(model)
+        if drift.ndim > 1:
+            found = self._evaluate_batch(model, drift)
+        else:
+            require_forward(model, self.contracts.by_maturity.maturity_years, drift)
+            found = self.evaluate(model, drift)
+        return self._present_values(found.value, found.error)
+
+    def rough_price(self, model: Model) -> Prices:
+        """Present values of a batch, shape (n_sets, n), where missing the tolerance is fine."""
+        found = self._evaluate_together(model, self._drift(model))
+        return self._present_values(found.value, found.error)
+
+    def price_gradient(self, model: Model) -> PriceGradient:
+        """Present values and derivatives of one parameter set."""
+        prices, terms = self.price_with_terms(model, _BY_PARAMETER)
+        scale = -self.contracts.discount * self.contracts.strike
+        return PriceGradient(prices.value, prices.error, terms * scale)
+
+    def price_with_terms(self, model: Model, factors: Factors) -> tuple[Prices, np.ndarray]:
+        """Present values, and derivatives of E[min(S, K)]/K, shape (n_terms, n)."""
+        drift = self._drift(model)
+        require_forward(model, self.contracts.by_maturity.maturity_years, drift)
+        found = self.evaluate(model, drift, factors)
+        return self._present_values(found.value, found.error), self._flat(found.terms)
+
+    def evaluate(self, model: Model, drift: np.ndarray, factors: Factors = NO_FACTORS) -> Covered:
+        """E[min(S, K)]/K of one parameter set, by maturity; refined where necessary."""
+        flatness = int(self._flatness(model, drift))
+        with np.errstate(over="ignore", invalid="ignore"):
+            table = self._latest.get(flatness) or self._scanned_table(
+                model, drift, flatness, factors.order
+            )
+            found = covered(table, model, drift, factors)
+            if self._failing(found.error).any():
+                scanned = self._scanned_table(model, drift, flatness, factors.order)
+                if scanned is not table:
+                    found = covered(scanned, model, drift, factors)
+            for refinement in _REFINEMENTS:
+                bad = np.flatnonzero(self._failing(found.error).any(axis=-1))
+                if not bad.size:
+                    break
+                table = self._own_table(model, drift, bad, flatness, refinement, factors.order)
+                _keep_better(found, covered(table, model, drift[bad], factors), bad)
+        return found
+
+    def _evaluate_batch(self, model: Model, drift: np.ndarray) -> Covered:
+        """All sets together, then those that miss the tolerance alone."""
+        found = self._evaluate_together(model, drift)
+        failing = self._failing(found.error) & ~np.isnan(drift)[..., None]
+        for k in np.flatnonzero(failing.any(axis=(1, 2))):
+            alone = self.evaluate(model.select(k), drift[k])
+            found.value[k], found.error[k] = alone.value, alone.error
+        return found
+
+    def _evaluate_together(self, model: Model, drift: np.ndarray) -> Covered:
+        """Sets of the same tilt share tables: one that suffices for most, then one for the rest."""
+        shape = (len(drift), *self.contracts.by_maturity.log_moneyness.shape)
+        found = Covered(np.empty(shape), np.empty(shape), np.empty((0, *shape)))
+        flatness = self._flatness(model, drift)
+        for k in np.unique(flatness):
+            members = np.flatnonzero(flatness == k)
+            sample = members[:: max(1, members.size // _SAMPLED)]
+            usual = self._needed(model.select(sample), drift[sample], k)
+            self._fill(found, model, drift, members, k, int(np.quantile(usual, _MOST)))
+            missed = members[self._failing(found.error[members]).any(axis=(1, 2))]
+            if missed.size:
+                most = self._needed(model.select(missed), drift[missed], k).max()
+                self._fill(found, model, drift, missed, k, int(most))
+        return found
+
+    def _fill(
+        self,
+        found: Covered,
+        model: Model,
+        drift: np.ndarray,
+        members: np.ndarray,
+        flatness: int,
+        n_nodes: int,
+    ) -> None:
+        """Price members of a batch on one table, as many at a time as fit the cache."""
+        table = self._table(flatness, n_nodes, _middle(drift[members]))
+        size = max(1, _BATCH_ELEMENTS // (2 * drift.shape[1] * n_nodes))
+        for start in range(0, members.size, size):
+            which = members[start : start + size]
+            with np.errstate(over="ignore", invalid="ignore"):
+                part = covered(table, model.select(which), drift[which])
+            found.value[which], found.error[which] = part.value, part.error
+
+    def _drift(self, model: Model) -> np.ndarray:
+        """ω_T by maturity; NaN where the forward does not exist, and so will be the prices."""
+        return drift_or_nan(model.expanded(1), self.contracts.by_maturity.maturity_years)
+
+    def _failing(self, error: np.ndarray) -> np.ndarray:
+        return ~(error <= self._wanted)
+
+    def _flatness(self, model: Model, drift: np.ndarray) -> np.ndarray:
+        """Index into `_TILTS` of the steepest wings the model allows, shape of the sets."""
+        sector = model.expanded(1).sector(self.contracts.by_maturity.maturity_years)
+        if np.ndim(sector) == 0 and sector >= 2.0 * TILT:
+            return np.zeros(drift.shape[:-1], dtype=int)
+        narrowest = np.broadcast_to(sector, drift.shape).min(axis=-1)
+        steps = np.ceil(2.0 * np.log2(2.0 * TILT / narrowest) - 1e-9)
+        return np.asarray(np.clip(steps, 0, len(_TILTS) - 1), dtype=int)
+
+    def _needed(self, model: Model, drift: np.ndarray, flatness: int, order: int = 0) -> np.ndarray:
+        """Nodes for the most demanding maturity, shape of the parameter sets."""
+        count = node_count(
+            model,
+            self.contracts.by_maturity,
+            drift,
+            tolerance=self.tolerance,
+            step=self._steps[flatness],
+            tilt=float(_TILTS[flatness]),
+            order=order,
+        )
+        return np.asarray(np.minimum(count, _MAX_NODES))
+
+    def _scanned_table(
+        self, model: Model, drift: np.ndarray, flatness: int, order: int
+    ) -> SinhTable:
+        """Table as large as this model needs, about its drift; the latest if that is one."""
+        needed = int(self._needed(model, drift, flatness, order))
+        latest = self._latest.get(flatness)
+        if latest is not None and latest.contour.n_nodes >= needed and latest.reaches(drift):
+            return latest
+        spare = 1.0 if latest is None else _SPARE
+        self._latest[flatness] = self._table(flatness, math.ceil(spare * needed), drift)
+        return self._latest[flatness]
+
+    def _table(self, flatness: int, n_nodes: int, origin: np.ndarray) -> SinhTable:
+        layout = self.contracts.by_maturity
+        contour = sinh_contour(
+            float(_TILTS[flatness]), self._steps[flatness], n_nodes + n_nodes % 2
+        )
+        return SinhTable.of(contour, layout.maturity_years, layout.log_moneyness, origin)
+
+    def _own_table(
+        self,
+        model: Model,
+        drift: np.ndarray,
+        rows: np.ndarray,
+        flatness: int,
+        refinement: tuple[float, float],
+        order: int,
+    ) -> SinhTable:
+        """Table about the drift of one parameter set, for the maturities that need it."""
+        part = self.contracts.by_maturity.rows(rows)
+        steepest, usual_step = float(_TILTS[flatness]), self._steps[flatness]
+        tilt, step = refinement[0] * steepest, refinement[1] * usual_step
+        count = node_count(
+            model,
+            part,
+            drift[rows],
+            tolerance=self.tolerance,
+            step=step,
+            tilt=tilt,
+            order=order,
+        )
+        # The model's sector is at least twice as wide as the steepest tilt.
+        room = 2.0 * steepest - tilt
+        contour = sinh_contour(tilt, step, min(int(count), _MAX_NODES), room)
+        return SinhTable.of(contour, part.maturity_years, part.log_moneyness, drift[rows])
+
+    def _flat(self, table: np.ndarray) -> np.ndarray:
+        layout = self.contracts.by_maturity
+        return table[..., layout.row, layout.column]
+
+    def _present_values(self, covered_value: np.ndarray, error: np.ndarray) -> Prices:
+        """Prices from E[min(S, K)]/K and its error, shapes (…, n_maturities, n_columns)."""
+        c = self.contracts
+        scale = c.discount * c.strike
+        other = np.where(c.is_call, c.discount * c.forward, scale)
+        value = other - self._flat(covered_value) * scale
+        return Prices(np.clip(value, c.lower_bound, c.upper_bound), self._flat(error) * scale)
+
+
+def parameter_factors(
+    model: Model, nodes: np.ndarray, years: np.ndarray, drift: np.ndarray
+) -> np.ndarray:
+    """∂ log(φ_T(ξ)·exp(iξω_T))/∂ each parameter."""
+    minus_i = np.full((1,) * np.ndim(nodes), -1j)
+    by_drift = -np.real(model.log_cf_gradient(minus_i, years))
+    return np.asarray(model.log_cf_gradient(nodes, years) + 1j * nodes * by_drift)
+
+
+_BY_PARAMETER: Final = Factors(parameter_factors)
+
+
+def _middle(drift: np.ndarray) -> np.ndarray:
+    """Median over the sets of each maturity's ω_T, of those that have one; shape (n_rows,)."""
+    ordered = np.sort(drift, axis=0)  # NaN goes last
+    known = np.isfinite(ordered).sum(axis=0)
+    middle = np.take_along_axis(ordered, np.maximum(known - 1, 0)[None] // 2, axis=0)[0]
+    return np.where(known > 0, middle, 0.0)
+
+
+def _keep_better(found: Covered, refined: Covered, rows: np.ndarray) -> None:
+    better = refined.error < found.error[rows]
+    for kept, new in ((found.value, refined.value), (found.error, refined.error)):
+        kept[rows] = np.where(better, new, kept[rows])
+    found.terms[:, rows] = np.where(better, refined.terms, found.terms[:, rows])
