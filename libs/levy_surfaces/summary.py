@@ -1,0 +1,93 @@
+"""A surface at a glance: one line for each expiry."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from levy_numerics.implied_vol import implied_vol_or_reason
+from levy_numerics.market import Contracts
+from levy_surfaces.forwards import SeriesForward
+from levy_surfaces.surface import Surface
+
+
+@dataclass(frozen=True)
+class ExpirySummary:
+    """What is known of one series.
+
+    Attributes
+    ----------
+    expiry, root : str
+        ISO date and root; empty where the source knows none.
+    n_quotes : int
+        Kept.
+    strike_low, strike_high : float
+        Their range.
+    forward : SeriesForward
+        With discount, rate, and how they came about.
+    dividend_yield : float or None
+        None without a spot.
+    atm_vol : float or None
+        Implied volatility at the forward, interpolated in ln(K/F); None without any.
+    """
+
+    expiry: str
+    root: str
+    n_quotes: int
+    strike_low: float
+    strike_high: float
+    forward: SeriesForward
+    dividend_yield: float | None
+    atm_vol: float | None
+
+    @property
+    def name(self) -> str:
+        """Expiry and root, or the maturity where no date is known."""
+        return f"{self.expiry} {self.root}".strip() or f"{self.forward.maturity_years:g} years"
+
+
+def summary(surface: Surface) -> tuple[ExpirySummary, ...]:
+    """One line for each series, by maturity."""
+    c, vols = surface.quotes.contracts, market_vols(surface)
+    lines = []
+    for forward in surface.forwards:
+        mine = np.flatnonzero(surface.series == forward.series)
+        spot = surface.spot
+        lines.append(
+            ExpirySummary(
+                expiry=str(surface.expiry[mine[0]]),
+                root=str(surface.root[mine[0]]),
+                n_quotes=int(mine.size),
+                strike_low=float(c.strike[mine].min()),
+                strike_high=float(c.strike[mine].max()),
+                forward=forward,
+                dividend_yield=None if spot is None else forward.dividend_yield(spot),
+                atm_vol=_at_the_money(-c.log_moneyness[mine], vols[mine]),
+            )
+        )
+    return tuple(lines)
+
+
+def market_vols(surface: Surface) -> np.ndarray:
+    """Implied volatility of each quote, shape (n,); NaN where the price determines none."""
+    return vols_of(surface.quotes.price, surface.quotes.contracts)
+
+
+def vols_of(price: np.ndarray, contracts: Contracts) -> np.ndarray:
+    """Implied volatilities of prices, shape (n,); NaN where one determines none."""
+    found = implied_vol_or_reason(
+        price,
+        forward=contracts.forward,
+        strike=contracts.strike,
+        maturity_years=contracts.maturity_years,
+        discount=contracts.discount,
+        is_call=contracts.is_call,
+    )
+    return np.where(found.ok & (found.vol > 0.0), found.vol, np.nan)
+
+
+def _at_the_money(log_strike: np.ndarray, vol: np.ndarray) -> float | None:
+    known = np.isfinite(vol)
+    if not known.any():
+        return None
+    order = np.argsort(log_strike[known], kind="stable")
+    return float(np.interp(0.0, log_strike[known][order], vol[known][order]))

@@ -1,0 +1,135 @@
+"""A cleaned surface: contracts, prices, and where they come from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+import pandas as pd
+
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.market import Contracts, Quotes
+from levy_surfaces.forwards import SeriesForward, implied_forwards
+from levy_surfaces.reading import QuoteTable, read_quotes
+
+_NO_ROOT: Final = ""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Quotes of one underlying at one date, ready to be fitted.
+
+    Attributes
+    ----------
+    quotes : Quotes
+        Present values, by maturity and strike.
+    expiry, root : ndarray of str, shape (n,)
+        ISO dates and roots; empty where the source knows none.
+    row : ndarray of int, shape (n,)
+        Place of each quote in its source.
+    forwards : tuple of SeriesForward
+        One for each expiry and root, with how it came about.
+    quote_date, underlying : str or None
+    spot : float or None
+    """
+
+    quotes: Quotes
+    expiry: np.ndarray
+    root: np.ndarray
+    row: np.ndarray
+    series: np.ndarray
+    forwards: tuple[SeriesForward, ...]
+    quote_date: str | None = None
+    underlying: str | None = None
+    spot: float | None = None
+
+    @classmethod
+    def of(cls, table: QuoteTable, kept: pd.DataFrame, forwards: tuple[SeriesForward, ...]) -> Self:
+        """Make a surface of cleaned rows (`price`, `forward`, `discount` added)."""
+        ordered = kept.sort_values(["series", "strike", "is_call"], kind="stable")
+        contracts = Contracts.of(
+            maturity_years=ordered["maturity_years"].to_numpy(float),
+            strike=ordered["strike"].to_numpy(float),
+            forward=ordered["forward"].to_numpy(float),
+            discount=ordered["discount"].to_numpy(float),
+            is_call=ordered["is_call"].to_numpy(bool),
+        )
+        two_sided = bool(ordered[["bid", "ask"]].notna().all(axis=None))
+        sides = {name: ordered[name].to_numpy(float) for name in ("bid", "ask")}
+        quotes = Quotes.of(
+            contracts, ordered["price"].to_numpy(float), **(sides if two_sided else {})
+        )
+        left = set(ordered["series"])
+        return cls(
+            quotes=quotes,
+            expiry=ordered["expiry"].dt.strftime("%Y-%m-%d").fillna("").to_numpy(str),
+            root=ordered["root"].to_numpy(str),
+            row=ordered["row"].to_numpy(int),
+            series=ordered["series"].to_numpy(int),
+            forwards=tuple(f for f in forwards if f.series in left),
+            quote_date=table.quote_date,
+            underlying=table.underlying,
+            spot=table.spot,
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of quotes."""
+        return self.quotes.size
+
+    def to_frame(self) -> pd.DataFrame:
+        """The surface as a table, with the columns that `read_quotes` reads."""
+        c, n = self.quotes.contracts, self.size
+        empty = np.full(n, np.nan)
+        frame = pd.DataFrame(
+            {
+                "quote_date": [self.quote_date] * n,
+                "underlying": [self.underlying] * n,
+                "spot": np.full(n, np.nan if self.spot is None else self.spot),
+                "expiry": pd.Series(self.expiry).replace("", None),
+                "maturity_years": c.maturity_years,
+                "forward": c.forward,
+                "discount": c.discount,
+                "strike": c.strike,
+                "option_type": np.where(c.is_call, "C", "P"),
+                "bid": empty if self.quotes.bid is None else self.quotes.bid,
+                "ask": empty if self.quotes.ask is None else self.quotes.ask,
+                "mid": self.quotes.price,
+            }
+        )
+        if np.any(self.root != _NO_ROOT):
+            frame["root"] = self.root
+        return frame
+
+    def write(self, path: str | Path) -> None:
+        """Write CSV (also `.csv.gz`) or Parquet, by the name; `read_surface` gives it back.
+
+        Raises
+        ------
+        InvalidInputError
+            The name ends in none of them.
+        """
+        target = Path(path)
+        if target.name.lower().endswith((".csv", ".csv.gz")):
+            self.to_frame().to_csv(target, index=False)
+        elif target.suffix.lower() in (".parquet", ".pq"):
+            self.to_frame().to_parquet(target, index=False)
+        else:
+            raise InvalidInputError(f"{target.name}: surfaces are written as .csv or .parquet")
+
+
+def read_surface(path: str | Path) -> Surface:
+    """Read what `Surface.write` wrote, number for number, without cleaning it again.
+
+    Raises
+    ------
+    InvalidInputError
+        The file is no surface: a price, a forward or a discount is missing.
+    """
+    table = read_quotes(path)
+    frame = table.frame.assign(price=table.frame["mid"])
+    for name in ("price", "forward", "discount"):
+        if frame[name].isna().any():
+            raise InvalidInputError(f"{Path(path).name}: a cleaned surface knows every {name}")
+    forwards = implied_forwards(table, frame["price"], source="given")
+    return Surface.of(table, frame, forwards)
