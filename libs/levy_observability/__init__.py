@@ -1,0 +1,1 @@
+"""How a process is seen: logs, metrics, health, and problems as answers."""

@@ -1,0 +1,57 @@
+"""What all services have around their routes."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+
+from levy_observability import health, problems
+from levy_observability.body import BodyLimit
+from levy_observability.context import RequestContext
+from levy_observability.documentation import describe_problems
+from levy_observability.metrics import ServiceMetrics
+from levy_observability.version import engine_version
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def build(
+    *,
+    title: str,
+    summary: str,
+    metrics: ServiceMetrics,
+    checks: health.Checks,
+    max_body_bytes: int,
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """Make an application that can be seen: ids, logs, metrics, health, problems, limits.
+
+    Parameters
+    ----------
+    title, summary : str
+        For the OpenAPI page.
+    metrics : ServiceMetrics
+        The service's own.
+    checks : callable
+        What readiness hangs on.
+    max_body_bytes : int
+        The largest request body read.
+    lifespan : callable, optional
+        What is opened at start and closed at the end.
+    """
+    app = FastAPI(
+        title=title,
+        summary=summary,
+        version=engine_version(),
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        # Prometheus and structlog do this work; spans nobody collects cost time.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+    )
+    problems.install(app)
+    describe_problems(app)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    app.add_middleware(RequestContext, metrics=metrics)
+    app.include_router(health.router(metrics.service, checks, metrics))
+    return app

@@ -1,0 +1,73 @@
+"""Heavy work beside the event loop: a bounded number of threads, within a deadline."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+from fastapi import Request
+
+from levy_observability.metrics import ServiceMetrics
+from levy_schemas.headers import DEADLINE_SECONDS
+
+_Result = TypeVar("_Result")
+
+
+class DeadlineError(Exception):
+    """The caller's time is over."""
+
+    code = "deadline"
+
+    def __init__(self, seconds: float) -> None:
+        self.message = f"No answer within {seconds:g} s."
+        self.details: dict[str, object] = {"deadline_seconds": seconds}
+        super().__init__(self.message)
+
+
+class Threads:
+    """Runs computations in threads, never more at once than there are cores to feed.
+
+    Parameters
+    ----------
+    count : int
+        Threads; what comes beyond waits its turn.
+    deadline_seconds : float
+        The longest that a caller is made to wait, whatever it asks.
+    metrics : ServiceMetrics
+        Where the number waiting and working is shown.
+    """
+
+    def __init__(self, count: int, deadline_seconds: float, metrics: ServiceMetrics) -> None:
+        self.deadline_seconds = deadline_seconds
+        self._limiter = CapacityLimiter(count)
+        busy = metrics.gauge("threads_busy", "Computations running now")
+        waiting = metrics.gauge("threads_waiting", "Computations waiting for a thread")
+        busy.set_function(lambda: self._limiter.statistics().borrowed_tokens)
+        waiting.set_function(lambda: self._limiter.statistics().tasks_waiting)
+
+    async def run(self, work: Callable[[], _Result], request: Request) -> _Result:
+        """Run `work`, or give up at the deadline that the request carries.
+
+        Work that still waits for a thread then never begins. Work that has begun goes on until
+        it calls `anyio.from_thread.check_cancelled`, or ends, and its result is dropped.
+
+        Raises
+        ------
+        DeadlineError
+            The result did not come in time.
+        """
+        seconds = deadline_of(request, self.deadline_seconds)
+        try:
+            with anyio.fail_after(seconds):
+                return await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._limiter)
+        except TimeoutError as error:
+            raise DeadlineError(seconds) from error
+
+
+def deadline_of(request: Request, longest: float) -> float:
+    """Seconds that the caller will still wait, at most `longest`."""
+    try:
+        seconds = float(request.headers.get(DEADLINE_SECONDS, longest))
+    except ValueError:
+        return longest
+    return min(seconds, longest) if seconds >= 0.0 else longest

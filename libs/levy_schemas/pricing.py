@@ -1,0 +1,89 @@
+"""`POST /price`."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from levy_schemas.wire import (
+    MAX_OPTIONS,
+    MAX_PARAMETERS,
+    Amount,
+    Answer,
+    Flag,
+    Matrix,
+    MaturityYears,
+    ModelName,
+    ParameterName,
+    ParameterValue,
+    Rate,
+    Request,
+    SparseMatrix,
+)
+
+OptionType = Literal["call", "put"]
+PricingMethod = Literal["sinh", "cos", "carr_madan", "lewis"]
+
+
+class PriceRequest(Request):
+    """European options on every pair of a strike and a maturity."""
+
+    model_type: ModelName = Field(examples=["VarianceGamma"])
+    parameters: dict[ParameterName, ParameterValue] = Field(
+        max_length=MAX_PARAMETERS,
+        description="every parameter of the model, by name; GET /models lists them",
+        examples=[{"sigma": 0.2, "nu": 0.4, "theta": -0.15}],
+    )
+    spot_price: Amount = Field(examples=[100.0])
+    risk_free_rate: Rate = Field(description="continuously compounded", examples=[0.05])
+    dividend_yield: Rate = Field(default=0.0, description="continuously compounded")
+    strikes: tuple[Amount, ...] = Field(
+        min_length=1, max_length=MAX_OPTIONS, examples=[[90.0, 100.0, 110.0]]
+    )
+    maturities: tuple[MaturityYears, ...] = Field(
+        min_length=1, max_length=MAX_OPTIONS, description="in years", examples=[[0.25, 1.0]]
+    )
+    option_type: OptionType = "call"
+    method: PricingMethod = Field(default="sinh", description="sinh is exact and fast")
+    greeks: Flag = Field(default=False, description="also answer sensitivities")
+
+    @model_validator(mode="after")
+    def _within_the_limit(self) -> Self:
+        n_options = len(self.strikes) * len(self.maturities)
+        if n_options > MAX_OPTIONS:
+            raise PydanticCustomError(
+                "too_many_options",
+                "{n_options} options asked, at most {limit} are answered at once",
+                {"n_options": n_options, "limit": MAX_OPTIONS, "pointer": "/strikes"},
+            )
+        return self
+
+
+class Greeks(Answer):
+    """Sensitivities of present values; `matrix[i][j]` belongs to `maturities[i]`, `strikes[j]`.
+
+    Null where there is none: the gamma of Variance Gamma has a pole at short maturities.
+    """
+
+    delta: SparseMatrix = Field(description="in the spot")
+    gamma: SparseMatrix = Field(description="of delta in the spot")
+    theta: SparseMatrix = Field(description="per year that passes; a day's is theta/365")
+    rho: SparseMatrix = Field(description="in the risk-free rate, per unit (not per cent)")
+    dividend_rho: SparseMatrix = Field(description="in the dividend yield, per unit")
+    parameters: dict[str, SparseMatrix] = Field(description="in each parameter of the model")
+
+
+class PriceResult(Answer):
+    """Prices; `matrix[i][j]` belongs to `maturities[i]`, `strikes[j]`."""
+
+    prices: Matrix = Field(description="present values, in the currency of the strikes")
+    implied_vols: SparseMatrix = Field(
+        description="Black volatilities; null where the price does not determine one"
+    )
+    greeks: Greeks | None = None
+    price_errors: SparseMatrix = Field(
+        description="the method's own estimate of each price's absolute error; "
+        "null where it states none"
+    )
+    warnings: tuple[str, ...] = ()
+    request_id: str | None = None

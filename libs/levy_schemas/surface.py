@@ -1,0 +1,186 @@
+"""Quotes of one underlying, as every request about a surface sends them."""
+
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from levy_schemas.pricing import OptionType
+from levy_schemas.wire import (
+    MAX_OPTIONS,
+    Amount,
+    Answer,
+    Discount,
+    MaturityYears,
+    QuotedPrice,
+    Rate,
+    Request,
+)
+
+Weights = Literal["price", "vega", "bid_ask"]
+DropReason = Literal["no_time_value", "above_maximum", "crossed", "too_few_at_maturity"]
+
+ONE_SURFACE_AND_ONE_MARKET: Final[list[Any]] = [
+    {"required": [*surface, *market]}
+    for surface in (("strikes", "maturities", "prices"), ("quotes",))
+    for market in (("spot_price", "risk_free_rate"), ("forwards",))
+]
+"""What must be there together, as a JSON schema says it."""
+
+EXAMPLE_GRID: Final[dict[str, Any]] = {
+    "spot_price": 100.0,
+    "risk_free_rate": 0.05,
+    "dividend_yield": 0.0,
+    "strikes": [90, 95, 100, 105, 110],
+    "maturities": [0.25, 0.5, 1.0],
+    "prices": [
+        [12.17, 8.02, 4.41, 1.84, 0.81],
+        [14.08, 10.28, 6.96, 4.3, 2.44],
+        [17.39, 13.93, 10.84, 8.19, 5.99],
+    ],
+}
+
+
+def _refuse(kind: str, message: str, place: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, message, {"pointer": place})
+
+
+class Quote(Request):
+    """One option's quote: a price, or a bid and an ask, or all three."""
+
+    strike: Amount
+    maturity: MaturityYears = Field(description="in years")
+    option_type: OptionType = "call"
+    price: QuotedPrice | None = Field(
+        default=None, description="fitted; the middle of bid and ask if absent"
+    )
+    bid: QuotedPrice | None = None
+    ask: QuotedPrice | None = None
+
+    @model_validator(mode="after")
+    def _says_a_price(self) -> Self:
+        if (self.bid is None) != (self.ask is None):
+            missing = "bid" if self.bid is None else "ask"
+            raise _refuse("one_sided", f"a one-sided quote: {missing} is missing", f"/{missing}")
+        if self.price is None and self.bid is None:
+            raise _refuse("no_price", "give a price, or a bid and an ask", "")
+        return self
+
+
+class Forward(Request):
+    """What the market says about one expiry: forward and discount factor."""
+
+    maturity: MaturityYears = Field(description="in years")
+    forward: Amount
+    discount: Discount
+
+
+class SurfaceRequest(Request):
+    """Quotes of one underlying, as a grid or as a list, and how their errors are weighted.
+
+    A grid is `strikes`, `maturities` and `prices`; a list is `quotes`. The market is
+    `spot_price`, `risk_free_rate` and `dividend_yield`, or `forwards`.
+    """
+
+    spot_price: Amount | None = None
+    risk_free_rate: Rate | None = Field(default=None, description="continuously compounded")
+    dividend_yield: Rate | None = Field(
+        default=None, description="continuously compounded; 0 if absent"
+    )
+    forwards: tuple[Forward, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_OPTIONS,
+        description="one for each maturity, instead of rate and yield; matched exactly",
+    )
+    strikes: tuple[Amount, ...] | None = Field(default=None, min_length=1, max_length=MAX_OPTIONS)
+    maturities: tuple[MaturityYears, ...] | None = Field(
+        default=None, min_length=1, max_length=MAX_OPTIONS, description="in years"
+    )
+    prices: tuple[tuple[QuotedPrice | None, ...], ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_OPTIONS,
+        description="prices[i][j] belongs to maturities[i], strikes[j]; null: no quote",
+    )
+    option_type: OptionType | None = Field(
+        default=None, description="of the whole grid; call if absent"
+    )
+    quotes: tuple[Quote, ...] | None = Field(default=None, min_length=1, max_length=MAX_OPTIONS)
+    weights: Weights = Field(
+        default="price", description="vega: as errors in implied volatility; bid_ask: in spreads"
+    )
+
+    @model_validator(mode="after")
+    def _one_surface(self) -> Self:
+        parts = ("strikes", "maturities", "prices")
+        if self.quotes is not None:
+            for name in (*parts, "option_type"):
+                if getattr(self, name) is not None:
+                    raise _refuse(
+                        "two_surfaces", f"{name} belongs to a grid; give it or quotes", f"/{name}"
+                    )
+            return self
+        absent = [name for name in parts if getattr(self, name) is None]
+        if len(absent) == len(parts):
+            raise _refuse("no_surface", "give strikes, maturities and prices, or quotes", "")
+        if self.strikes is None or self.maturities is None or self.prices is None:
+            raise _refuse("part_of_a_grid", f"a grid also needs {absent[0]}", f"/{absent[0]}")
+        _check_shape(self.prices, len(self.maturities), len(self.strikes))
+        return self
+
+    @model_validator(mode="after")
+    def _one_market(self) -> Self:
+        if self.forwards is None:
+            for name in ("spot_price", "risk_free_rate"):
+                if getattr(self, name) is None:
+                    raise _refuse("no_market", f"give {name}, or forwards", f"/{name}")
+            return self
+        for name in ("risk_free_rate", "dividend_yield"):
+            if getattr(self, name) is not None:
+                raise _refuse("two_markets", f"give forwards or {name}, not both", f"/{name}")
+        known = {forward.maturity for forward in self.forwards}
+        if len(known) < len(self.forwards):
+            raise _refuse("two_forwards", "forwards name a maturity twice", "/forwards")
+        for maturity, place in self._places_of_maturities():
+            if maturity not in known:
+                raise _refuse("no_forward", f"forwards lack {maturity!r} years", place)
+        return self
+
+    @model_validator(mode="after")
+    def _spreads_where_weighted_by_them(self) -> Self:
+        if self.weights != "bid_ask":
+            return self
+        if self.quotes is None:
+            raise _refuse("no_spread", "a grid has no bid and ask to weight by", "/weights")
+        for i, quote in enumerate(self.quotes):
+            if quote.bid is None:
+                raise _refuse("no_spread", "weights bid_ask need bid and ask", f"/quotes/{i}")
+        return self
+
+    def _places_of_maturities(self) -> list[tuple[float, str]]:
+        if self.quotes is not None:
+            return [(q.maturity, f"/quotes/{i}/maturity") for i, q in enumerate(self.quotes)]
+        return [(maturity, f"/maturities/{i}") for i, maturity in enumerate(self.maturities or ())]
+
+
+def _check_shape(
+    prices: tuple[tuple[float | None, ...], ...], n_maturities: int, n_strikes: int
+) -> None:
+    if n_strikes * n_maturities > MAX_OPTIONS:
+        message = f"{n_strikes * n_maturities} options, at most {MAX_OPTIONS} are fitted"
+        raise _refuse("too_many_options", message, "/prices")
+    if len(prices) != n_maturities:
+        message = f"{len(prices)} rows of prices for {n_maturities} maturities"
+        raise _refuse("wrong_shape", message, "/prices")
+    for i, row in enumerate(prices):
+        if len(row) != n_strikes:
+            message = f"{len(row)} prices for {n_strikes} strikes"
+            raise _refuse("wrong_shape", message, f"/prices/{i}")
+
+
+class DroppedQuote(Answer):
+    """A quote that was left out, and why."""
+
+    pointer: str = Field(description="JSON pointer into the request")
+    reason: DropReason
