@@ -1,0 +1,1 @@
+"""The calibration service: from quotes to parameters, with fit and uncertainty."""

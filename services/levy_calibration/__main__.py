@@ -1,0 +1,11 @@
+"""`python -m levy_calibration`: the service as a process."""
+
+from levy_calibration.settings import CalibrationSettings
+from levy_observability import server
+
+if __name__ == "__main__":
+    server.run(
+        "levy_calibration",
+        "levy_calibration.app:from_environment",
+        CalibrationSettings.from_environment(),
+    )

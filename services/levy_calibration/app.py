@@ -1,0 +1,74 @@
+"""The application, built and wired."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+from anyio import to_thread
+from fastapi import FastAPI
+
+from levy_calibration.handlers.calibrate import calibrate
+from levy_calibration.handlers.compare import compare
+from levy_calibration.metrics import CalibrationMetrics
+from levy_calibration.routes import calibrate as calibrate_route
+from levy_calibration.routes import compare as compare_route
+from levy_calibration.settings import CalibrationSettings
+from levy_observability import service
+from levy_observability.version import engine_version
+from levy_observability.work import Threads
+from levy_schemas.calibration import CalibrationRequest
+
+_log = structlog.get_logger()
+
+
+def create_app(settings: CalibrationSettings) -> FastAPI:
+    """Build the calibration service.
+
+    Parameters
+    ----------
+    settings : CalibrationSettings
+        Made once, at the entry.
+    """
+    metrics = CalibrationMetrics()
+    version, n_starts = engine_version(), settings.n_starts
+    handler = partial(calibrate, n_starts=n_starts, model_version=version)
+    comparing = partial(compare, n_starts=n_starts, model_version=version)
+    warm = {"warm": False}
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await to_thread.run_sync(handler, _EXAMPLE)
+        warm["warm"] = True
+        _log.info("service.ready", threads=settings.threads)
+        yield
+        warm["warm"] = False
+
+    app = service.build(
+        title="Lévy calibration",
+        summary="From option quotes to the parameters of a model.",
+        metrics=metrics,
+        checks=lambda: warm,
+        max_body_bytes=settings.max_body_bytes,
+        lifespan=lifespan,
+    )
+    threads = Threads(settings.threads, settings.deadline_seconds, metrics)
+    app.include_router(calibrate_route.router(handler, threads, metrics))
+    app.include_router(compare_route.router(comparing, threads, metrics))
+    return app
+
+
+_EXAMPLE = CalibrationRequest(
+    model_type="VarianceGamma",
+    spot_price=100.0,
+    risk_free_rate=0.05,
+    strikes=(90.0, 100.0, 110.0),
+    maturities=(0.5, 1.0),
+    prices=((14.08, 6.96, 2.44), (17.39, 10.84, 5.99)),
+)
+"""A surface fitted before the first client comes, so that none pays for first calls."""
+
+
+def from_environment() -> FastAPI:
+    """Build the service as the environment says."""
+    return create_app(CalibrationSettings.from_environment())

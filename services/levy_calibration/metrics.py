@@ -1,0 +1,74 @@
+"""What the calibration service counts."""
+
+from typing import Final
+
+from levy_observability.metrics import ServiceMetrics
+from levy_schemas.calibration import CalibrationResult, FitQuality
+from levy_schemas.comparison import ComparisonResult
+from levy_schemas.surface import DroppedQuote
+
+_EVALUATIONS: Final = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_VOL_ERRORS: Final = (1e-8, 1e-6, 1e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1)
+
+
+class CalibrationMetrics(ServiceMetrics):
+    """Durations, outcomes, effort and quality of fits."""
+
+    def __init__(self) -> None:
+        super().__init__("levy_calibration")
+        self.fit_seconds = self.histogram(
+            "fit_seconds", "Time of one fit, without HTTP", ("model", "method", "outcome")
+        )
+        self.fit_evaluations = self.histogram(
+            "fit_evaluations", "Surfaces priced in one fit", ("model",), buckets=_EVALUATIONS
+        )
+        self.fit_rmse_vol = self.histogram(
+            "fit_rmse_vol", "Implied-volatility error of a fit", ("model",), buckets=_VOL_ERRORS
+        )
+        self.degraded = self.counter("fits_degraded", "Fits that were less than asked", ("model",))
+        self.dropped = self.counter("quotes_dropped", "Quotes left out of fits", ("reason",))
+
+    def record(self, result: CalibrationResult) -> None:
+        """Count one finished fit."""
+        self._record_fit(
+            result.model_type,
+            result.method,
+            result.status,
+            1e-3 * result.calibration_time_ms,
+            result.n_evaluations,
+            result.fit_quality,
+        )
+        if result.degraded:
+            self.degraded.labels(result.model_type).inc()
+        self._record_dropped(result.dropped)
+
+    def record_comparison(self, result: ComparisonResult) -> None:
+        """Count the fits of one finished comparison."""
+        for one in result.results:
+            self._record_fit(
+                one.model_type,
+                "least_squares",
+                one.status,
+                1e-3 * one.calibration_time_ms,
+                one.n_evaluations,
+                one.fit_quality,
+            )
+        self._record_dropped(result.dropped)
+
+    def _record_fit(
+        self,
+        model: str,
+        method: str,
+        status: str,
+        seconds: float,
+        n_evaluations: int,
+        quality: FitQuality,
+    ) -> None:
+        self.fit_seconds.labels(model, method, status).observe(seconds)
+        self.fit_evaluations.labels(model).observe(n_evaluations)
+        if quality.implied_vol_rmse is not None:
+            self.fit_rmse_vol.labels(model).observe(quality.implied_vol_rmse)
+
+    def _record_dropped(self, dropped: tuple[DroppedQuote, ...]) -> None:
+        for quote in dropped:
+            self.dropped.labels(quote.reason).inc()

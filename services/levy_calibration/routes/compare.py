@@ -1,0 +1,53 @@
+"""`POST /compare`."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from anyio import from_thread
+from fastapi import APIRouter, Request
+
+from levy_calibration.metrics import CalibrationMetrics
+from levy_observability import request_id
+from levy_observability.body import StrictJsonRoute
+from levy_observability.documentation import OF_A_BODY, problems
+from levy_observability.work import Threads
+from levy_schemas.comparison import ComparisonRequest, ComparisonResult
+
+
+class Handler(Protocol):
+    """Compares models on one surface."""
+
+    def __call__(
+        self, request: ComparisonRequest, *, checkpoint: Callable[[], None]
+    ) -> ComparisonResult:
+        """Compare; `checkpoint` raises when nobody waits any more."""
+
+
+_PROBLEMS = (*OF_A_BODY, "unknown-model", "arbitrage", "unsupported", "deadline")
+_log = structlog.get_logger()
+
+
+def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> APIRouter:
+    """Make the route around a handler."""
+    routes = APIRouter(route_class=StrictJsonRoute, tags=["calibration"])
+
+    @routes.post("/compare", responses=problems(*_PROBLEMS))
+    async def compare(body: ComparisonRequest, request: Request) -> ComparisonResult:
+        """Fit several models to one surface of quotes, and rank them."""
+        result = await threads.run(
+            lambda: handler(body, checkpoint=from_thread.check_cancelled), request
+        )
+        metrics.record_comparison(result)
+        _log.info(
+            "comparison.finished",
+            n_models=len(result.results),
+            n_not_fitted=len(result.not_fitted),
+            best=result.results[0].model_type if result.results else None,
+            n_quotes=result.n_quotes,
+            n_dropped=len(result.dropped),
+            seconds=round(result.comparison_time_ms / 1e3, 6),
+        )
+        return result.model_copy(update={"request_id": request_id.current()})
+
+    return routes

@@ -1,0 +1,34 @@
+"""What can be configured: `LEVY_CALIBRATION_…`."""
+
+import os
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from levy_observability.settings import ServiceSettings
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
+
+
+class CalibrationSettings(ServiceSettings):
+    """Settings of the calibration service.
+
+    Attributes
+    ----------
+    threads : int
+        Surfaces fitted at once.
+    deadline_seconds : float
+        The longest that a request is worked on.
+    n_starts : int, optional
+        Starts of least squares, the best of which answers; as many as it takes to confirm the
+        best if absent.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LEVY_CALIBRATION_")
+
+    port: int = Field(default=8002, ge=0, le=65_535)
+    threads: int = Field(default_factory=_cores, gt=0)
+    deadline_seconds: float = Field(default=30.0, gt=0.0, allow_inf_nan=False)
+    n_starts: int | None = Field(default=None, gt=0, le=64)

@@ -1,0 +1,123 @@
+"""The quotes that a command is asked to use: read, cleaned, and what became of them."""
+
+import argparse
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+
+from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
+from levy_surfaces.cleaning import CleaningReport, CleaningRules, Reason, clean
+from levy_surfaces.reading import read_quotes
+from levy_surfaces.summary import summary
+from levy_surfaces.surface import Surface
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class CleanedQuotes:
+    """Quotes of one underlying at one date, and what cleaning did to them."""
+
+    surface: Surface
+    report: CleaningReport
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, *, fewest_per_maturity: int = 1) -> Self:
+        """Read and clean what the command line selects.
+
+        Parameters
+        ----------
+        options : argparse.Namespace
+            Of a command that selects quotes.
+        fewest_per_maturity : int
+            Quotes that each maturity needs.
+
+        Raises
+        ------
+        LevyError
+            The file cannot be used.
+        """
+        table = read_quotes(options.quotes, quote_date=options.date, underlying=options.underlying)
+        rules = CleaningRules(
+            maturity_years=(options.min_maturity, options.max_maturity),
+            moneyness=(options.min_moneyness, options.max_moneyness),
+            sides=options.sides,
+            forwards=options.forwards,
+            fewest_per_maturity=fewest_per_maturity,
+        )
+        return cls(*clean(table, rules))
+
+    @property
+    def name(self) -> str:
+        """Underlying and date; empty where the file knows neither."""
+        return " ".join(filter(None, (self.surface.underlying, self.surface.quote_date)))
+
+    def maturity_names(self) -> dict[float, str]:
+        """What people call each maturity: its expiry, and roots where there are several."""
+        names: dict[float, str] = {}
+        series, years_of = self.surface.series, self.surface.quotes.contracts.maturity_years
+        for line in summary(self.surface):
+            years = float(years_of[np.argmax(series == line.forward.series)])
+            names[years] = f"{names[years]}, {line.name}" if years in names else line.name
+        return names
+
+    def as_document(self) -> dict[str, Any]:
+        """What is told of them in JSON."""
+        report, surface = self.report, self.surface
+        dropped = report.dropped.assign(pointer=[f"/{row}" for row in report.dropped["row"]])
+        return {
+            "quote_date": surface.quote_date,
+            "underlying": surface.underlying,
+            "forwards": [
+                {
+                    "maturity": f.maturity_years,
+                    "forward": f.forward,
+                    "discount": f.discount,
+                    "n_pairs": f.n_pairs,
+                    "residual_scale": f.residual_scale,
+                    "source": f.source,
+                }
+                for f in surface.forwards
+            ],
+            "cleaning": {"n_read": report.n_read, "n_kept": report.n_kept, "counts": report.counts},
+            "dropped": records(dropped),
+        }
+
+    def show(self, out: "Console") -> None:
+        """Say what was dropped and what is left of each expiry."""
+        n_kept, n_read = self.report.n_kept, self.report.n_read
+        out.print(f"[bold]{self.name or 'Quotes'}[/]: {n_kept} of {n_read} fit")
+        self._show_dropped(out)
+        self._show_expiries(out)
+
+    def _show_dropped(self, out: "Console") -> None:
+        if not self.report.counts:
+            return
+        shown = table(right=["dropped"], last=["reason", "meaning"])
+        for reason, count in self.report.counts.items():
+            shown.add_row(str(count), reason, Reason(reason).meaning)
+        out.print(shown)
+
+    def _show_expiries(self, out: "Console") -> None:
+        shown = table(left=["expiry"], right=["years", *EXPIRY_COLUMNS])
+        by_source: dict[str, list[str]] = {}
+        for line in summary(self.surface):
+            shown.add_row(line.name, f"{line.forward.maturity_years:.4f}", *expiry_cells(line))
+            by_source.setdefault(line.forward.source, []).append(line.name)
+        out.print(shown)
+        common, *rare = sorted(by_source, key=lambda source: -len(by_source[source]))
+        out.print(f"Forwards by {common}{'; but' if rare else '.'}")
+        for source in rare:
+            out.print(f"  by {source}: {', '.join(by_source[source])}")
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON has them: null where there is no number or text."""
+    columns = {
+        name: [None if pd.isna(v) or v == "" else v for v in frame[name].tolist()]
+        for name in frame.columns
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -1,0 +1,108 @@
+"""`levy price`."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from levy_cli.output import console, print_json, table
+from levy_numerics.errors import InvalidInputError
+from levy_pricing.handlers.price import price
+from levy_schemas.pricing import PriceRequest, PriceResult
+
+_OPTIONS: Final = {
+    "model_type": "--model",
+    "parameters": "--params",
+    "spot_price": "--spot",
+    "risk_free_rate": "--rate",
+    "dividend_yield": "--dividend",
+    "strikes": "--strikes",
+    "maturities": "--maturities",
+    "option_type": "--type",
+    "method": "--method",
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Price the options that were asked for."""
+    request = _request(options)
+    result = price(request)
+    if options.json:
+        print_json(result)
+    else:
+        _show(request, result)
+    return 0
+
+
+def _request(options: argparse.Namespace) -> PriceRequest:
+    try:
+        return PriceRequest(
+            model_type=options.model,
+            parameters=_parameters(options.params),
+            spot_price=options.spot,
+            risk_free_rate=options.rate,
+            dividend_yield=options.dividend,
+            strikes=tuple(options.strikes),
+            maturities=tuple(options.maturities),
+            option_type=options.type,
+            method=options.method,
+            greeks=options.greeks,
+        )
+    except ValidationError as error:
+        raise InvalidInputError("; ".join(_complaints(error))) from None
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    try:
+        parameters = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"--params is no JSON: {error}") from None
+    if not isinstance(parameters, dict):
+        raise InvalidInputError('--params is no JSON object such as {"sigma": 0.2}')
+    return parameters
+
+
+def _complaints(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        first, *rest = problem["loc"] or ("",)
+        place = " ".join([_OPTIONS.get(str(first), str(first)), *(str(step) for step in rest)])
+        yield f"{place}: {problem['msg']}".removeprefix(": ")
+
+
+def _show(request: PriceRequest, result: PriceResult) -> None:
+    out = console()
+    shown = table(
+        right=["maturity", "strike", "price", "implied vol", *_greek_names(result)],
+        title=f"{request.model_type} {request.option_type}s by {request.method}",
+    )
+    for i, maturity in enumerate(request.maturities):
+        for j, strike in enumerate(request.strikes):
+            vol = result.implied_vols[i][j]
+            shown.add_row(
+                f"{maturity:g}",
+                f"{strike:g}",
+                f"{result.prices[i][j]:.8g}",
+                "none" if vol is None else f"{vol:.4%}",
+                *_greek_cells(result, i, j),
+            )
+        shown.add_section()
+    out.print(shown)
+    for warning in result.warnings:
+        out.print(f"[yellow]Note:[/] {warning}")
+
+
+def _greek_names(result: PriceResult) -> list[str]:
+    if result.greeks is None:
+        return []
+    return ["delta", "gamma", "theta", "rho", *(f"∂/∂{p}" for p in result.greeks.parameters)]
+
+
+def _greek_cells(result: PriceResult, i: int, j: int) -> list[str]:
+    if result.greeks is None:
+        return []
+    g = result.greeks
+    matrices = (g.delta, g.gamma, g.theta, g.rho, *g.parameters.values())
+    values = (matrix[i][j] for matrix in matrices)
+    return ["none" if value is None else f"{value:.6g}" for value in values]

@@ -1,0 +1,10 @@
+"""`levy serve`."""
+
+import argparse
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run every service until Ctrl-C."""
+    from levy_cli.serve import serve
+
+    return serve(port=options.port)

@@ -1,0 +1,142 @@
+"""From cleaned quotes to a fitted surface: what `levy calibrate` does before it speaks."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from levy_calibration.handlers.answers import answer
+from levy_calibration.handlers.calibrate import refuse_neural, refuse_term_structure_of_its_own
+from levy_cli.cleaned import CleanedQuotes, records
+from levy_numerics import calibration, models
+from levy_numerics.models.base import Model
+from levy_observability.version import engine_version
+from levy_schemas.calibration import CalibrationMethod, CalibrationResult
+from levy_surfaces.summary import market_vols, vols_of
+
+
+@dataclass(frozen=True)
+class FittedSurface:
+    """A cleaned surface, the fit to it, and the answer as it would go over the wire.
+
+    Attributes
+    ----------
+    quotes : CleanedQuotes
+    by_maturity : mapping of float to Model
+        The fitted model of each maturity: the same one everywhere, unless each has its own.
+    model_prices : ndarray, shape (n,)
+    answer : CalibrationResult
+    """
+
+    quotes: CleanedQuotes
+    by_maturity: Mapping[float, Model]
+    model_prices: np.ndarray
+    answer: CalibrationResult
+
+    @cached_property
+    def market_vols(self) -> np.ndarray:
+        """Implied volatilities of the quotes, shape (n,); NaN where there is none."""
+        return market_vols(self.quotes.surface)
+
+    @cached_property
+    def model_vols(self) -> np.ndarray:
+        """Implied volatilities of the fitted prices, shape (n,); NaN where there is none."""
+        return vols_of(self.model_prices, self.quotes.surface.quotes.contracts)
+
+    def residuals(self) -> pd.DataFrame:
+        """One row a quote: contract, market, model and their difference."""
+        surface = self.quotes.surface
+        quotes = surface.quotes
+        c = quotes.contracts
+        sides = {"bid": quotes.bid, "ask": quotes.ask}
+        return pd.DataFrame(
+            {
+                "row": surface.row,
+                "expiry": surface.expiry,
+                "maturity": c.maturity_years,
+                "strike": c.strike,
+                "option_type": np.where(c.is_call, "call", "put"),
+                "forward": c.forward,
+                "discount": c.discount,
+                "market_price": quotes.price,
+                **{name: side for name, side in sides.items() if side is not None},
+                "model_price": self.model_prices,
+                "residual": self.model_prices - quotes.price,
+                "market_vol": self.market_vols,
+                "model_vol": self.model_vols,
+            }
+        )
+
+    def as_document(self) -> dict[str, Any]:
+        """As `/calibrate` answers, with each quote's residual and what cleaning did."""
+        return {
+            **self.answer.model_dump(mode="json", exclude={"request_id"}),
+            **self.quotes.as_document(),
+            "residuals": records(self.residuals()),
+        }
+
+
+def fit_surface(
+    quotes: CleanedQuotes,
+    *,
+    model_type: str,
+    method: CalibrationMethod = "hybrid",
+    weights: str = "price",
+    per_maturity: bool = False,
+    n_starts: int | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> FittedSurface:
+    """Fit a model to all expiries together, or to each on its own.
+
+    Raises
+    ------
+    LevyError
+        The model is unknown or cannot be fitted, or the method is not there.
+    """
+    model = models.get(model_type)
+    started = time.perf_counter()
+    fit_all = calibration.calibrate_each_maturity if per_maturity else calibration.calibrate
+    fit = fit_all(
+        model,
+        quotes.surface.quotes,
+        weights=weights,
+        n_starts=n_starts,
+        seed=seed,
+        progress=progress,
+    )
+    shaped = answer(
+        fit,
+        method=method,
+        model_version=engine_version(),
+        seconds=time.perf_counter() - started,
+    )
+    return FittedSurface(quotes, _by_maturity(fit, quotes), fit.model_prices, shaped)
+
+
+def refuse(model_type: str, method: CalibrationMethod, *, per_maturity: bool) -> None:
+    """Complain about what cannot be done before anything is read.
+
+    Raises
+    ------
+    LevyError
+        The model is unknown, the method is not there, or one expiry cannot determine the model.
+    """
+    models.get(model_type)
+    refuse_neural(model_type, method)
+    if per_maturity:
+        refuse_term_structure_of_its_own(model_type)
+
+
+def _by_maturity(
+    fit: calibration.CalibrationResult | calibration.TermStructure, quotes: CleanedQuotes
+) -> dict[float, Model]:
+    if isinstance(fit, calibration.TermStructure):
+        pairs = zip(fit.maturities, fit.results, strict=True)
+        return {float(years): result.model for years, result in pairs}
+    years = quotes.surface.quotes.contracts.maturity_years
+    return dict.fromkeys(map(float, np.unique(years)), fit.model)

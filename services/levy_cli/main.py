@@ -1,0 +1,231 @@
+"""The command `levy`: reads arguments, runs one command, turns errors into exit codes.
+
+Only what a command needs is imported, and only once it runs: `levy --help` needs nothing.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+OK: Final = 0
+FAILURE: Final = 1
+MISUSE: Final = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `levy` and return its exit code: 0, 1 for a failure, 2 for misuse.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process by default.
+    """
+    parser = command_line()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return MISUSE
+    try:
+        code = int(import_module(f"levy_cli.commands.{options.command}").run(options))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read the output has closed it; the interpreter must not try to flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        return _told(options.command, error)
+    return code
+
+
+def _told(command: str, error: Exception) -> int:
+    """Say on standard error what went wrong; what the caller can put right is misuse."""
+    from levy_numerics.errors import LevyError
+
+    if isinstance(error, LevyError):
+        print(f"levy {command}: {error.message}", file=sys.stderr)
+        return MISUSE
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("levy_"):
+        print(
+            f"levy {command}: {error.name} is not installed; "
+            "pip install 'levy-calibration-engine[serve]' has all that the command line needs",
+            file=sys.stderr,
+        )
+        return FAILURE
+    if isinstance(error, OSError):
+        print(f"levy {command}: {error}", file=sys.stderr)
+        return FAILURE
+    raise error
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="levy",
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=24),
+        description="Price options under exponential-Lévy models, and fit the models to quotes.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _add_price(commands)
+    _add_calibrate(commands)
+    _add_compare(commands)
+    _add_models(commands)
+    _add_serve(commands)
+    return parser
+
+
+def _numbers(text: str) -> list[float]:
+    """Comma-separated numbers."""
+    try:
+        return [float(entry) for entry in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of numbers such as 90,100,110"
+        ) from None
+
+
+def _positive(text: str) -> int:
+    """A whole number from one."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive whole number")
+    return int(text)
+
+
+def _add_json(command: "argparse._ActionsContainer") -> None:
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON document and nothing else"
+    )
+
+
+def _add_price(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "price",
+        help="price European options",
+        description="Price every strike at every maturity, with implied volatilities.",
+        epilog="Example: levy price --model VarianceGamma --params "
+        '\'{"sigma": 0.2, "nu": 0.4, "theta": -0.15}\' '
+        "--spot 100 --rate 0.03 --strikes 90,100,110 --maturities 0.25,1",
+    )
+    command.add_argument("--model", required=True, help="its name; levy models lists them")
+    command.add_argument("--params", required=True, metavar="JSON", help="parameters by name")
+    command.add_argument("--spot", required=True, type=float)
+    command.add_argument("--rate", type=float, default=0.0, help="continuous, per year")
+    command.add_argument("--dividend", type=float, default=0.0, help="continuous, per year")
+    command.add_argument("--strikes", required=True, type=_numbers, metavar="K,K,…")
+    command.add_argument(
+        "--maturities", required=True, type=_numbers, metavar="T,T,…", help="years"
+    )
+    command.add_argument("--type", choices=("call", "put"), default="call")
+    command.add_argument("--method", default="sinh", help="sinh (default), cos, carr_madan, lewis")
+    command.add_argument("--greeks", action="store_true", help="sensitivities too")
+    _add_json(command)
+
+
+def _add_calibrate(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "calibrate",
+        help="fit a model to option quotes",
+        description="Clean the quotes of one underlying at one date and fit a model to them.",
+    )
+    command.add_argument("quotes", help=".csv, .csv.gz or .parquet")
+    command.add_argument("--model", required=True, help="its name; levy models lists them")
+    command.add_argument(
+        "--method",
+        choices=("hybrid", "neural", "least_squares"),
+        default="hybrid",
+        help="hybrid (default): a network's start, if one is trained, and exact least squares",
+    )
+    command.add_argument(
+        "--weights",
+        choices=("price", "vega", "bid_ask"),
+        default="price",
+        help="errors in price (default), in implied volatility, or in spreads",
+    )
+    command.add_argument(
+        "--per-maturity",
+        action="store_true",
+        help="one fit for each expiry instead of one for all of them",
+    )
+    command.add_argument(
+        "--starts", type=int, help="of least squares (default: until the best is confirmed)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the starts (default 0)")
+    _add_selection(command)
+    outputs = command.add_argument_group("outputs")
+    outputs.add_argument("--plot", metavar="HTML", help="write an interactive page of the fit")
+    outputs.add_argument(
+        "--surface", metavar="FILE", help="write the cleaned quotes as .csv or .parquet"
+    )
+    _add_json(outputs)
+
+
+def _add_compare(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "compare",
+        help="fit every model to option quotes, and rank them",
+        description="Clean the quotes of one underlying at one date, fit models to them, and rank "
+        "the models by their errors on alternate strikes, which the fits have not seen.",
+    )
+    command.add_argument("quotes", help=".csv, .csv.gz or .parquet")
+    command.add_argument(
+        "--models", default="all", metavar="A,B,…", help="their names, or all (default)"
+    )
+    command.add_argument(
+        "--weights",
+        choices=("price", "vega", "bid_ask"),
+        default="vega",
+        help="errors in price, in implied volatility (default), or in spreads",
+    )
+    command.add_argument(
+        "--workers", type=_positive, help="processes (default: one a core, if it is worth it)"
+    )
+    _add_selection(command)
+    outputs = command.add_argument_group("outputs")
+    outputs.add_argument("--plot", metavar="HTML", help="write an interactive page")
+    _add_json(outputs)
+
+
+def _add_selection(command: argparse.ArgumentParser) -> None:
+    which = command.add_argument_group("which quotes")
+    which.add_argument("--date", metavar="YYYY-MM-DD", help="quote date, if there are several")
+    which.add_argument("--underlying", help="if there are several")
+    which.add_argument("--min-maturity", type=float, default=0.0, metavar="YEARS")
+    which.add_argument("--max-maturity", type=float, default=float("inf"), metavar="YEARS")
+    which.add_argument("--min-moneyness", type=float, default=0.0, metavar="K/F")
+    which.add_argument("--max-moneyness", type=float, default=float("inf"), metavar="K/F")
+    which.add_argument(
+        "--sides",
+        choices=("prefer_otm", "otm", "all"),
+        default="prefer_otm",
+        help="drop in-the-money quotes where the other side is quoted (default), always, or never",
+    )
+    which.add_argument(
+        "--forwards",
+        choices=("parity", "given"),
+        default="parity",
+        help="from put-call parity first (default), or from the file's columns",
+    )
+
+
+def _add_models(commands: "_Commands") -> None:
+    command = commands.add_parser("models", help="list the models and their parameters")
+    _add_json(command)
+
+
+def _add_serve(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "serve", help="run every service on this machine; Ctrl-C stops them"
+    )
+    command.add_argument("--port", type=int, default=8000, help="of the gateway (default 8000)")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,79 @@
+"""What the pages share: one style, tables, and figures that open without a network."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Final
+
+from levy_cli.output import sentence
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_CONFIG: Final = {
+    "displaylogo": False,
+    "responsive": True,
+    "modeBarButtonsToRemove": ["lasso2d", "select2d"],
+}
+
+
+def write_page(template: str, path: str | Path, parts: Mapping[str, str]) -> None:
+    """Fill a template of `pages/` with parts that are HTML already.
+
+    Parameters
+    ----------
+    template : str
+        Its name.
+    path : str or Path
+        Where the page goes.
+    parts : mapping
+        By their names in the template.
+    """
+    pages = files("levy_cli").joinpath("pages")
+    text = Template(pages.joinpath(template).read_text(encoding="utf-8"))
+    style = pages.joinpath("page.css").read_text(encoding="utf-8")
+    Path(path).write_text(text.substitute(parts, style=style), encoding="utf-8")
+
+
+def html_figure(figure: "Figure", *, with_library: bool = False) -> str:
+    """Embed a figure; the first of a page brings the library with it."""
+    return str(figure.to_html(full_html=False, include_plotlyjs=with_library, config=_CONFIG))
+
+
+def html_numbers(shown: Iterable[tuple[str, str]]) -> str:
+    """Large numbers, each with what it is: (value, name) pairs."""
+    return "".join(
+        f'<div class="figure"><b>{escape(value)}</b><span>{escape(name)}</span></div>'
+        for value, name in shown
+    )
+
+
+def html_notes(warnings: Sequence[str]) -> str:
+    """Make a box of sentences, if there are any."""
+    if not warnings:
+        return ""
+    items = "".join(f"<li>{escape(sentence(w))}</li>" for w in warnings)
+    return f'<section class="notes"><ul>{items}</ul></section>'
+
+
+def html_table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: Iterable[int] = (),
+    text: Iterable[int] = (),
+) -> str:
+    """Make a table of texts; some columns are numbers, some sentences that may wrap."""
+    right, wrapped = set(numbers), set(text)
+
+    def cell(tag: str, i: int, value: str) -> str:
+        kind = "number" if i in right else "text" if i in wrapped and tag == "td" else ""
+        return f'<{tag} class="{kind}">{escape(value)}</{tag}>'
+
+    top = "".join(cell("th", i, name) for i, name in enumerate(head))
+    body = "".join(
+        f"<tr>{''.join(cell('td', i, value) for i, value in enumerate(row))}</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

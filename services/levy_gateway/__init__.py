@@ -1,0 +1,1 @@
+"""The gateway: the one public address; it checks, forwards and answers, and computes nothing."""

@@ -1,0 +1,9 @@
+"""`python -m levy_gateway`: the gateway as a process."""
+
+from levy_gateway.settings import GatewaySettings
+from levy_observability import server
+
+if __name__ == "__main__":
+    server.run(
+        "levy_gateway", "levy_gateway.app:from_environment", GatewaySettings.from_environment()
+    )

@@ -1,0 +1,41 @@
+"""The system's health, gathered from its services."""
+
+import asyncio
+from collections.abc import Sequence
+
+from levy_gateway.clients import Neighbour, NeighbourFailedError, NeighbourUnavailableError
+from levy_observability.work import DeadlineError
+from levy_schemas.health import Health, NeighbourHealth
+
+
+async def health(neighbours: Sequence[Neighbour], calibrates: str, seconds: float) -> Health:
+    """Ask every service whether it is ready, all at once.
+
+    Parameters
+    ----------
+    neighbours : sequence of Neighbour
+        Who is asked.
+    calibrates : str
+        Name of the one whose readiness means that models are loaded.
+    seconds : float
+        The longest to wait.
+    """
+    found = await asyncio.gather(*(_ask(neighbour, seconds) for neighbour in neighbours))
+    services = {n.name: state for n, state in zip(neighbours, found, strict=True)}
+    ready = [state.status == "ready" for state in services.values()]
+    status = "healthy" if all(ready) else "degraded" if any(ready) else "unhealthy"
+    return Health.model_validate(
+        {
+            "status": status,
+            "model_loaded": services[calibrates].status == "ready",
+            "services": services,
+        }
+    )
+
+
+async def _ask(neighbour: Neighbour, seconds: float) -> NeighbourHealth:
+    try:
+        reply = await neighbour.ask("GET", "/health/ready", seconds=seconds)
+    except (NeighbourUnavailableError, NeighbourFailedError, DeadlineError):
+        return NeighbourHealth(status="unreachable")
+    return NeighbourHealth(status="ready" if reply.status == 200 else "not_ready")

@@ -1,0 +1,1 @@
+"""The pricing service: prices, Greeks, implied volatilities, and the catalogue of models."""

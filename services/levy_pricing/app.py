@@ -1,0 +1,77 @@
+"""The application, built and wired."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from anyio import to_thread
+from fastapi import FastAPI
+
+from levy_numerics import models
+from levy_observability import service
+from levy_observability.version import engine_version
+from levy_observability.work import Threads
+from levy_pricing.handlers.catalogue import catalogue
+from levy_pricing.handlers.price import price
+from levy_pricing.metrics import PricingMetrics
+from levy_pricing.routes import models as models_route
+from levy_pricing.routes import price as price_route
+from levy_pricing.settings import PricingSettings
+from levy_schemas.pricing import PriceRequest
+
+_log = structlog.get_logger()
+
+
+def create_app(settings: PricingSettings) -> FastAPI:
+    """Build the pricing service.
+
+    Parameters
+    ----------
+    settings : PricingSettings
+        Made once, at the entry.
+    """
+    metrics = PricingMetrics()
+    warm = {"warm": False}
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await to_thread.run_sync(warm_up)
+        warm["warm"] = True
+        _log.info("service.ready", models=len(models.names()), threads=settings.threads)
+        yield
+        warm["warm"] = False
+
+    app = service.build(
+        title="Lévy pricing",
+        summary="Prices, Greeks and implied volatilities of European options.",
+        metrics=metrics,
+        checks=lambda: warm,
+        max_body_bytes=settings.max_body_bytes,
+        lifespan=lifespan,
+    )
+    threads = Threads(settings.threads, settings.deadline_seconds, metrics)
+    app.include_router(price_route.router(price, threads, metrics))
+    app.include_router(models_route.router(catalogue(engine_version())))
+    return app
+
+
+def warm_up() -> None:
+    """Price once with every model, so that no client pays for first calls."""
+    for name in models.names():
+        example = models.get(name).example()
+        price(
+            PriceRequest(
+                model_type=name,
+                parameters=example.as_mapping(),
+                spot_price=100.0,
+                risk_free_rate=0.02,
+                strikes=(90.0, 100.0, 110.0),
+                maturities=(0.5, 1.0),
+                greeks=True,
+            )
+        )
+
+
+def from_environment() -> FastAPI:
+    """Build the service as the environment says."""
+    return create_app(PricingSettings.from_environment())

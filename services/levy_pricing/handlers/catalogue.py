@@ -1,0 +1,37 @@
+"""The catalogue of models, read off their declarations."""
+
+from levy_numerics import models
+from levy_numerics.parameters import Parameter
+from levy_schemas.catalogue import Catalogue, CatalogueEntry, CatalogueParameter
+
+
+def catalogue(version: str) -> Catalogue:
+    """Every model the engine knows.
+
+    Parameters
+    ----------
+    version : str
+        Of the engine, which is that of the formulas.
+    """
+    return Catalogue(
+        catalogue=tuple(
+            CatalogueEntry(
+                name=name,
+                parameters=tuple(_entry(p) for p in models.get(name).parameters()),
+                trained=False,
+                version=version,
+            )
+            for name in models.names()
+        )
+    )
+
+
+def _entry(parameter: Parameter) -> CatalogueParameter:
+    return CatalogueParameter(
+        name=parameter.name,
+        symbol=parameter.symbol,
+        domain=parameter.domain.condition(parameter.name),
+        unit=parameter.unit,
+        meaning=parameter.meaning,
+        default=parameter.default,
+    )

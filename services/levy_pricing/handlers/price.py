@@ -1,0 +1,109 @@
+"""Pricing a grid of options."""
+
+from typing import Final
+
+import numpy as np
+
+from levy_numerics import models, pricing
+from levy_numerics.errors import UnsupportedError
+from levy_numerics.implied_vol import implied_vol_or_reason
+from levy_numerics.market import Contracts
+from levy_numerics.models.base import Model
+from levy_numerics.pricing.greeks import greeks
+from levy_schemas.pricing import Greeks, PriceRequest, PriceResult
+from levy_schemas.wire import Matrix, SparseMatrix
+
+_WORTH_A_WARNING: Final = 1e-6
+"""Error of a price, as a fraction of the discounted forward, that a client is told of."""
+
+
+def price(request: PriceRequest) -> PriceResult:
+    """Price every strike at every maturity.
+
+    Raises
+    ------
+    LevyError
+        The model is unknown, its parameters are not admissible, or the method cannot answer.
+    """
+    model = models.from_mapping(request.model_type, request.parameters)
+    contracts = Contracts.grid(
+        spot=request.spot_price,
+        rate=request.risk_free_rate,
+        dividend_yield=request.dividend_yield,
+        strikes=np.asarray(request.strikes),
+        maturities=np.asarray(request.maturities),
+        is_call=request.option_type == "call",
+    )
+    shape = (len(request.maturities), len(request.strikes))
+    prices = pricing.price(model, contracts, method=request.method)
+    _refuse_unless_finite(prices.value, request)
+    vols = implied_vol_or_reason(
+        prices.value,
+        forward=contracts.forward,
+        strike=contracts.strike,
+        maturity_years=contracts.maturity_years,
+        discount=contracts.discount,
+        is_call=contracts.is_call,
+    )
+    has_vol = vols.ok & (vols.vol > 0.0)
+    return PriceResult(
+        prices=_matrix(prices.value, shape),
+        implied_vols=_sparse(np.where(has_vol, vols.vol, np.nan), shape),
+        greeks=_greeks(model, contracts, request, shape) if request.greeks else None,
+        price_errors=_sparse(prices.error, shape),
+        warnings=(
+            *_about_errors(prices.error, contracts),
+            *_about_missing_vols(int(np.sum(~has_vol)), contracts.size),
+        ),
+    )
+
+
+def _greeks(
+    model: Model, contracts: Contracts, request: PriceRequest, shape: tuple[int, int]
+) -> Greeks:
+    found = greeks(model, contracts, spot=request.spot_price)
+    return Greeks(
+        delta=_sparse(found.delta, shape),
+        gamma=_sparse(found.gamma, shape),
+        theta=_sparse(found.theta, shape),
+        rho=_sparse(found.rho, shape),
+        dividend_rho=_sparse(found.dividend_rho, shape),
+        parameters={name: _sparse(values, shape) for name, values in found.parameters.items()},
+    )
+
+
+def _refuse_unless_finite(values: np.ndarray, request: PriceRequest) -> None:
+    if not np.all(np.isfinite(values)):
+        message = (
+            f"{request.model_type} with these parameters cannot be priced by {request.method} "
+            "in double precision; choose parameters further inside the domain"
+        )
+        raise UnsupportedError(message)
+
+
+def _about_errors(errors: np.ndarray, contracts: Contracts) -> tuple[str, ...]:
+    relative = errors / (contracts.discount * contracts.forward)
+    worst = float(np.max(relative, initial=0.0, where=np.isfinite(relative)))
+    if worst <= _WORTH_A_WARNING:
+        return ()
+    return (f"prices may be wrong by up to {worst:.1e} of the forward; see price_errors",)
+
+
+def _about_missing_vols(n_missing: int, n_options: int) -> tuple[str, ...]:
+    if n_missing == 0:
+        return ()
+    return (
+        f"{n_missing} of {n_options} options have no implied volatility: their time value is "
+        "below what a price in double precision can hold",
+    )
+
+
+def _matrix(values: np.ndarray, shape: tuple[int, int]) -> Matrix:
+    return tuple(tuple(row) for row in np.reshape(values, shape).tolist())
+
+
+def _sparse(values: np.ndarray, shape: tuple[int, int]) -> SparseMatrix:
+    """Null where there is no finite number."""
+    entries = values.astype(object)
+    entries[~np.isfinite(values)] = None
+    return tuple(tuple(row) for row in entries.reshape(shape).tolist())

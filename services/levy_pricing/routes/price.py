@@ -1,0 +1,42 @@
+"""`POST /price`."""
+
+import time
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request
+
+from levy_observability import request_id
+from levy_observability.body import StrictJsonRoute
+from levy_observability.documentation import OF_A_BODY, problems
+from levy_observability.work import Threads
+from levy_pricing.metrics import PricingMetrics
+from levy_schemas.pricing import PriceRequest, PriceResult
+
+Handler = Callable[[PriceRequest], PriceResult]
+
+_PROBLEMS = (
+    *OF_A_BODY,
+    *("unknown-model", "invalid-parameter", "outside-strip", "unsupported", "deadline"),
+)
+
+
+def router(handler: Handler, threads: Threads, metrics: PricingMetrics) -> APIRouter:
+    """Make the route around a handler."""
+    routes = APIRouter(route_class=StrictJsonRoute, tags=["pricing"])
+
+    @routes.post("/price", responses=problems(*_PROBLEMS))
+    async def price(body: PriceRequest, request: Request) -> PriceResult:
+        """Price European options, with implied volatilities and, if asked, Greeks."""
+
+        def work() -> PriceResult:
+            started = time.perf_counter()
+            result = handler(body)
+            labels = (body.model_type, body.method)
+            metrics.price_seconds.labels(*labels).observe(time.perf_counter() - started)
+            metrics.options.labels(*labels).inc(len(body.strikes) * len(body.maturities))
+            return result
+
+        result = await threads.run(work, request)
+        return result.model_copy(update={"request_id": request_id.current()})
+
+    return routes
