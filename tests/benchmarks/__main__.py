@@ -1,0 +1,40 @@
+"""Run the benchmarks: `make bench`, or `python -m tests.benchmarks --help`."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.benchmarks import calibration_speed, growth, implied_vol, pricing_speed, report
+
+SUITES = {
+    "pricing": pricing_speed.run,
+    "growth": growth.run,
+    "implied_vol": implied_vol.run,
+    "calibration": calibration_speed.run,
+}
+
+
+def main() -> None:
+    """Run the suites asked for, print their tables, write the JSON."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that all runs")
+    parser.add_argument("--surfaces", type=int, default=100, help="random surfaces a model")
+    parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
+    arguments = parser.parse_args()
+    unknown = set(arguments.suites) - set(SUITES)
+    if unknown:
+        parser.error(f"no suite is called {', '.join(sorted(unknown))}")
+    size = report.Size(quick=arguments.quick, surfaces=arguments.surfaces)
+    console, sections = Console(), []
+    for suite in arguments.suites or SUITES:
+        for section in SUITES[suite](size):
+            section.show(console)
+            sections.append(section)
+    report.write(sections, arguments.out)
+    console.print(f"written to {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""How long a call takes: medians, because a shared machine has bad moments."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+
+def median_microseconds(
+    call: Callable[[], object], *, seconds: float = 1.0, at_least: int = 5, at_most: int = 2000
+) -> float:
+    """Median duration of `call` in microseconds, after two warm-up calls.
+
+    Parameters
+    ----------
+    seconds : float
+        Repeated for about so long, within `at_least` and `at_most` calls.
+    """
+    for _ in range(2):
+        call()
+    durations: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(durations) < at_least or (time.perf_counter() < end and len(durations) < at_most):
+        start = time.perf_counter()
+        call()
+        durations.append(time.perf_counter() - start)
+    return 1e6 * statistics.median(durations)

@@ -1,0 +1,187 @@
+"""`POST /calibrate` by least squares."""
+
+import copy
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from levy_calibration.app import create_app
+from levy_calibration.settings import CalibrationSettings
+from levy_numerics import models
+from levy_numerics.models import VarianceGamma
+from levy_schemas.calibration import CalibrationResult
+
+
+def fit(client: TestClient, request: dict[str, Any]) -> CalibrationResult:
+    answer = client.post("/calibrate", json=request)
+    assert answer.status_code == 200, answer.text
+    return CalibrationResult.model_validate(answer.json())
+
+
+def check_recovered(result: CalibrationResult, truth: VarianceGamma) -> None:
+    assert result.parameters is not None
+    for name, value in truth.as_mapping().items():
+        assert result.parameters[name] == pytest.approx(value, rel=1e-4)
+
+
+def test_a_grid_of_exact_prices_gives_its_parameters_back(
+    client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    result = fit(client, grid_request)
+    check_recovered(result, truth)
+    assert result.status == "converged"
+    assert result.fit_quality.n_quotes == 21
+    assert result.fit_quality.rmse < 1e-6
+    assert result.calibration_time_ms > 0
+
+
+def test_puts_of_the_same_surface_give_the_same_parameters(
+    client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    put = copy.deepcopy(grid_request) | {"option_type": "put"}
+    for i, maturity in enumerate(put["maturities"]):
+        for j, strike in enumerate(put["strikes"]):
+            parity = 100 * 2.718281828459045 ** (-0.01 * maturity)
+            parity -= strike * 2.718281828459045 ** (-0.05 * maturity)
+            put["prices"][i][j] -= parity
+    check_recovered(fit(client, put), truth)
+
+
+@pytest.mark.parametrize("weights", ["price", "vega", "bid_ask"])
+def test_a_list_of_two_sided_quotes_is_fitted_at_its_middle(
+    client: TestClient, quotes_request: dict[str, Any], truth: VarianceGamma, weights: str
+) -> None:
+    result = fit(client, quotes_request | {"weights": weights})
+    check_recovered(result, truth)
+    assert result.fit_quality.n_quotes == 10
+
+
+def test_missing_quotes_are_left_out(
+    client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    holed = copy.deepcopy(grid_request)
+    holed["prices"][0][0] = holed["prices"][2][6] = None
+    result = fit(client, holed)
+    check_recovered(result, truth)
+    assert result.fit_quality.n_quotes == 19
+    assert result.dropped == ()
+
+
+def test_a_quote_that_no_model_can_reach_is_left_out_and_told(
+    client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    spoilt = copy.deepcopy(grid_request)
+    spoilt["prices"][0][0] = 1.0
+    spoilt["prices"][1][2] = 500.0
+    result = fit(client, spoilt)
+    check_recovered(result, truth)
+    assert [(quote.pointer, quote.reason) for quote in result.dropped] == [
+        ("/prices/0/0", "no_time_value"),
+        ("/prices/1/2", "above_maximum"),
+    ]
+    assert any("2 quotes were left out" in warning for warning in result.warnings)
+
+
+def test_a_crossed_quote_is_left_out_and_told(
+    client: TestClient, quotes_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    crossed = copy.deepcopy(quotes_request)
+    quote = crossed["quotes"][3]
+    quote["bid"], quote["ask"] = quote["ask"], quote["bid"]
+    result = fit(client, crossed)
+    check_recovered(result, truth)
+    assert [(quote.pointer, quote.reason) for quote in result.dropped] == [("/quotes/3", "crossed")]
+
+
+def test_hybrid_without_a_network_says_that_it_is_less_than_asked(
+    client: TestClient, grid_request: dict[str, Any]
+) -> None:
+    result = fit(client, grid_request)
+    assert result.method == "least_squares"
+    assert result.degraded
+    assert "no network is trained for VarianceGamma" in result.warnings[0]
+
+
+def test_least_squares_that_were_asked_for_are_not_degraded(
+    client: TestClient, grid_request: dict[str, Any]
+) -> None:
+    result = fit(client, grid_request | {"method": "least_squares"})
+    assert not result.degraded
+    assert result.warnings == ()
+
+
+def test_intervals_hold_the_parameters(client: TestClient, quotes_request: dict[str, Any]) -> None:
+    noisy = copy.deepcopy(quotes_request)
+    for i, quote in enumerate(noisy["quotes"]):
+        quote["price"] = quote["bid"] if i % 2 else quote["ask"]
+    result = fit(client, noisy)
+    assert result.intervals is not None
+    assert result.parameters is not None
+    for name, value in result.parameters.items():
+        interval = result.intervals[name]
+        assert interval is not None
+        assert interval[0] < value < interval[1]
+
+
+def test_no_intervals_come_where_none_are_asked(
+    client: TestClient, grid_request: dict[str, Any]
+) -> None:
+    assert fit(client, grid_request | {"uncertainty": "none"}).intervals is None
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_every_model_can_be_fitted(
+    client: TestClient, grid_request: dict[str, Any], name: str
+) -> None:
+    result = fit(client, grid_request | {"model_type": name})
+    assert result.parameters is not None
+    assert set(result.parameters) == {p.name for p in models.get(name).parameters()}
+
+
+def test_a_surface_without_any_information_is_refused(
+    client: TestClient, grid_request: dict[str, Any]
+) -> None:
+    empty = copy.deepcopy(grid_request)
+    empty["prices"] = [[None] * 7, [None] * 7, [None, None, None, 10.4, 7.9, 0.0, None]]
+    problem = client.post("/calibrate", json=empty).json()
+    assert problem["code"] == "invalid-input"
+    assert problem["errors"][0]["pointer"] == "/prices"
+    assert problem["dropped"] == [{"pointer": "/prices/2/5", "reason": "no_time_value"}]
+    assert "2 usable quotes" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        ({"method": "neural"}, "/method"),
+        ({"uncertainty": "psis"}, "/uncertainty"),
+        ({"per_maturity": True, "model_type": "NIGSato"}, "/per_maturity"),
+    ],
+)
+def test_what_is_not_built_is_refused_with_what_to_ask_instead(
+    client: TestClient, grid_request: dict[str, Any], asked: dict[str, Any], place: str
+) -> None:
+    answer = client.post("/calibrate", json=grid_request | asked)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "unsupported"
+    assert answer.json()["errors"][0]["pointer"] == place
+
+
+def test_a_finished_fit_is_logged_once_and_counted(
+    client: TestClient, grid_request: dict[str, Any], logged: list[Any]
+) -> None:
+    fit(client, grid_request)
+    (event,) = (event for event in logged if event["event"] == "calibration.finished")
+    assert event["n_quotes"] == 21
+    assert event["status"] == "converged"
+    text = client.get("/metrics").text
+    assert 'levy_calibration_fit_seconds_count{method="least_squares",model="VarianceGamma"' in text
+    assert 'levy_calibration_fit_rmse_vol_count{model="VarianceGamma"}' in text
+
+
+def test_the_service_is_ready_once_it_is_warm() -> None:
+    client = TestClient(create_app(CalibrationSettings()))
+    assert client.get("/health/ready").status_code == 503
+    with client:
+        assert client.get("/health/ready").status_code == 200

@@ -1,0 +1,145 @@
+"""Term structure and identifiability in the answers of `POST /calibrate`."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from levy_numerics import models, pricing
+from levy_numerics.market import Contracts
+from levy_numerics.models import VarianceGamma
+from levy_schemas.calibration import CalibrationResult
+
+STRIKES = [80, 90, 95, 100, 105, 110, 120]
+MATURITIES = [0.1, 0.5, 2.0]
+
+
+def fit(client: TestClient, request: dict[str, Any]) -> CalibrationResult:
+    answer = client.post("/calibrate", json=request)
+    assert answer.status_code == 200, answer.text
+    return CalibrationResult.model_validate(answer.json())
+
+
+@pytest.fixture(scope="module")
+def self_similar_request() -> dict[str, Any]:
+    """Calls of a self-similar process, which no process with stationary increments follows."""
+    model = models.from_mapping(
+        "VarianceGammaSato", {"sigma": 0.2, "nu": 0.6, "theta": -0.15, "gamma": 0.5}
+    )
+    contracts = Contracts.grid(
+        spot=100.0, rate=0.0, dividend_yield=0.0, strikes=STRIKES, maturities=MATURITIES
+    )
+    prices = pricing.price(model, contracts).value.reshape(len(MATURITIES), len(STRIKES))
+    return {
+        "model_type": "VarianceGamma",
+        "spot_price": 100.0,
+        "risk_free_rate": 0.0,
+        "strikes": STRIKES,
+        "maturities": MATURITIES,
+        "prices": prices.tolist(),
+        "weights": "vega",
+    }
+
+
+def test_fit_quality_is_told_for_each_expiry(
+    client: TestClient, self_similar_request: dict[str, Any]
+) -> None:
+    result = fit(client, self_similar_request)
+    assert [one.maturity for one in result.fit_by_maturity] == MATURITIES
+    assert sum(one.fit_quality.n_quotes for one in result.fit_by_maturity) == 21
+    squares = [7 * one.fit_quality.rmse**2 for one in result.fit_by_maturity]
+    assert np.sqrt(sum(squares) / 21) == pytest.approx(result.fit_quality.rmse)
+
+
+def test_a_stationary_model_that_misses_the_term_structure_names_the_remedies(
+    client: TestClient, self_similar_request: dict[str, Any]
+) -> None:
+    told = " ".join(fit(client, self_similar_request).warnings)
+    assert "Sato" in told
+    assert "per maturity" in told
+    remedied = fit(client, self_similar_request | {"model_type": "VarianceGammaSato"})
+    assert "term structure" not in " ".join(remedied.warnings)
+    assert remedied.fit_quality.rmse < 1e-5
+
+
+def test_one_fit_for_each_expiry_follows_any_term_structure(
+    client: TestClient, self_similar_request: dict[str, Any]
+) -> None:
+    result = fit(client, self_similar_request | {"per_maturity": True})
+    assert result.per_maturity is not None
+    assert [one.maturity for one in result.per_maturity] == MATURITIES
+    assert result.parameters is None
+    assert result.intervals is None
+    assert result.functionals is None
+    assert result.fit_quality.rmse < 1e-5
+    for one in result.per_maturity:
+        # The law at T is that at one year, scaled: σ√T of the base is σ·T^γ here.
+        scaled = 0.2 * one.maturity**0.5
+        assert one.parameters["sigma"] * np.sqrt(one.maturity) == pytest.approx(scaled, rel=1e-3)
+        assert one.parameters["nu"] == pytest.approx(0.6 * one.maturity, rel=1e-2)
+
+
+def test_an_expiry_with_too_few_quotes_for_itself_is_left_out_and_told(
+    client: TestClient, self_similar_request: dict[str, Any]
+) -> None:
+    thin = copy.deepcopy(self_similar_request)
+    thin["prices"][1] = [None] * 5 + thin["prices"][1][5:]
+    result = fit(client, thin | {"per_maturity": True})
+    assert result.per_maturity is not None
+    assert [one.maturity for one in result.per_maturity] == [0.1, 2.0]
+    assert {(quote.pointer, quote.reason) for quote in result.dropped} == {
+        ("/prices/1/5", "too_few_at_maturity"),
+        ("/prices/1/6", "too_few_at_maturity"),
+    }
+
+
+def test_expiries_that_are_all_too_thin_are_refused(
+    client: TestClient, self_similar_request: dict[str, Any]
+) -> None:
+    thin = copy.deepcopy(self_similar_request)
+    thin["prices"] = [row[:2] + [None] * 5 for row in thin["prices"]]
+    problem = client.post("/calibrate", json=thin | {"per_maturity": True}).json()
+    assert problem["code"] == "invalid-input"
+    assert len(problem["dropped"]) == 6
+
+
+def test_functionals_of_the_distribution_are_told_with_intervals(
+    client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    result = fit(client, grid_request)
+    assert result.functionals is not None
+    order = np.arange(1.0, 5.0)
+    log_moment = np.real(truth.log_cf(-1j * order, 1.0))
+    _, m2, m3, m4 = np.exp(log_moment - order * log_moment[0])
+    variance = m2 - 1.0
+    expected = {
+        "variance": variance,
+        "skewness": (m3 - 3.0 * m2 + 2.0) / variance**1.5,
+        "excess_kurtosis": (m4 - 4.0 * m3 + 6.0 * m2 - 3.0) / variance**2 - 3.0,
+    }
+    assert set(result.functionals) == set(expected)
+    for name, functional in result.functionals.items():
+        assert functional.value == pytest.approx(float(expected[name]), rel=1e-4)
+        assert functional.interval is not None
+        assert functional.interval[0] <= functional.interval[1]
+    bare = fit(client, grid_request | {"uncertainty": "none"})
+    assert bare.functionals is not None
+    assert bare.functionals["variance"].interval is None
+
+
+def test_limits_that_parameters_run_to_are_named(
+    client: TestClient, grid_request: dict[str, Any]
+) -> None:
+    contracts = Contracts.grid(
+        spot=100.0, rate=0.05, dividend_yield=0.01, strikes=STRIKES, maturities=[0.25, 0.5, 1.0]
+    )
+    flat = pricing.price(models.from_mapping("BlackScholes", {"sigma": 0.2}), contracts).value
+    normal = grid_request | {"prices": flat.reshape(3, 7).tolist()}
+    result = fit(client, normal)
+    assert result.status == "at_bound"
+    assert any("→" in limit for limit in result.limits)
+    assert result.functionals is not None
+    lognormal = np.expm1(0.04)
+    assert result.functionals["variance"].value == pytest.approx(lognormal, rel=1e-3)

@@ -1,0 +1,113 @@
+import json
+
+import pytest
+
+from levy_cli.main import main
+from levy_schemas.pricing import PriceResult
+
+ARGUMENTS = [
+    *("price", "--model", "VarianceGamma", "--spot", "100", "--rate", "0.1"),
+    *("--params", '{"sigma": 0.12, "nu": 0.2, "theta": -0.14}'),
+    *("--strikes", "90,100,110", "--maturities", "0.25,1"),
+]
+
+
+def replaced(option: str, value: str) -> list[str]:
+    arguments = list(ARGUMENTS)
+    arguments[arguments.index(option) + 1] = value
+    return arguments
+
+
+def test_json_is_one_document_that_reads_as_an_answer_of_the_service(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*ARGUMENTS, "--json"]) == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert captured.err == ""
+    assert captured.out.count("\n") == 1
+    result = PriceResult.model_validate(document)
+    assert [len(row) for row in result.prices] == [3, 3]
+    assert "request_id" not in document
+    assert result.greeks is None
+
+
+def test_the_price_of_madan_carr_and_chang_is_in_the_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(ARGUMENTS) == 0
+    shown = capsys.readouterr().out
+    assert "implied vol" in shown
+    assert "19.09935" in shown  # strike 90, one year: Fang and Oosterlee (2008), table 7
+
+
+def test_greeks_are_shown_for_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*ARGUMENTS, "--greeks"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("delta", "gamma", "theta", "rho", "∂/∂sigma", "∂/∂nu", "∂/∂theta"):
+        assert name in shown
+    assert main([*ARGUMENTS, "--greeks", "--json"]) == 0
+    greeks = json.loads(capsys.readouterr().out)["greeks"]
+    assert set(greeks["parameters"]) == {"sigma", "nu", "theta"}
+
+
+def test_puts_are_worth_what_parity_says(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*replaced("--strikes", "100"), "--json"]
+    prices = []
+    for kind in ("call", "put"):
+        assert main([*arguments, "--type", kind]) == 0
+        prices.append(json.loads(capsys.readouterr().out)["prices"][1][0])
+    assert prices[0] - prices[1] == pytest.approx(100 - 100 * 0.904837418036, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--model", "VarianceGama", "known are"),
+        ("--params", '{"sigma": 0.12, "nu": 0.2}', "VarianceGamma needs theta"),
+        ("--params", '{"sigma": -0.12, "nu": 0.2, "theta": 0}', "sigma > 0"),
+        ("--params", '{"sigma": "x", "nu": 0.2, "theta": 0}', "--params sigma"),
+        ("--params", "{sigma: 1}", "--params is no JSON"),
+        ("--params", "[1]", "no JSON object"),
+        ("--params", '{"sigma": NaN, "nu": 0.2, "theta": 0}', "--params sigma"),
+        ("--strikes", "90,-1", "--strikes 1"),
+        ("--maturities", "nan", "--maturities 0"),
+        ("--spot", "0", "--spot"),
+    ],
+)
+def test_misuse_is_explained_on_standard_error_with_exit_2(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, complaint: str
+) -> None:
+    assert main([*replaced(option, value), "--json"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert complaint in captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        replaced("--strikes", "90;100"),
+        replaced("--spot", "much"),
+        ["price"],
+        ["fly"],
+        [*ARGUMENTS, "--type", "straddle"],
+    ],
+)
+def test_arguments_that_cannot_be_read_exit_with_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert "levy" in capsys.readouterr().err
+
+
+def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "calibrate" in capsys.readouterr().err
+
+
+def test_an_unknown_method_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*ARGUMENTS, "--method", "guess"]) == 2
+    assert "--method" in capsys.readouterr().err

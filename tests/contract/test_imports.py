@@ -1,0 +1,57 @@
+"""What the import contracts in pyproject.toml cannot say: white lists, and what is light."""
+
+import subprocess
+import sys
+
+import grimp
+import pytest
+
+HEAVY = (
+    "fastapi",
+    "jax",
+    "matplotlib",
+    "numba",
+    "pandas",
+    "plotly",
+    "pyarrow",
+    "pydantic",
+    "scipy.optimize",
+    "tensorflow",
+)
+
+
+def external_imports(package: str, *own: str) -> set[str]:
+    """Top-level packages, outside the standard library, that `package` imports anywhere."""
+    graph = grimp.build_graph(package, include_external_packages=True)
+    own_modules = {m for m in graph.modules if m.split(".")[0] == package}
+    found = {
+        i.split(".")[0] for m in own_modules for i in graph.find_modules_directly_imported_by(m)
+    }
+    return found - set(sys.stdlib_module_names) - {package, *own}
+
+
+def loaded_by(module: str) -> set[str]:
+    """Modules in memory once a fresh interpreter has imported `module`."""
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_schemas_need_pydantic_alone() -> None:
+    assert external_imports("levy_schemas") <= {"pydantic", "pydantic_core", "annotated_types"}
+
+
+def test_numerics_need_numpy_and_scipy_and_may_use_jax() -> None:
+    allowed = {"numpy", "scipy", "jax", "jaxtyping", "optimistix", "lineax", "equinox"}
+    assert external_imports("levy_numerics") <= allowed
+
+
+@pytest.mark.parametrize("module", ["levy_numerics.models", "levy_numerics.implied_vol"])
+def test_importing_numerics_loads_nothing_heavy(module: str) -> None:
+    assert loaded_by(module).isdisjoint(HEAVY)
+
+
+def test_importing_the_command_line_loads_no_numerics() -> None:
+    assert loaded_by("levy_cli.main").isdisjoint({"numpy", "scipy", *HEAVY})

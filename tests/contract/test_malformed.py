@@ -1,0 +1,188 @@
+"""Whatever is sent, the answer is documented, and never a failure of ours."""
+
+import json
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import BaseSchema, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from levy_numerics import models
+from levy_schemas.problems import MEDIA_TYPE, PROBLEMS
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+JSON = {"Content-Type": "application/json"}
+SHARED_CLIENT = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@pytest.fixture(scope="session")
+def api(gateway: FastAPI) -> BaseSchema:
+    return schemathesis.openapi.from_asgi("/openapi.json", gateway)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "mode", "n_requests"),
+    [
+        ("POST", "/price", GenerationMode.NEGATIVE, 300),
+        ("POST", "/price", GenerationMode.POSITIVE, 200),
+        ("POST", "/calibrate", GenerationMode.NEGATIVE, 300),
+        ("POST", "/calibrate", GenerationMode.POSITIVE, 200),
+        ("POST", "/compare", GenerationMode.NEGATIVE, 200),
+        ("POST", "/compare", GenerationMode.POSITIVE, 100),
+        ("GET", "/problems/{code}", GenerationMode.POSITIVE, 50),
+        ("GET", "/models", GenerationMode.POSITIVE, 1),
+        ("GET", "/health", GenerationMode.POSITIVE, 1),
+    ],
+)
+def test_generated_requests_get_documented_answers(
+    api: BaseSchema, method: str, path: str, mode: GenerationMode, n_requests: int
+) -> None:
+    operation = api[path][method]
+    requests = operation.as_strategy(generation_mode=mode)
+
+    @given(case=requests)
+    @settings(max_examples=n_requests, suppress_health_check=list(HealthCheck))
+    def every_answer_is_documented(case: schemathesis.Case) -> None:
+        case.call_and_validate(checks=CHECKS)
+
+    every_answer_is_documented()
+
+
+def check(answer: Any) -> None:
+    assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == MEDIA_TYPE
+        assert PROBLEMS[answer.json()["code"]].status == answer.status_code
+
+
+@given(body=st.binary(max_size=2000), path=st.sampled_from(["/price", "/calibrate", "/compare"]))
+@settings(max_examples=200, suppress_health_check=SHARED_CLIENT)
+def test_any_bytes_are_answered(client: TestClient, body: bytes, path: str) -> None:
+    check(client.post(path, content=body, headers=JSON))
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["VarianceGamma", "CGMY", "call", "put", "sinh", "laplace"]),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=10,
+)
+FIELDS = st.sampled_from(
+    [
+        *("model_type", "parameters", "spot_price", "risk_free_rate", "dividend_yield"),
+        *("strikes", "maturities", "option_type", "method", "greeks", "prices", "quotes"),
+        *("forwards", "weights", "uncertainty", "per_maturity", "models", "holdout", "unknown"),
+    ]
+)
+GOOD: dict[str, dict[str, Any]] = {
+    "/price": {
+        "model_type": "VarianceGamma",
+        "parameters": {"sigma": 0.2, "nu": 0.4, "theta": -0.15},
+        "spot_price": 100.0,
+        "risk_free_rate": 0.05,
+        "strikes": [90.0, 100.0],
+        "maturities": [0.5],
+    },
+    "/calibrate": {
+        "model_type": "VarianceGamma",
+        "spot_price": 100.0,
+        "risk_free_rate": 0.05,
+        "strikes": [90.0, 100.0, 110.0],
+        "maturities": [0.5],
+        "prices": [[14.0, 7.4, 3.2]],
+    },
+    "/compare": {
+        "models": ["BlackScholes", "VarianceGamma"],
+        "spot_price": 100.0,
+        "risk_free_rate": 0.05,
+        "strikes": [90.0, 100.0, 110.0],
+        "maturities": [0.5],
+        "prices": [[14.0, 7.4, 3.2]],
+    },
+}
+
+
+@given(
+    path=st.sampled_from(sorted(GOOD)),
+    changes=st.dictionaries(FIELDS, anything, min_size=1, max_size=3),
+)
+@settings(max_examples=300, suppress_health_check=SHARED_CLIENT)
+def test_a_good_request_with_anything_in_its_fields_is_answered(
+    client: TestClient, path: str, changes: dict[str, Any]
+) -> None:
+    body = json.dumps(GOOD[path] | changes).encode()
+    check(client.post(path, content=body, headers=JSON))
+
+
+extreme = st.sampled_from([1e-6, 1e-4, 0.01, 1.0, 37.5, 1e3, 1e6, 1e9])
+EVERY_MODEL = st.sampled_from(
+    [(name, tuple(p.name for p in models.get(name).parameters())) for name in models.names()]
+)
+value = st.sampled_from([-1e6, -3.0, -1e-3, 0.0, 1e-9, 1e-3, 0.3, 0.99, 1.0, 1.99, 5.0, 40.0, 1e6])
+
+
+@given(data=st.data(), model=EVERY_MODEL)
+@settings(max_examples=150, suppress_health_check=SHARED_CLIENT)
+def test_extreme_but_well_formed_prices_are_answered(
+    client: TestClient, data: st.DataObject, model: tuple[str, tuple[str, ...]]
+) -> None:
+    name, parameters = model
+    body = {
+        "model_type": name,
+        "parameters": {p: data.draw(value) for p in parameters},
+        "spot_price": data.draw(extreme),
+        "risk_free_rate": data.draw(st.sampled_from([-1.0, 0.0, 0.05, 1.0])),
+        "dividend_yield": data.draw(st.sampled_from([-1.0, 0.0, 1.0])),
+        "strikes": data.draw(st.lists(extreme, min_size=1, max_size=3)),
+        "maturities": data.draw(
+            st.lists(st.sampled_from([1e-4, 0.1, 5.0, 50.0]), min_size=1, max_size=2)
+        ),
+        "greeks": data.draw(st.booleans()),
+        "option_type": data.draw(st.sampled_from(["call", "put"])),
+    }
+    check(client.post("/price", json=body))
+
+
+@given(data=st.data(), model=EVERY_MODEL)
+@settings(max_examples=60, suppress_health_check=SHARED_CLIENT)
+def test_absurd_but_well_formed_surfaces_are_answered(
+    client: TestClient, data: st.DataObject, model: tuple[str, tuple[str, ...]]
+) -> None:
+    price = st.none() | st.sampled_from([0.0, 1e-300, 1e-9, 0.5, 12.0, 99.0, 1e9])
+    body = {
+        "model_type": model[0],
+        "spot_price": data.draw(extreme),
+        "risk_free_rate": data.draw(st.sampled_from([-1.0, 0.0, 0.05, 1.0])),
+        "strikes": [1e-6, 50.0, 90.0, 100.0, 110.0],
+        "maturities": [1e-4, 0.5, 50.0],
+        "prices": data.draw(
+            st.lists(st.lists(price, min_size=5, max_size=5), min_size=3, max_size=3)
+        ),
+        "weights": data.draw(st.sampled_from(["price", "vega"])),
+    }
+    check(client.post("/calibrate", json=body | {"per_maturity": data.draw(st.booleans())}))
+    models = {"models": ["BlackScholes", body.pop("model_type")]}
+    check(client.post("/compare", json=body | models))

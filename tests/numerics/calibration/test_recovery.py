@@ -1,0 +1,79 @@
+"""Known parameters come back from exact quotes; from noisy ones, within their stated error."""
+
+import numpy as np
+import pytest
+
+from levy_numerics import models
+from levy_numerics.calibration import WEIGHTS, calibrate
+from levy_numerics.market import Quotes
+from tests.benchmarks.random_models import draw
+from tests.numerics.calibration.surfaces import CONTRACTS, exact_quotes, recovered
+
+FAMILIES = [name for name in models.names() if name != "BlackScholes"]
+
+
+@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("weights", ["price", "vega"])
+def test_the_example_comes_back_from_exact_quotes(name: str, weights: str) -> None:
+    truth = models.get(name).example()
+    quotes = exact_quotes(truth)
+    result = calibrate(models.get(name), quotes, weights=weights)
+    assert result.status == "converged", result.reason
+    assert recovered(result.model, truth, quotes, result.residuals)
+    assert result.fit.implied_vol_rmse < 1e-6
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_random_surfaces_come_back(name: str) -> None:
+    count = 0
+    for truth in draw(name, 10, seed=5):
+        quotes = exact_quotes(truth)
+        result = calibrate(models.get(name), quotes)
+        count += recovered(result.model, truth, quotes, result.residuals)
+    assert count >= 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_thousand_random_surfaces_come_back(name: str) -> None:
+    count = 0
+    for truth in draw(name, 1000, seed=11):
+        quotes = exact_quotes(truth)
+        result = calibrate(models.get(name), quotes)
+        count += recovered(result.model, truth, quotes, result.residuals)
+    assert count >= 995
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    truth = models.get("VarianceGamma").example()
+    exact = exact_quotes(truth)
+    rng = np.random.default_rng(8)
+    spread = 2e-4 * CONTRACTS.forward
+    hits = []
+    for _ in range(60):
+        noisy = np.maximum(exact.price + spread * rng.standard_normal(exact.size), 0.0)
+        result = calibrate(models.get("VarianceGamma"), Quotes.of(CONTRACTS, noisy))
+        intervals = result.intervals(0.90)
+        hits += [low <= truth.as_mapping()[name] <= high for name, (low, high) in intervals.items()]
+    # 180 intervals, three by three correlated: five standard errors of 60 independent ones.
+    assert abs(np.mean(hits) - 0.90) < 0.15
+
+
+def test_half_spreads_as_weights_need_bids_and_asks() -> None:
+    truth = models.get("NIG").example()
+    exact = exact_quotes(truth)
+    half = 1e-3 * CONTRACTS.strike
+    quotes = Quotes.of(
+        CONTRACTS, exact.price, bid=np.maximum(exact.price - half, 0.0), ask=exact.price + half
+    )
+    assert "bid_ask" in WEIGHTS
+    result = calibrate(models.get("NIG"), quotes, weights="bid_ask")
+    assert recovered(result.model, truth, quotes, result.residuals)
+
+
+def test_a_given_start_is_used() -> None:
+    truth = models.get("CGMY").example()
+    quotes = exact_quotes(truth)
+    near = calibrate(models.get("CGMY"), quotes, start=truth.as_mapping())
+    assert near.n_evaluations <= 3
+    assert recovered(near.model, truth, quotes, near.residuals)

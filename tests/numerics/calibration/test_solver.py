@@ -1,0 +1,90 @@
+"""Levenberg-Marquardt against SciPy's trust region, on pricing and on textbook problems."""
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+from levy_numerics import models
+from levy_numerics.calibration.objective import Objective
+from levy_numerics.calibration.solvers import levenberg_marquardt
+from levy_numerics.calibration.solvers.problem import LeastSquaresProblem
+from levy_numerics.market import Quotes
+from tests.numerics.calibration.surfaces import CONTRACTS, exact_quotes
+
+
+def problem_of(residuals, jacobian, low, high) -> LeastSquaresProblem:  # type: ignore[no-untyped-def]
+    return LeastSquaresProblem(
+        lambda z: (residuals(z), jacobian(z)), np.array(low), np.array(high), 1e-14
+    )
+
+
+def test_rosenbrock_is_solved() -> None:
+    # Rosenbrock (1960), The Computer Journal 3(3), 175-184.
+    problem = problem_of(
+        lambda z: np.array([10.0 * (z[1] - z[0] ** 2), 1.0 - z[0]]),
+        lambda z: np.array([[-20.0 * z[0], 10.0], [-1.0, 0.0]]),
+        [-5.0, -5.0],
+        [5.0, 5.0],
+    )
+    solution = levenberg_marquardt.solve(problem, np.array([-1.2, 1.0]))
+    assert solution.status == "converged"
+    assert solution.point == pytest.approx([1.0, 1.0], abs=1e-9)
+
+
+def test_a_minimum_outside_the_box_is_found_on_its_edge() -> None:
+    problem = problem_of(
+        lambda z: np.array([z[0] - 3.0, z[1] - 0.5]), lambda z: np.eye(2), [-1.0, -1.0], [1.0, 1.0]
+    )
+    solution = levenberg_marquardt.solve(problem, np.array([0.0, 0.0]))
+    assert solution.status == "at_bound"
+    assert solution.point == pytest.approx([1.0, 0.5], abs=1e-9)
+
+
+def test_a_start_that_cannot_be_evaluated_diverges() -> None:
+    problem = problem_of(
+        lambda z: np.full(2, np.nan), lambda z: np.full((2, 1), np.nan), [-1.0], [1.0]
+    )
+    assert levenberg_marquardt.solve(problem, np.array([0.0])).status == "diverged"
+
+
+def test_a_wrong_jacobian_stalls_and_says_so() -> None:
+    problem = problem_of(
+        lambda z: np.array([z[0] - 0.5, 1.0]), lambda z: np.array([[-1.0], [0.0]]), [-9.0], [9.0]
+    )
+    solution = levenberg_marquardt.solve(problem, np.array([2.0]))
+    assert solution.status == "stalled" or solution.reason == "the step vanishes"
+    assert solution.point == pytest.approx([2.0])
+
+
+@pytest.mark.parametrize("name", [n for n in models.names() if n != "BlackScholes"])
+def test_noisy_quotes_reach_the_same_minimum_as_scipy(name: str) -> None:
+    cls = models.get(name)
+    exact = exact_quotes(cls.example())
+    rng = np.random.default_rng(4)
+    noise = 1e-3 * CONTRACTS.forward * rng.standard_normal(exact.size)
+    objective = Objective.of(Quotes.of(CONTRACTS, np.maximum(exact.price + noise, 0.0)), "price")
+    problem = objective.problem(cls)
+    start = np.asarray(cls.example().to_coordinates())
+    ours = levenberg_marquardt.solve(problem, start)
+    theirs = least_squares(
+        lambda z: problem.evaluate(z)[0],
+        start,
+        lambda z: problem.evaluate(z)[1],
+        bounds=(problem.low, problem.high),
+        xtol=1e-12,
+        ftol=1e-14,
+        gtol=1e-14,
+        max_nfev=400,
+    )
+    assert ours.cost <= theirs.cost * (1.0 + 1e-6)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_the_jacobian_equals_central_differences(name: str) -> None:
+    cls = models.get(name)
+    problem = Objective.of(exact_quotes(cls.example()), "price").problem(cls)
+    z = np.asarray(cls.example().to_coordinates()) + 0.05
+    _, jacobian = problem.evaluate(z)
+    for j, step in enumerate(1e-4 * np.eye(z.size)):
+        difference = (problem.evaluate(z + step)[0] - problem.evaluate(z - step)[0]) / 2e-4
+        assert jacobian[:, j] == pytest.approx(difference, abs=2e-8)

@@ -1,0 +1,91 @@
+"""The whole domain in which prices are tried, and what was found there."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from levy_numerics import models, pricing
+from levy_numerics.market import Contracts
+from levy_numerics.models import Model
+from tests.numerics.models.members import generator, plausible_members
+
+ANNUAL_VOLATILITY: Final = (0.01, 3.0)
+MATURITY_YEARS: Final = (1.0 / 365.0, 5.0)
+STRIKE: Final = (0.5, 2.0)
+"""As a fraction of the forward."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Prices over the domain, in units of the forward, shape (n_cases, n_strikes).
+
+    Attributes
+    ----------
+    cases : tuple of pairs of Model and Contracts
+    value, error : ndarray
+        Of the method under test.
+    true, doubt : ndarray
+        The referee's value and error.
+    """
+
+    cases: tuple[tuple[Model, Contracts], ...]
+    value: np.ndarray
+    error: np.ndarray
+    true: np.ndarray
+    doubt: np.ndarray
+
+    @property
+    def miss(self) -> np.ndarray:
+        return np.asarray(np.abs(self.value - self.true))
+
+
+def members(cls: type[Model], count: int, purpose: str, longest_years: float = 1.0) -> list[Model]:
+    """Plausible members with a forward, and with a volatility that some market could have."""
+    drawn = count
+    while True:
+        drawn_members = plausible_members(cls, drawn, purpose)
+        found = [m for m in drawn_members if _has_a_market(m, longest_years)]
+        if len(found) >= count:
+            return found[:count]
+        drawn *= 2
+
+
+def _has_a_market(model: Model, longest_years: float) -> bool:
+    low, high = ANNUAL_VOLATILITY
+    volatile = low <= float(np.sqrt(model.cumulants(1.0)[1])) <= high
+    return volatile and bool(np.all(model.forward_exists(np.array([longest_years]))))
+
+
+def contracts(rng: np.random.Generator) -> Contracts:
+    """Calls of one maturity: the ends of the range, the middle, and some between."""
+    years = np.exp(rng.uniform(*np.log(MATURITY_YEARS)))
+    between = np.exp(rng.uniform(*np.log(STRIKE), size=5))
+    strike = np.concatenate([STRIKE, [1.0], between])
+    return Contracts.of(maturity_years=years, strike=strike, forward=1.0)
+
+
+def cases(cls: type[Model], count: int) -> tuple[tuple[Model, Contracts], ...]:
+    """Members and contracts at random, where the forward exists."""
+    rng = generator(cls, "contracts of the domain")
+    pairs = ((m, contracts(rng)) for m in members(cls, count, "domain"))
+    return tuple((m, c) for m, c in pairs if np.all(m.forward_exists(c.maturity_years)))
+
+
+@cache
+def explore(name: str, method: str, count: int, tolerance: float = 1e-10) -> Found:
+    """Price all cases by a method and by the referee."""
+    drawn, true, doubt = _by_referee(name, count)
+    prices = [pricing.price(m, c, method=method, tolerance=tolerance) for m, c in drawn]
+    value, error = (np.stack([getattr(p, part) for p in prices]) for part in ("value", "error"))
+    return Found(drawn, value, error, true, doubt)
+
+
+@cache
+def _by_referee(
+    name: str, count: int
+) -> tuple[tuple[tuple[Model, Contracts], ...], np.ndarray, np.ndarray]:
+    drawn = cases(models.get(name), count)
+    prices = [pricing.price(m, c, method="lewis", tolerance=1e-13) for m, c in drawn]
+    return drawn, np.stack([p.value for p in prices]), np.stack([p.error for p in prices])

@@ -1,0 +1,215 @@
+"""Where pricers are known to go wrong without saying so."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from levy_numerics import models, pricing
+from levy_numerics.black import black_price
+from levy_numerics.errors import InvalidInputError, InvalidParameterError
+from levy_numerics.market import Contracts
+from levy_numerics.models import CGMY, BlackScholes, Kou, Meixner, Merton, Model, VarianceGamma
+from levy_numerics.pricing import carr_madan, cosine
+from tests.numerics.models.members import every_model
+from tests.numerics.pricing.closed_forms import merton, variance_gamma
+
+every_method = pytest.mark.parametrize("method", pricing.methods())
+DAY = 1.0 / 365.0
+AROUND = Contracts.of(maturity_years=0.5, strike=[0.5, 0.8, 1.0, 1.25, 2.0], forward=1.0)
+
+
+def at(years: float, strike: list[float]) -> Contracts:
+    return Contracts.of(maturity_years=years, strike=strike, forward=1.0)
+
+
+def check_honest(model: Model, contracts: Contracts, method: str = "sinh") -> None:
+    found = pricing.price(model, contracts, method=method)
+    true = pricing.price(model, contracts, method="lewis", tolerance=1e-13)
+    assert np.all(np.abs(found.value - true.value) <= found.error + true.error)
+
+
+@pytest.mark.parametrize("middle", [0.0, 1.0])
+def test_cgmy_is_continuous_through_its_removable_orders(middle):
+    model = CGMY(C=0.6, G=5.0, M=15.0, Y=middle)
+    exact = pricing.price(model, AROUND).value
+    for distance in (1e-14, 1e-11, 1e-8):
+        for side in (-1.0, 1.0)[middle == 0.0 :]:
+            beside = dataclasses.replace(model, Y=middle + side * distance)
+            found = pricing.price(beside, AROUND).value
+            np.testing.assert_allclose(found, exact, atol=2e-11 + distance)
+
+
+def test_cgmy_at_order_zero_is_variance_gamma():
+    c, g, m = 2.0, 8.0, 20.0
+    twin = VarianceGamma(sigma=math.sqrt(2.0 * c / (g * m)), nu=1.0 / c, theta=c * (1 / m - 1 / g))
+    found = pricing.price(CGMY(C=c, G=g, M=m, Y=0.0), AROUND).value
+    np.testing.assert_allclose(found, variance_gamma(twin, AROUND), atol=1e-11)
+
+
+@pytest.mark.parametrize("order", [1.98, 1.999, 1.99999])
+def test_cgmy_towards_order_two_is_black_scholes(order):
+    vol = 0.3
+    level = 0.5 * vol**2 * (2.0 - order)
+    model = CGMY(C=level, G=5.0, M=6.0, Y=order)
+    found = pricing.price(model, AROUND)
+    same_variance = BlackScholes(sigma=np.sqrt(float(model.annual_cumulants()[1])))
+    assert np.all(found.error < 1e-10)
+    limit = pricing.price(same_variance, AROUND).value
+    np.testing.assert_allclose(found.value, limit, atol=0.05 * (2.0 - order))
+    check_honest(model, AROUND)
+
+
+@every_method
+def test_no_method_returns_nonsense_at_order_1_98(method):
+    """The interval that cumulants give is 200 wide; an expansion of the call drowns in exp(100)."""
+    check_honest(CGMY(C=1.0, G=5.0, M=5.0, Y=1.98), at(1.0, [0.5, 0.9, 1.0, 1.1, 2.0]), method)
+
+
+@every_method
+@pytest.mark.parametrize("years", [DAY, 0.01, 0.05])
+def test_variance_gamma_before_half_its_clock_is_owned_up_to(method, years):
+    """T < ν/2: the density has a pole, and series converge algebraically."""
+    model = VarianceGamma(sigma=0.25, nu=2.0, theta=-0.1)
+    contracts = at(years, [0.5, 0.9, 0.99, 1.0, 1.001, 1.01, 1.1, 2.0])
+    found = pricing.price(model, contracts, method=method)
+    miss = np.abs(found.value - variance_gamma(model, contracts))
+    assert np.all(miss <= found.error + 1e-13)
+
+
+def test_cos_says_that_it_has_not_converged_where_it_has_not():
+    model = VarianceGamma(sigma=0.25, nu=2.0, theta=-0.1)
+    contracts = at(DAY, [0.9, 1.0, 1.1])
+    miss = np.abs(cosine.price(model, contracts).value - variance_gamma(model, contracts))
+    assert np.max(miss) > 1e-9
+    assert np.max(cosine.price(model, contracts).error) > 1e-8
+
+
+def test_strikes_on_the_pole_of_the_density_are_priced():
+    """x + ω_T = 0, where nothing along the contour decays but the payoff."""
+    model = VarianceGamma(sigma=0.25, nu=2.0, theta=-0.1)
+    drift = float(model.drift_correction(DAY))
+    contracts = at(DAY, [math.exp(drift), math.exp(drift + 1e-12), math.exp(drift - 1e-6)])
+    found = pricing.price(model, contracts)
+    np.testing.assert_allclose(found.value, variance_gamma(model, contracts), atol=1e-10)
+    assert np.all(found.error <= 1e-10)
+
+
+@every_method
+@every_model
+def test_one_day_and_far_strikes_are_owned_up_to(cls, method):
+    check_honest(cls.example(), at(DAY, [0.5, 0.97, 1.0, 1.03, 2.0]), method)
+
+
+@every_model
+def test_an_hour_and_a_century_are_owned_up_to(cls):
+    model = cls.example()
+    for years in (DAY / 24.0, 30.0, 100.0):
+        if np.all(model.forward_exists(np.array([years]))):
+            check_honest(model, at(years, [0.5, 0.99, 1.0, 1.01, 2.0]))
+
+
+@pytest.mark.parametrize("room", [1e-1, 1e-3, 1e-6, 1e-9])
+def test_prices_are_right_until_the_forward_ceases_to_exist(room):
+    model = CGMY(C=0.6, G=5.0, M=1.0 + room, Y=0.4)
+    model.check()
+    check_honest(model, AROUND)
+    assert np.all(pricing.price(model, AROUND).error < 1e-10)
+
+
+@pytest.mark.parametrize("m", [1.0, 0.5])
+def test_a_tail_too_heavy_for_a_forward_is_refused(m):
+    with pytest.raises(InvalidParameterError, match="M"):
+        CGMY.from_mapping({"C": 0.6, "G": 5.0, "M": m, "Y": 0.4})
+
+
+@pytest.mark.parametrize("order", [-0.1, -1e-12, 2.0, math.nan])
+def test_an_order_outside_its_range_is_refused_with_the_reason(order):
+    with pytest.raises(InvalidParameterError, match=r"0 ≤ Y < 2") as refusal:
+        models.from_mapping("CGMY", {"C": 0.6, "G": 5.0, "M": 15.0, "Y": order})
+    assert refusal.value.code == "invalid-parameter"
+    assert refusal.value.details["parameter"] == "Y"
+
+
+@pytest.mark.parametrize("deviation", [0.3, 0.03, 0.01, 1e-3])
+@pytest.mark.parametrize("years", [DAY, 0.1, 1.0, 5.0])
+def test_jumps_of_nearly_one_size_never_pass_silently(deviation, years):
+    """Ten a year: |φ| dies out and revives; a price once was wrong by 4e-4 of the forward."""
+    contracts = at(years, [0.5, 0.8, 1.0, 1.2, 2.0])
+    for vol in (0.02, 0.1):
+        model = Merton(sigma=vol, lam=10.0, mu_j=-0.4, sigma_j=deviation)
+        for tolerance in (1e-6, 1e-8, 1e-10):
+            found = pricing.price(model, contracts, tolerance=tolerance)
+            assert np.all(np.abs(found.value - merton(model, contracts)) <= found.error + 1e-13)
+
+
+@every_method
+def test_no_method_steps_over_a_revival(method):
+    model = Merton(sigma=0.02, lam=10.0, mu_j=-0.4, sigma_j=0.01)
+    contracts = at(5.0, [0.3, 0.5, 0.8, 1.0, 1.2])
+    found = pricing.price(model, contracts, method=method)
+    assert np.all(np.abs(found.value - merton(model, contracts)) <= found.error + 1e-13)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Kou(sigma=0.02, lam=20.0, p=0.5, eta1=100.0, eta2=100.0),
+        Kou(sigma=0.02, lam=20.0, p=0.02, eta1=1.2, eta2=1.0),
+        Meixner(a=0.03, b=3.1, d=0.01),
+        Meixner(a=0.5, b=-3.1, d=0.01),
+        models.BilateralGamma(alpha_p=1e-3, lambda_p=1.05, alpha_m=1e-3, lambda_m=0.2),
+        models.NIG(alpha=150.0, beta=-149.0, delta=5e-3),
+        VarianceGamma(sigma=0.02, nu=5e-3, theta=1.0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize("years", [DAY, 0.25, 5.0])
+def test_the_ends_of_the_domain_are_priced_to_the_tolerance(model, years):
+    model.check()
+    contracts = at(years, [0.5, 0.9, 1.0, 1.1, 2.0])
+    check_honest(model, contracts)
+    assert np.all(pricing.price(model, contracts).error <= 1e-10)
+
+
+@every_method
+def test_prices_scale_with_the_currency(method):
+    in_cents = Contracts.of(maturity_years=0.5, strike=100.0 * AROUND.strike, forward=100.0)
+    one = pricing.price(Kou.example(), AROUND, method=method).value
+    hundred = pricing.price(Kou.example(), in_cents, method=method).value
+    np.testing.assert_allclose(hundred, 100.0 * one, rtol=1e-9, atol=1e-9)
+
+
+def test_black_scholes_meets_its_formula():
+    contracts = at(0.5, [0.5, 0.8, 1.0, 1.25, 2.0])
+    exact = black_price(
+        forward=contracts.forward,
+        strike=contracts.strike,
+        maturity_years=contracts.maturity_years,
+        discount=contracts.discount,
+        vol=0.35,
+        is_call=contracts.is_call,
+    )
+    for method, worst in (("sinh", 1e-11), ("cos", 1e-11), ("carr_madan", 1e-4), ("lewis", 1e-14)):
+        found = pricing.price(BlackScholes(sigma=0.35), contracts, method=method).value
+        np.testing.assert_allclose(found, exact, atol=worst)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-14, 0.5, math.nan])
+def test_a_tolerance_that_cannot_be_kept_is_refused(tolerance):
+    with pytest.raises(InvalidInputError, match="tolerance"):
+        pricing.price(VarianceGamma.example(), AROUND, tolerance=tolerance)
+
+
+def test_a_strike_outside_carr_and_madans_grid_is_refused_with_the_remedy():
+    with pytest.raises(InvalidInputError, match=r"K/F = 1e\+06 lies outside.*sinh"):
+        carr_madan.price(VarianceGamma.example(), at(0.5, [1.0, 1e6]))
+
+
+@pytest.mark.parametrize("n_points", [512, 4096])
+def test_carr_and_madans_error_follows_the_number_of_points(n_points):
+    contracts = at(0.25, [0.9, 1.0, 1.1])
+    true = pricing.price(Kou.example(), contracts, method="lewis").value
+    found = carr_madan.price(Kou.example(), contracts, n_points=n_points)
+    assert np.all(np.abs(found.value - true) <= found.error)

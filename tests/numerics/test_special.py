@@ -1,0 +1,55 @@
+"""Special functions against mpmath, in NumPy and in JAX."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import mpmath as mp
+import numpy as np
+import pytest
+
+from levy_numerics.special import expm1_ratio, expm1_ratio_derivative, log1p
+
+RNG_ANGLES = np.random.default_rng(4).uniform(-3.0, 3.0, 60)
+RADII = np.array([1e-12, 1e-8, 1e-4, 0.04, 0.06, 0.3, 0.9, 3.0, 30.0])
+AROUND_ZERO = np.outer(RADII, np.exp(1j * RNG_ANGLES)).ravel()
+
+
+def exact(function: Callable[[Any], Any], points: np.ndarray) -> np.ndarray:
+    with mp.workdps(60):
+        return np.array([complex(function(mp.mpc(z))) for z in points])
+
+
+def error(found: Any, expected: np.ndarray) -> float:
+    return float(np.max(np.abs(np.asarray(found) - expected) / np.abs(expected)))
+
+
+@pytest.mark.parametrize("centre", [0.0, -1.0])
+def test_the_logarithm_of_one_plus_z_keeps_its_digits_about_its_zero_and_its_pole(
+    centre: float,
+) -> None:
+    points = centre + AROUND_ZERO
+    expected = exact(lambda z: mp.log(1 + z), points)
+    assert error(log1p(points), expected) < 1e-15
+    with jax.enable_x64(True):
+        assert error(log1p(jnp.asarray(points)), expected) < 2e-14
+
+
+@pytest.mark.parametrize(
+    ("function", "definition", "at_zero"),
+    [
+        (expm1_ratio, lambda z: mp.expm1(z) / z, 1.0),
+        (expm1_ratio_derivative, lambda z: (z * mp.exp(z) - mp.expm1(z)) / z**2, 0.5),
+    ],
+    ids=["value", "derivative"],
+)
+def test_the_ratio_of_expm1_keeps_its_digits_through_zero(
+    function: Callable[[Any], Any], definition: Callable[[Any], Any], at_zero: float
+) -> None:
+    points = AROUND_ZERO[np.abs(AROUND_ZERO) < 20.0]
+    expected = exact(definition, points)
+    assert complex(function(0j)) == at_zero
+    assert error(function(points), expected) < 2e-14
+    with jax.enable_x64(True):
+        assert error(function(jnp.asarray(points)), expected) < 2e-14

@@ -1,0 +1,58 @@
+"""Heavy work in bounded threads, within deadlines."""
+
+import threading
+import time
+
+import anyio
+import pytest
+from fastapi import Request
+
+from levy_observability.metrics import ServiceMetrics
+from levy_observability.work import DeadlineError, Threads, deadline_of
+from levy_schemas.headers import DEADLINE_SECONDS
+
+
+def request(deadline: str | None = None) -> Request:
+    headers = [] if deadline is None else [(DEADLINE_SECONDS.lower().encode(), deadline.encode())]
+    return Request({"type": "http", "headers": headers})
+
+
+@pytest.mark.parametrize(
+    ("offered", "seconds"),
+    [(None, 30.0), ("5", 5.0), ("99", 30.0), ("-1", 30.0), ("nan", 30.0), ("soon", 30.0)],
+)
+def test_a_caller_may_shorten_its_deadline_and_not_lengthen_it(
+    offered: str | None, seconds: float
+) -> None:
+    assert deadline_of(request(offered), 30.0) == seconds
+
+
+def test_work_that_takes_too_long_is_given_up() -> None:
+    release = threading.Event()
+    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
+    started = time.monotonic()
+    with pytest.raises(DeadlineError):
+        anyio.run(threads.run, lambda: release.wait(5.0), request("0.05"))
+    assert time.monotonic() - started < 2.0
+    release.set()
+
+
+def test_no_more_threads_work_than_were_given() -> None:
+    threads = Threads(2, 30.0, ServiceMetrics("levy_test"))
+    at_once, lock, most = [0], threading.Lock(), [0]
+
+    def work() -> None:
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.02)
+        with lock:
+            at_once[0] -= 1
+
+    async def many() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(threads.run, work, request())
+
+    anyio.run(many)
+    assert most[0] == 2

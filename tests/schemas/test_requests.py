@@ -1,0 +1,140 @@
+"""What requests take, and what they refuse."""
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from levy_schemas.calibration import CalibrationRequest
+from levy_schemas.pricing import PriceRequest
+
+PRICE: dict[str, Any] = {
+    "model_type": "VarianceGamma",
+    "parameters": {"sigma": 0.2, "nu": 0.4, "theta": -0.15},
+    "spot_price": 100,
+    "risk_free_rate": 0.05,
+    "strikes": [90, 100.5],
+    "maturities": [0.5],
+}
+GRID: dict[str, Any] = {
+    "model_type": "VarianceGamma",
+    "spot_price": 100.0,
+    "risk_free_rate": 0.05,
+    "strikes": [90, 100, 110],
+    "maturities": [0.5, 1.0],
+    "prices": [[14.0, None, 3.2], [17.2, 11.0, 6.5]],
+}
+QUOTES: dict[str, Any] = {
+    "model_type": "VarianceGamma",
+    "forwards": [{"maturity": 0.5, "forward": 102.0, "discount": 0.97}],
+    "quotes": [
+        {"strike": 90, "maturity": 0.5, "option_type": "put", "bid": 1.0, "ask": 1.2},
+        {"strike": 110, "maturity": 0.5, "price": 3.0},
+    ],
+}
+
+
+def places(model: Any, data: dict[str, Any]) -> list[str]:
+    """Pointers of the errors, as a client sees them, less the renderer."""
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(data)
+    return [
+        "/" + "/".join(map(str, e["loc"])) if e["loc"] else e.get("ctx", {}).get("pointer", "")
+        for e in caught.value.errors()
+    ]
+
+
+def test_whole_numbers_are_numbers() -> None:
+    assert PriceRequest.model_validate(PRICE).strikes == (90.0, 100.5)
+
+
+@pytest.mark.parametrize("wrong", [True, "100", None, [100], float("nan"), float("inf"), -1, 1e300])
+def test_what_is_not_a_sensible_number_is_refused_as_a_spot(wrong: object) -> None:
+    assert places(PriceRequest, PRICE | {"spot_price": wrong}) == ["/spot_price"]
+
+
+@pytest.mark.parametrize("text", ['{"spot_price": NaN}', '{"spot_price": Infinity}'])
+def test_json_with_nan_or_infinity_is_refused(text: str) -> None:
+    merged = json.dumps(PRICE)[:-1] + "," + text[1:]
+    with pytest.raises(ValidationError):
+        PriceRequest.model_validate_json(merged)
+
+
+def test_a_misspelt_option_is_told() -> None:
+    assert places(PriceRequest, PRICE | {"dividend": 0.0}) == ["/dividend"]
+
+
+def test_a_yes_is_no_flag() -> None:
+    assert places(PriceRequest, PRICE | {"greeks": "yes"}) == ["/greeks"]
+
+
+def test_more_than_a_thousand_options_are_refused() -> None:
+    crowd = {
+        "strikes": [float(k) for k in range(1, 102)],
+        "maturities": [0.1 * m for m in range(1, 11)],
+    }
+    assert places(PriceRequest, PRICE | crowd) == ["/strikes"]
+
+
+def test_a_thousand_options_are_taken() -> None:
+    crowd = {
+        "strikes": [float(k) for k in range(1, 101)],
+        "maturities": [0.1 * m for m in range(1, 11)],
+    }
+    assert len(PriceRequest.model_validate(PRICE | crowd).strikes) == 100
+
+
+def test_a_grid_with_holes_is_taken() -> None:
+    request = CalibrationRequest.model_validate(GRID)
+    assert request.prices is not None
+    assert request.prices[0][1] is None
+    assert request.method == "hybrid"
+    assert request.uncertainty == "laplace"
+
+
+def test_a_list_of_quotes_with_forwards_is_taken() -> None:
+    request = CalibrationRequest.model_validate(QUOTES)
+    assert request.quotes is not None
+    assert request.quotes[0].bid == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"prices": [[1, 2, 3]]}, "/prices"),
+        ({"prices": [[1, 2, 3], [1, 2]]}, "/prices/1"),
+        ({"prices": None}, "/prices"),
+        ({"strikes": None, "maturities": None, "prices": None}, ""),
+        ({"quotes": [{"strike": 1, "maturity": 1, "price": 1}]}, "/strikes"),
+        ({"spot_price": None}, "/spot_price"),
+        ({"risk_free_rate": None}, "/risk_free_rate"),
+        ({"forwards": [{"maturity": 1, "forward": 1, "discount": 1}]}, "/risk_free_rate"),
+        ({"weights": "bid_ask"}, "/weights"),
+    ],
+)
+def test_a_grid_that_does_not_hang_together_is_refused_at_its_place(
+    change: dict[str, Any], place: str
+) -> None:
+    assert places(CalibrationRequest, GRID | change) == [place]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"option_type": "put"}, "/option_type"),
+        ({"forwards": [{"maturity": 1.0, "forward": 102.0, "discount": 1}]}, "/quotes/0/maturity"),
+        ({"forwards": QUOTES["forwards"] * 2}, "/forwards"),
+        ({"weights": "bid_ask"}, "/quotes/1"),
+    ],
+)
+def test_a_list_that_does_not_hang_together_is_refused_at_its_place(
+    change: dict[str, Any], place: str
+) -> None:
+    assert places(CalibrationRequest, QUOTES | change) == [place]
+
+
+@pytest.mark.parametrize("quote", [{"bid": 1.0}, {"ask": 1.0}, {}])
+def test_a_quote_without_a_price_or_both_sides_is_refused(quote: dict[str, float]) -> None:
+    data = QUOTES | {"quotes": [{"strike": 90, "maturity": 0.5, **quote}]}
+    assert places(CalibrationRequest, data)[0] == "/quotes/0"

@@ -1,0 +1,222 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from levy_numerics.errors import InvalidInputError
+from levy_surfaces.cleaning import CleaningReport, CleaningRules, Reason, clean
+from levy_surfaces.reading import read_quotes
+from levy_surfaces.surface import Surface
+
+Writer = Callable[[pd.DataFrame], Path]
+
+
+def cleaned(path: Path, **rules: object) -> tuple[Surface, CleaningReport]:
+    return clean(read_quotes(path), CleaningRules(**rules))  # type: ignore[arg-type]
+
+
+def place(market: pd.DataFrame, expiry: str, strike: float, kind: str) -> int:
+    is_it = (
+        (market["expiry"] == expiry)
+        & (market["strike"] == strike)
+        & (market["option_type"] == kind)
+    )
+    return int(market.index[is_it][0])
+
+
+def reason_at(report: CleaningReport, row: int) -> str | None:
+    """Reason of the quote at a position of the market; line 1 of the file is the header."""
+    found = report.dropped.loc[report.dropped["row"] == row + 2, "reason"]
+    return None if found.empty else str(found.iloc[0])
+
+
+def test_a_clean_market_loses_its_in_the_money_side_alone(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    surface, report = cleaned(written(market))
+    assert set(report.counts) <= {"in_the_money", "zero_bid"}
+    c = surface.quotes.contracts
+    assert np.all(c.is_call == (c.strike > c.forward))
+    assert surface.size == report.n_kept == report.n_read - len(report.dropped)
+
+
+def test_all_sides_are_kept_on_request(market: pd.DataFrame, written: Writer) -> None:
+    _, report = cleaned(written(market), sides="all")
+    assert "in_the_money" not in report.counts
+
+
+def test_calls_alone_are_kept_in_the_money_too(market: pd.DataFrame, written: Writer) -> None:
+    market = market[market["strike"].between(90, 125)]
+    calls = market[market["option_type"] == "C"]
+    surface, report = cleaned(written(calls.assign(rate=0.03, dividend_yield=0.01)))
+    assert report.counts == {}
+    assert surface.size == len(calls)
+
+
+def test_only_the_out_of_the_money_side_is_kept_on_request(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    calls = market[market["option_type"] == "C"].assign(rate=0.03, dividend_yield=0.01)
+    surface, _ = cleaned(written(calls), sides="otm")
+    assert np.all(surface.quotes.contracts.strike > surface.quotes.contracts.forward)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"bid": np.nan, "ask": np.nan}, Reason.MISSING_PRICE),
+        ({"bid": np.nan}, Reason.MISSING_PRICE),
+        ({"bid": 3.0, "ask": 2.0}, Reason.CROSSED),
+        ({"bid": 0.0}, Reason.ZERO_BID),
+        ({"mid": 50.0}, Reason.MID_OUTSIDE_SPREAD),
+        ({"bid": 0.0, "ask": 0.0}, Reason.ZERO_BID),
+    ],
+)
+def test_an_unusable_quote_is_dropped_with_its_reason(
+    market: pd.DataFrame, written: Writer, values: dict[str, float], reason: Reason
+) -> None:
+    row = place(market, "2024-07-03", 110.0, "C")
+    market["mid"] = np.nan
+    for column, value in values.items():
+        market.loc[row, column] = value
+    _, report = cleaned(written(market))
+    assert reason_at(report, row) == reason
+
+
+def test_a_quote_without_its_other_side_keeps_its_mid(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    row = place(market, "2024-07-03", 110.0, "C")
+    market["mid"] = (market["bid"] + market["ask"]) / 2
+    market.loc[row, "bid"] = np.nan
+    surface, report = cleaned(written(market))
+    assert reason_at(report, row) is None
+    assert surface.quotes.bid is None
+
+
+def test_an_expired_quote_is_dropped(market: pd.DataFrame, written: Writer) -> None:
+    market.loc[0, "expiry"] = "2024-01-03"
+    _, report = cleaned(written(market))
+    assert reason_at(report, 0) == Reason.EXPIRED
+
+
+def test_the_second_of_two_quotes_of_one_contract_is_dropped(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    row = place(market, "2024-07-03", 110.0, "C")
+    _, report = cleaned(written(pd.concat([market, market.loc[[row]]])))
+    assert reason_at(report, row) is None
+    assert reason_at(report, len(market)) == Reason.DUPLICATE
+
+
+def test_a_series_without_any_forward_is_dropped(market: pd.DataFrame, written: Writer) -> None:
+    lonely = (market["expiry"] == "2024-07-03") & (market["option_type"] == "P")
+    _, report = cleaned(written(market[~lonely]))
+    assert report.counts["no_forward"] == 13
+
+
+def test_a_price_below_intrinsic_is_outside_its_bounds(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    calls = market[market["option_type"] == "C"].assign(rate=0.03, dividend_yield=0.01)
+    calls = calls.reset_index(drop=True)
+    row = place(calls, "2024-07-03", 80.0, "C")
+    calls.loc[row, ["bid", "ask"]] = [19.9, 20.0]
+    _, report = cleaned(written(calls))
+    assert reason_at(report, row) == Reason.OUTSIDE_BOUNDS
+
+
+def test_a_call_dearer_than_one_of_lower_strike_is_not_monotone(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    row = place(market, "2024-07-03", 125.0, "C")
+    market.loc[row, ["bid", "ask"]] = [3.4, 3.44]
+    _, report = cleaned(written(market))
+    assert reason_at(report, row) == Reason.NOT_MONOTONE
+    assert report.counts["not_monotone_in_strike"] == 1
+
+
+def test_a_butterfly_that_pays_at_bid_and_ask_is_dropped(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    row = place(market, "2024-07-03", 115.0, "C")
+    market.loc[row, ["bid", "ask"]] += 0.6
+    _, report = cleaned(written(market))
+    assert report.counts["not_convex_in_strike"] == 1
+    assert reason_at(report, row) == Reason.NOT_CONVEX
+
+
+def test_mids_that_are_not_convex_within_the_spread_are_kept(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    row = place(market, "2024-07-03", 115.0, "C")
+    market.loc[row, "bid"] += 0.9
+    market.loc[row, "ask"] += 0.9
+    market["bid"] = (market["bid"] - 0.5).clip(lower=0.01)
+    market["ask"] += 0.5
+    _, report = cleaned(written(market))
+    assert reason_at(report, row) is None
+
+
+def test_a_calendar_spread_that_pays_at_bid_and_ask_is_dropped(
+    inverted_market: pd.DataFrame, written: Writer
+) -> None:
+    surface, report = cleaned(written(inverted_market))
+    assert report.counts["calendar_arbitrage"] >= 3
+    expiries = report.dropped["expiry"][report.dropped["reason"] == "calendar_arbitrage"]
+    assert set(expiries) <= {"2024-07-03", "2025-01-02"}
+    assert "2024-04-03" in surface.expiry
+
+
+def test_static_arbitrage_is_left_alone_on_request(market: pd.DataFrame, written: Writer) -> None:
+    row = place(market, "2024-07-03", 115.0, "C")
+    market.loc[row, ["bid", "ask"]] += 0.6
+    _, report = cleaned(written(market), static_arbitrage=False)
+    assert reason_at(report, row) is None
+
+
+def test_a_call_and_a_put_that_contradict_each_other_are_stale(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    noise = np.random.default_rng(5).normal(0.0, 0.005, len(market))
+    market[["bid", "ask"]] = market[["bid", "ask"]].add(noise, axis=0)
+    rows = [place(market, "2024-07-03", 100.0, kind) for kind in "CP"]
+    market.loc[rows[0], ["bid", "ask"]] += 0.5
+    _, report = cleaned(written(market[market["bid"] > 0].reset_index(drop=True)))
+    stale = report.dropped[report.dropped["reason"] == "stale"]
+    assert set(stale["strike"]) == {100.0}
+    assert list(stale["option_type"]) == ["P"]  # the call was in the money
+
+
+def test_windows_in_maturity_and_moneyness_are_kept_to(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    surface, report = cleaned(
+        written(market), maturity_years=(0.3, 0.8), moneyness=(0.9, 1.1), sides="all"
+    )
+    c = surface.quotes.contracts
+    assert np.all(np.abs(c.strike / c.forward - 1.0) <= 0.1)
+    assert set(surface.expiry) == {"2024-07-03"}
+    assert report.counts["outside_maturity_window"] == 49  # the rest of 52 is unbid
+
+
+def test_a_surface_with_nothing_left_counts_the_reasons(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    market[["bid", "ask"]] = [2.0, 1.0]
+    with pytest.raises(InvalidInputError, match=r"none of the 78 quotes .*crossed: 78") as told:
+        cleaned(written(market))
+    assert told.value.details["counts"] == {"crossed": 78}
+
+
+def test_every_reason_has_a_meaning() -> None:
+    assert all(reason.meaning for reason in Reason)
+
+
+def test_cleaning_does_not_touch_what_was_read(market: pd.DataFrame, written: Writer) -> None:
+    table = read_quotes(written(market))
+    before = table.frame.copy()
+    clean(table)
+    pd.testing.assert_frame_equal(table.frame, before)

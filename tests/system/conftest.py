@@ -1,0 +1,136 @@
+"""The whole system, started as a user starts it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+START = "import sys; from levy_cli.serve import serve; sys.exit(serve(int(sys.argv[1])))"
+
+
+class System:
+    """`levy serve`, seen from outside.
+
+    Parameters
+    ----------
+    port : int
+        Of the gateway.
+    log : Path
+        Where its standard error goes.
+    """
+
+    def __init__(self, port: int, log: Path) -> None:
+        self.port = port
+        self.log = log
+        self.url = f"http://127.0.0.1:{port}"
+        started = time.monotonic()
+        with log.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", START, str(port)],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self.said = self._listen()
+        self.ready_seconds = time.monotonic() - started
+        self.children = children_of(self.process.pid)
+
+    def _listen(self) -> str:
+        """Everything up to the line that ends the announcement."""
+        assert self.process.stdout is not None
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if "Ctrl-C stops everything" in line:
+                break
+        return "".join(lines)
+
+    def child(self, name: str) -> int:
+        """Process id of one child."""
+        return self.children[name]
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Send a signal and wait; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=20)
+
+    def clean_up(self) -> None:
+        """Leave nothing behind, whatever a test did."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(timeout=20)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def children_of(parent: int) -> dict[str, int]:
+    """Process ids of the children, by what they run."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+            command = (stat.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            name = re.search(r"levy_(\w+)|(redis)-server", command)
+            assert name is not None, command
+            found[name[1] or name[2]] = int(stat.parent.name)
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process still runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for_the_end_of(pids: list[int], seconds: float = 10.0) -> list[int]:
+    """Those still running after some time."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up and any(map(alive, pids)):
+        time.sleep(0.05)
+    return [pid for pid in pids if alive(pid)]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    made = System(free_port(), tmp_path / "stderr.log")
+    yield made
+    made.clean_up()
+    assert wait_for_the_end_of(list(made.children.values())) == []
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    made = System(free_port(), tmp_path_factory.mktemp("system") / "stderr.log")
+    yield made
+    made.clean_up()
+
+
+@pytest.fixture(scope="module")
+def client(running: System) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=running.url, timeout=35.0, trust_env=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def survivors() -> object:
+    """Tell which of some processes still run after ten seconds."""
+    return wait_for_the_end_of

@@ -1,0 +1,192 @@
+"""`levy serve` from outside: it answers, it stops cleanly, and it says what failed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.system
+
+PARTS = {"redis", "pricing", "calibration", "gateway"}
+TRUTH = {"sigma": 0.2, "nu": 0.4, "theta": -0.15}
+GRID: dict[str, Any] = {
+    "spot_price": 100.0,
+    "risk_free_rate": 0.05,
+    "dividend_yield": 0.0,
+    "strikes": [80, 90, 95, 100, 105, 110, 120],
+    "maturities": [0.25, 0.5, 1.0],
+}
+
+
+def test_it_is_ready_within_five_seconds_and_says_where_to_look(running: Any) -> None:
+    assert running.ready_seconds < 5.0
+    assert set(running.children) == PARTS
+    for place in (running.url, f"{running.url}/docs", f"{running.url}/health", "redis.sock"):
+        assert place in running.said
+
+
+def test_everything_is_healthy(client: httpx.Client) -> None:
+    answer = client.get("/health").json()
+    assert answer["status"] == "healthy"
+    assert answer["model_loaded"] is True
+
+
+def test_prices_calibrate_to_the_parameters_they_were_made_with(client: httpx.Client) -> None:
+    priced = client.post("/price", json=GRID | {"model_type": "VarianceGamma", "parameters": TRUTH})
+    assert priced.status_code == 200
+    surface = GRID | {"model_type": "VarianceGamma", "prices": priced.json()["prices"]}
+    fitted = client.post("/calibrate", json=surface)
+    assert fitted.status_code == 200
+    answer = fitted.json()
+    for name, value in TRUTH.items():
+        assert answer["parameters"][name] == pytest.approx(value, rel=1e-4)
+    assert answer["fit_quality"]["n_quotes"] == 21
+    assert answer["degraded"] is True
+
+
+def test_the_command_that_is_announced_works(running: Any) -> None:
+    command = running.said.split("Try\n")[1].split("Ctrl-C")[0]
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["parameters"]["sigma"] == pytest.approx(0.2, rel=0.05)
+
+
+def test_models_are_listed(client: httpx.Client) -> None:
+    assert {"VarianceGamma", "CGMY", "NIG"} <= set(client.get("/models").json()["models"])
+
+
+@pytest.mark.parametrize("path", ["/docs", "/metrics", "/", "/openapi.json", "/health/ready"])
+def test_pages_are_there(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code == 200
+
+
+def test_one_request_id_goes_through_every_hop(client: httpx.Client, running: Any) -> None:
+    client.post("/calibrate", json={}, headers={"X-Request-ID": "not-forwarded"})
+    surface = GRID | {"model_type": "VarianceGamma", "parameters": TRUTH}
+    client.post("/price", json=surface, headers={"X-Request-ID": "desk-7"})
+    give_up = time.monotonic() + 5
+    services: set[str] = set()
+    # A service writes its line after it has answered.
+    while time.monotonic() < give_up and len(services) < 2:
+        lines = [json.loads(line) for line in running.log.read_text().splitlines()]
+        services = {line["service"] for line in lines if line.get("request_id") == "desk-7"}
+    assert services == {"levy_gateway", "levy_pricing"}
+
+
+@pytest.mark.parametrize("size", [300_000, 8_000_000])
+def test_a_large_body_is_refused_and_the_answer_arrives(client: httpx.Client, size: int) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/price", content=b" " * size, headers=headers)
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "body-too-large"
+
+
+def test_redis_answers_on_a_socket_that_only_its_user_can_open(running: Any) -> None:
+    path = Path(running.said.split("unix://")[1].split()[0])
+    assert path.parent.stat().st_mode & 0o077 == 0
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        connection.sendall(b"PING\r\n")
+        assert connection.recv(16) == b"+PONG\r\n"
+
+
+def test_only_the_gateway_s_port_is_told_and_all_ports_are_local(running: Any) -> None:
+    listening = subprocess.run(
+        ["cat", "/proc/net/tcp", "/proc/net/tcp6"], capture_output=True, text=True, check=True
+    ).stdout
+    port = f"{running.port:04X}"
+    addresses = [line.split()[1] for line in listening.splitlines() if f":{port} " in line]
+    assert f"0100007F:{port}" in addresses
+    assert f"00000000:{port}" not in addresses
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_everything_and_leaves_nothing(
+    system: Any, survivors: Callable[..., list[int]], number: int
+) -> None:
+    folder = Path(system.said.split("unix://")[1].split()[0]).parent
+    assert system.stop(number) == 0
+    assert survivors(list(system.children.values())) == []
+    assert not folder.exists()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", system.port)) != 0
+
+
+def test_a_request_in_flight_is_answered_before_the_end(system: Any) -> None:
+    # Flat prices fit nothing, which takes a second to find out.
+    surface = GRID | {"model_type": "Meixner", "prices": [[20.0 + i] * 7 for i in range(3)]}
+    code = (
+        "import httpx, sys; "
+        f"r = httpx.post('{system.url}/calibrate', json={surface!r}, timeout=30, trust_env=False); "
+        "print(r.status_code)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as asking:
+        give_up = time.monotonic() + 10
+        while time.monotonic() < give_up and not _busy(system.url):
+            time.sleep(0.005)
+        assert system.stop() == 0
+        assert asking.communicate(timeout=30)[0].strip() == "200"
+
+
+def _busy(url: str) -> bool:
+    text = httpx.get(f"{url}/metrics", trust_env=False).text
+    # The request for the metrics is one of those in flight.
+    return "levy_gateway_requests_in_flight 2.0" in text
+
+
+@pytest.mark.parametrize("name", sorted(PARTS))
+def test_the_death_of_a_part_is_told_and_stops_the_rest(
+    system: Any, survivors: Callable[..., list[int]], name: str
+) -> None:
+    os.kill(system.child(name), signal.SIGKILL)
+    assert system.process.wait(timeout=20) == 1
+    assert f"{name} was killed by SIGKILL; stopping everything" in system.log.read_text()
+    assert survivors(list(system.children.values())) == []
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed(
+    system: Any, survivors: Callable[..., list[int]]
+) -> None:
+    system.process.kill()
+    assert survivors(list(system.children.values())) == []
+
+
+def test_a_neighbour_that_hangs_is_a_degraded_system(system: Any) -> None:
+    os.kill(system.child("calibration"), signal.SIGSTOP)
+    try:
+        answer = httpx.get(f"{system.url}/health", timeout=10, trust_env=False)
+        assert answer.json()["status"] == "degraded"
+        surface = GRID | {"model_type": "VarianceGamma", "parameters": TRUTH}
+        priced = httpx.post(f"{system.url}/price", json=surface, timeout=10, trust_env=False)
+        assert priced.status_code == 200
+    finally:
+        os.kill(system.child("calibration"), signal.SIGCONT)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"from levy_cli.serve import serve; raise SystemExit(serve({port}))",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in done.stderr
+    assert done.stdout == ""
