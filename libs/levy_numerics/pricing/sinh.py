@@ -27,8 +27,9 @@ from levy_numerics.pricing.sinh_sums import (
 
 _REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.03))
 """Fractions of the model's tilt and of the step that belongs to it, tried in turn."""
-_TILTS: Final = TILT * 2.0 ** (-0.5 * np.arange(13))
-"""Tilts of shared tables: down to those for jumps of one size, give or take a hundredth."""
+_TILTS: Final = TILT * 2.0 ** (-0.5 * np.arange(14))
+"""Tilts of shared tables: down to those for jumps of one size, give or take a hundredth. The last
+is for all sectors narrower still."""
 _MAX_NODES: Final = 8192
 _BATCH_ELEMENTS: Final = 2**16
 """Complex numbers in one batch of amplitudes: 1 MB, so that they stay in the cache."""
@@ -128,7 +129,8 @@ class SinhPricer:
 
     def evaluate(self, model: Model, drift: np.ndarray, factors: Factors = NO_FACTORS) -> Covered:
         """E[min(S, K)]/K of one parameter set, by maturity; refined where necessary."""
-        flatness = int(self._flatness(model, drift))
+        sector = float(self._sector(model, drift))
+        flatness = int(_flatness(sector))
         with np.errstate(over="ignore", invalid="ignore"):
             table = self._latest.get(flatness) or self._scanned_table(
                 model, drift, flatness, factors.order
@@ -142,7 +144,7 @@ class SinhPricer:
                 bad = np.flatnonzero(self._failing(found.error).any(axis=-1))
                 if not bad.size:
                     break
-                table = self._own_table(model, drift, bad, flatness, refinement, factors.order)
+                table = self._own_table(model, drift, bad, sector, refinement, factors.order)
                 _keep_better(found, covered(table, model, drift[bad], factors), bad)
         return found
 
@@ -159,7 +161,7 @@ class SinhPricer:
         """Sets of the same tilt share tables: one that suffices for most, then one for the rest."""
         shape = (len(drift), *self.contracts.by_maturity.log_moneyness.shape)
         found = Covered(np.empty(shape), np.empty(shape), np.empty((0, *shape)))
-        flatness = self._flatness(model, drift)
+        flatness = _flatness(self._sector(model, drift))
         for k in np.unique(flatness):
             members = np.flatnonzero(flatness == k)
             sample = members[:: max(1, members.size // _SAMPLED)]
@@ -196,14 +198,12 @@ class SinhPricer:
     def _failing(self, error: np.ndarray) -> np.ndarray:
         return ~(error <= self._wanted)
 
-    def _flatness(self, model: Model, drift: np.ndarray) -> np.ndarray:
-        """Index into `_TILTS` of the steepest wings the model allows, shape of the sets."""
+    def _sector(self, model: Model, drift: np.ndarray) -> np.ndarray:
+        """Angle up to which the wings may rise at every maturity, shape of the sets."""
         sector = model.expanded(1).sector(self.contracts.by_maturity.maturity_years)
-        if np.ndim(sector) == 0 and sector >= 2.0 * TILT:
-            return np.zeros(drift.shape[:-1], dtype=int)
-        narrowest = np.broadcast_to(sector, drift.shape).min(axis=-1)
-        steps = np.ceil(2.0 * np.log2(2.0 * TILT / narrowest) - 1e-9)
-        return np.asarray(np.clip(steps, 0, len(_TILTS) - 1), dtype=int)
+        if np.ndim(sector) == 0:
+            return np.broadcast_to(sector, drift.shape[:-1])
+        return np.asarray(np.broadcast_to(sector, drift.shape).min(axis=-1))
 
     def _needed(self, model: Model, drift: np.ndarray, flatness: int, order: int = 0) -> np.ndarray:
         """Nodes for the most demanding maturity, shape of the parameter sets."""
@@ -232,8 +232,10 @@ class SinhPricer:
 
     def _table(self, flatness: int, n_nodes: int, origin: np.ndarray) -> SinhTable:
         layout = self.contracts.by_maturity
+        # Sets that share the flattest wings may have any room above them, or none.
+        room = 0.0 if flatness == len(_TILTS) - 1 else None
         contour = sinh_contour(
-            float(_TILTS[flatness]), self._steps[flatness], n_nodes + n_nodes % 2
+            float(_TILTS[flatness]), self._steps[flatness], n_nodes + n_nodes % 2, room
         )
         return SinhTable.of(contour, layout.maturity_years, layout.log_moneyness, origin)
 
@@ -242,14 +244,14 @@ class SinhPricer:
         model: Model,
         drift: np.ndarray,
         rows: np.ndarray,
-        flatness: int,
+        sector: float,
         refinement: tuple[float, float],
         order: int,
     ) -> SinhTable:
         """Table about the drift of one parameter set, for the maturities that need it."""
         part = self.contracts.by_maturity.rows(rows)
-        steepest, usual_step = float(_TILTS[flatness]), self._steps[flatness]
-        tilt, step = refinement[0] * steepest, refinement[1] * usual_step
+        flatness = int(_flatness(sector))
+        tilt, step = refinement[0] * float(_TILTS[flatness]), refinement[1] * self._steps[flatness]
         count = node_count(
             model,
             part,
@@ -259,9 +261,7 @@ class SinhPricer:
             tilt=tilt,
             order=order,
         )
-        # The model's sector is at least twice as wide as the steepest tilt.
-        room = 2.0 * steepest - tilt
-        contour = sinh_contour(tilt, step, min(int(count), _MAX_NODES), room)
+        contour = sinh_contour(tilt, step, min(int(count), _MAX_NODES), max(sector - tilt, 0.0))
         return SinhTable.of(contour, part.maturity_years, part.log_moneyness, drift[rows])
 
     def _flat(self, table: np.ndarray) -> np.ndarray:
@@ -275,6 +275,12 @@ class SinhPricer:
         other = np.where(c.is_call, c.discount * c.forward, scale)
         value = other - self._flat(covered_value) * scale
         return Prices(np.clip(value, c.lower_bound, c.upper_bound), self._flat(error) * scale)
+
+
+def _flatness(sector: np.ndarray | float) -> np.ndarray:
+    """Index into `_TILTS` of the steepest wings with as much room again above them."""
+    steps = np.ceil(2.0 * np.log2(2.0 * TILT / sector) - 1e-9)
+    return np.asarray(np.clip(steps, 0, len(_TILTS) - 1), dtype=int)
 
 
 def parameter_factors(
