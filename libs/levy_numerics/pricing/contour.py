@@ -37,12 +37,13 @@ def step_for(tolerance: float, tilt: float = TILT) -> float:
     return 0.5 * _USUAL_RATE * tilt / math.log(_COARSE_SAFETY / coarse_error)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contour:
     """Nodes and weights of the trapezoidal rule in y, for wings up [0] and wings down [1].
 
     Even nodes [:, 0] and odd nodes [:, 1] are kept apart: twice the even ones are the rule with
-    twice the step, whose difference tells the error.
+    twice the step, whose difference tells the error. Contours are kept by `sinh_contour`, and
+    equal only to themselves.
 
     Attributes
     ----------

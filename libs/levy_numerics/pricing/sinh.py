@@ -6,7 +6,7 @@ tolerance is priced again on a table of its own, with finer steps and flatter wi
 
 import math
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -116,7 +116,7 @@ class SinhPricer:
 
     def price_gradient(self, model: Model) -> PriceGradient:
         """Present values and derivatives of one parameter set."""
-        prices, terms = self.price_with_terms(model, _BY_PARAMETER)
+        prices, terms = self.price_with_terms(model, BY_PARAMETER)
         scale = -self.contracts.discount * self.contracts.strike
         return PriceGradient(prices.value, prices.error, terms * scale)
 
@@ -126,6 +126,30 @@ class SinhPricer:
         require_forward(model, self.contracts.by_maturity.maturity_years, drift)
         found = self.evaluate(model, drift, factors)
         return self._present_values(found.value, found.error), self._flat(found.terms)
+
+    def shared_table(self, model: Model, *, order: int = 0) -> SinhTable:
+        """One table for all sets of a batch, with a few nodes to spare for their neighbours.
+
+        Parameters
+        ----------
+        model : Model
+            Fields of shape (n_sets,); sets without a forward are left out.
+        order : int
+            Highest power of ξ with which factors will grow.
+
+        Raises
+        ------
+        OutsideStripError
+            No set has a forward at every maturity.
+        """
+        drift = self._drift(model)
+        known = np.flatnonzero(np.isfinite(drift).all(axis=-1))
+        if not known.size:
+            require_forward(model, self.contracts.by_maturity.maturity_years, drift)
+        model, drift = model.select(known), drift[known]
+        flatness = int(_flatness(self._sector(model, drift)).max())
+        needed = self._needed(model, drift, flatness, order).max()
+        return self._table(flatness, math.ceil(_SPARE * needed), _middle(drift))
 
     def evaluate(self, model: Model, drift: np.ndarray, factors: Factors = NO_FACTORS) -> Covered:
         """E[min(S, K)]/K of one parameter set, by maturity; refined where necessary."""
@@ -283,16 +307,14 @@ def _flatness(sector: np.ndarray | float) -> np.ndarray:
     return np.asarray(np.clip(steps, 0, len(_TILTS) - 1), dtype=int)
 
 
-def parameter_factors(
-    model: Model, nodes: np.ndarray, years: np.ndarray, drift: np.ndarray
-) -> np.ndarray:
+def parameter_factors(model: Model, nodes: Any, years: Any, drift: Any) -> Any:
     """∂ log(φ_T(ξ)·exp(iξω_T))/∂ each parameter."""
     minus_i = np.full((1,) * np.ndim(nodes), -1j)
-    by_drift = -np.real(model.log_cf_gradient(minus_i, years))
-    return np.asarray(model.log_cf_gradient(nodes, years) + 1j * nodes * by_drift)
+    by_drift = -model.log_cf_gradient(minus_i, years).real
+    return model.log_cf_gradient(nodes, years) + 1j * nodes * by_drift
 
 
-_BY_PARAMETER: Final = Factors(parameter_factors)
+BY_PARAMETER: Final = Factors(parameter_factors)
 
 
 def _middle(drift: np.ndarray) -> np.ndarray:

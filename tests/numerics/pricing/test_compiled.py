@@ -1,0 +1,120 @@
+"""Compiled prices are those of the default method, with derivatives and honest errors."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from levy_numerics import pricing
+from levy_numerics.errors import OutsideStripError, UnsupportedError
+from levy_numerics.market import Contracts
+from levy_numerics.models import CGMY, Merton, Model, VarianceGamma
+from levy_numerics.pricing.compiled import CompiledPricer, covered_value
+from levy_numerics.pricing.sinh_sums import SinhTable
+from tests.numerics.models.members import MODELS, values
+
+TOLERANCE = 1e-8
+# Compiling takes seconds a model.
+QUICK = ("VarianceGamma", "CGMY", "VarianceGammaSato")
+every_model = pytest.mark.parametrize(
+    "cls",
+    [pytest.param(cls, marks=[] if cls.name in QUICK else pytest.mark.slow) for cls in MODELS],
+    ids=lambda cls: cls.name,
+)
+
+
+@pytest.fixture(autouse=True)
+def double_precision() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+def surface() -> Contracts:
+    return Contracts.grid(
+        spot=100.0,
+        rate=0.05,
+        dividend_yield=0.01,
+        strikes=[60.0, 95.0, 105.0, 150.0],
+        maturities=[0.02, 0.3, 1.0],
+        is_call=[[True, False, True, False]] * 3,
+    )
+
+
+def neighbours(cls: type[Model], count: int) -> list[Model]:
+    """The example, and members within a tenth of its parameters."""
+    rng = np.random.default_rng(1)
+    example = np.array(values(cls.example()))
+    scales = 1.0 + rng.uniform(-0.1, 0.1, (count, example.size))
+    scales[0] = 1.0
+    return [cls(*row) for row in example * scales]
+
+
+def everything(pricer: CompiledPricer, parameters: jax.Array) -> tuple[Any, ...]:
+    by_rule = jax.jacfwd(pricer.prices)(parameters)
+    by_reverse = jax.grad(lambda p: pricer.prices(p).sum())(parameters)
+    return *pricer.prices_and_jacobian(parameters), pricer.error(parameters), by_rule, by_reverse
+
+
+@every_model
+def test_compiled_prices_derivatives_and_errors_hold_near_what_the_table_was_made_for(cls):
+    contracts, near = surface(), neighbours(cls, 5)
+    pricer = CompiledPricer.of(cls, contracts, near=near[:2], tolerance=TOLERANCE)
+    sets = jnp.asarray([values(m) for m in near])
+    found = jax.jit(jax.vmap(everything, in_axes=(None, 0)))(pricer, sets)
+    for model, price, jacobian, error, by_rule, by_reverse in zip(near, *found, strict=True):
+        exact = pricing.price_gradient(model, contracts, tolerance=1e-12)
+        assert np.all(np.abs(price - exact.value) <= error + exact.error)
+        assert np.all(error <= TOLERANCE * contracts.discount * contracts.forward)
+        np.testing.assert_allclose(jacobian, exact.gradient.T, rtol=1e-7, atol=1e-6)
+        np.testing.assert_array_equal(by_rule, jacobian)
+        np.testing.assert_allclose(by_reverse, jacobian.sum(axis=0), rtol=1e-12, atol=1e-9)
+
+
+def test_an_error_grows_where_the_table_no_longer_suffices():
+    contracts = surface()
+    pricer = CompiledPricer.of(VarianceGamma, contracts, near=VarianceGamma(0.8, 0.005, 0.0))
+    far = VarianceGamma(0.05, 1.0, 0.0)
+    parameters = jnp.asarray(values(far))
+    price, error = jax.jit(lambda p: (pricer.prices(p), pricer.error(p)))(parameters)
+    exact = pricing.price(far, contracts)
+    assert np.max(error / contracts.forward) > TOLERANCE
+    assert np.all(np.abs(price - exact.value) <= error + exact.error)
+
+
+def test_without_a_forward_there_is_no_price_and_an_infinite_error():
+    pricer = CompiledPricer.of(CGMY, surface(), near=CGMY.example())
+    outside = jnp.asarray([0.5, 5.0, 0.9, 0.5])
+    price, error = jax.jit(lambda p: (pricer.prices(p), pricer.error(p)))(outside)
+    assert np.all(np.isnan(price))
+    assert np.all(np.isinf(error))
+    with pytest.raises(OutsideStripError):
+        CompiledPricer.of(CGMY, surface(), near=CGMY(0.5, 5.0, 0.9, 0.5))
+
+
+def test_single_precision_is_refused():
+    with jax.enable_x64(False), pytest.raises(UnsupportedError, match="jax_enable_x64"):
+        CompiledPricer.of(Merton, surface(), near=Merton.example())
+
+
+def test_padded_surfaces_are_priced_together_on_tables_made_inside():
+    """As batches of calibrations do: each surface with maturities and strikes of its own."""
+    pricer = CompiledPricer.of(VarianceGamma, surface(), near=VarianceGamma.example())
+    years = jnp.asarray([[0.05, 0.5], [0.3, 0.9]])
+    log_moneyness = jnp.asarray([[[0.1, -0.1, 0.0], [0.2, 0.0, 0.0]], [[0.0, 0.3, -0.3]] * 2])
+    parameters = jnp.asarray([[0.2, 0.3, -0.15], [0.25, 0.2, -0.1]])
+
+    def one(years: Any, log_moneyness: Any, parameters: Any) -> Any:
+        origin = VarianceGamma(*parameters).drift_correction(years)
+        table = SinhTable.of(pricer.table.contour, years, log_moneyness, origin)
+        return covered_value(VarianceGamma, table, parameters)
+
+    together = jax.jit(jax.vmap(one))(years, log_moneyness, parameters)
+    for t, x, p, value in zip(years, log_moneyness, parameters, together, strict=True):
+        contracts = Contracts.of(
+            maturity_years=np.repeat(t, 3), strike=np.exp(-x).ravel(), forward=1.0
+        )
+        exact = pricing.price(VarianceGamma(*map(float, p)), contracts).value
+        np.testing.assert_allclose(1.0 - np.exp(-x) * value, exact.reshape(2, 3), atol=1e-8)
