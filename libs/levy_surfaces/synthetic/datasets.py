@@ -1,0 +1,167 @@
+"""Reading data sets back: verified, split, and as arrays."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.models.base import Model
+from levy_surfaces.synthetic import grid
+from levy_surfaces.synthetic.layouts import Layout
+from levy_surfaces.synthetic.manifest import Manifest, Plan, file_hash
+from levy_surfaces.synthetic.priced import PricedSurfaces
+from levy_surfaces.synthetic.ranges import Box
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Surfaces and the parameters that made them.
+
+    Attributes
+    ----------
+    surfaces : PricedSurfaces
+        n of them.
+    model : Model
+        Fields of shape (n,).
+    targets : ndarray, shape (n, p)
+        Places in the model's box, in [0, 1].
+    """
+
+    surfaces: PricedSurfaces
+    model: Model
+    targets: np.ndarray
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A finished data set on disk.
+
+    Attributes
+    ----------
+    folder : Path
+    manifest : Manifest
+    """
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(
+        cls,
+        root: str | Path,
+        model: str,
+        *,
+        layout: Layout = "grid",
+        seed: int = 0,
+        verify: bool = True,
+    ) -> Self:
+        """Open the data set of a model, layout and seed under the data folder `root`.
+
+        Raises
+        ------
+        InvalidInputError
+            It is not there, or not finished, or (if `verify`) a file is not what the manifest says.
+        """
+        folder = Plan(model, 1, seed=seed, layout=layout).folder(root)
+        made = cls(folder, Manifest.read(folder))
+        if verify:
+            made.verify()
+        return made
+
+    def verify(self) -> None:
+        """Raise `InvalidInputError` unless every file has the hash that the manifest tells."""
+        for name, expected in self.manifest.files.items():
+            path = self.folder / name
+            if not path.is_file() or file_hash(path) != expected:
+                raise InvalidInputError(
+                    f"{path} is not the file that the manifest describes; delete it and run "
+                    "levy dataset again"
+                )
+
+    @property
+    def plan(self) -> Plan:
+        """What it was made by."""
+        return self.manifest.plan
+
+    @property
+    def box(self) -> Box:
+        """Ranges that the parameters were drawn from."""
+        return Box.of(self.plan.model)
+
+    @property
+    def size(self) -> int:
+        """Number of surfaces."""
+        return self.plan.size
+
+    def parts(self) -> Iterator[Examples]:
+        """File after file, so that no more than one need be in memory."""
+        for number in range(self.plan.n_chunks):
+            yield self._examples(pq.read_table(self.folder / self.plan.chunk_name(number)))
+
+    def _examples(self, table: pa.Table) -> Examples:
+        names = [p.name for p in self.box.model_type.parameters()]
+        model = self.box.model_type(**{name: table[name].to_numpy() for name in names})
+        surfaces = _grid(table) if self.plan.layout == "grid" else _scattered(table)
+        return Examples(surfaces, model, np.clip(self.box.targets(model), 0.0, 1.0))
+
+
+def _grid(table: pa.Table) -> PricedSurfaces:
+    price = _flat(table, "price").reshape(table.num_rows, -1)
+    years = np.repeat(grid.MATURITY_YEARS, grid.SHAPE[1])
+    return PricedSurfaces.of_grid(grid.log_strikes().ravel(), years, price)
+
+
+def _scattered(table: pa.Table) -> PricedSurfaces:
+    lengths = np.asarray(table["price"].combine_chunks().value_lengths())
+    present = np.arange(lengths.max()) < lengths[:, None]
+
+    def padded(name: str, filling: float) -> np.ndarray:
+        array = np.full(present.shape, filling)
+        array[present] = _flat(table, name)
+        return array
+
+    return PricedSurfaces(
+        log_strike=padded("log_strike", 0.0),
+        maturity_years=padded("maturity_years", 1.0),
+        price=padded("price", 0.0),
+        half_spread=np.zeros(present.shape),
+        present=present,
+    )
+
+
+def _flat(table: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(table[name].combine_chunks().flatten())
+
+
+def holdout(n: int, share: float = 0.2, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of what is trained on, and of what is held out.
+
+    Examples
+    --------
+    >>> train, test = holdout(10)
+    >>> len(train), len(test), len(set(train) | set(test))
+    (8, 2, 10)
+    """
+    order = np.random.default_rng(seed).permutation(n)
+    n_held = round(share * n)
+    return np.sort(order[n_held:]), np.sort(order[:n_held])
+
+
+def folds(n: int, n_folds: int = 5, *, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Indices (trained on, held out) of each fold; everything is held out once.
+
+    Examples
+    --------
+    >>> sorted(int(i) for _, held in folds(7, 3) for i in held)
+    [0, 1, 2, 3, 4, 5, 6]
+    """
+    pieces = np.array_split(np.random.default_rng(seed).permutation(n), n_folds)
+    return [
+        (np.sort(np.concatenate(pieces[:k] + pieces[k + 1 :])), np.sort(held))
+        for k, held in enumerate(pieces)
+    ]

@@ -1,0 +1,108 @@
+"""The one place where quotes become what a network reads, in training and when it answers.
+
+Each quote is told by its Black volatility, on a logarithmic scale: against prices, the inverse map
+is then nearly linear in the volatility axis and smooth in the others. A volatility is taken of the
+price of the out-of-the-money option, or of `PRICE_FLOOR` where the price is less: a smaller one is
+lost in any tick, and often in the error of the pricing. What is clipped so still says "at most".
+"""
+
+from typing import Final
+
+import numpy as np
+
+from levy_numerics.black import black_vega
+from levy_numerics.implied_vol import implied_vol_or_reason
+from levy_surfaces.synthetic.priced import PricedSurfaces
+
+PRICE_FLOOR: Final = 1e-6
+"""Of the forward's present value."""
+POINT_CHANNELS: Final = (
+    "log_strike/√maturity",
+    "log_maturity",
+    "log_vol",
+    "log_strike/(vol·√maturity)",
+    "weight",
+)
+"""What a set network reads of one quote, in this order."""
+_WEIGHT_VOL: Final = 0.01
+"""A quote that leaves this much volatility open counts half."""
+_CEILING: Final = 1.0 - 1e-9
+_PIECE: Final = 2**16
+"""Quotes inverted at a time, so that intermediate results stay in the cache."""
+
+
+def log_vols(surfaces: PricedSurfaces) -> np.ndarray:
+    """log of the Black volatility of each quote, shape (n, width), finite everywhere.
+
+    Prices are moved into [`PRICE_FLOOR`, min(F, K)/F) first; padding has zero.
+    """
+    strike = np.exp(surfaces.log_strike)
+    ceiling = _CEILING * np.minimum(1.0, strike)
+    price = np.clip(surfaces.price, np.minimum(PRICE_FLOOR, 0.5 * ceiling), ceiling)
+    arrays = np.broadcast_arrays(price, surfaces.log_strike, surfaces.maturity_years)
+    flat = [array.reshape(-1) for array in arrays]
+    found = np.empty(flat[0].shape)
+    for start in range(0, found.size, _PIECE):
+        part = slice(start, start + _PIECE)
+        found[part] = _vol(*(array[part] for array in flat))
+    return np.where(surfaces.present, np.log(found.reshape(arrays[0].shape)), 0.0)
+
+
+def _vol(price: np.ndarray, log_strike: np.ndarray, maturity_years: np.ndarray) -> np.ndarray:
+    return implied_vol_or_reason(
+        price,
+        forward=1.0,
+        strike=np.exp(log_strike),
+        maturity_years=maturity_years,
+        discount=1.0,
+        is_call=log_strike >= 0.0,
+    ).vol
+
+
+def grid_features(surfaces: PricedSurfaces) -> np.ndarray:
+    """Features of surfaces on the standard grid: the 200 log volatilities, shape (n, 200).
+
+    In row-major (maturity, strike) order; reshape to `(n, *grid.SHAPE, 1)` for an image.
+    """
+    return log_vols(surfaces).astype(np.float32)
+
+
+def point_features(surfaces: PricedSurfaces) -> tuple[np.ndarray, np.ndarray]:
+    """Features of any quotes: points, shape (n, width, 5), and their mask, shape (n, width).
+
+    Channels are `POINT_CHANNELS`; padding and missing quotes are zero in all of them. The order of
+    quotes has no meaning.
+    """
+    log_vol = log_vols(surfaces)
+    vol = np.exp(log_vol)
+    root = np.sqrt(surfaces.maturity_years)
+    scaled = surfaces.log_strike / root
+    channels = (
+        scaled,
+        np.log(surfaces.maturity_years),
+        log_vol,
+        scaled / vol,
+        weights(surfaces, vol),
+    )
+    points = np.stack(np.broadcast_arrays(*channels), axis=-1)
+    points = np.where(surfaces.present[..., None], points, 0.0)
+    return points.astype(np.float32), surfaces.present
+
+
+def weights(surfaces: PricedSurfaces, vol: np.ndarray) -> np.ndarray:
+    """How well each quote determines its volatility, in [0, 1), shape (n, width).
+
+    c/(c + floor)/(1 + δ/0.01), c the price, δ the volatility that half the spread, and no less than
+    the price floor, amounts to.
+    """
+    strike = np.exp(surfaces.log_strike)
+    vega = black_vega(
+        forward=1.0,
+        strike=strike,
+        maturity_years=surfaces.maturity_years,
+        discount=1.0,
+        vol=vol,
+    )
+    open_price = np.maximum(surfaces.half_spread, PRICE_FLOOR)
+    above_floor = surfaces.price / (surfaces.price + PRICE_FLOOR)
+    return np.asarray(above_floor / (1.0 + open_price / (_WEIGHT_VOL * np.maximum(vega, 1e-300))))

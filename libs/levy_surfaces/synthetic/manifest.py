@@ -1,0 +1,186 @@
+"""What a data set is, and the proof that its files are what was made."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Self
+
+from levy_numerics.errors import InvalidInputError
+from levy_surfaces.synthetic import grid, layouts
+from levy_surfaces.synthetic.ranges import Box
+
+MANIFEST: Final = "manifest.json"
+CHUNK: Final = 4096
+"""Surfaces in one file, and what an interrupted run loses at most."""
+_FORMAT: Final = 1
+_PACKAGES: Final = ("levy-calibration-engine", "numpy", "scipy", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything on which the numbers of a data set depend.
+
+    Attributes
+    ----------
+    model : str
+        Its name.
+    size : int
+        Surfaces. More of them is the same data set continued.
+    seed : int
+        Of the Sobol scrambling, and of the listings.
+    layout : {"grid", "scattered"}
+    tolerance : float
+        Of the prices, as a fraction of the forward.
+    chunk : int
+        Surfaces in one file.
+    """
+
+    model: str
+    size: int
+    seed: int = 0
+    layout: layouts.Layout = "grid"
+    tolerance: float = 1e-8
+    chunk: int = CHUNK
+
+    def check(self) -> None:
+        """Raise `LevyError` unless a data set can be made of it."""
+        Box.of(self.model)
+        for name, least in (("size", 1), ("seed", 0), ("chunk", 1)):
+            if not (getattr(self, name) >= least):
+                raise InvalidInputError(f"{name} = {getattr(self, name)} must be ≥ {least}")
+        if self.layout not in layouts.LAYOUTS:
+            raise InvalidInputError(
+                f"no layout is called {self.layout!r}; known are {', '.join(layouts.LAYOUTS)}"
+            )
+
+    @property
+    def n_chunks(self) -> int:
+        """Number of files."""
+        return -(-self.size // self.chunk)
+
+    def chunk_range(self, number: int) -> tuple[int, int]:
+        """First surface of a file, and the one after its last."""
+        return number * self.chunk, min((number + 1) * self.chunk, self.size)
+
+    def chunk_name(self, number: int) -> str:
+        """Name of a file."""
+        return f"part-{number:05d}.parquet"
+
+    def folder(self, root: str | Path) -> Path:
+        """Where it lies under the data folder; Hive partitions, which dataset readers know."""
+        names = (f"model={self.model}", f"layout={self.layout}", f"seed={self.seed}")
+        return Path(root, "synthetic", *names)
+
+    def as_mapping(self) -> dict[str, Any]:
+        """What must agree for two runs to make parts of one data set: all but the size."""
+        listed = grid.log_strikes().tolist() if self.layout == "grid" else "drawn"
+        years = grid.MATURITY_YEARS.tolist() if self.layout == "grid" else "drawn"
+        return {
+            "format": _FORMAT,
+            "model": self.model,
+            "seed": self.seed,
+            "layout": self.layout,
+            "tolerance": self.tolerance,
+            "chunk": self.chunk,
+            "ranges": Box.of(self.model).as_mapping(),
+            "maturity_years": years,
+            "log_strikes": listed,
+        }
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of `as_mapping`; each file carries it."""
+        return hashlib.sha256(json.dumps(self.as_mapping(), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A finished data set.
+
+    Attributes
+    ----------
+    plan : Plan
+    files : mapping of str to str
+        sha256 of each file.
+    """
+
+    plan: Plan
+    files: Mapping[str, str]
+    versions: Mapping[str, str] = field(
+        default_factory=lambda: {name: version(name) for name in _PACKAGES}
+    )
+
+    @property
+    def data_hash(self) -> str:
+        """sha256 over names and contents of all files: what a trained network says it has seen."""
+        lines = "".join(f"{name} {digest}\n" for name, digest in sorted(self.files.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    def write(self, folder: Path) -> None:
+        """Write it beside the files it describes."""
+        document = {
+            **self.plan.as_mapping(),
+            "size": self.plan.size,
+            "data_hash": self.data_hash,
+            "files": dict(self.files),
+            "versions": dict(self.versions),
+        }
+        write_atomically(folder / MANIFEST, (json.dumps(document, indent=1) + "\n").encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read and check the manifest of a data set.
+
+        Raises
+        ------
+        InvalidInputError
+            There is none, or it describes ranges or a grid that this version does not have.
+        """
+        path = folder / MANIFEST
+        try:
+            found = json.loads(path.read_text())
+            plan = Plan(**{name: found[name] for name in _PLAN_FIELDS})
+            made = cls(plan, found["files"], found["versions"])
+            told = found["data_hash"]
+        except FileNotFoundError:
+            raise InvalidInputError(
+                f"{folder} holds no finished data set; levy dataset makes one"
+            ) from None
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise InvalidInputError(f"{path} is no manifest of a data set: {error}") from None
+        plan.check()
+        ours = json.loads(json.dumps(plan.as_mapping()))
+        changed = [name for name in ours if ours[name] != found.get(name)]
+        if changed:
+            raise InvalidInputError(
+                f"{folder} was made with other {', '.join(changed)}; make it again"
+            )
+        if told != made.data_hash:
+            raise InvalidInputError(f"{path}: data_hash does not belong to the files listed")
+        return made
+
+
+_PLAN_FIELDS: Final = tuple(Plan.__dataclass_fields__)
+
+
+def file_hash(path: Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write all of a file or none of it, whatever happens meanwhile."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

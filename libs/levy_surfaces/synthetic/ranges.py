@@ -1,0 +1,209 @@
+"""Realistic ranges of each model's parameters: where data sets are drawn, and networks answer.
+
+A range is a box in *shape coordinates*, an affine change of the model's own well-conditioned
+coordinates z. Models known by a variance v and a strip (λ₊ the decay of the left tail, λ₋ that of
+the right) have
+
+    w₀ = ½·log v                                      volatility,
+    w₁ = ½·log(λ₊√v) + ½·log((λ₋ − 1)√v)              thin tails against fat ones,
+    w₂ = ½·log(λ₊/(λ₋ − 1))                           lean to the right, or to the left,
+
+all linear in z = (log v, log λ₊, log(λ₋ − 1)). Tails are thus measured in deviations of a year, and
+a box has the same kurtosis and skewness at 8% of volatility as at 60%; λ₋ > 1, without which there
+is no forward, holds throughout. Networks learn the place in the box, the *target* in [0, 1].
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, Self
+
+import numpy as np
+
+from levy_numerics import models
+from levy_numerics.errors import UnsupportedError
+from levy_numerics.models.base import Model
+
+_STRIP: Final = np.array([[0.5, 0.0, 0.0], [0.5, 0.5, 0.5], [0.0, 0.5, -0.5]])
+"""From (log v, log λ₊, log(λ₋ − 1)) to (w₀, w₁, w₂)."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One shape coordinate: what it says, and its range."""
+
+    name: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box in shape coordinates w = A·z of one model.
+
+    Attributes
+    ----------
+    model_type : type of Model
+    axes : tuple of Axis
+        One for each parameter.
+    matrix : ndarray, shape (p, p)
+        A.
+    """
+
+    model_type: type[Model]
+    axes: tuple[Axis, ...]
+    matrix: np.ndarray
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Return the ranges of the model of that name.
+
+        Raises
+        ------
+        UnknownModelError
+            There is no such model.
+        UnsupportedError
+            No ranges are declared for it.
+        """
+        model_type = models.get(name)
+        if name not in _DECLARED:
+            raise UnsupportedError(
+                f"no ranges are declared for {name}; known are {', '.join(_DECLARED)}",
+                known=tuple(_DECLARED),
+            )
+        axes, matrix = _DECLARED[name]
+        return cls(model_type, axes, matrix)
+
+    @property
+    def low(self) -> np.ndarray:
+        """Lower ends, shape (p,)."""
+        return np.array([axis.low for axis in self.axes])
+
+    @property
+    def high(self) -> np.ndarray:
+        """Upper ends, shape (p,)."""
+        return np.array([axis.high for axis in self.axes])
+
+    def coordinates(self, targets: np.ndarray) -> np.ndarray:
+        """The model's own coordinates z at places in the box.
+
+        Parameters
+        ----------
+        targets : ndarray, shape (n, p)
+            In [0, 1]; what lies outside is moved to the nearest face, so that whatever a network
+            says is a model that has a forward.
+
+        Returns
+        -------
+        ndarray, shape (p, n)
+            For `Model.from_coordinates`.
+        """
+        inside = np.clip(np.asarray(targets, dtype=float), 0.0, 1.0)
+        shape = self.low + inside * (self.high - self.low)
+        return np.ascontiguousarray(np.linalg.solve(self.matrix, shape.T))
+
+    def model(self, targets: np.ndarray) -> Model:
+        """A batch of models, fields of shape (n,), at places in the box of shape (n, p)."""
+        return self.model_type.from_coordinates(self.coordinates(targets))
+
+    def targets(self, model: Model) -> np.ndarray:
+        """Places in the box, shape (n, p), of a model with fields of shape (n,) or numbers.
+
+        Inverse of `model`; a parameter set outside of the box has entries outside of [0, 1].
+        """
+        z = np.asarray(model.to_coordinates(), dtype=float).reshape(len(self.axes), -1)
+        return np.asarray(((self.matrix @ z).T - self.low) / (self.high - self.low))
+
+    def spread(self, targets: np.ndarray) -> np.ndarray:
+        """Covariance factor: deviations in targets, (n, p), to those in z, shape (n, p).
+
+        Errors of the targets are taken as independent.
+        """
+        width = np.linalg.inv(self.matrix) * (self.high - self.low)
+        return np.asarray(np.sqrt(np.asarray(targets, dtype=float) ** 2 @ (width**2).T))
+
+    def as_mapping(self) -> dict[str, Any]:
+        """For manifests."""
+        return {
+            "axes": [{"name": a.name, "low": a.low, "high": a.high} for a in self.axes],
+            "matrix": self.matrix.tolist(),
+        }
+
+
+def known() -> tuple[str, ...]:
+    """Names of the models that have ranges."""
+    return tuple(_DECLARED)
+
+
+def sobol_targets(n_axes: int, n: int, *, seed: int, start: int = 0) -> np.ndarray:
+    """Points `start` … `start + n − 1` of a scrambled Sobol sequence, shape (n, n_axes).
+
+    The sequence depends on the seed alone, so that pieces of it may be drawn anywhere.
+
+    References
+    ----------
+    Owen (1998), Journal of Complexity 14(4), 466-489 (scrambling).
+    """
+    from scipy.stats import qmc  # Half a second to import: only those who draw pay.
+
+    sampler = qmc.Sobol(n_axes, rng=np.random.default_rng(seed))
+    if start:
+        sampler.fast_forward(start)
+        return np.asarray(sampler.random(n))
+    # From the start SciPy wants whole powers of two, and warns of other numbers.
+    return np.asarray(sampler.random_base2((n - 1).bit_length())[:n])
+
+
+def sobol_models(name: str, n: int, *, seed: int, start: int = 0) -> Model:
+    """n members of a model's box, fields of shape (n,).
+
+    Parameters
+    ----------
+    name : str
+    n, start : int
+        How many, and the place of the first in the sequence.
+    seed : int
+        Of the scrambling.
+    """
+    box = Box.of(name)
+    return box.model(sobol_targets(len(box.axes), n, seed=seed, start=start))
+
+
+def _strip_axes(tails: tuple[float, float], lean: tuple[float, float]) -> tuple[Axis, ...]:
+    low, high = np.log(_VOLATILITY)
+    return (
+        Axis("log volatility", float(low), float(high)),
+        Axis("log tail decay in deviations", *tails),
+        Axis("lean of the tails", *lean),
+    )
+
+
+def _with_own(axes: tuple[Axis, ...]) -> tuple[tuple[Axis, ...], np.ndarray]:
+    """Axes that follow the strip's are coordinates of the model as they are."""
+    matrix = np.eye(len(axes))
+    matrix[:3, :3] = _STRIP
+    return axes, matrix
+
+
+_VOLATILITY: Final = (0.07, 0.7)
+
+_MERTON: Final = (
+    (
+        Axis("log volatility", float(np.log(0.07)), float(np.log(0.7))),
+        Axis("logit of the jumps' share", -2.0, 4.0),
+        Axis("log jump size in deviations", -1.2, 0.7),
+        Axis("asinh(mean jump / deviation of jumps)", -2.0, 1.0),
+    ),
+    np.array(
+        [[0.5, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [-0.5, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    ),
+)
+
+_DECLARED: Final[Mapping[str, tuple[tuple[Axis, ...], np.ndarray]]] = MappingProxyType(
+    {
+        "VarianceGamma": _with_own(_strip_axes((0.1, 2.0), (-1.2, 0.5))),
+        "NIG": _with_own(_strip_axes((-0.4, 1.7), (-1.2, 0.5))),
+        "CGMY": _with_own((*_strip_axes((-0.4, 1.8), (-1.2, 0.5)), Axis("Y", 0.02, 1.8))),
+        "Merton": _MERTON,
+    }
+)

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from levy_numerics.errors import UnknownModelError, UnsupportedError
+from levy_surfaces.synthetic.ranges import Box, known, sobol_models, sobol_targets
+
+
+@pytest.mark.parametrize("name", known())
+def test_every_place_in_the_box_is_a_model_with_a_forward(name):
+    corners = np.array(np.meshgrid(*[[0.0, 0.5, 1.0]] * len(Box.of(name).axes))).reshape(
+        len(Box.of(name).axes), -1
+    )
+    Box.of(name).model(corners.T).check()
+
+
+@pytest.mark.parametrize("name", known())
+def test_targets_and_models_are_inverses(name):
+    box = Box.of(name)
+    targets = sobol_targets(len(box.axes), 64, seed=3)
+    assert box.targets(box.model(targets)) == pytest.approx(targets, abs=1e-9)
+
+
+def test_what_a_network_says_beyond_the_box_is_moved_to_its_face():
+    box = Box.of("VarianceGamma")
+    beyond, face = box.model(np.array([[1.5, -0.2, 0.5]])), box.model(np.array([[1.0, 0.0, 0.5]]))
+    assert beyond.as_mapping() == face.as_mapping()
+
+
+def test_a_model_outside_of_the_box_has_targets_outside_of_the_unit_interval():
+    box = Box.of("VarianceGamma")
+    assert box.targets(box.model_type(sigma=2.0, nu=0.3, theta=-0.1))[0, 0] > 1.0
+
+
+def test_pieces_of_the_sequence_are_the_sequence():
+    whole = sobol_targets(4, 300, seed=7)
+    pieces = [sobol_targets(4, n, seed=7, start=k) for k, n in ((0, 5), (5, 123), (128, 172))]
+    assert np.array_equal(np.concatenate(pieces), whole)
+    assert not np.array_equal(sobol_targets(4, 300, seed=8), whole)
+
+
+def test_a_drawn_batch_has_the_size_asked_for():
+    assert sobol_models("CGMY", 10, seed=0, start=3).Y.shape == (10,)
+
+
+def test_models_without_ranges_are_refused():
+    with pytest.raises(UnknownModelError):
+        Box.of("Heston")
+    with pytest.raises(UnsupportedError, match="no ranges"):
+        Box.of("BlackScholes")
