@@ -1,0 +1,382 @@
+"""Prior beliefs about a model's parameters: a distribution for each, declared and overridable.
+
+One formula serves NumPy and JAX, so that every engine samples the same posterior.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+
+from levy_numerics.errors import InvalidInputError, InvalidParameterError
+from levy_numerics.models.base import Model
+from levy_numerics.models.composition import Composition
+from levy_numerics.parameters import Interval, Parameter
+from levy_numerics.special import array_namespace
+
+_COMPLEX_STEP: Final = 1e-30
+_DEVIATIONS_ACROSS: Final = 4.0
+"""A plausible range is taken as ± two standard deviations."""
+_LOG_SQRT_TWO_PI: Final = 0.5 * math.log(2.0 * math.pi)
+
+
+class Distribution(ABC):
+    """A continuous distribution of one parameter; subclasses are frozen dataclasses of numbers."""
+
+    name: ClassVar[str]
+    """On the wire."""
+
+    @abstractmethod
+    def log_density(self, x: Any) -> Any:
+        """log p(x), elementwise; −∞ outside the support."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """Independent draws, shape (size,)."""
+
+    @property
+    @abstractmethod
+    def support(self) -> tuple[float, float]:
+        """Ends of the interval that carries the distribution."""
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Name and numbers, as `distribution` reads them."""
+        return {"distribution": self.name} | {
+            field.name: getattr(self, field.name)
+            for field in fields(self)  # type: ignore[arg-type]
+        }
+
+
+@dataclass(frozen=True)
+class Normal(Distribution):
+    """Normal with mean `mu` and standard deviation `sigma`."""
+
+    name = "normal"
+
+    mu: float
+    sigma: float
+
+    def log_density(self, x: Any) -> Any:
+        return -0.5 * ((x - self.mu) / self.sigma) ** 2 - math.log(self.sigma) - _LOG_SQRT_TWO_PI
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        return rng.normal(self.mu, self.sigma, size)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return -math.inf, math.inf
+
+
+@dataclass(frozen=True)
+class LogNormal(Distribution):
+    """`beyond` plus a positive number whose logarithm is Normal(`mu`, `sigma`)."""
+
+    name = "lognormal"
+
+    mu: float
+    sigma: float
+    beyond: float = 0.0
+
+    def log_density(self, x: Any) -> Any:
+        inside, log_excess = _log_excess(x, self.beyond)
+        xp = array_namespace(log_excess)
+        log_normal = Normal(self.mu, self.sigma).log_density(log_excess) - log_excess
+        return xp.where(inside, log_normal, -xp.inf)
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        return self.beyond + rng.lognormal(self.mu, self.sigma, size)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.beyond, math.inf
+
+
+@dataclass(frozen=True)
+class Gamma(Distribution):
+    """`beyond` plus a gamma variable of mean `shape`/`rate`."""
+
+    name = "gamma"
+
+    shape: float
+    rate: float
+    beyond: float = 0.0
+
+    def log_density(self, x: Any) -> Any:
+        inside, log_excess = _log_excess(x, self.beyond)
+        xp = array_namespace(log_excess)
+        constant = self.shape * math.log(self.rate) - math.lgamma(self.shape)
+        log_gamma = constant + (self.shape - 1.0) * log_excess - self.rate * xp.exp(log_excess)
+        return xp.where(inside, log_gamma, -xp.inf)
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        return self.beyond + rng.gamma(self.shape, 1.0 / self.rate, size)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.beyond, math.inf
+
+
+@dataclass(frozen=True)
+class HalfNormal(Distribution):
+    """`beyond` plus |Normal(0, `sigma`)|."""
+
+    name = "half_normal"
+
+    sigma: float
+    beyond: float = 0.0
+
+    def log_density(self, x: Any) -> Any:
+        excess = x - self.beyond
+        xp = array_namespace(excess)
+        folded = Normal(0.0, self.sigma).log_density(excess) + math.log(2.0)
+        return xp.where(excess >= 0.0, folded, -xp.inf)
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        return np.asarray(self.beyond + np.abs(rng.normal(0.0, self.sigma, size)))
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.beyond, math.inf
+
+
+@dataclass(frozen=True)
+class Uniform(Distribution):
+    """Every value between `low` and `high` alike."""
+
+    name = "uniform"
+
+    low: float
+    high: float
+
+    def log_density(self, x: Any) -> Any:
+        xp = array_namespace(x)
+        inside = (x >= self.low) & (x <= self.high)
+        return xp.where(inside, -math.log(self.high - self.low), -xp.inf)
+
+    def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        return rng.uniform(self.low, self.high, size)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.low, self.high
+
+
+DISTRIBUTIONS: Final[dict[str, type[Distribution]]] = {
+    kind.name: kind for kind in (Normal, LogNormal, Gamma, HalfNormal, Uniform)
+}
+_POSITIVE: Final = ("sigma", "shape", "rate")
+
+
+def distribution(described: Mapping[str, Any]) -> Distribution:
+    """Build a distribution from its name and numbers.
+
+    Raises
+    ------
+    InvalidInputError
+        No such distribution, a number is missing, unknown or not admissible.
+
+    Examples
+    --------
+    >>> distribution({"distribution": "lognormal", "mu": -1.6, "sigma": 0.5})
+    LogNormal(mu=-1.6, sigma=0.5, beyond=0.0)
+    """
+    numbers = dict(described)
+    name = numbers.pop("distribution", None)
+    kind = DISTRIBUTIONS.get(str(name))
+    if kind is None:
+        raise InvalidInputError(
+            f"no distribution is called {name!r}; known are {', '.join(DISTRIBUTIONS)}"
+        )
+    taken = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for key, value in numbers.items():
+        if key not in taken:
+            raise InvalidInputError(f"{name} takes {', '.join(taken)}, not {key}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InvalidInputError(f"{key} = {value!r} must be a number")
+        if not (math.isfinite(value) and (key not in _POSITIVE or value > 0.0)):
+            condition = "finite and positive" if key in _POSITIVE else "finite"
+            raise InvalidInputError(f"{key} = {value:g} must be {condition}")
+    try:
+        made = kind(**{key: float(value) for key, value in numbers.items()})
+    except TypeError:
+        raise InvalidInputError(f"{name} needs {', '.join(taken)}") from None
+    if not (made.support[0] < made.support[1]):
+        raise InvalidInputError(f"low = {made.support[0]:g} must lie below {made.support[1]:g}")
+    return made
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Independent distributions of a model's parameters, cut to where the model is admissible.
+
+    Attributes
+    ----------
+    model_type : type of Model
+    by_parameter : mapping of str to Distribution
+        In the order of declaration. A parameter that calibrations hold fixed, such as a clock's
+        rate today, has none.
+    """
+
+    model_type: type[Model]
+    by_parameter: Mapping[str, Distribution]
+
+    @classmethod
+    def default(cls, model_type: type[Model]) -> Self:
+        """Weakly informative ones.
+
+        Those of Variance Gamma are chosen; otherwise log-normal about the declared default where
+        the domain is half a line, normal where it is the line, uniform where it is bounded, of
+        a width such that the declared plausible range is ± two standard deviations.
+        """
+        chosen = _chosen(model_type)
+        return cls(
+            model_type,
+            {
+                p.name: chosen.get(p.name) or _from_declaration(p)
+                for p in model_type.parameters()
+                if p.plausible[0] < p.plausible[1]
+            },
+        )
+
+    def overridden(self, described: Mapping[str, Mapping[str, Any]]) -> Self:
+        """Other distributions for some of the parameters: see `distribution`.
+
+        Raises
+        ------
+        InvalidParameterError
+            The model samples no such parameter, or the support lies outside its domain.
+        InvalidInputError
+            A distribution is not understood.
+        """
+        found = dict(self.by_parameter)
+        domains = {p.name: p.domain for p in self.model_type.parameters()}
+        for name, one in described.items():
+            if name not in found:
+                raise InvalidParameterError(
+                    name, "a prior", f"{self.model_type.name} samples {', '.join(found)}"
+                )
+            made = distribution(one)
+            _require_overlap(name, made, domains[name])
+            found[name] = made
+        return replace(self, by_parameter=found)
+
+    def log_density(self, model: Any) -> Any:
+        """log p of the parameters, up to the constant of cutting; shape of the model's fields."""
+        return sum(
+            prior.log_density(getattr(model, name)) for name, prior in self.by_parameter.items()
+        )
+
+    def log_density_at(self, z: Any) -> Any:
+        """log p of the coordinates `z`, shape (n_coordinates, …): the volume element included."""
+        return self.log_density(self.model_type.from_coordinates(z)) + self.log_volume_at(z)
+
+    def log_volume_at(self, z: Any) -> Any:
+        """log |det ∂ parameters/∂ coordinates|, shape of `z` but its first axis."""
+        xp = array_namespace(z)
+        if xp is np:
+            jacobian = self._jacobian(z)
+        else:
+            import jax
+
+            jacobian = _moved_back(jax.vmap, jax.jacfwd(self._free_parameters), z)
+        return xp.linalg.slogdet(jacobian)[1]
+
+    def _free_parameters(self, z: Any) -> Any:
+        model = self.model_type.from_coordinates(z)
+        values = [getattr(model, name) for name in self.by_parameter]
+        return array_namespace(z).stack(array_namespace(z).broadcast_arrays(*values))
+
+    def _jacobian(self, z: np.ndarray) -> np.ndarray:
+        """By complex step, exact; shape (…, n, n)."""
+        n = len(z)
+        step = 1j * _COMPLEX_STEP * np.eye(n).reshape(n, n, *(1,) * (z.ndim - 1))
+        moved = np.imag(self._free_parameters(z[:, None] + step)) / _COMPLEX_STEP
+        return np.moveaxis(moved, (0, 1), (-2, -1))
+
+    def sample(self, rng: np.random.Generator, size: int) -> Model:
+        """`size` admissible parameter sets, as a batch; others are drawn again."""
+        kept: list[Model] = []
+        fixed = {
+            p.name: np.full(size, p.plausible[0])
+            for p in self.model_type.parameters()
+            if p.name not in self.by_parameter
+        }
+        n_kept = 0
+        while n_kept < size:
+            drawn = {name: prior.sample(rng, size) for name, prior in self.by_parameter.items()}
+            batch = self.model_type(**(drawn | fixed))
+            good = np.flatnonzero(_admissible(batch))[: size - n_kept]
+            kept.append(batch.select(good))
+            n_kept += good.size
+        joined = {
+            p.name: np.concatenate([getattr(part, p.name) for part in kept])
+            for p in self.model_type.parameters()
+        }
+        return self.model_type(**joined)
+
+
+_VARIANCE_GAMMA: Final[dict[str, Distribution]] = {
+    "sigma": LogNormal(math.log(0.2), 0.5),
+    "nu": Gamma(2.0, 2.0),
+    "theta": Normal(-0.2, 0.2),
+}
+
+
+def _chosen(model_type: type[Model]) -> Mapping[str, Distribution]:
+    """Priors that are chosen and not derived; those of a composition's base are its base's."""
+    base = model_type.base_type if issubclass(model_type, Composition) else model_type
+    return _VARIANCE_GAMMA if base.name == "VarianceGamma" else {}
+
+
+def _from_declaration(p: Parameter) -> Distribution:
+    low, high = p.plausible
+    start = p.domain.low
+    if math.isfinite(start) and math.isfinite(p.domain.high):
+        return Uniform(start, p.domain.high)
+    if math.isfinite(start):
+        width = math.log((high - start) / (low - start)) / _DEVIATIONS_ACROSS
+        return LogNormal(math.log(p.default - start), width, start)
+    return Normal(p.default, (high - low) / _DEVIATIONS_ACROSS)
+
+
+def _require_overlap(name: str, made: Distribution, domain: Interval) -> None:
+    low, high = made.support
+    if not (low < domain.high and high > domain.low):
+        raise InvalidParameterError(
+            name,
+            f"{made.name} on ({low:g}, {high:g})",
+            domain.condition(name),
+            "give a prior that meets the domain",
+        )
+
+
+def _admissible(batch: Model) -> np.ndarray:
+    """Which members of a batch lie in the domain and have a forward at one year."""
+    inside = np.ones((), dtype=bool)
+    for p in batch.parameters():
+        value = getattr(batch, p.name)
+        above = value >= p.domain.low if p.domain.includes_low else value > p.domain.low
+        inside = inside & above & (value < p.domain.high)
+    with np.errstate(all="ignore"):
+        _, high = batch.strip(1.0)
+        return np.asarray(inside & (high > 0.0) & batch.forward_exists(1.0))
+
+
+def _log_excess(x: Any, beyond: float) -> tuple[Any, Any]:
+    """Where x lies beyond the end of the support, and log(x − beyond) there; 0 elsewhere."""
+    excess = x - beyond
+    xp = array_namespace(excess)
+    inside = excess > 0.0
+    return inside, xp.log(xp.where(inside, excess, 1.0))
+
+
+def _moved_back(vmap: Any, jacobian_at: Any, z: Any) -> Any:
+    """Jacobians of a function of one point at all points of `z`, shape (…, n, n)."""
+    if z.ndim == 1:
+        return jacobian_at(z)
+    flat = z.reshape(z.shape[0], -1)
+    found = vmap(jacobian_at, in_axes=1)(flat)
+    return found.reshape(*z.shape[1:], *found.shape[1:])
