@@ -59,6 +59,15 @@ class MaturityTable:
         occupied[row, column] = True
         return cls(np.repeat(distinct, rows_each), table, occupied, row, column)
 
+    @cached_property
+    def _position(self) -> np.ndarray:
+        """Where each contract is in a raveled table, shape (n,)."""
+        return np.asarray(self.row * self.log_moneyness.shape[1] + self.column)
+
+    def flat(self, table: np.ndarray) -> np.ndarray:
+        """Contracts in their own order, shape (…, n), from a table (…, n_rows, n_columns)."""
+        return table.reshape(*table.shape[:-2], -1).take(self._position, axis=-1)
+
     def rows(self, which: np.ndarray) -> Self:
         """Some of the rows; contracts can no longer be found in it."""
         nowhere = np.empty(0, dtype=int)

@@ -71,6 +71,25 @@ def log1p(z: Any) -> Any:
     return 0.5 * log_square + 1j * xp.arctan2(y, 1.0 + x)
 
 
+def bounded_exp(z: Any, largest: float) -> Any:
+    """exp(z) for complex z, with the exponent's real part cut at `largest`.
+
+    NumPy's own takes twice as long: there is vector code for the tangent of half the phase, and
+    none for a complex exponential, sine and cosine.
+    """
+    xp = array_namespace(z)
+    exponent = xp.minimum(xp.real(z), largest)
+    if xp is not np:
+        return xp.exp(exponent + 1j * xp.imag(z))
+    tangent = np.tan(0.5 * z.imag)
+    square = tangent * tangent
+    size = np.exp(exponent) / (1.0 + square)
+    found = np.empty(z.shape, dtype=complex)
+    np.multiply(size, 1.0 - square, out=found.real)
+    np.multiply(2.0 * size, tangent, out=found.imag)
+    return found
+
+
 def expm1_ratio(z: Any) -> Any:
     """(exp(z) − 1)/z for complex z, exact to rounding through z = 0.
 
@@ -88,12 +107,18 @@ def expm1_ratio(z: Any) -> Any:
 
 def expm1_ratio_derivative(z: Any) -> Any:
     """Derivative of `expm1_ratio`, exact to rounding through z = 0."""
+    return expm1_ratio_with_derivative(z)[1]
+
+
+def expm1_ratio_with_derivative(z: Any) -> tuple[Any, Any]:
+    """`expm1_ratio` and its derivative for the price of one."""
     xp = array_namespace(z)
     z = xp.asarray(z)
     small = xp.abs(z) < _SERIES_RADIUS
-    safe = xp.where(small, 1.0, z)
-    ratio = xp.expm1(safe) / safe
-    return xp.where(small, _polynomial(z, _EXP_DERIVATIVE_SERIES), ratio + (1.0 - ratio) / safe)
+    safe = xp.where(z == 0, 1.0, z)
+    ratio = xp.where(z == 0, 1.0, xp.expm1(safe) / safe)
+    closed = ratio + (1.0 - ratio) / safe
+    return ratio, xp.where(small, _polynomial(z, _EXP_DERIVATIVE_SERIES), closed)
 
 
 def log1p_ratio(z: Any) -> Any:

@@ -1,7 +1,7 @@
 """CGMY, the tempered stable model of Carr, Geman, Madan and Yor."""
 
 from dataclasses import dataclass
-from typing import Any, Self, final
+from typing import Any, Final, Self, final
 
 import numpy as np
 
@@ -14,12 +14,15 @@ from levy_numerics.parameters import Interval, parameter, positive
 from levy_numerics.special import (
     array_namespace,
     digamma,
-    either,
     expm1_ratio,
     expm1_ratio_derivative,
+    expm1_ratio_with_derivative,
     gamma,
     log1p,
 )
+
+_HALF: Final = 0.5
+_DOWN_AND_UP: Final = np.array([1j, -1j])
 
 
 @final
@@ -82,88 +85,49 @@ class CGMY(LevyModel):
             )
 
     def exponent(self, u: Any) -> Any:
-        return either(self.Y < 0.5, lambda: self._about_zero(u), lambda: self._about_one(u))
+        arranged = _Arrangement.of(self.C, self.Y)
+        tempering, z = self._sides(u)
+        log_ratio = log1p(z)
+        size = tempering**self.Y * (1.0 + arranged.share * z) * log_ratio
+        total = (size * expm1_ratio(arranged.power * log_ratio)).sum(axis=0)
+        return arranged.factor * (total + 1j * u * arranged.share * self._linear_term())
 
-    def _about_zero(self, u: Any) -> Any:
-        """−CΓ(1−Y) Σ a^Y·L·(e^{YL} − 1)/(YL), L = log(1 ∓ iu/a), exact through Y = 0."""
-        y = self._near_zero()
-        up, down = _log_ratio(u, self.M, -1.0), _log_ratio(u, self.G, 1.0)
-        bracket = self.M**y * up * expm1_ratio(y * up) + self.G**y * down * expm1_ratio(y * down)
-        return -self.C * gamma(1.0 - y) * bracket
+    def _sides(self, u: Any) -> tuple[Any, Any]:
+        """G and M, and z = iu/G and −iu/M, each pair on a new first axis."""
+        xp = array_namespace(u, self.G, self.M)
+        pair = xp.stack(xp.broadcast_arrays(self.G, self.M))
+        added = (1,) * max(np.ndim(u) + 1 - pair.ndim, 0)
+        pair = pair.reshape(pair.shape[:1] + added + pair.shape[1:])
+        signed = xp.asarray(_DOWN_AND_UP).reshape((2,) + (1,) * (pair.ndim - 1)) / pair
+        return pair, signed * u
 
-    def _about_one(self, u: Any) -> Any:
-        """CΓ(2−Y)/Y times the bracket divided by Y − 1, exact through Y = 1.
-
-        With ε = Y − 1, a^Y(e^{YL} − 1) = ∓iu·a^ε + a^Y e^L(e^{εL} − 1), and the terms linear in u
-        of the two sides meet in (G^ε − M^ε)/ε, which is finite.
-        """
-        y = self._near_one()
-        e = y - 1.0
-        total = 1j * u * self._linear_term(e)
-        for a, sign in ((self.M, -1.0), (self.G, 1.0)):
-            log_ratio = _log_ratio(u, a, sign)
-            total = total + a**e * (a + sign * 1j * u) * log_ratio * expm1_ratio(e * log_ratio)
-        return self.C * gamma(2.0 - y) / y * total
-
-    def _linear_term(self, e: Any) -> Any:
-        """(G^ε − M^ε)/ε."""
-        log = array_namespace(self.G, self.M, e).log
+    def _linear_term(self) -> Any:
+        """(G^ε − M^ε)/ε, ε = Y − 1."""
+        log, e = array_namespace(self.G, self.M, self.Y).log, self.Y - 1.0
         g, m = log(self.G), log(self.M)
         return g * expm1_ratio(e * g) - m * expm1_ratio(e * m)
 
-    def _near_zero(self) -> Any:
-        return array_namespace(self.Y).where(self.Y < 0.5, self.Y, 0.0)
-
-    def _near_one(self) -> Any:
-        return array_namespace(self.Y).where(self.Y < 0.5, 1.0, self.Y)
+    def _linear_term_slope(self) -> Any:
+        """Derivative of (G^ε − M^ε)/ε in ε."""
+        log, e = array_namespace(self.G, self.M, self.Y).log, self.Y - 1.0
+        g, m = log(self.G), log(self.M)
+        return g**2 * expm1_ratio_derivative(e * g) - m**2 * expm1_ratio_derivative(e * m)
 
     def exponent_gradient(self, u: Any) -> Any:
         xp = array_namespace(u, self.Y)
-        value, by_y = either(
-            self.Y < 0.5, lambda: self._by_y_about_zero(u), lambda: self._by_y_about_one(u)
-        )
-        by_m, by_g = self._by_tempering(u, self.M, -1.0), self._by_tempering(u, self.G, 1.0)
+        arranged = _Arrangement.of(self.C, self.Y)
+        tempering, z = self._sides(u)
+        log_ratio = log1p(z)
+        ratio, ratio_slope = expm1_ratio_with_derivative(arranged.power * log_ratio)
+        grown = log_ratio * ratio
+        size = tempering**self.Y * (1.0 + arranged.share * z)
+        along_y = xp.log(tempering) * grown + log_ratio**2 * ratio_slope
+        linear = 1j * u * arranged.share
+        value = arranged.factor * ((size * grown).sum(axis=0) + linear * self._linear_term())
+        slope = (size * along_y).sum(axis=0) + linear * self._linear_term_slope()
+        by_y = arranged.factor * slope + arranged.log_factor_slope * value
+        by_g, by_m = tempering ** (self.Y - 1.0) * arranged.by_tempering(z, grown)
         return xp.stack(xp.broadcast_arrays(value / self.C, by_g, by_m, by_y))
-
-    def _by_tempering(self, u: Any, a: Any, sign: float) -> Any:
-        """∂ψ/∂a = −CΓ(1−Y)·a^{Y−1}·(exp((Y−1)L) − 1) = CΓ(2−Y)·a^{Y−1}·L·(e^{εL} − 1)/(εL)."""
-        e = self.Y - 1.0
-        log_ratio = _log_ratio(u, a, sign)
-        return self.C * gamma(1.0 - e) * a**e * log_ratio * expm1_ratio(e * log_ratio)
-
-    def _by_y_about_zero(self, u: Any) -> Any:
-        """ψ and ∂ψ/∂Y, stacked."""
-        xp = array_namespace(u, self.Y)
-        y = self._near_zero()
-        value, slope = 0.0, 0.0
-        for a, sign in ((self.M, -1.0), (self.G, 1.0)):
-            log_ratio = _log_ratio(u, a, sign)
-            scale = a**y * log_ratio
-            term = scale * expm1_ratio(y * log_ratio)
-            value = value + term
-            slope = slope + xp.log(a) * term
-            slope = slope + scale * log_ratio * expm1_ratio_derivative(y * log_ratio)
-        factor = -self.C * gamma(1.0 - y)
-        return xp.stack([factor * value, factor * (slope - digamma(1.0 - y) * value)])
-
-    def _by_y_about_one(self, u: Any) -> Any:
-        """ψ and ∂ψ/∂Y, stacked."""
-        xp = array_namespace(u, self.Y)
-        y = self._near_one()
-        e = y - 1.0
-        g, m = xp.log(self.G), xp.log(self.M)
-        value = 1j * u * self._linear_term(e)
-        slope = 1j * u * g**2 * expm1_ratio_derivative(e * g)
-        slope = slope - 1j * u * m**2 * expm1_ratio_derivative(e * m)
-        for a, sign in ((self.M, -1.0), (self.G, 1.0)):
-            log_ratio = _log_ratio(u, a, sign)
-            scale = a**e * (a + sign * 1j * u) * log_ratio
-            term = scale * expm1_ratio(e * log_ratio)
-            value = value + term
-            slope = slope + xp.log(a) * term
-            slope = slope + scale * log_ratio * expm1_ratio_derivative(e * log_ratio)
-        factor = self.C * gamma(2.0 - y) / y
-        return xp.stack([factor * value, factor * (slope - (digamma(2.0 - y) + 1.0 / y) * value)])
 
     def exponent_strip(self) -> tuple[Any, Any]:
         return self.M, self.G
@@ -172,7 +136,7 @@ class CGMY(LevyModel):
         """κ₁ of the uncompensated exponent, κₙ = CΓ(n−Y)(M^{Y−n} + (−1)ⁿ G^{Y−n}) for n ≥ 2."""
         xp = array_namespace(self.Y)
         # −i·ψ′(0) = CΓ(1−Y)(M^{Y−1} − G^{Y−1}), through its limit C·log(G/M) at Y = 1.
-        first = self.C * gamma(2.0 - self.Y) * self._linear_term(self.Y - 1.0)
+        first = self.C * gamma(2.0 - self.Y) * self._linear_term()
         rest = [
             self.C
             * gamma(n - self.Y)
@@ -209,6 +173,48 @@ class CGMY(LevyModel):
         return (*coordinates.LOW, 0.0), (*coordinates.HIGH, 1.99)
 
 
-def _log_ratio(u: Any, a: Any, sign: float) -> Any:
-    """log(1 ± iu/a), principal: exact for small u, and on the right branch off the cut."""
-    return log1p(sign * 1j * u / a)
+@dataclass(frozen=True)
+class _Arrangement:
+    """CΓ(−Y)·Σ a^Y(e^{YL} − 1), L = log(1 ∓ iu/a), so arranged that nothing cancels.
+
+    Below Y = 1/2 it is CΓ(2−Y)/(Y−1)·Σ a^Y·L·(e^{YL} − 1)/(YL), exact through Y = 0. From there
+    on the terms linear in u of the two sides meet in (G^ε − M^ε)/ε, ε = Y − 1, which is finite:
+    CΓ(2−Y)/Y·[iu(G^ε − M^ε)/ε + Σ a^Y(1 ∓ iu/a)·L·(e^{εL} − 1)/(εL)], exact through Y = 1. Only
+    numbers tell the two apart.
+
+    Attributes
+    ----------
+    share : float
+        0 below Y = 1/2, 1 from there on.
+    power : float
+        Y or ε: what multiplies L.
+    other : float
+        ε or Y: what is left to divide by.
+    scale : float
+        CΓ(2−Y).
+    log_factor_slope : float
+        ∂ log `factor`/∂Y.
+    """
+
+    share: Any
+    power: Any
+    other: Any
+    scale: Any
+    log_factor_slope: Any
+
+    @classmethod
+    def of(cls, level: Any, y: Any) -> "_Arrangement":
+        share = array_namespace(y).where(y < _HALF, 0.0, 1.0)
+        other = y - 1.0 + share
+        slope = -digamma(2.0 - y) - 1.0 / other
+        return cls(share, y - share, other, level * gamma(2.0 - y), slope)
+
+    @property
+    def factor(self) -> Any:
+        return self.scale / self.other
+
+    def by_tempering(self, z: Any, grown: Any) -> Any:
+        """∂ψ/∂a over a^ε, −CΓ(1−Y)·(e^{εL} − 1), from z = ∓iu/a and (e^{wL} − 1)/w, w = `power`."""
+        below = 1.0 - self.share
+        power = self.scale * (self.share + below * self.power / self.other)
+        return (power * grown - below * self.factor * z) / (1.0 + below * z)

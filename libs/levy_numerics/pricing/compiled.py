@@ -68,10 +68,7 @@ def _covered_value_jvp(
 def _covered(
     model_type: type[Model], table: SinhTable, parameters: Array, factors: Factors = NO_FACTORS
 ) -> Covered:
-    model = model_type(*parameters)
-    exists = model.forward_exists(table.maturity_years)
-    drift = jnp.where(exists, model.drift_correction(table.maturity_years), jnp.nan)
-    return covered(table, model, drift, factors)
+    return covered(table, model_type(*parameters), factors)
 
 
 @partial(

@@ -80,9 +80,26 @@ class Contour:
         return float(abs(self.nodes[0, 1, -1].imag))
 
     @cached_property
-    def probes(self) -> np.ndarray:
-        """Indices of a few odd nodes from first to last."""
-        return np.unique(np.linspace(0, self.nodes.shape[-1] - 1, _PROBES).astype(int))
+    def probes(self) -> slice:
+        """A few odd nodes, evenly spaced; the last is the last."""
+        n = self.nodes.shape[-1]
+        stride = -(-n // _PROBES)
+        return slice((n - 1) % stride, None, stride)
+
+    @cached_property
+    def frequencies(self) -> np.ndarray:
+        """All nodes in one row, and −i, where log φ_T is the forward's; shape (2·n_nodes + 1,)."""
+        return np.append(self.nodes.ravel(), -1j)
+
+    @cached_property
+    def turned(self) -> np.ndarray:
+        """iξ of all nodes in one row."""
+        return np.asarray(1j * self.nodes.ravel())
+
+    @cached_property
+    def flat_log_weights(self) -> np.ndarray:
+        """`log_weights` in one row."""
+        return self.log_weights.ravel()
 
 
 @lru_cache(maxsize=256)

@@ -15,9 +15,8 @@ import numpy as np
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import ArrayLike, Contracts
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
-from levy_numerics.pricing.sinh import SinhPricer, parameter_factors
+from levy_numerics.pricing.sinh import SinhPricer, parameter_factors, with_drift
 from levy_numerics.pricing.sinh_sums import Factors
 
 _FINEST: Final = 1e-13
@@ -118,22 +117,19 @@ def _price_and_terms(
     """Present values, and derivatives of M, shape (3 + n_parameters, n)."""
     if any(np.ndim(value) for value in model.as_mapping().values()):
         raise InvalidInputError("greeks are those of one parameter set; select it from the batch")
-    required_drift(model, contracts.by_maturity.maturity_years)
     pricer = SinhPricer(contracts, max(_MARGIN * tolerance, _FINEST))
     n_parameters = len(model.parameters())
     at_poles = ((0.0, 1.0),) + ((0.0, 0.0),) * (2 + n_parameters)
     return pricer.price_with_terms(model, Factors(_factors, at_poles, order=2))
 
 
-def _factors(model: Model, nodes: np.ndarray, years: np.ndarray, drift: np.ndarray) -> np.ndarray:
+def _factors(model: Model, nodes: np.ndarray, years: np.ndarray) -> np.ndarray:
     """∂M/∂x, ∂²M/∂x² − ∂M/∂x, ∂M/∂T and ∂M/∂ each parameter, in units of M's integrand."""
-    minus_i = np.full((1,) * np.ndim(nodes), -1j)
-    drift_rate = -np.real(model.log_cf_rate(minus_i, years))
-    by_time = model.log_cf_rate(nodes, years) + 1j * nodes * drift_rate
+    by_time = with_drift(model.log_cf_rate(nodes, years), nodes)
     own = [1j * nodes, -nodes * (nodes + 1j), by_time]
     shape = by_time.shape
     return np.concatenate(
-        [[np.broadcast_to(f, shape) for f in own], parameter_factors(model, nodes, years, drift)]
+        [[np.broadcast_to(f, shape) for f in own], parameter_factors(model, nodes, years)]
     )
 
 

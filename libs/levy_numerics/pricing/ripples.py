@@ -29,14 +29,14 @@ def hidden(log_ripple: Any, envelope: Any) -> Any:
 
     Parameters
     ----------
-    log_ripple : complex array, shape (…, 2, 2, n_maturities, n_nodes / 2)
+    log_ripple : complex array, shape (…, n_maturities, 2, 2, n_nodes / 2)
     envelope : array, same shape
         Of the logarithm of the terms.
     """
     xp = array_namespace(log_ripple, envelope)
     size = xp.exp(xp.minimum(xp.real(log_ripple), _LARGEST_EXPONENT))
     phase = xp.imag(log_ripple)
-    stride = xp.abs(phase[..., :, 1:, :, :] - phase[..., :, :1, :, :])
+    stride = xp.abs(phase[..., 1:, :] - phase[..., :1, :])
     seen = stride * xp.sqrt(1.0 + size) <= _LONGEST_STRIDE
     most = xp.exp(xp.minimum(envelope, _LARGEST_EXPONENT))
     return xp.where(seen, 0.0, -xp.expm1(-2.0 * size) * most)

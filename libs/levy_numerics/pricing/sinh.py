@@ -93,39 +93,35 @@ class SinhPricer:
         if not (low <= self.tolerance <= high):
             raise InvalidInputError(f"tolerance = {self.tolerance:g} must lie in [{low}, {high}]")
         self._steps = [step_for(self.tolerance, tilt) for tilt in _TILTS]
-        layout = self.contracts.by_maturity
+        layout, c = self.contracts.by_maturity, self.contracts
         # Errors come in units of the strike; the tolerance is in units of the forward.
         self._wanted = np.where(
             layout.occupied, self.tolerance * np.exp(layout.log_moneyness), np.inf
         )
+        self._scale = c.discount * c.strike
+        self._other = np.where(c.is_call, c.discount * c.forward, self._scale)
 
     def price(self, model: Model) -> Prices:
         """Present values, shape (n,), or (n_sets, n) for a batch."""
-        drift = self._drift(model)
-        if drift.ndim > 1:
-            found = self._evaluate_batch(model, drift)
-        else:
-            require_forward(model, self.contracts.by_maturity.maturity_years, drift)
-            found = self.evaluate(model, drift)
+        n_sets = _count(model)
+        found = self.evaluate(model) if n_sets is None else self._evaluate_batch(model, n_sets)
         return self._present_values(found.value, found.error)
 
     def rough_price(self, model: Model) -> Prices:
         """Present values of a batch, shape (n_sets, n), where missing the tolerance is fine."""
-        found = self._evaluate_together(model, self._drift(model))
+        found = self._evaluate_together(model, _count(model) or 1)
         return self._present_values(found.value, found.error)
 
     def price_gradient(self, model: Model) -> PriceGradient:
         """Present values and derivatives of one parameter set."""
         prices, terms = self.price_with_terms(model, BY_PARAMETER)
-        scale = -self.contracts.discount * self.contracts.strike
-        return PriceGradient(prices.value, prices.error, terms * scale)
+        return PriceGradient(prices.value, prices.error, terms * -self._scale)
 
     def price_with_terms(self, model: Model, factors: Factors) -> tuple[Prices, np.ndarray]:
         """Present values, and derivatives of E[min(S, K)]/K, shape (n_terms, n)."""
-        drift = self._drift(model)
-        require_forward(model, self.contracts.by_maturity.maturity_years, drift)
-        found = self.evaluate(model, drift, factors)
-        return self._present_values(found.value, found.error), self._flat(found.terms)
+        found = self.evaluate(model, factors)
+        layout = self.contracts.by_maturity
+        return self._present_values(found.value, found.error), layout.flat(found.terms)
 
     def shared_table(self, model: Model, *, order: int = 0) -> SinhTable:
         """One table for all sets of a batch, with a few nodes to spare for their neighbours.
@@ -147,87 +143,87 @@ class SinhPricer:
         if not known.size:
             require_forward(model, self.contracts.by_maturity.maturity_years, drift)
         model, drift = model.select(known), drift[known]
-        flatness = int(_flatness(self._sector(model, drift)).max())
+        flatness = int(_flatness(self._sector(model)).max())
         needed = self._needed(model, drift, flatness, order).max()
         return self._table(flatness, math.ceil(_SPARE * needed), _middle(drift))
 
-    def evaluate(self, model: Model, drift: np.ndarray, factors: Factors = NO_FACTORS) -> Covered:
+    def evaluate(self, model: Model, factors: Factors = NO_FACTORS) -> Covered:
         """E[min(S, K)]/K of one parameter set, by maturity; refined where necessary."""
-        sector = float(self._sector(model, drift))
+        sector = float(self._sector(model))
         flatness = int(_flatness(sector))
         with np.errstate(over="ignore", invalid="ignore"):
             table = self._latest.get(flatness) or self._scanned_table(
-                model, drift, flatness, factors.order
+                model, flatness, factors.order
             )
-            found = covered(table, model, drift, factors)
+            found = covered(table, model, factors)
+            require_forward(model, table.maturity_years, found.drift)
             if self._failing(found.error).any():
-                scanned = self._scanned_table(model, drift, flatness, factors.order)
+                scanned = self._scanned_table(model, flatness, factors.order)
                 if scanned is not table:
-                    found = covered(scanned, model, drift, factors)
+                    found = covered(scanned, model, factors)
             for refinement in _REFINEMENTS:
                 bad = np.flatnonzero(self._failing(found.error).any(axis=-1))
                 if not bad.size:
                     break
-                table = self._own_table(model, drift, bad, sector, refinement, factors.order)
-                _keep_better(found, covered(table, model, drift[bad], factors), bad)
+                table = self._own_table(model, found.drift, bad, sector, refinement, factors.order)
+                _keep_better(found, covered(table, model, factors), bad)
         return found
 
-    def _evaluate_batch(self, model: Model, drift: np.ndarray) -> Covered:
+    def _evaluate_batch(self, model: Model, n_sets: int) -> Covered:
         """All sets together, then those that miss the tolerance alone."""
-        found = self._evaluate_together(model, drift)
-        failing = self._failing(found.error) & ~np.isnan(drift)[..., None]
+        found = self._evaluate_together(model, n_sets)
+        failing = self._failing(found.error) & ~np.isnan(found.drift)[..., None]
         for k in np.flatnonzero(failing.any(axis=(1, 2))):
-            alone = self.evaluate(model.select(k), drift[k])
+            alone = self.evaluate(model.select(k))
             found.value[k], found.error[k] = alone.value, alone.error
         return found
 
-    def _evaluate_together(self, model: Model, drift: np.ndarray) -> Covered:
+    def _evaluate_together(self, model: Model, n_sets: int) -> Covered:
         """Sets of the same tilt share tables: one that suffices for most, then one for the rest."""
-        shape = (len(drift), *self.contracts.by_maturity.log_moneyness.shape)
-        found = Covered(np.empty(shape), np.empty(shape), np.empty((0, *shape)))
-        flatness = _flatness(self._sector(model, drift))
+        shape = (n_sets, *self.contracts.by_maturity.log_moneyness.shape)
+        found = Covered(
+            np.empty(shape), np.empty(shape), np.empty((0, *shape)), np.empty(shape[:-1])
+        )
+        flatness = np.broadcast_to(_flatness(self._sector(model)), n_sets)
         for k in np.unique(flatness):
             members = np.flatnonzero(flatness == k)
-            sample = members[:: max(1, members.size // _SAMPLED)]
-            usual = self._needed(model.select(sample), drift[sample], k)
-            self._fill(found, model, drift, members, k, int(np.quantile(usual, _MOST)))
+            self._fill(found, model, members, k, members[:: max(1, members.size // _SAMPLED)])
             missed = members[self._failing(found.error[members]).any(axis=(1, 2))]
             if missed.size:
-                most = self._needed(model.select(missed), drift[missed], k).max()
-                self._fill(found, model, drift, missed, k, int(most))
+                self._fill(found, model, missed, k, missed)
         return found
 
     def _fill(
-        self,
-        found: Covered,
-        model: Model,
-        drift: np.ndarray,
-        members: np.ndarray,
-        flatness: int,
-        n_nodes: int,
+        self, found: Covered, model: Model, members: np.ndarray, flatness: int, sample: np.ndarray
     ) -> None:
-        """Price members of a batch on one table, as many at a time as fit the cache."""
-        table = self._table(flatness, n_nodes, _middle(drift[members]))
-        size = max(1, _BATCH_ELEMENTS // (2 * drift.shape[1] * n_nodes))
+        """Price members of a batch on one table, as many at a time as fit the cache.
+
+        The table is made for most of a `sample`; or for all, if that is all members.
+        """
+        chosen = model.select(sample)
+        drift = self._drift(chosen)
+        needed = self._needed(chosen, drift, flatness)
+        n_nodes = int(np.quantile(needed, 1.0 if sample is members else _MOST))
+        table = self._table(flatness, n_nodes, _middle(drift))
+        size = max(1, _BATCH_ELEMENTS // (2 * drift.shape[-1] * n_nodes))
         for start in range(0, members.size, size):
             which = members[start : start + size]
             with np.errstate(over="ignore", invalid="ignore"):
-                part = covered(table, model.select(which), drift[which])
+                part = covered(table, model.select(which))
             found.value[which], found.error[which] = part.value, part.error
+            found.drift[which] = part.drift
 
     def _drift(self, model: Model) -> np.ndarray:
-        """ω_T by maturity; NaN where the forward does not exist, and so will be the prices."""
+        """ω_T by maturity; NaN where the forward does not exist."""
         return drift_or_nan(model.expanded(1), self.contracts.by_maturity.maturity_years)
 
     def _failing(self, error: np.ndarray) -> np.ndarray:
         return ~(error <= self._wanted)
 
-    def _sector(self, model: Model, drift: np.ndarray) -> np.ndarray:
-        """Angle up to which the wings may rise at every maturity, shape of the sets."""
+    def _sector(self, model: Model) -> Any:
+        """Angle up to which the wings may rise at every maturity, shape of the sets, or ()."""
         sector = model.expanded(1).sector(self.contracts.by_maturity.maturity_years)
-        if np.ndim(sector) == 0:
-            return np.broadcast_to(sector, drift.shape[:-1])
-        return np.asarray(np.broadcast_to(sector, drift.shape).min(axis=-1))
+        return sector.min(axis=-1) if np.ndim(sector) else sector
 
     def _needed(self, model: Model, drift: np.ndarray, flatness: int, order: int = 0) -> np.ndarray:
         """Nodes for the most demanding maturity, shape of the parameter sets."""
@@ -242,10 +238,10 @@ class SinhPricer:
         )
         return np.asarray(np.minimum(count, _MAX_NODES))
 
-    def _scanned_table(
-        self, model: Model, drift: np.ndarray, flatness: int, order: int
-    ) -> SinhTable:
+    def _scanned_table(self, model: Model, flatness: int, order: int) -> SinhTable:
         """Table as large as this model needs, about its drift; the latest if that is one."""
+        drift = self._drift(model)
+        require_forward(model, self.contracts.by_maturity.maturity_years, drift)
         needed = int(self._needed(model, drift, flatness, order))
         latest = self._latest.get(flatness)
         if latest is not None and latest.contour.n_nodes >= needed and latest.reaches(drift):
@@ -288,17 +284,18 @@ class SinhPricer:
         contour = sinh_contour(tilt, step, min(int(count), _MAX_NODES), max(sector - tilt, 0.0))
         return SinhTable.of(contour, part.maturity_years, part.log_moneyness, drift[rows])
 
-    def _flat(self, table: np.ndarray) -> np.ndarray:
-        layout = self.contracts.by_maturity
-        return table[..., layout.row, layout.column]
-
     def _present_values(self, covered_value: np.ndarray, error: np.ndarray) -> Prices:
         """Prices from E[min(S, K)]/K and its error, shapes (…, n_maturities, n_columns)."""
-        c = self.contracts
-        scale = c.discount * c.strike
-        other = np.where(c.is_call, c.discount * c.forward, scale)
-        value = other - self._flat(covered_value) * scale
-        return Prices(np.clip(value, c.lower_bound, c.upper_bound), self._flat(error) * scale)
+        flat, c = self.contracts.by_maturity.flat, self.contracts
+        value = self._other - flat(covered_value) * self._scale
+        bounded = np.minimum(np.maximum(value, c.lower_bound), c.upper_bound)
+        return Prices(bounded, flat(error) * self._scale)
+
+
+def _count(model: Model) -> int | None:
+    """Sets of a batch; None for one parameter set."""
+    shape = np.broadcast_shapes(*(np.shape(value) for value in model.as_mapping().values()))
+    return shape[0] if shape else None
 
 
 def _flatness(sector: np.ndarray | float) -> np.ndarray:
@@ -307,11 +304,14 @@ def _flatness(sector: np.ndarray | float) -> np.ndarray:
     return np.asarray(np.clip(steps, 0, len(_TILTS) - 1), dtype=int)
 
 
-def parameter_factors(model: Model, nodes: Any, years: Any, drift: Any) -> Any:
-    """∂ log(φ_T(ξ)·exp(iξω_T))/∂ each parameter."""
-    minus_i = np.full((1,) * np.ndim(nodes), -1j)
-    by_drift = -model.log_cf_gradient(minus_i, years).real
-    return model.log_cf_gradient(nodes, years) + 1j * nodes * by_drift
+def with_drift(by_nodes: Any, nodes: Any) -> Any:
+    """Derivative of log φ_T(ξ) + iξω_T from that of log φ_T(ξ); the last of the nodes is −i."""
+    return by_nodes - 1j * nodes * by_nodes[..., -1:].real
+
+
+def parameter_factors(model: Model, nodes: Any, years: Any) -> Any:
+    """∂ log(φ_T(ξ)·exp(iξω_T))/∂ each parameter; the last of the nodes is −i."""
+    return with_drift(model.log_cf_gradient(nodes, years), nodes)
 
 
 BY_PARAMETER: Final = Factors(parameter_factors)

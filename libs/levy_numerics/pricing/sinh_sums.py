@@ -22,7 +22,7 @@ from levy_numerics.market import MaturityTable
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.contour import SAFETY, TILT, Contour, sinh_contour
 from levy_numerics.pricing.ripples import hidden, rise
-from levy_numerics.special import array_namespace, either
+from levy_numerics.special import array_namespace, bounded_exp, either
 
 _LARGEST_EXPONENT: Final = 680.0
 """exp() of more, summed over nodes, might overflow."""
@@ -48,12 +48,12 @@ class SinhTable:
     origin : array, shape (n_maturities,)
         The drift ω_T about which the table was made. Sets of about that drift share it; of very
         different ones, wave and amplitude would leave the floating-point range.
-    waves : array, shape (2, 2, n_maturities, n_nodes, n_columns)
-        Real parts, then negated imaginary parts; the first two axes are the contour's.
+    waves : array, shape (n_maturities, 2, 2, n_nodes, n_columns)
+        Real parts, then negated imaginary parts; second and third axes are the contour's.
     forward_ratio : array, shape (n_maturities, n_columns)
         F/K.
-    probe_decay : array of float32, shape (n_probes, 2, n_maturities, n_columns)
-        Im ξ·(x + origin) at the contour's probes, to which the choice of wings is rough enough.
+    probe_decay : array of float32, shape (n_maturities, 2, n_probes, n_columns)
+        Im ξ·(x + origin) at the contour's probes, for what needs a few digits only.
     """
 
     contour: Contour
@@ -68,13 +68,14 @@ class SinhTable:
     def of(cls, contour: Contour, maturity_years: Any, log_moneyness: Any, origin: Any) -> Self:
         """Tabulate, in the namespace of `log_moneyness`."""
         xp = array_namespace(log_moneyness)
-        nodes = xp.asarray(contour.nodes)[:, :, None, :, None]
-        x = (log_moneyness + origin[:, None])[:, None, :]
-        size = xp.exp(xp.minimum(-xp.imag(nodes) * x, _LARGEST_EXPONENT))
-        phase = xp.real(nodes) * x
+        x = log_moneyness + origin[:, None]
+        at = x[:, None, None, None, :]
+        nodes = contour.nodes[..., None]
+        size = xp.exp(xp.minimum(-nodes.imag * at, _LARGEST_EXPONENT))
+        phase = nodes.real * at
         waves = xp.concatenate([size * xp.cos(phase), -size * xp.sin(phase)], axis=-2)
-        imaginary = contour.nodes[:, 1][:, contour.probes].imag.T[:, :, None, None]
-        decay = xp.asarray(imaginary * x[:, 0], dtype=np.float32)
+        imaginary = contour.nodes[:, 1, contour.probes].imag
+        decay = xp.asarray(imaginary[..., None] * x[:, None, None, :], dtype=np.float32)
         ratio = xp.exp(log_moneyness)
         return cls(contour, maturity_years, log_moneyness, origin, waves, ratio, decay)
 
@@ -85,7 +86,7 @@ class SinhTable:
 
     @cached_property
     def wave_sizes(self) -> Any:
-        """|exp(iξ(x + origin))|, shape (2, 2, n_maturities, n_nodes / 2, n_columns)."""
+        """|exp(iξ(x + origin))|, shape (n_maturities, 2, 2, n_nodes / 2, n_columns)."""
         xp = array_namespace(self.waves)
         half = self.waves.shape[-2] // 2
         return xp.hypot(self.waves[..., :half, :], self.waves[..., half:, :])
@@ -98,7 +99,8 @@ class Factors:
     Attributes
     ----------
     values : callable, optional
-        (model, ξ, T, ω_T) ↦ factors, stacked on a new first axis; none unless given.
+        (model, ξ, T) ↦ factors, stacked on a new first axis; none unless given. The last ξ is −i,
+        where log φ_T says how the forward changes.
     at_poles : tuple of pairs of float
         Each factor's value at the payoff's poles ξ = 0 and ξ = −i, by which the poles' share of
         the rule's error is multiplied; empty if all vanish there, as they do where a parameter
@@ -107,7 +109,7 @@ class Factors:
         Highest power of ξ with which a factor grows, if sums are to be cut where it has died.
     """
 
-    values: Callable[[Model, Any, Any, Any], Any] | None = None
+    values: Callable[[Model, Any, Any], Any] | None = None
     at_poles: tuple[tuple[float, float], ...] = ()
     order: int = 0
 
@@ -121,59 +123,63 @@ class Covered:
     value, error : arrays, shape (…, n_maturities, n_columns)
     terms : array, shape (n_terms, …, n_maturities, n_columns)
         One for each factor.
+    drift : array, shape (…, n_maturities)
+        ω_T; NaN where there is no forward, and then no value, and an infinite error.
     """
 
     value: Any
     error: Any
     terms: Any
+    drift: Any
 
 
 NO_FACTORS: Final = Factors()
 
 
-def covered(table: SinhTable, model: Model, drift: Any, factors: Factors = NO_FACTORS) -> Covered:
+def covered(table: SinhTable, model: Model, factors: Factors = NO_FACTORS) -> Covered:
     """E[min(S_T, K)]/K with its error, and its derivatives, for every contract of the table.
 
     Parameters
     ----------
     model : Model
         Fields are numbers, or arrays of shape (n_sets,).
-    drift : array, shape (…, n_maturities)
-        ω_T.
     """
-    xp = array_namespace(table.log_moneyness, drift)
-    nodes = xp.asarray(table.contour.nodes[:, :, None, :])
-    years = table.maturity_years[:, None]
-    expanded, omega = model.expanded(4), drift[..., None, None, :, None]
-    shift = 1j * nodes * (omega - table.origin[:, None])
-    weights = xp.asarray(table.contour.log_weights[:, :, None, :])
-    log_amplitude = expanded.log_cf(nodes, years) + shift + weights
-    # Past the largest exponent the wave has underflown; `_tail` knows.
-    excess = xp.real(log_amplitude) - _LARGEST_EXPONENT
-    amplitude = either(
-        excess.max() <= 0.0,
-        lambda: xp.exp(log_amplitude),
-        lambda: xp.exp(log_amplitude - xp.maximum(excess, 0.0)),
-    )
+    xp = array_namespace(table.log_moneyness, *model.as_mapping().values())
+    contour = table.contour
+    years, frequencies = table.maturity_years[:, None], contour.frequencies
+    model = model.expanded(2)
+    log_cf = model.log_cf(frequencies, years)
+    exists = model.forward_exists(years)
+    drift = xp.where(exists, -xp.real(log_cf[..., -1:]), np.nan)
+    shift = contour.turned * (drift - table.origin[:, None])
+    log_amplitude = log_cf[..., :-1] + shift + contour.flat_log_weights
+    amplitude = bounded_exp(log_amplitude, _LARGEST_EXPONENT)
     terms = amplitude[None]
     if factors.values is not None:
-        terms = xp.concatenate([terms, factors.values(expanded, nodes, years, omega) * amplitude])
-    log_ripple = expanded.log_ripple(nodes, years)
-    envelope = log_amplitude if log_ripple is None else xp.real(log_amplitude) + rise(log_ripple)
-    up = _wings_up(table, envelope)
-    fine, coarse = _sums(table, up, terms)
-    poles = 1.0 + table.forward_ratio
-    value = fine[0] - table.contour.pole_error * poles
-    difference = value - (coarse[0] - table.contour.coarse_pole_error * poles)
-    lost = _LARGEST_EXPONENT / xp.maximum(xp.abs(drift - table.origin), _TINY)
-    if factors.order:
-        envelope = envelope + factors.order * xp.log(xp.abs(nodes))
-    tail = _tail(table, up, lost, envelope)
-    error = _discretisation(table, difference) + tail + _ROUNDING * poles
+        by_factor = factors.values(model, frequencies, years)[..., :-1]
+        terms = xp.concatenate([terms, by_factor * amplitude])
+    envelope, log_ripple = xp.real(log_amplitude), model.log_ripple(frequencies[:-1], years)
     if log_ripple is not None:
-        error = error + _unseen(table, up, hidden(log_ripple, envelope))
-    terms = fine[1:] - table.contour.pole_error * _at_poles(table, factors)
-    return Covered(value, xp.where(xp.isfinite(difference), error, xp.inf), terms)
+        envelope = envelope + rise(log_ripple)
+    envelope = _by_wing(table, envelope)
+    up = _wings_up(table, envelope)
+    fine, coarse = _sums(table, up, _by_wing(table, terms))
+    poles = 1.0 + table.forward_ratio
+    value = fine[0] - contour.pole_error * poles
+    difference = value - coarse[0] + contour.coarse_pole_error * poles
+    if factors.order:
+        envelope = envelope + factors.order * np.log(np.abs(contour.nodes))
+    drift = drift[..., 0]
+    error = _discretisation(table, difference, poles) + _tail(table, up, drift, envelope)
+    if log_ripple is not None:
+        error = error + _unseen(table, up, hidden(_by_wing(table, log_ripple), envelope))
+    error = xp.where(error < np.inf, error, np.inf)
+    return Covered(value, error, fine[1:] - contour.pole_error * _at_poles(table, factors), drift)
+
+
+def _by_wing(table: SinhTable, at_nodes: Any) -> Any:
+    """What is known at all nodes, shape (…, 4·n), laid out as the contour's nodes are."""
+    return at_nodes.reshape(*at_nodes.shape[:-1], *table.contour.nodes.shape)
 
 
 def _at_poles(table: SinhTable, factors: Factors) -> Any:
@@ -193,13 +199,10 @@ def _wings_up(table: SinhTable, envelope: Any) -> Any:
     at a few nodes, its logarithm stands above insignificance.
     """
     xp = array_namespace(table.log_moneyness, envelope)
-    size = xp.real(envelope[..., 1, :, :])[..., table.contour.probes] - _INSIGNIFICANT
-    # Probes lead, so that their sum is one of whole arrays.
-    size = xp.moveaxis(xp.asarray(size, dtype=np.float32), -1, 0)[..., None]
-    decay = table.probe_decay
-    decay = decay.reshape(decay.shape[0], *(1,) * (size.ndim - 4), *decay.shape[1:])
-    area = xp.maximum(size - decay, np.float32(0.0)).sum(axis=0)
-    return area[..., 0, :, :] <= area[..., 1, :, :]
+    size = xp.asarray(envelope[..., 1, table.contour.probes] - _INSIGNIFICANT, dtype=np.float32)
+    above = xp.maximum(size[..., None] - table.probe_decay, np.float32(0.0))
+    area = above.sum(axis=-2)
+    return area[..., 0, :] <= area[..., 1, :]
 
 
 def _sums(table: SinhTable, up: Any, amplitudes: Any) -> tuple[Any, Any]:
@@ -207,27 +210,27 @@ def _sums(table: SinhTable, up: Any, amplitudes: Any) -> tuple[Any, Any]:
 
     Parameters
     ----------
-    amplitudes : complex array, shape (…, 2, 2, n_maturities, n_nodes / 2)
+    amplitudes : complex array, shape (n_terms, …, n_maturities, 2, 2, n_nodes / 2)
 
     Returns
     -------
-    fine, coarse : arrays, shape (…, n_maturities, n_columns)
+    fine, coarse : arrays, shape (n_terms, …, n_maturities, n_columns)
         The rule with steps h and 2h.
     """
     xp = array_namespace(table.log_moneyness, amplitudes)
     rows = xp.concatenate([xp.real(amplitudes), xp.imag(amplitudes)], axis=-1)
     lead = rows.shape[:-4]
-    # One product per side, parity and maturity; terms and parameter sets are its rows.
-    rows = xp.moveaxis(rows.reshape(-1, *rows.shape[-4:]), 0, -2)
-    parts = xp.moveaxis(xp.matmul(rows, table.waves), -2, 0)
+    # One product per maturity, side and parity; terms and parameter sets are its rows.
+    rows = rows.reshape(-1, *rows.shape[-4:]).transpose(1, 2, 3, 0, 4)
+    parts = xp.matmul(rows, table.waves).transpose(3, 0, 1, 2, 4)
     parts = parts.reshape(*lead, *parts.shape[1:])
-    chosen = xp.where(up[..., None, :, :], parts[..., 0, :, :, :], parts[..., 1, :, :, :])
-    even = chosen[..., 0, :, :]
-    return even + chosen[..., 1, :, :], 2.0 * even
+    chosen = xp.where(up[..., None, :], parts[..., 0, :, :], parts[..., 1, :, :])
+    even = chosen[..., 0, :]
+    return even + chosen[..., 1, :], 2.0 * even
 
 
-def _discretisation(table: SinhTable, difference: Any) -> Any:
-    """Error of the rule with step h, from its difference to the rule with step 2h.
+def _discretisation(table: SinhTable, difference: Any, poles: Any) -> Any:
+    """Error of the rule with step h and of rounding, from its difference to the rule with 2h.
 
     With convergence like c·q², q = exp(−πd/h), the difference is e = cq and e²/c is our error;
     c is 0.01 and more for the bulk of a distribution, but less for its rare jumps: e·q counts
@@ -235,46 +238,45 @@ def _discretisation(table: SinhTable, difference: Any) -> Any:
     maturity counts, and never less than what the rule usually errs by.
     """
     xp = array_namespace(table.log_moneyness, difference)
-    ratio = table.forward_ratio
-    largest = (xp.abs(difference) / ratio).max(axis=-1, keepdims=True) * ratio
-    observed = largest * (SAFETY * largest + table.contour.usual_rate)
-    return observed + table.contour.usual_error * (1.0 + ratio)
+    contour = table.contour
+    largest = (xp.abs(difference) / poles).max(axis=-1, keepdims=True)
+    observed = largest * (SAFETY * largest + contour.usual_rate)
+    return (observed + (contour.usual_error + _ROUNDING)) * poles
 
 
-def _tail(table: SinhTable, up: Any, lost: Any, envelope: Any) -> Any:
+def _tail(table: SinhTable, up: Any, drift: Any, envelope: Any) -> Any:
     """What the nodes left out would add; it falls at least as fast as |dξ/ξ²|.
 
-    Parameters
-    ----------
-    lost : array, shape (…, n_maturities)
-        |Im ξ| past which wave and amplitude leave the floating-point range, one growing while
-        the other falls: the sum effectively ends there.
+    Where the drift is far from the table's, wave and amplitude leave the floating-point range,
+    one growing while the other falls, and the sum effectively ends there.
     """
-    xp = array_namespace(table.log_moneyness, lost)
-    reach = table.contour.nodes[:, 1].imag
-    x = table.log_moneyness + table.origin[:, None]
+    xp = array_namespace(table.log_moneyness, drift)
+    contour = table.contour
+    away = xp.abs(drift - table.origin)
 
     def at_end() -> Any:
-        size = xp.real(envelope[..., 1, :, -1])[..., None]
-        return size - xp.asarray(reach[:, -1])[:, None, None] * x
+        return envelope[..., 1, -1:] - table.probe_decay[..., -1, :]
 
     def before_loss() -> Any:
+        reach = contour.nodes[:, 1].imag
+        lost = _LARGEST_EXPONENT / xp.maximum(away, _TINY)
         end = xp.maximum((xp.abs(reach[0]) <= lost[..., None]).sum(axis=-1) - 1, 0)
-        last = xp.moveaxis(xp.asarray(reach)[:, end], 0, -2)
-        index = xp.broadcast_to(end[..., None, :, None], (*last.shape, 1))
-        size = xp.take_along_axis(xp.real(envelope[..., 1, :, :]), index, axis=-1)
-        return size - last[..., None] * x
+        last = xp.moveaxis(xp.asarray(reach)[:, end], 0, -1)[..., None]
+        index = xp.broadcast_to(end[..., None, None], last.shape)
+        size = xp.take_along_axis(envelope[..., 1, :], index, axis=-1)
+        return size - last * (table.log_moneyness + table.origin[:, None])[:, None, :]
 
-    exponent = either((lost >= table.contour.reach).all(), at_end, before_loss)
-    exponent = xp.where(up, exponent[..., 0, :, :], exponent[..., 1, :, :])
-    return xp.exp(xp.minimum(exponent, 0.0)) / -math.expm1(-table.contour.step)
+    within = (away * contour.reach <= _LARGEST_EXPONENT).all()
+    exponent = either(within, at_end, before_loss)
+    exponent = xp.where(up, exponent[..., 0, :], exponent[..., 1, :])
+    return xp.exp(xp.minimum(exponent, 0.0)) / -math.expm1(-contour.step)
 
 
 def _unseen(table: SinhTable, up: Any, amplitudes: Any) -> Any:
     """Σ amplitude·|wave|, shape (…, n_maturities, n_columns)."""
     xp = array_namespace(table.log_moneyness, amplitudes)
-    parts = xp.matmul(amplitudes[..., None, :], table.wave_sizes)[..., 0, :].sum(axis=-3)
-    return xp.where(up, parts[..., 0, :, :], parts[..., 1, :, :])
+    parts = xp.matmul(amplitudes[..., None, :], table.wave_sizes)[..., 0, :].sum(axis=-2)
+    return xp.where(up, parts[..., 0, :], parts[..., 1, :])
 
 
 def node_count(

@@ -48,8 +48,7 @@ def table(xp: Any) -> SinhTable:
 
 
 def sums(cls: type[Model], parameters: Any, on: SinhTable) -> Covered:
-    model = cls(*parameters)
-    return covered(on, model, model.expanded(1).drift_correction(on.maturity_years))
+    return covered(on, cls(*parameters))
 
 
 def example(cls: type[LevyModel]) -> np.ndarray:
