@@ -13,6 +13,7 @@ _REFERENCE = {"$ref": "#/components/schemas/Problem"}
 _RETRY_AFTER = {
     "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
 }
+_TO_COME_BACK = (429, 503)
 ALWAYS = ("internal",)
 OF_A_BODY = ("invalid-input", "body-too-large", "unsupported-media-type")
 
@@ -33,7 +34,7 @@ def problems(*codes: str) -> Responses:
             "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in these),
             "content": {MEDIA_TYPE: {"schema": _REFERENCE}},
             "x-problem-codes": these,
-            **(_RETRY_AFTER if status == 503 else {}),
+            **(_RETRY_AFTER if status in _TO_COME_BACK else {}),
         }
         for status, these in sorted(by_status.items())
     }

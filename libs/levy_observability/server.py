@@ -1,6 +1,14 @@
-"""Running a service as a process."""
+"""Running a service as a process, or as several workers behind one port."""
 
+import ctypes
+import multiprocessing
 import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -17,6 +25,9 @@ _THREAD_VARIABLES: Final = (
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+_SHARED_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""As `metrics.SHARED_FOLDER`; that module must not be imported before it is set."""
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def run(service: str, factory: str, settings: ServiceSettings) -> None:
@@ -29,23 +40,34 @@ def run(service: str, factory: str, settings: ServiceSettings) -> None:
     factory : str
         `module:function` that makes the application.
     settings : ServiceSettings
-        Where to listen.
+        Where to listen, and with how many workers.
     """
     bound_numeric_threads()
     logs.configure(service, level=settings.log_level)
-    uvicorn.run(
-        factory,
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=settings.drain_seconds,
-    )
+    with _metrics_put_together(settings.workers):
+        uvicorn.run(
+            factory,
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=settings.drain_seconds,
+        )
+
+
+def prepare_worker(service: str, settings: ServiceSettings) -> None:
+    """Do in a worker what `run` did in the process that started it; nothing in a single one."""
+    if multiprocessing.parent_process() is None:
+        return
+    logs.configure(service, level=settings.log_level)
+    _end_with_the_parent()
+    _forget_the_dead()
 
 
 def bound_numeric_threads() -> None:
@@ -56,3 +78,35 @@ def bound_numeric_threads() -> None:
     """
     for variable in _THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
+
+
+@contextmanager
+def _metrics_put_together(workers: int) -> Iterator[None]:
+    """Give workers a folder for their counts; whichever is asked then tells those of all."""
+    if workers == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="levy-metrics-") as folder:
+        os.environ[_SHARED_METRICS] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_SHARED_METRICS]
+
+
+def _end_with_the_parent() -> None:
+    """Have the kernel stop this worker should its parent be killed; Linux alone can."""
+    parent = multiprocessing.parent_process()
+    if sys.platform != "linux" or parent is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent.pid:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _forget_the_dead() -> None:
+    """Remove the levels of workers that were killed; what they counted stays."""
+    for levels in Path(os.environ[_SHARED_METRICS]).glob("gauge_live*_*.db"):
+        pid = levels.stem.rpartition("_")[2]
+        if not Path(f"/proc/{pid}").exists():
+            levels.unlink(missing_ok=True)

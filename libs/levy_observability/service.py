@@ -1,9 +1,11 @@
 """What all services have around their routes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.middleware import Middleware
 
 from levy_observability import health, problems
 from levy_observability.body import BodyLimit
@@ -23,6 +25,7 @@ def build(
     checks: health.Checks,
     max_body_bytes: int,
     lifespan: Lifespan | None = None,
+    guards: Sequence[Middleware] = (),
 ) -> FastAPI:
     """Make an application that can be seen: ids, logs, metrics, health, problems, limits.
 
@@ -38,12 +41,16 @@ def build(
         The largest request body read.
     lifespan : callable, optional
         What is opened at start and closed at the end.
+    guards : sequence of Middleware
+        What else stands before the routes, the outermost first; a body is not read yet.
     """
-    app = FastAPI(
+    app = FastAPIOffline(
         title=title,
         summary=summary,
         version=engine_version(),
         lifespan=lifespan,
+        # The page's script comes with the package: a desk may have no way to the internet.
+        static_url="/docs/assets",
         redoc_url=None,
         redirect_slashes=False,
         # Prometheus and structlog do this work; spans nobody collects cost time.
@@ -51,6 +58,8 @@ def build(
     )
     problems.install(app)
     describe_problems(app)
+    for guard in reversed(guards):
+        app.add_middleware(guard.cls, *guard.args, **guard.kwargs)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.add_middleware(RequestContext, metrics=metrics)
     app.include_router(health.router(metrics.service, checks, metrics))

@@ -20,6 +20,8 @@ class ServiceSettings(BaseSettings):
         The largest request body read.
     drain_seconds : int
         How long requests in flight may take after a stop was asked.
+    workers : int
+        Processes that answer behind the one port.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
@@ -29,6 +31,7 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     max_body_bytes: int = Field(default=256 * 1024, gt=0)
     drain_seconds: int = Field(default=10, ge=0)
+    workers: int = Field(default=1, gt=0, le=256)
 
     @classmethod
     def from_environment(cls) -> Self:

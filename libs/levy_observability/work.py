@@ -40,10 +40,8 @@ class Threads:
     def __init__(self, count: int, deadline_seconds: float, metrics: ServiceMetrics) -> None:
         self.deadline_seconds = deadline_seconds
         self._limiter = CapacityLimiter(count)
-        busy = metrics.gauge("threads_busy", "Computations running now")
-        waiting = metrics.gauge("threads_waiting", "Computations waiting for a thread")
-        busy.set_function(lambda: self._limiter.statistics().borrowed_tokens)
-        waiting.set_function(lambda: self._limiter.statistics().tasks_waiting)
+        self._busy = metrics.gauge("threads_busy", "Computations running now")
+        self._waiting = metrics.gauge("threads_waiting", "Computations waiting for a thread")
 
     async def run(self, work: Callable[[], _Result], request: Request) -> _Result:
         """Run `work`, or give up at the deadline that the request carries.
@@ -57,11 +55,26 @@ class Threads:
             The result did not come in time.
         """
         seconds = deadline_of(request, self.deadline_seconds)
+
+        def shown() -> _Result:
+            self._show()
+            return work()
+
         try:
             with anyio.fail_after(seconds):
-                return await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._limiter)
+                return await to_thread.run_sync(
+                    shown, abandon_on_cancel=True, limiter=self._limiter
+                )
         except TimeoutError as error:
             raise DeadlineError(seconds) from error
+        finally:
+            self._show()
+
+    def _show(self) -> None:
+        """Show how it is now; set, not asked for, since several workers may be put together."""
+        now = self._limiter.statistics()
+        self._busy.set(now.borrowed_tokens)
+        self._waiting.set(now.tasks_waiting)
 
 
 def deadline_of(request: Request, longest: float) -> float:

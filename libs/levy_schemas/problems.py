@@ -39,6 +39,7 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = MappingProxyType(
         kind.code: kind
         for kind in (
             ProblemType("bad-request", "The request cannot be read", 400),
+            ProblemType("unauthorized", "A key is needed, and this is none", 401),
             ProblemType("not-found", "There is nothing at this address", 404),
             ProblemType("unknown-model", "There is no model of this name", 404),
             ProblemType("method-not-allowed", "This address does not take this method", 405),
@@ -49,6 +50,7 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = MappingProxyType(
             ProblemType("outside-strip", "The characteristic function does not exist there", 422),
             ProblemType("arbitrage", "A price lies outside its no-arbitrage bounds", 422),
             ProblemType("unsupported", "This engine cannot do that", 422),
+            ProblemType("rate-limited", "Too many requests", 429),
             ProblemType("internal", "Something failed inside the service", 500),
             ProblemType("neighbour-failed", "A service behind the gateway failed", 502),
             ProblemType("neighbour-unavailable", "A service behind the gateway is away", 503),
@@ -60,6 +62,7 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = MappingProxyType(
 MEANING: Final[Mapping[str, str]] = MappingProxyType(
     {
         "bad-request": "The HTTP request itself could not be read. Check how it was sent.",
+        "unauthorized": "Send the key you were given, as Authorization: Bearer … or X-API-Key: ….",
         "not-found": "No endpoint has this path. See /docs for those there are.",
         "unknown-model": "GET /models lists the names; case matters.",
         "method-not-allowed": "The Allow header lists what the address takes.",
@@ -73,6 +76,8 @@ MEANING: Final[Mapping[str, str]] = MappingProxyType(
         "arbitrage": "No model can reach such a price. Check forward, discount and the quote.",
         "unsupported": "The request is well formed, but asks for what is not built or has not "
         "been trained here. The member `detail` says what to ask instead.",
+        "rate-limited": "Your key has used up its share. Try again after the seconds in "
+        "Retry-After.",
         "internal": "A fault of ours. Report the request id.",
         "neighbour-failed": "A service answered with something that is no answer. Try again, and "
         "report the request id if it stays.",
@@ -85,11 +90,13 @@ MEANING: Final[Mapping[str, str]] = MappingProxyType(
 CODE_OF_STATUS: Final[Mapping[int, str]] = MappingProxyType(
     {
         400: "bad-request",
+        401: "unauthorized",
         404: "not-found",
         405: "method-not-allowed",
         413: "body-too-large",
         415: "unsupported-media-type",
         422: "invalid-input",
+        429: "rate-limited",
         503: "neighbour-unavailable",
         504: "deadline",
     }

@@ -13,11 +13,13 @@ from levy_calibration.handlers.compare import compare
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.routes import calibrate as calibrate_route
 from levy_calibration.routes import compare as compare_route
+from levy_calibration.routes import networks as networks_route
 from levy_calibration.settings import CalibrationSettings
-from levy_observability import service
+from levy_observability import server, service
 from levy_observability.version import engine_version
 from levy_observability.work import Threads
 from levy_schemas.calibration import CalibrationRequest
+from levy_schemas.networks import ServedNetworks
 
 _log = structlog.get_logger()
 
@@ -55,6 +57,8 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
     threads = Threads(settings.threads, settings.deadline_seconds, metrics)
     app.include_router(calibrate_route.router(handler, threads, metrics))
     app.include_router(compare_route.router(comparing, threads, metrics))
+    served = ServedNetworks(engine_version=version, networks={})
+    app.include_router(networks_route.router(lambda: served))
     return app
 
 
@@ -71,4 +75,6 @@ _EXAMPLE = CalibrationRequest(
 
 def from_environment() -> FastAPI:
     """Build the service as the environment says."""
-    return create_app(CalibrationSettings.from_environment())
+    settings = CalibrationSettings.from_environment()
+    server.prepare_worker("levy_calibration", settings)
+    return create_app(settings)

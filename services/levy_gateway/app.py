@@ -6,15 +6,24 @@ from functools import partial
 
 import structlog
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
-from levy_gateway.clients import Neighbour, connect
+from levy_gateway.admission import Admission
+from levy_gateway.cache import ResultCache
+from levy_gateway.clients import HttpNeighbour, Neighbour
+from levy_gateway.documentation import describe_admission
 from levy_gateway.handlers.forward import Forward
 from levy_gateway.handlers.health import health
 from levy_gateway.handlers.models import models
+from levy_gateway.handlers.remember import Remember
+from levy_gateway.handlers.versions import Versions
+from levy_gateway.keys import KeyRing
 from levy_gateway.metrics import GatewayMetrics
+from levy_gateway.rates import Rates
 from levy_gateway.routes import forwarded, pages, system
 from levy_gateway.settings import GatewaySettings
-from levy_observability import service
+from levy_gateway.store import Store
+from levy_observability import server, service
 
 _log = structlog.get_logger()
 
@@ -35,16 +44,19 @@ def create_app(
         Instead of those at the addresses that the settings name; they stay open at the end.
     """
     metrics = GatewayMetrics()
+    store = _store(settings, metrics)
     opened: list[Neighbour] = []
 
-    def reach(name: str, url: str) -> Neighbour:
-        neighbour = connect(name, url, settings, metrics)
+    def reach(name: str, url: str, patience_seconds: float) -> Neighbour:
+        neighbour = HttpNeighbour(name, url, patience_seconds, settings, metrics)
         opened.append(neighbour)
         return neighbour
 
-    pricing = pricing or reach("pricing", settings.pricing_url)
-    calibration = calibration or reach("calibration", settings.calibration_url)
+    to_price, to_fit = settings.pricing_deadline_seconds, settings.calibration_deadline_seconds
+    pricing = pricing or reach("pricing", settings.pricing_url, to_price)
+    calibration = calibration or reach("calibration", settings.calibration_url, to_fit)
     neighbours = (pricing, calibration)
+    versions = Versions(calibration, settings.health_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,6 +64,8 @@ def create_app(
         yield
         for neighbour in opened:
             await neighbour.close()
+        if store is not None:
+            await store.close()
 
     app = service.build(
         title="Lévy calibration engine",
@@ -61,12 +75,15 @@ def create_app(
         checks=lambda: {"serving": True},
         max_body_bytes=settings.max_body_bytes,
         lifespan=lifespan,
+        guards=(_admission(settings, store, metrics),),
     )
-    seconds = settings.deadline_seconds
-    app.include_router(forwarded.router(Forward(pricing, seconds), Forward(calibration, seconds)))
+    describe_admission(app)
+    forward = Forward(calibration, to_fit)
+    remember = Remember(forward, versions, _cache(settings, store), metrics)
+    app.include_router(forwarded.router(Forward(pricing, to_price), remember))
     app.include_router(
         system.router(
-            partial(models, pricing, seconds),
+            partial(models, pricing, versions, to_price),
             partial(health, neighbours, calibration.name, settings.health_seconds),
         )
     )
@@ -74,6 +91,28 @@ def create_app(
     return app
 
 
+def _store(settings: GatewaySettings, metrics: GatewayMetrics) -> Store | None:
+    if settings.redis_url is None:
+        return None
+    return Store(settings.redis_url.get_secret_value(), settings.redis_seconds, metrics)
+
+
+def _cache(settings: GatewaySettings, store: Store | None) -> ResultCache | None:
+    if store is None or settings.cache_seconds == 0:
+        return None
+    return ResultCache(store, settings.cache_seconds)
+
+
+def _admission(
+    settings: GatewaySettings, store: Store | None, metrics: GatewayMetrics
+) -> Middleware:
+    limit = settings.limit
+    rates = None if limit is None or store is None else Rates(limit, store)
+    return Middleware(Admission, keys=KeyRing(settings.api_keys), rates=rates, metrics=metrics)
+
+
 def from_environment() -> FastAPI:
     """Build the gateway as the environment says."""
-    return create_app(GatewaySettings.from_environment())
+    settings = GatewaySettings.from_environment()
+    server.prepare_worker("levy_gateway", settings)
+    return create_app(settings)

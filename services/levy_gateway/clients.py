@@ -1,21 +1,26 @@
 """Neighbours: the services behind the gateway, and how they are spoken to."""
 
 import asyncio
+import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-import httpx
+import aiohttp
+import structlog
 
+from levy_gateway.breaker import CircuitBreaker, Outcome, State
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
 from levy_observability import request_id
 from levy_observability.work import DeadlineError
-from levy_schemas.headers import DEADLINE_SECONDS, REQUEST_ID
+from levy_schemas.headers import DEADLINE_SECONDS, REQUEST_ID, RETRY_AFTER
 from levy_schemas.problems import MEDIA_TYPE
 
 _IDLE_SECONDS: Final = 30.0
 _JSON: Final = "application/json"
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Reply:
 
 
 class NeighbourUnavailableError(Exception):
-    """A neighbour cannot be reached."""
+    """A neighbour cannot be reached, or is given a rest after it failed."""
 
     code = "neighbour-unavailable"
 
@@ -81,104 +86,130 @@ class Neighbour(Protocol):
 
 
 class HttpNeighbour:
-    """A neighbour behind HTTP.
+    """A neighbour behind HTTP, with a circuit breaker before it.
+
+    A request that a connection lost before any answer is sent once more: services compute, so
+    asking twice changes nothing. It happens when a worker is replaced.
 
     Parameters
     ----------
     name : str
         In messages and metrics.
-    client : httpx.AsyncClient
-        With the base URL set.
+    base_url : str
+        Where it is.
+    patience_seconds : float
+        What it may take. A caller that gave it less, in vain, says nothing about it.
+    settings : GatewaySettings
+        Limits of the pool, and of the breaker.
     metrics : GatewayMetrics
-        Where hops are counted.
-    retry_after_seconds : int
-        What a client is told when the neighbour is away.
+        Where hops and states are counted.
     """
 
     def __init__(
         self,
         name: str,
-        client: httpx.AsyncClient,
+        base_url: str,
+        patience_seconds: float,
+        settings: GatewaySettings,
         metrics: GatewayMetrics,
-        retry_after_seconds: int,
     ) -> None:
         self.name = name
-        self._client = client
+        self._base_url = base_url.rstrip("/")
+        self._patience_seconds = patience_seconds
+        self._settings = settings
         self._metrics = metrics
-        self._retry_after_seconds = retry_after_seconds
+        self._session: aiohttp.ClientSession | None = None
+        self._retry_after_seconds = math.ceil(settings.breaker_open_seconds)
+        self._breaker = CircuitBreaker(
+            settings.breaker_failures, settings.breaker_open_seconds, on_change=self._show
+        )
+        metrics.breaker(name, self._breaker.state)
 
     async def ask(
         self, method: str, path: str, *, seconds: float, body: bytes | None = None
     ) -> Reply:
+        if not self._breaker.admits():
+            self._metrics.hop(self.name, "refused", 0.0)
+            wait = max(1, math.ceil(self._breaker.seconds_left()))
+            raise NeighbourUnavailableError(self.name, wait)
         started = time.perf_counter()
-        outcome = "failed"
+        said = "cancelled"
+        outcome: Outcome = "undecided"
         try:
             async with asyncio.timeout(seconds):
-                response = await self._client.request(
-                    method, path, content=body, headers=self._headers(seconds, body)
-                )
-            reply = self._read(response)
-            outcome = "answered"
-        except TimeoutError as error:
-            outcome = "deadline"
-            raise DeadlineError(seconds) from error
-        except httpx.TransportError as error:
-            outcome = "unavailable"
+                reply = await self._exchange(method, path, seconds, body)
+            said, outcome = "answered", "succeeded"
+        except NeighbourFailedError:
+            said, outcome = "failed", "failed"
+            raise
+        except aiohttp.ClientError as error:  # before TimeoutError: some are both
+            said, outcome = "unavailable", "failed"
             raise NeighbourUnavailableError(self.name, self._retry_after_seconds) from error
+        except TimeoutError as error:
+            said = "deadline"
+            outcome = "failed" if seconds >= self._patience_seconds else "undecided"
+            raise DeadlineError(seconds) from error
         finally:
-            self._metrics.hop(self.name, outcome, time.perf_counter() - started)
+            self._breaker.record(outcome)
+            self._metrics.hop(self.name, said, time.perf_counter() - started)
         return reply
 
     async def close(self) -> None:
-        await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
 
-    @staticmethod
-    def _headers(seconds: float, body: bytes | None) -> dict[str, str]:
+    async def _exchange(self, method: str, path: str, seconds: float, body: bytes | None) -> Reply:
+        try:
+            return await self._send(method, path, seconds, body)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            return await self._send(method, path, seconds, body)
+
+    async def _send(self, method: str, path: str, seconds: float, body: bytes | None) -> Reply:
         headers = {DEADLINE_SECONDS: f"{seconds:.3f}", REQUEST_ID: request_id.current()}
         if body is not None:
             headers["Content-Type"] = _JSON
-        return headers
+        async with self._opened().request(
+            method, self._base_url + path, data=body, headers=headers, allow_redirects=False
+        ) as response:
+            return reply_of(self.name, response.status, response.headers, await response.read())
 
-    def _read(self, response: httpx.Response) -> Reply:
-        media_type = response.headers.get("content-type", "").partition(";")[0].strip()
-        expected = _JSON if response.status_code < 400 else MEDIA_TYPE
-        # Readiness answers 503 with a report, which is no problem document.
-        if media_type not in (expected, _JSON):
-            raise NeighbourFailedError(self.name)
-        retry_after = response.headers.get("retry-after")
-        return Reply(response.status_code, media_type, response.content, retry_after)
+    def _opened(self) -> aiohttp.ClientSession:
+        """Open the pool of connections, within the loop that will use it."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._settings.max_connections, keepalive_timeout=_IDLE_SECONDS
+                ),
+                # The whole exchange is bounded by the deadline; a connection fails sooner.
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=self._settings.connect_seconds
+                ),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+                trust_env=False,
+            )
+        return self._session
+
+    def _show(self, state: State) -> None:
+        self._metrics.breaker(self.name, state)
+        level = _log.warning if state == "open" else _log.info
+        level("breaker.changed", neighbour=self.name, state=state)
 
 
-def connect(
-    name: str,
-    base_url: str,
-    settings: GatewaySettings,
-    metrics: GatewayMetrics,
-    transport: httpx.AsyncBaseTransport | None = None,
-) -> HttpNeighbour:
-    """Open a pool of connections to a neighbour; the first request connects.
+def reply_of(neighbour: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Read what a neighbour answered.
 
-    Parameters
-    ----------
-    name, base_url : str
-        What it is called, and where it is.
-    settings : GatewaySettings
-        Limits of the pool.
-    metrics : GatewayMetrics
-        Where hops are counted.
-    transport : httpx.AsyncBaseTransport, optional
-        Instead of a network.
+    Raises
+    ------
+    NeighbourFailedError
+        It is neither JSON nor a problem document.
     """
-    limits = httpx.Limits(
-        max_connections=settings.max_connections,
-        max_keepalive_connections=settings.max_connections,
-        keepalive_expiry=_IDLE_SECONDS,
-    )
-    client = httpx.AsyncClient(
-        base_url=base_url,
-        # The whole exchange is bounded by the deadline; a connection fails sooner.
-        timeout=httpx.Timeout(None, connect=settings.connect_seconds),
-        transport=transport or httpx.AsyncHTTPTransport(limits=limits, retries=1),
-        trust_env=False,
-    )
-    return HttpNeighbour(name, client, metrics, settings.retry_after_seconds)
+    media_type = headers.get("content-type", "").partition(";")[0].strip()
+    expected = _JSON if status < 400 else MEDIA_TYPE
+    # Readiness answers 503 with a report, which is no problem document.
+    if media_type not in (expected, _JSON):
+        raise NeighbourFailedError(neighbour)
+    return Reply(status, media_type, body, headers.get(RETRY_AFTER.lower()))

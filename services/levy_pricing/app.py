@@ -8,7 +8,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from levy_numerics import models
-from levy_observability import service
+from levy_observability import server, service
 from levy_observability.version import engine_version
 from levy_observability.work import Threads
 from levy_pricing.handlers.catalogue import catalogue
@@ -74,4 +74,6 @@ def warm_up() -> None:
 
 def from_environment() -> FastAPI:
     """Build the service as the environment says."""
-    return create_app(PricingSettings.from_environment())
+    settings = PricingSettings.from_environment()
+    server.prepare_worker("levy_pricing", settings)
+    return create_app(settings)

@@ -12,16 +12,35 @@ from fastapi import FastAPI
 from levy_calibration import app as calibration_app
 from levy_calibration.settings import CalibrationSettings
 from levy_gateway.app import create_app
-from levy_gateway.clients import HttpNeighbour, connect
-from levy_gateway.metrics import GatewayMetrics
+from levy_gateway.clients import Reply, reply_of
 from levy_gateway.settings import GatewaySettings
 from levy_pricing import app as pricing_app
 from levy_pricing.settings import PricingSettings
 
 with warnings.catch_warnings():
-    # The test client would rather have httpx's successor; the gateway uses httpx.
+    # The test client would rather have httpx's successor; our own client uses httpx.
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
+
+
+class InProcess:
+    """A real service, asked without a network."""
+
+    def __init__(self, name: str, app: FastAPI) -> None:
+        self.name = name
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url=f"http://{name}"
+        )
+
+    async def ask(
+        self, method: str, path: str, *, seconds: float, body: bytes | None = None
+    ) -> Reply:
+        headers = {"X-Deadline-Seconds": str(seconds), "Content-Type": "application/json"}
+        answer = await self._client.request(method, path, content=body, headers=headers)
+        return reply_of(self.name, answer.status_code, answer.headers, answer.content)
+
+    async def close(self) -> None:
+        await self._client.aclose()
 
 
 @pytest.fixture(autouse=True)
@@ -47,15 +66,10 @@ def calibration() -> Iterator[FastAPI]:
 
 @pytest.fixture(scope="session")
 def gateway(pricing: FastAPI, calibration: FastAPI) -> FastAPI:
-    settings, metrics = GatewaySettings(), GatewayMetrics()
-
-    def neighbour(name: str, app: FastAPI) -> HttpNeighbour:
-        return connect(name, f"http://{name}", settings, metrics, httpx.ASGITransport(app))
-
     return create_app(
-        settings,
-        pricing=neighbour("pricing", pricing),
-        calibration=neighbour("calibration", calibration),
+        GatewaySettings(),
+        pricing=InProcess("pricing", pricing),
+        calibration=InProcess("calibration", calibration),
     )
 
 

@@ -13,7 +13,7 @@ from levy_gateway.clients import Reply
 from levy_gateway.settings import GatewaySettings
 
 with warnings.catch_warnings():
-    # The test client would rather have httpx's successor; the gateway uses httpx.
+    # The test client would rather have httpx's successor; our own client uses httpx.
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
@@ -57,8 +57,11 @@ PARAMETER = (
 )
 CATALOGUE = json_reply(
     '{"catalogue": ['
-    f'{{"name": "VarianceGamma", "parameters": [{PARAMETER}], "trained": true, "version": "1"}},'
+    f'{{"name": "VarianceGamma", "parameters": [{PARAMETER}], "trained": false, "version": "1"}},'
     f'{{"name": "BlackScholes", "parameters": [{PARAMETER}], "trained": false, "version": "1"}}]}}'
+)
+NETWORKS = json_reply(
+    '{"engine_version": "1", "networks": {"VarianceGamma": {"champion": "set-7"}}}'
 )
 
 
@@ -73,9 +76,8 @@ def pricing() -> FakeNeighbour:
 def calibration() -> FakeNeighbour:
     fitted = json_reply('{"model_type": "VarianceGamma"}')
     compared = json_reply('{"results": []}')
-    return FakeNeighbour(
-        "calibration", {"/calibrate": fitted, "/compare": compared, "/health/ready": READY}
-    )
+    replies = {"/calibrate": fitted, "/compare": compared, "/networks": NETWORKS}
+    return FakeNeighbour("calibration", replies | {"/health/ready": READY})
 
 
 @pytest.fixture

@@ -1,94 +1,183 @@
-"""How the gateway speaks to a neighbour over HTTP."""
+"""How the gateway speaks to a neighbour over HTTP, on a real socket."""
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from levy_gateway.clients import (
     HttpNeighbour,
     NeighbourFailedError,
     NeighbourUnavailableError,
     Reply,
-    connect,
 )
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
 from levy_observability import request_id
 from levy_observability.work import DeadlineError
 
-
-def ask(
-    handler: Callable[[httpx.Request], httpx.Response],
-    seconds: float = 5.0,
-    metrics: GatewayMetrics | None = None,
-) -> Reply:
-    transport = httpx.MockTransport(handler)
-    neighbour = connect(
-        "pricing", "http://pricing", GatewaySettings(), metrics or GatewayMetrics(), transport
-    )
-    return asyncio.run(_ask_and_close(neighbour, seconds))
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Talk = Callable[[HttpNeighbour], Awaitable[Any]]
 
 
-async def _ask_and_close(neighbour: HttpNeighbour, seconds: float) -> Reply:
-    try:
+def talk(
+    handler: Handler, conversation: Talk, metrics: GatewayMetrics | None = None, **settings: Any
+) -> Any:
+    """Hold a conversation with a server that answers as `handler` does."""
+
+    async def run() -> Any:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", handler)
+        async with TestServer(app) as server:
+            neighbour = HttpNeighbour(
+                "pricing",
+                str(server.make_url("/")),
+                5.0,
+                GatewaySettings(**settings),
+                metrics or GatewayMetrics(),
+            )
+            try:
+                return await conversation(neighbour)
+            finally:
+                await neighbour.close()
+
+    return asyncio.run(run())
+
+
+def ask(handler: Handler, seconds: float = 5.0, **options: Any) -> Reply:
+    async def once(neighbour: HttpNeighbour) -> Reply:
         return await neighbour.ask("POST", "/price", seconds=seconds, body=b"{}")
-    finally:
-        await neighbour.close()
+
+    reply = talk(handler, once, **options)
+    assert isinstance(reply, Reply)
+    return reply
+
+
+async def empty(_: web.Request) -> web.Response:
+    return web.json_response({})
+
+
+async def hanging(_: web.Request) -> web.Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def closed_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_id_and_deadline_go_with_every_request() -> None:
-    seen: list[httpx.Request] = []
+    seen: list[Any] = []
 
-    def handler(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, json={})
+    async def handler(request: web.Request) -> web.Response:
+        seen.append((request.method, request.path, dict(request.headers), await request.read()))
+        return web.json_response({})
 
     request_id.bind("desk-7")
     ask(handler, seconds=5.0)
     request_id.bind("")
-    assert seen[0].headers["X-Request-ID"] == "desk-7"
-    assert seen[0].headers["X-Deadline-Seconds"] == "5.000"
-    assert seen[0].headers["Content-Type"] == "application/json"
+    ((method, path, headers, body),) = seen
+    assert (method, path, body) == ("POST", "/price", b"{}")
+    assert headers["X-Request-ID"] == "desk-7"
+    assert headers["X-Deadline-Seconds"] == "5.000"
+    assert headers["Content-Type"] == "application/json"
 
 
 def test_a_neighbour_that_cannot_be_reached_is_unavailable() -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused", request=request)
+    async def once() -> None:
+        metrics = GatewayMetrics()
+        neighbour = HttpNeighbour("pricing", closed_port(), 5.0, GatewaySettings(), metrics)
+        with pytest.raises(NeighbourUnavailableError):
+            await neighbour.ask("GET", "/models", seconds=5.0)
+        await neighbour.close()
+        assert b'outcome="unavailable"' in metrics.exposition()
 
-    metrics = GatewayMetrics()
-    with pytest.raises(NeighbourUnavailableError):
-        ask(handler, metrics=metrics)
-    assert b'outcome="unavailable"' in metrics.exposition()
+    asyncio.run(once())
 
 
 def test_a_neighbour_that_is_slow_meets_the_deadline() -> None:
-    async def slow(_: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(5.0)
-        return httpx.Response(200, json={})
-
     with pytest.raises(DeadlineError):
-        ask(slow, seconds=0.05)  # type: ignore[arg-type]  # the transport takes both kinds
+        ask(hanging, seconds=0.05)
 
 
 @pytest.mark.parametrize(
-    "response",
+    ("status", "text", "headers"),
     [
-        httpx.Response(200, text="hello"),
-        httpx.Response(500, text="Internal Server Error"),
-        httpx.Response(302, headers={"Location": "/"}),
+        (200, "hello", {}),
+        (500, "Internal Server Error", {}),
+        (302, "", {"Location": "/"}),
     ],
 )
 def test_an_answer_that_is_neither_json_nor_a_problem_is_a_failure(
-    response: httpx.Response,
+    status: int, text: str, headers: dict[str, str]
 ) -> None:
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=text, headers=headers)
+
     with pytest.raises(NeighbourFailedError):
-        ask(lambda _: response)
+        ask(handler)
 
 
 def test_a_problem_is_an_answer() -> None:
-    problem = httpx.Response(
-        404, content=b"{}", headers={"Content-Type": "application/problem+json"}
-    )
-    assert ask(lambda _: problem) == Reply(404, "application/problem+json", b"{}")
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=404, body=b"{}", content_type="application/problem+json")
+
+    assert ask(handler) == Reply(404, "application/problem+json", b"{}")
+
+
+def test_a_request_lost_with_its_connection_is_sent_once_more() -> None:
+    bodies: list[bytes] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        bodies.append(await request.read())
+        if len(bodies) == 2:  # the second comes on the connection of the first
+            assert request.transport is not None
+            request.transport.close()
+        return web.json_response({"n": len(bodies)})
+
+    async def twice(neighbour: HttpNeighbour) -> list[Reply]:
+        return [await neighbour.ask("POST", "/", seconds=5.0, body=b"{}") for _ in range(2)]
+
+    replies = talk(handler, twice)
+    assert [reply.body for reply in replies] == [b'{"n": 1}', b'{"n": 3}']
+    assert bodies == [b"{}", b"{}", b"{}"]
+
+
+def test_failures_in_a_row_open_the_circuit_and_the_rest_are_refused_at_once() -> None:
+    asked = []
+
+    async def handler(_: web.Request) -> web.Response:
+        asked.append(1)
+        return web.Response(status=500, text="broken")
+
+    metrics = GatewayMetrics()
+
+    async def conversation(neighbour: HttpNeighbour) -> NeighbourUnavailableError:
+        for _ in range(3):
+            with pytest.raises(NeighbourFailedError):
+                await neighbour.ask("GET", "/", seconds=5.0)
+        with pytest.raises(NeighbourUnavailableError) as refusal:
+            await neighbour.ask("GET", "/", seconds=5.0)
+        return refusal.value
+
+    settings = {"breaker_failures": 3, "breaker_open_seconds": 60.0}
+    refusal = talk(handler, conversation, metrics, **settings)
+    assert len(asked) == 3
+    assert 1 <= refusal.retry_after_seconds <= 60
+    shown = metrics.exposition()
+    assert b'levy_gateway_breaker_state{neighbour="pricing",state="open"} 1.0' in shown
+    assert b'levy_gateway_breaker_state{neighbour="pricing",state="closed"} 0.0' in shown
+
+
+def test_a_caller_in_a_hurry_does_not_open_the_circuit() -> None:
+    async def conversation(neighbour: HttpNeighbour) -> None:
+        for _ in range(3):
+            with pytest.raises(DeadlineError):
+                await neighbour.ask("GET", "/", seconds=0.01)
+
+    talk(hanging, conversation, breaker_failures=1)

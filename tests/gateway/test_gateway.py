@@ -19,7 +19,7 @@ def test_a_checked_request_goes_on_as_it_came(
     sent = json.dumps(price_request, indent=3).encode()
     answer = client.post("/price", content=sent, headers={"Content-Type": "application/json"})
     assert answer.json() == {"prices": [[7.5]]}
-    assert pricing.asked == [("POST", "/price", 30.0, sent)]
+    assert pricing.asked == [("POST", "/price", 10.0, sent)]
 
 
 def test_calibrations_go_to_the_calibration_service(
@@ -183,7 +183,7 @@ def test_connections_that_were_opened_are_given_back_at_the_end(
     monkeypatch: pytest.MonkeyPatch, pricing: Any, calibration: Any
 ) -> None:
     opened = {"pricing": pricing, "calibration": calibration}
-    monkeypatch.setattr("levy_gateway.app.connect", lambda name, *_: opened[name])
+    monkeypatch.setattr("levy_gateway.app.HttpNeighbour", lambda name, *_: opened[name])
     with TestClient(create_app(GatewaySettings())):
         assert not pricing.closed
     assert pricing.closed

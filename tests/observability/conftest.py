@@ -14,7 +14,7 @@ from levy_observability.body import StrictJsonRoute
 from levy_observability.metrics import ServiceMetrics
 
 with warnings.catch_warnings():
-    # The test client would rather have httpx's successor; the gateway uses httpx.
+    # The test client would rather have httpx's successor; our own client uses httpx.
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 

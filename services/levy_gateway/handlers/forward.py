@@ -17,17 +17,26 @@ class Forward:
 
     def __init__(self, neighbour: Neighbour, deadline_seconds: float) -> None:
         self._neighbour = neighbour
-        self._deadline_seconds = deadline_seconds
+        self.deadline_seconds = deadline_seconds
 
-    async def __call__(self, path: str, body: bytes) -> Reply:
+    async def __call__(self, path: str, body: bytes, seconds: float) -> Reply:
         """Send a body on, as the client sent it; it is already checked.
+
+        Parameters
+        ----------
+        path : str
+            Of the neighbour.
+        body : bytes
+            JSON.
+        seconds : float
+            The longest to wait.
 
         Raises
         ------
         NeighbourFailedError
             The answer is neither a result nor a problem.
         """
-        reply = await self._neighbour.ask("POST", path, seconds=self._deadline_seconds, body=body)
+        reply = await self._neighbour.ask("POST", path, seconds=seconds, body=body)
         if reply.status != 200 and reply.media_type != MEDIA_TYPE:
             raise NeighbourFailedError(self._neighbour.name)
         return reply

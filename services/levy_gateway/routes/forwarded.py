@@ -3,21 +3,35 @@
 from fastapi import APIRouter, Request, Response
 
 from levy_gateway.clients import Reply
+from levy_gateway.documentation import FRESHNESS, KEPT_OR_NOT
 from levy_gateway.handlers.forward import Forward
+from levy_gateway.handlers.remember import Remember
+from levy_gateway.routes.asking import freshness_of
 from levy_observability.body import StrictJsonRoute
 from levy_observability.documentation import OF_A_BODY, problems
+from levy_observability.work import deadline_of
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
+from levy_schemas.headers import CACHE_STATUS, RETRY_AFTER
 from levy_schemas.pricing import PriceRequest, PriceResult
+from levy_schemas.surface import SurfaceRequest
 
 _OF_A_HOP = ("neighbour-failed", "neighbour-unavailable", "deadline")
 _OF_PRICE = ("unknown-model", "invalid-parameter", "outside-strip", "unsupported")
 _OF_CALIBRATE = ("unknown-model", "arbitrage", "unsupported")
 
 
-def router(pricing: Forward, calibration: Forward) -> APIRouter:
+def router(pricing: Forward, calibration: Remember) -> APIRouter:
     """Make the routes around who answers them."""
     routes = APIRouter(route_class=StrictJsonRoute)
+
+    async def fitted(path: str, asked: SurfaceRequest, request: Request) -> Response:
+        seconds = deadline_of(request, calibration.deadline_seconds)
+        body, freshness = await request.body(), freshness_of(request)
+        remembered = await calibration(path, asked, body, seconds, freshness)
+        response = _answer(remembered.reply)
+        response.headers[CACHE_STATUS] = remembered.cache_status
+        return response
 
     @routes.post(
         "/price",
@@ -27,31 +41,34 @@ def router(pricing: Forward, calibration: Forward) -> APIRouter:
     )
     async def price(body: PriceRequest, request: Request) -> Response:
         """Price European options, with implied volatilities and, if asked, Greeks."""
-        return _answer(await pricing("/price", await request.body()))
+        seconds = deadline_of(request, pricing.deadline_seconds)
+        return _answer(await pricing("/price", await request.body(), seconds))
 
     @routes.post(
         "/calibrate",
         tags=["calibration"],
         response_model=CalibrationResult,
-        responses=problems(*OF_A_BODY, *_OF_CALIBRATE, *_OF_A_HOP),
+        responses=KEPT_OR_NOT | problems(*OF_A_BODY, *_OF_CALIBRATE, *_OF_A_HOP),
+        openapi_extra={"parameters": [FRESHNESS]},
     )
     async def calibrate(body: CalibrationRequest, request: Request) -> Response:
         """Fit a model to one surface of quotes."""
-        return _answer(await calibration("/calibrate", await request.body()))
+        return await fitted("/calibrate", body, request)
 
     @routes.post(
         "/compare",
         tags=["calibration"],
         response_model=ComparisonResult,
-        responses=problems(*OF_A_BODY, *_OF_CALIBRATE, *_OF_A_HOP),
+        responses=KEPT_OR_NOT | problems(*OF_A_BODY, *_OF_CALIBRATE, *_OF_A_HOP),
+        openapi_extra={"parameters": [FRESHNESS]},
     )
     async def compare(body: ComparisonRequest, request: Request) -> Response:
         """Fit several models to one surface of quotes, and rank them."""
-        return _answer(await calibration("/compare", await request.body()))
+        return await fitted("/compare", body, request)
 
     return routes
 
 
 def _answer(reply: Reply) -> Response:
-    headers = {} if reply.retry_after is None else {"Retry-After": reply.retry_after}
+    headers = {} if reply.retry_after is None else {RETRY_AFTER: reply.retry_after}
     return Response(reply.body, reply.status, media_type=reply.media_type, headers=headers)
