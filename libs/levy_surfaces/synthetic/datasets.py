@@ -112,8 +112,7 @@ class DataSet:
 
 def _grid(table: pa.Table) -> PricedSurfaces:
     price = _flat(table, "price").reshape(table.num_rows, -1)
-    years = np.repeat(grid.MATURITY_YEARS, grid.SHAPE[1])
-    return PricedSurfaces.of_grid(grid.log_strikes().ravel(), years, price)
+    return PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
 
 
 def _scattered(table: pa.Table) -> PricedSurfaces:

@@ -1,8 +1,7 @@
-"""The standard grid: 20 scaled strikes at 10 maturities, 200 out-of-the-money options.
+"""The standard grid: 20 strikes at 10 maturities, 200 out-of-the-money options in forward units.
 
-Strikes widen as the square root of time: a column is one value of ln(K/F)/√T, as a listing on an
-exchange roughly is. Twenty fixed strikes would spend most of the short maturities where prices
-are nil, and reach less than a deviation at the long ones.
+Strikes are the same multiples of the forward at every maturity, denser near the money. That strikes
+which widen with √T tell networks less is in `docs/decisions/0006-what-networks-read.md`.
 """
 
 from typing import Final
@@ -16,18 +15,23 @@ MATURITY_YEARS: Final = np.array(MATURITY_DAYS) / 365.0
 """Shape (10,): two weeks to two years."""
 
 _SPACING: Final = np.sinh(np.linspace(-1.6, 1.4, 20))
-SCALED_LOG_STRIKES: Final = np.where(
-    _SPACING < 0, 0.7 * _SPACING / -_SPACING[0], 0.5 * _SPACING / _SPACING[-1]
+LOG_STRIKES: Final = np.where(
+    _SPACING < 0, 0.6 * _SPACING / -_SPACING[0], 0.45 * _SPACING / _SPACING[-1]
 )
-"""ln(K/F)/√T, shape (20,): −0.7 to 0.5, denser near the money."""
+"""ln(K/F), shape (20,): K/F from 0.55 to 1.57."""
 
-SHAPE: Final = (MATURITY_YEARS.size, SCALED_LOG_STRIKES.size)
+SHAPE: Final = (MATURITY_YEARS.size, LOG_STRIKES.size)
 """(maturities, strikes)."""
 
 
-def log_strikes() -> np.ndarray:
-    """ln(K/F) of the grid, shape (10, 20): a row for each maturity."""
-    return np.asarray(np.sqrt(MATURITY_YEARS)[:, None] * SCALED_LOG_STRIKES)
+def flat_log_strikes() -> np.ndarray:
+    """ln(K/F) of each of the 200, in row-major (maturity, strike) order."""
+    return np.tile(LOG_STRIKES, SHAPE[0])
+
+
+def flat_maturity_years() -> np.ndarray:
+    """Maturity of each of the 200, in the same order."""
+    return np.repeat(MATURITY_YEARS, SHAPE[1])
 
 
 def otm_contracts(log_strike: np.ndarray, maturity_years: np.ndarray) -> Contracts:
@@ -47,5 +51,5 @@ def otm_contracts(log_strike: np.ndarray, maturity_years: np.ndarray) -> Contrac
 
 
 def grid_contracts() -> Contracts:
-    """The 200 options of the grid, in row-major (maturity, strike) order."""
-    return otm_contracts(log_strikes().ravel(), np.repeat(MATURITY_YEARS, SHAPE[1]))
+    """The 200 options, in row-major (maturity, strike) order."""
+    return otm_contracts(flat_log_strikes(), flat_maturity_years())

@@ -74,11 +74,16 @@ def listing(seed: int, number: int) -> Contracts:
     """
     rng = np.random.default_rng([seed, number])
     n_expiries = rng.integers(*_EXPIRIES, endpoint=True)
-    maturities = np.sort(np.exp(rng.uniform(*np.log(_MATURITY_YEARS), n_expiries)))
-    vol = np.exp(rng.uniform(*np.log(_LISTED_VOL)))
+    maturities = np.sort(_log_uniform(rng, _MATURITY_YEARS, int(n_expiries)))
+    vol = _log_uniform(rng, _LISTED_VOL, 1)[0]
     strikes = [_strikes(rng, vol * np.sqrt(years)) for years in maturities]
     sizes = [row.size for row in strikes]
     return otm_contracts(np.concatenate(strikes), np.repeat(maturities, sizes))
+
+
+def _log_uniform(rng: np.random.Generator, between: tuple[float, float], n: int) -> np.ndarray:
+    low, high = between
+    return np.asarray(low * (high / low) ** rng.random(n))
 
 
 def _strikes(rng: np.random.Generator, deviation: float) -> np.ndarray:

@@ -77,8 +77,7 @@ class Plan:
 
     def as_mapping(self) -> dict[str, Any]:
         """What must agree for two runs to make parts of one data set: all but the size."""
-        listed = grid.log_strikes().tolist() if self.layout == "grid" else "drawn"
-        years = grid.MATURITY_YEARS.tolist() if self.layout == "grid" else "drawn"
+        on_grid = self.layout == "grid"
         return {
             "format": _FORMAT,
             "model": self.model,
@@ -87,8 +86,8 @@ class Plan:
             "tolerance": self.tolerance,
             "chunk": self.chunk,
             "ranges": Box.of(self.model).as_mapping(),
-            "maturity_years": years,
-            "log_strikes": listed,
+            "maturity_years": grid.MATURITY_YEARS.tolist() if on_grid else "drawn",
+            "log_strikes": grid.LOG_STRIKES.tolist() if on_grid else "drawn",
         }
 
     @property

@@ -13,6 +13,7 @@ a box has the same kurtosis and skewness at 8% of volatility as at 60%; λ₋ > 
 is no forward, holds throughout. Networks learn the place in the box, the *target* in [0, 1].
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,9 +25,6 @@ from levy_numerics import models
 from levy_numerics.errors import UnsupportedError
 from levy_numerics.models.base import Model
 
-_STRIP: Final = np.array([[0.5, 0.0, 0.0], [0.5, 0.5, 0.5], [0.0, 0.5, -0.5]])
-"""From (log v, log λ₊, log(λ₋ − 1)) to (w₀, w₁, w₂)."""
-
 
 @dataclass(frozen=True)
 class Axis:
@@ -35,6 +33,11 @@ class Axis:
     name: str
     low: float
     high: float
+
+
+_LOG_VOLATILITY: Final = Axis("log volatility", math.log(0.07), math.log(1.2))
+_STRIP: Final = np.array([[0.5, 0.0, 0.0], [0.5, 0.5, 0.5], [0.0, 0.5, -0.5]])
+"""From (log v, log λ₊, log(λ₋ − 1)) to (w₀, w₁, w₂)."""
 
 
 @dataclass(frozen=True)
@@ -170,9 +173,8 @@ def sobol_models(name: str, n: int, *, seed: int, start: int = 0) -> Model:
 
 
 def _strip_axes(tails: tuple[float, float], lean: tuple[float, float]) -> tuple[Axis, ...]:
-    low, high = np.log(_VOLATILITY)
     return (
-        Axis("log volatility", float(low), float(high)),
+        _LOG_VOLATILITY,
         Axis("log tail decay in deviations", *tails),
         Axis("lean of the tails", *lean),
     )
@@ -185,14 +187,12 @@ def _with_own(axes: tuple[Axis, ...]) -> tuple[tuple[Axis, ...], np.ndarray]:
     return axes, matrix
 
 
-_VOLATILITY: Final = (0.07, 0.7)
-
 _MERTON: Final = (
     (
-        Axis("log volatility", float(np.log(0.07)), float(np.log(0.7))),
-        Axis("logit of the jumps' share", -2.0, 4.0),
-        Axis("log jump size in deviations", -1.2, 0.7),
-        Axis("asinh(mean jump / deviation of jumps)", -2.0, 1.0),
+        _LOG_VOLATILITY,
+        Axis("logit of the jumps' share", -1.5, 2.5),
+        Axis("log jump size in deviations", -0.8, 1.3),
+        Axis("asinh(mean jump / deviation of jumps)", -1.8, 0.8),
     ),
     np.array(
         [[0.5, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [-0.5, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
@@ -201,9 +201,9 @@ _MERTON: Final = (
 
 _DECLARED: Final[Mapping[str, tuple[tuple[Axis, ...], np.ndarray]]] = MappingProxyType(
     {
-        "VarianceGamma": _with_own(_strip_axes((0.1, 2.0), (-1.2, 0.5))),
-        "NIG": _with_own(_strip_axes((-0.4, 1.7), (-1.2, 0.5))),
-        "CGMY": _with_own((*_strip_axes((-0.4, 1.8), (-1.2, 0.5)), Axis("Y", 0.02, 1.8))),
+        "VarianceGamma": _with_own(_strip_axes((0.0, 2.1), (-1.2, 0.5))),
+        "NIG": _with_own(_strip_axes((-0.5, 1.7), (-1.6, 0.5))),
+        "CGMY": _with_own((*_strip_axes((-0.4, 1.6), (-1.8, 0.5)), Axis("Y", 0.0, 1.8))),
         "Merton": _MERTON,
     }
 )

@@ -28,8 +28,7 @@ def _black(contracts, vol):
 
 
 def _on_grid(price):
-    years = np.repeat(grid.MATURITY_YEARS, grid.SHAPE[1])
-    return PricedSurfaces.of_grid(grid.log_strikes().ravel(), years, price)
+    return PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
 
 
 def test_a_black_surface_has_its_volatility_in_every_feature_above_the_floor():
