@@ -25,7 +25,8 @@ class Rates:
         self._limit = limit
         self._store = store
         storage = RedisStorage(
-            f"async+{store.url}",
+            # Its own name for a socket; the connections are those of the store.
+            f"async+{store.url.replace('unix:', 'redis+unix:', 1)}",
             implementation="redispy",
             # It takes whatever its client takes, and is typed for less.
             connection_pool=store.pool,  # type: ignore[arg-type]

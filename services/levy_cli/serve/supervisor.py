@@ -87,13 +87,13 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK) -> int:
 def _parts(host: str, port: int, folder: Path) -> tuple[Part, ...]:
     pricing = ServicePart("pricing", _LOOPBACK, free_port(_LOOPBACK))
     calibration = ServicePart("calibration", _LOOPBACK, free_port(_LOOPBACK))
-    neighbours = {"PRICING_URL": pricing.address, "CALIBRATION_URL": calibration.address}
-    return (
-        RedisPart(folder),
-        pricing,
-        calibration,
-        ServicePart("gateway", host, port, neighbours),
-    )
+    redis = RedisPart(folder)
+    settings = {
+        "PRICING_URL": pricing.address,
+        "CALIBRATION_URL": calibration.address,
+        "REDIS_URL": redis.address,
+    }
+    return (redis, pricing, calibration, ServicePart("gateway", host, port, settings))
 
 
 @contextmanager
