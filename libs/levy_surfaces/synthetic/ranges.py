@@ -35,7 +35,14 @@ class Axis:
     high: float
 
 
-_LOG_VOLATILITY: Final = Axis("log volatility", math.log(0.07), math.log(1.2))
+VOLATILITY: Final = "log volatility"
+TAILS: Final = "log tail decay in deviations"
+LEAN: Final = "lean of the tails"
+JUMP_SHARE: Final = "logit of the jumps' share"
+JUMP_SIZE: Final = "log jump size in deviations"
+JUMP_DIRECTION: Final = "asinh(mean jump / deviation of jumps)"
+
+_LOG_VOLATILITY: Final = Axis(VOLATILITY, math.log(0.07), math.log(1.2))
 _STRIP: Final = np.array([[0.5, 0.0, 0.0], [0.5, 0.5, 0.5], [0.0, 0.5, -0.5]])
 """From (log v, log λ₊, log(λ₋ − 1)) to (w₀, w₁, w₂)."""
 
@@ -175,8 +182,8 @@ def sobol_models(name: str, n: int, *, seed: int, start: int = 0) -> Model:
 def _strip_axes(tails: tuple[float, float], lean: tuple[float, float]) -> tuple[Axis, ...]:
     return (
         _LOG_VOLATILITY,
-        Axis("log tail decay in deviations", *tails),
-        Axis("lean of the tails", *lean),
+        Axis(TAILS, *tails),
+        Axis(LEAN, *lean),
     )
 
 
@@ -190,9 +197,9 @@ def _with_own(axes: tuple[Axis, ...]) -> tuple[tuple[Axis, ...], np.ndarray]:
 _MERTON: Final = (
     (
         _LOG_VOLATILITY,
-        Axis("logit of the jumps' share", -1.5, 2.5),
-        Axis("log jump size in deviations", -0.8, 1.3),
-        Axis("asinh(mean jump / deviation of jumps)", -1.8, 0.8),
+        Axis(JUMP_SHARE, -1.5, 2.5),
+        Axis(JUMP_SIZE, -0.8, 1.3),
+        Axis(JUMP_DIRECTION, -1.8, 0.8),
     ),
     np.array(
         [[0.5, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [-0.5, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]

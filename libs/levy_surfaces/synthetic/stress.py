@@ -1,0 +1,79 @@
+"""Surfaces of bad days: where calibrators are tried, and may be trained more.
+
+A scenario is a part of the model's ranges, or of the maturities; prices are exact.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from levy_numerics.pricing.sinh import SinhPricer
+from levy_surfaces.synthetic import grid, ranges
+from levy_surfaces.synthetic.datasets import Examples
+from levy_surfaces.synthetic.priced import PricedSurfaces
+from levy_surfaces.synthetic.ranges import Box, sobol_targets
+
+
+class Scenario(StrEnum):
+    """What goes wrong."""
+
+    CRASH_SKEW = "crash_skew"
+    VOL_SPIKE = "vol_spike"
+    NEAR_EXPIRY = "near_expiry"
+
+
+NEAR_EXPIRY_DAYS: Final = 61
+"""Longest maturity that the scenario leaves, three of the grid's."""
+
+_PARTS: Final[Mapping[Scenario, Mapping[str, tuple[float, float]]]] = MappingProxyType(
+    {
+        Scenario.CRASH_SKEW: {
+            ranges.LEAN: (0.0, 0.25),
+            ranges.TAILS: (0.0, 0.5),
+            ranges.JUMP_DIRECTION: (0.0, 0.25),
+            ranges.JUMP_SIZE: (0.5, 1.0),
+        },
+        Scenario.VOL_SPIKE: {ranges.VOLATILITY: (0.65, 1.0)},
+        Scenario.NEAR_EXPIRY: {},
+    }
+)
+"""Part of each axis, as places in the box: volatility from 44%, left tails twice as fat as right
+ones and fatter than most."""
+
+
+def stressed_targets(box: Box, scenario: Scenario, targets: np.ndarray) -> np.ndarray:
+    """Squeeze places in the box, shape (n, p), into the part of it that the scenario is."""
+    moved = np.array(targets, dtype=float)
+    for k, axis in enumerate(box.axes):
+        low, high = _PARTS[scenario].get(axis.name, (0.0, 1.0))
+        moved[:, k] = low + (high - low) * moved[:, k]
+    return moved
+
+
+def near_expiry(surfaces: PricedSurfaces, days: float = NEAR_EXPIRY_DAYS) -> PricedSurfaces:
+    """Surfaces of which only maturities up to `days` are left."""
+    present = surfaces.present & (surfaces.maturity_years <= days / 365.0 + 1e-12)
+    return replace(
+        surfaces,
+        present=present,
+        price=np.where(present, surfaces.price, 0.0),
+        half_spread=np.where(present, surfaces.half_spread, 0.0),
+    )
+
+
+def stressed_examples(
+    name: str, scenario: Scenario, n: int, *, seed: int, tolerance: float = 1e-8
+) -> Examples:
+    """n surfaces of a model on the standard grid under stress, priced here and now."""
+    box = Box.of(name)
+    targets = stressed_targets(box, scenario, sobol_targets(len(box.axes), n, seed=seed))
+    model = box.model(targets)
+    price = SinhPricer(grid.grid_contracts(), tolerance).price(model).value
+    surfaces = PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
+    if scenario is Scenario.NEAR_EXPIRY:
+        surfaces = near_expiry(surfaces)
+    return Examples(surfaces, model, targets)
