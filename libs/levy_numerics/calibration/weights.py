@@ -136,6 +136,20 @@ def weighting(quotes: Quotes, weights: str) -> Weighting:
     raise UnsupportedError(f"no weights are called {weights!r}; known are {', '.join(WEIGHTS)}")
 
 
+def error_scale(quotes: Quotes, weights: str) -> np.ndarray:
+    """What one unit of weighted error is worth, shape (n,), currency.
+
+    The same units as `weighting`, to first order about the market's prices for `vega`: errors of
+    quotes are errors of prices.
+
+    Raises
+    ------
+    UnsupportedError, InvalidInputError
+        As `weighting`.
+    """
+    return np.asarray(1.0 / weighting(quotes, weights).slopes(quotes.price))
+
+
 def _vol_of_least_vega(contracts: Contracts) -> tuple[np.ndarray, np.ndarray]:
     """Lowest volatility with the least vega, and where there is one: d₁² = −2 ln(least)."""
     x = contracts.log_moneyness

@@ -102,7 +102,7 @@ def test_the_volume_element_is_the_determinant_of_differences(name: str) -> None
     assert priors.log_volume_at(z) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "NIGSato", "VarianceGammaCIR"])
+@pytest.mark.parametrize("name", ["CGMY", "VarianceGammaCIR"])
 def test_jax_and_numpy_give_the_same_density_one_by_one_and_in_a_batch(name: str) -> None:
     jax = pytest.importorskip("jax")
     priors = Priors.default(models.get(name))
@@ -110,9 +110,10 @@ def test_jax_and_numpy_give_the_same_density_one_by_one_and_in_a_batch(name: str
     z = centre[:, None] + 0.1 * np.random.default_rng(5).standard_normal((centre.size, 4))
     expected = priors.log_density_at(z)
     with jax.enable_x64(True):
-        np.testing.assert_allclose(priors.log_density_at(jax.numpy.asarray(z)), expected, rtol=1e-9)
-        one = jax.grad(priors.log_density_at)(jax.numpy.asarray(z[:, 0]))
-        assert np.isfinite(one).all()
+        found = jax.jit(priors.log_density_at)(jax.numpy.asarray(z))
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+        slope = jax.jit(jax.grad(priors.log_density_at))(jax.numpy.asarray(z[:, 0]))
+        assert np.isfinite(slope).all()
     assert expected[0] == pytest.approx(float(priors.log_density_at(z[:, 0])), rel=1e-12)
 
 
