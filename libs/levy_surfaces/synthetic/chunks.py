@@ -6,13 +6,15 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
 
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_surfaces.synthetic import layouts
 from levy_surfaces.synthetic.layouts import Block
-from levy_surfaces.synthetic.manifest import Plan, write_atomically
+from levy_surfaces.synthetic.manifest import Plan
+from levy_surfaces.synthetic.processed import feature_tables
 from levy_surfaces.synthetic.ranges import sobol_models
 
 QUANTUM: Final = 2.0**-32
@@ -20,29 +22,29 @@ QUANTUM: Final = 2.0**-32
 _DIGEST: Final = b"levy.plan"
 
 
-def write_chunk(plan: Plan, root: str | Path, number: int) -> int:
-    """Make one file, unless it is there already, and return the number of its surfaces.
+def files_of_chunk(plan: Plan, features: bool, number: int) -> dict[str, bytes]:
+    """All that belongs to one chunk: contents by path under the data folder.
 
-    The file appears whole or not at all. What it holds depends on the plan and on `number` alone.
+    They depend on the plan and on `number` alone; the paths are those of `paths_of_chunk`.
     """
-    start, stop = plan.chunk_range(number)
-    path = plan.folder(root) / plan.chunk_name(number)
-    if not is_written(plan, root, number):
-        table = chunk_table(plan, start, stop)
-        sink = pa.BufferOutputStream()
-        pq.write_table(
-            table,
-            sink,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=False,
-            use_byte_stream_split=_FLOATS[plan.layout],
-        )
-        write_atomically(path, sink.getvalue())
-    return stop - start
+    # The order of a sum, and so its last digit, may depend on the number of threads.
+    with threadpool_limits(1):
+        table = chunk_table(plan, *plan.chunk_range(number))
+        tables = (table, *feature_tables(plan, table)) if features else (table,)
+    paths = paths_of_chunk(plan, features, number)
+    return {path: _as_parquet(one, plan.digest) for path, one in zip(paths, tables, strict=True)}
 
 
-def is_written(plan: Plan, root: str | Path, number: int) -> bool:
+def paths_of_chunk(plan: Plan, features: bool, number: int) -> list[str]:
+    """Where the files of a chunk lie under the data folder: prices, then features and targets."""
+    name = plan.chunk_name(number)
+    prices = plan.folder("") / name
+    processed = plan.folder("", "processed")
+    wanted = (prices, processed / "features" / name, processed / "targets" / name)
+    return [path.as_posix() for path in (wanted if features else wanted[:1])]
+
+
+def is_written(plan: Plan, path: Path, n_surfaces: int) -> bool:
     """Whether a file is there, of this plan, and full.
 
     Raises
@@ -50,8 +52,6 @@ def is_written(plan: Plan, root: str | Path, number: int) -> bool:
     InvalidInputError
         Data of another plan is in its place.
     """
-    start, stop = plan.chunk_range(number)
-    path = plan.folder(root) / plan.chunk_name(number)
     try:
         found = pq.read_metadata(path)
     except FileNotFoundError:
@@ -64,7 +64,26 @@ def is_written(plan: Plan, root: str | Path, number: int) -> bool:
             "delete it, or choose another folder or seed"
         )
     # The last chunk of a data set that has since grown is short.
-    return bool(found.num_rows == stop - start)
+    return bool(found.num_rows == n_surfaces)
+
+
+def _as_parquet(table: pa.Table, digest: str) -> bytes:
+    floats = [
+        field.name + (".list.element" if pa.types.is_nested(field.type) else "")
+        for field in table.schema
+        if field.type != pa.int64()
+    ]
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table.replace_schema_metadata({_DIGEST: digest.encode()}),
+        sink,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=False,
+        # Bytes of equal weight side by side: mantissas do not compress, the rest does.
+        use_byte_stream_split=floats,
+    )
+    return bytes(sink.getvalue())
 
 
 def chunk_table(plan: Plan, start: int, stop: int) -> pa.Table:
@@ -84,7 +103,7 @@ def chunk_table(plan: Plan, start: int, stop: int) -> pa.Table:
         for block in layouts.blocks(plan.layout, start, stop, seed=plan.seed)
     ]
     columns |= _COLUMNS[plan.layout](parts)
-    return pa.table(columns).replace_schema_metadata({_DIGEST: plan.digest.encode()})
+    return pa.table(columns)
 
 
 def _prices(plan: Plan, model: Model, block: Block) -> np.ndarray:
@@ -125,7 +144,3 @@ def _scattered_columns(parts: list[tuple[Block, np.ndarray]]) -> dict[str, Any]:
 
 
 _COLUMNS: Final = {"grid": _grid_columns, "scattered": _scattered_columns}
-_FLOATS: Final[dict[str, list[str]]] = {
-    "grid": ["price.list.element"],
-    "scattered": ["price.list.element"],
-}

@@ -9,13 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from levy_numerics.errors import InvalidInputError
 from levy_numerics.models.base import Model
-from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.layouts import Layout
-from levy_surfaces.synthetic.manifest import Manifest, Plan, file_hash
+from levy_surfaces.synthetic.manifest import Manifest, Plan
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box
+from levy_surfaces.synthetic.tables import model_of, surfaces_of
 
 
 @dataclass(frozen=True)
@@ -70,18 +69,8 @@ class DataSet:
         folder = Plan(model, 1, seed=seed, layout=layout).folder(root)
         made = cls(folder, Manifest.read(folder))
         if verify:
-            made.verify()
+            made.manifest.verify(folder)
         return made
-
-    def verify(self) -> None:
-        """Raise `InvalidInputError` unless every file has the hash that the manifest tells."""
-        for name, expected in self.manifest.files.items():
-            path = self.folder / name
-            if not path.is_file() or file_hash(path) != expected:
-                raise InvalidInputError(
-                    f"{path} is not the file that the manifest describes; delete it and run "
-                    "levy dataset again"
-                )
 
     @property
     def plan(self) -> Plan:
@@ -104,37 +93,9 @@ class DataSet:
             yield self._examples(pq.read_table(self.folder / self.plan.chunk_name(number)))
 
     def _examples(self, table: pa.Table) -> Examples:
-        names = [p.name for p in self.box.model_type.parameters()]
-        model = self.box.model_type(**{name: table[name].to_numpy() for name in names})
-        surfaces = _grid(table) if self.plan.layout == "grid" else _scattered(table)
-        return Examples(surfaces, model, np.clip(self.box.targets(model), 0.0, 1.0))
-
-
-def _grid(table: pa.Table) -> PricedSurfaces:
-    price = _flat(table, "price").reshape(table.num_rows, -1)
-    return PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
-
-
-def _scattered(table: pa.Table) -> PricedSurfaces:
-    lengths = np.asarray(table["price"].combine_chunks().value_lengths())
-    present = np.arange(lengths.max()) < lengths[:, None]
-
-    def padded(name: str, filling: float) -> np.ndarray:
-        array = np.full(present.shape, filling)
-        array[present] = _flat(table, name)
-        return array
-
-    return PricedSurfaces(
-        log_strike=padded("log_strike", 0.0),
-        maturity_years=padded("maturity_years", 1.0),
-        price=padded("price", 0.0),
-        half_spread=np.zeros(present.shape),
-        present=present,
-    )
-
-
-def _flat(table: pa.Table, name: str) -> np.ndarray:
-    return np.asarray(table[name].combine_chunks().flatten())
+        model = model_of(table, self.plan)
+        targets = np.clip(self.box.targets(model), 0.0, 1.0)
+        return Examples(surfaces_of(table, self.plan), model, targets)
 
 
 def holdout(n: int, share: float = 0.2, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

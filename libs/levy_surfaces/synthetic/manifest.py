@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.synthetic import grid, layouts
@@ -16,6 +16,9 @@ from levy_surfaces.synthetic.ranges import Box
 MANIFEST: Final = "manifest.json"
 CHUNK: Final = 4096
 """Surfaces in one file, and what an interrupted run loses at most."""
+Kind = Literal["synthetic", "processed"]
+"""Parameters and prices, or the features and targets made of them."""
+
 _FORMAT: Final = 1
 _PACKAGES: Final = ("levy-calibration-engine", "numpy", "scipy", "pyarrow")
 
@@ -70,10 +73,10 @@ class Plan:
         """Name of a file."""
         return f"part-{number:05d}.parquet"
 
-    def folder(self, root: str | Path) -> Path:
+    def folder(self, root: str | Path, kind: Kind = "synthetic") -> Path:
         """Where it lies under the data folder; Hive partitions, which dataset readers know."""
         names = (f"model={self.model}", f"layout={self.layout}", f"seed={self.seed}")
-        return Path(root, "synthetic", *names)
+        return Path(root, kind, *names)
 
     def as_mapping(self) -> dict[str, Any]:
         """What must agree for two runs to make parts of one data set: all but the size."""
@@ -161,6 +164,16 @@ class Manifest:
         if told != made.data_hash:
             raise InvalidInputError(f"{path}: data_hash does not belong to the files listed")
         return made
+
+    def verify(self, folder: Path) -> None:
+        """Raise `InvalidInputError` unless every file has the hash that is told here."""
+        for name, expected in self.files.items():
+            path = folder / name
+            if not path.is_file() or file_hash(path) != expected:
+                raise InvalidInputError(
+                    f"{path} is not the file that the manifest describes; delete it and run "
+                    "levy dataset again"
+                )
 
 
 _PLAN_FIELDS: Final = tuple(Plan.__dataclass_fields__)

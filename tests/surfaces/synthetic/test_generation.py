@@ -9,6 +9,7 @@ from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.grid import otm_contracts
 from levy_surfaces.synthetic.layouts import LAYOUTS
 from levy_surfaces.synthetic.manifest import Plan
+from levy_surfaces.synthetic.workers import Cluster, Processes
 from tests.surfaces.synthetic.conftest import CHUNK, SIZE
 
 
@@ -94,3 +95,15 @@ def test_seeds_and_layouts_give_other_surfaces(data, tmp_path, layout):
 def test_plans_that_make_no_sense_are_refused(changes):
     with pytest.raises(InvalidInputError):
         _plan(**changes).check()
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("workers", [Processes(2), Cluster("local", 2)], ids=["pool", "dask"])
+def test_two_workers_write_the_bytes_of_one(data, tmp_path, workers):
+    for layout in LAYOUTS:
+        plan = _plan(layout)
+        manifest = generate(plan, tmp_path, workers=workers)
+        assert _contents(plan, tmp_path) == _contents(plan, data)
+        assert (
+            manifest.data_hash == DataSet.open(data, plan.model, layout=layout).manifest.data_hash
+        )

@@ -1,0 +1,48 @@
+"""Arrow tables of a data set as arrays."""
+
+import numpy as np
+import pyarrow as pa
+
+from levy_numerics.models.base import Model
+from levy_surfaces.synthetic import grid
+from levy_surfaces.synthetic.manifest import Plan
+from levy_surfaces.synthetic.priced import PricedSurfaces
+from levy_surfaces.synthetic.ranges import Box
+
+
+def model_of(table: pa.Table, plan: Plan) -> Model:
+    """Parameters of the surfaces of a table, fields of shape (n,)."""
+    model_type = Box.of(plan.model).model_type
+    names = [p.name for p in model_type.parameters()]
+    return model_type(**{name: table[name].to_numpy() for name in names})
+
+
+def surfaces_of(table: pa.Table, plan: Plan) -> PricedSurfaces:
+    """Surfaces of a table of prices."""
+    if plan.layout == "grid":
+        price = flat(table, "price").reshape(table.num_rows, -1)
+        return PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
+    present = presence(np.asarray(table["price"].combine_chunks().value_lengths()))
+
+    def padded(name: str, filling: float) -> np.ndarray:
+        array = np.full(present.shape, filling)
+        array[present] = flat(table, name)
+        return array
+
+    return PricedSurfaces(
+        log_strike=padded("log_strike", 0.0),
+        maturity_years=padded("maturity_years", 1.0),
+        price=padded("price", 0.0),
+        half_spread=np.zeros(present.shape),
+        present=present,
+    )
+
+
+def presence(lengths: np.ndarray) -> np.ndarray:
+    """Mask, shape (n, longest), of rows of those lengths."""
+    return np.asarray(np.arange(lengths.max()) < lengths[:, None])
+
+
+def flat(table: pa.Table, name: str) -> np.ndarray:
+    """All values of a column of lists, one after the other."""
+    return np.asarray(table[name].combine_chunks().flatten())
