@@ -24,7 +24,7 @@ _POLE_DISTANCE: Final = TILT
 _USUAL_CONSTANT: Final = 0.02
 _USUAL_RATE: Final = 2.7 / TILT
 """Measured over all models: past the poles' share, the rule errs by 0.013·exp(−2.7ω/(TILT·h))."""
-_COARSE_SAFETY: Final = 0.05
+_COARSE_SAFETY: Final = 0.025
 SAFETY: Final = 500.0
 """Times the coarse rule's error squared it bounds the fine rule's: 1/c in c·q², with c of 0.002
 for the least favourable models."""

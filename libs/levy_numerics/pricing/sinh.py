@@ -31,11 +31,12 @@ _TILTS: Final = TILT * 2.0 ** (-0.5 * np.arange(14))
 """Tilts of shared tables: down to those for jumps of one size, give or take a hundredth. The last
 is for all sectors narrower still."""
 _MAX_NODES: Final = 8192
-_BATCH_ELEMENTS: Final = 2**16
-"""Complex numbers in one batch of amplitudes: 1 MB, so that they stay in the cache."""
+_BATCH_ELEMENTS: Final = 8000
+"""Complex numbers in one batch of amplitudes: just under 128 KB. Larger arrays are given back to
+the system when freed, and fetching them again page by page takes longer than filling them."""
 _SPARE: Final = 1.1
 """The next parameter set often needs a few nodes more; a new table costs more than they do."""
-_SAMPLED: Final = 32
+_SAMPLED: Final = 12
 _MOST: Final = 0.9
 _TOLERANCES: Final = (1e-13, 1e-2)
 

@@ -70,10 +70,8 @@ class SinhTable:
         xp = array_namespace(log_moneyness)
         x = log_moneyness + origin[:, None]
         at = x[:, None, None, None, :]
-        nodes = contour.nodes[..., None]
-        size = xp.exp(xp.minimum(-nodes.imag * at, _LARGEST_EXPONENT))
-        phase = nodes.real * at
-        waves = xp.concatenate([size * xp.cos(phase), -size * xp.sin(phase)], axis=-2)
+        wave = bounded_exp(1j * contour.nodes[..., None] * at, _LARGEST_EXPONENT)
+        waves = xp.concatenate([xp.real(wave), -xp.imag(wave)], axis=-2)
         imaginary = contour.nodes[:, 1, contour.probes].imag
         decay = xp.asarray(imaginary[..., None] * x[:, None, None, :], dtype=np.float32)
         ratio = xp.exp(log_moneyness)
