@@ -14,7 +14,7 @@ SOURCES := libs services tests
 # One test process a core, up to four: each imports the numerics anew.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
 
-.PHONY: help setup run test test-all check format lint types contracts bench real-quotes whole-surfaces extras clean
+.PHONY: help setup run test test-all check format lint types contracts bench load real-quotes whole-surfaces extras clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -58,6 +58,9 @@ contracts: setup ## who leans on whom, drawn from the imports
 
 bench: $(INSTALLED_BENCH) ## speed and accuracy beside other libraries; writes build/bench.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks $(BENCH)
+
+load: setup ## what the gateway and calibration bear, beside doing nothing; writes build/load.json
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.load $(LOAD)
 
 real-quotes: setup ## fit real quotes, into docs/real-quotes.md; needs LEVY_MARKET_DATA
 	$(BIN)/python -m tests.benchmarks.real_quotes

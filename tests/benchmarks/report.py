@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -53,21 +54,21 @@ class Section:
         console.print(table)
 
 
-def machine() -> dict[str, Any]:
+def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
     """Where the figures were taken."""
     return {
         "python": platform.python_version(),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": os.environ.get("OMP_NUM_THREADS", "not limited"),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in packages},
     }
 
 
-def write(sections: list[Section], path: Path) -> None:
-    """Write everything as JSON."""
+def write(sections: list[Section], path: Path, packages: Sequence[str] = PACKAGES) -> None:
+    """Write everything as JSON, with the versions of the packages measured."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = {"machine": machine(), "sections": [asdict(section) for section in sections]}
+    found = {"machine": machine(packages), "sections": [asdict(section) for section in sections]}
     path.write_text(json.dumps(found, indent=2) + "\n")
 
 

@@ -1,0 +1,171 @@
+"""What the gateway and the calibration service bear: `make load`, or `python -m tests.load --help`.
+
+A closed loop sends surfaces of 200 quotes over 4 and over 32 connections, every one with
+`Cache-Control: no-store`, to real processes on this machine; in the same run, to the gateway before
+a service that computes nothing, and to two bare hops that do nothing at all.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+from rich.console import Console
+
+from levy_numerics import models, pricing
+from tests.benchmarks import report, surface
+from tests.load import closed_loop, nothing
+from tests.processes import Service, Stack, free_port
+
+CONNECTIONS: Final = (4, 32)
+SURFACES: Final = 64
+WARM_UP: Final = 50
+COLUMNS: Final = (
+    *("case", "connections", "rate_per_s", "of_nothing", "p50_ms", "p95_ms", "p99_ms"),
+    *("gateway_cpu_us", "service_cpu_us", "answered"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two hops to be measured."""
+
+    title: str
+    gateway: Service
+    service: Service
+
+
+def bodies(method: str) -> list[bytes]:
+    """Surfaces of 200 prices, each of its own Variance Gamma."""
+    contracts = surface.contracts()
+    shape = len(surface.MATURITIES), len(surface.STRIKES)
+    rng = np.random.default_rng(20261124)
+    made = []
+    for _ in range(SURFACES):
+        truth = models.VarianceGamma(
+            sigma=rng.uniform(0.15, 0.35), nu=rng.uniform(0.2, 0.8), theta=rng.uniform(-0.3, -0.05)
+        )
+        prices = pricing.price(truth, contracts).value.reshape(shape)
+        body = {
+            "model_type": "VarianceGamma",
+            "spot_price": surface.SPOT,
+            "risk_free_rate": surface.RATE,
+            "dividend_yield": surface.DIVIDEND_YIELD,
+            "strikes": surface.STRIKES.tolist(),
+            "maturities": surface.MATURITIES.tolist(),
+            "prices": np.round(prices, 6).tolist(),
+            "method": method,
+        }
+        made.append(json.dumps(body).encode())
+    return made
+
+
+def start(stack: Stack, arguments: argparse.Namespace, folder: Path, body: bytes) -> list[Case]:
+    """Start the processes of every case; those whose turn it is not wait asleep."""
+    calibration = stack.service("calibration", settings={"WORKERS": str(arguments.workers)})
+    settings = {"CALIBRATION_URL": calibration.url, "WORKERS": str(arguments.gateways)}
+    if arguments.redis:
+        settings |= {"REDIS_URL": stack.redis(folder).url, "RATE_LIMIT": "1000000/minute"}
+    gateway = stack.service("gateway", settings=settings)
+    os.environ[nothing.ANSWER] = str(_answer(gateway, body, folder))
+    idle = _bare(stack, "second", "calibration", {})
+    before_idle = stack.service("gateway", settings={"CALIBRATION_URL": idle.url})
+    bare = _bare(stack, "first", "gateway", {"CALIBRATION_URL": idle.url})
+    return [
+        Case("two bare hops", bare, idle),
+        Case("gateway, then nothing", before_idle, idle),
+        Case("gateway, then calibration", gateway, calibration),
+    ]
+
+
+def measure(case: Case, made: list[bytes], connections: int, seconds: float) -> dict[str, Any]:
+    """Measure one case: rate, percentiles, and processor time of either hop for a request."""
+    port = case.gateway.port
+    requests = [
+        closed_loop.request_of("/calibrate", body, port, ("Cache-Control: no-store",))
+        for body in made
+    ]
+    hops = (case.gateway, case.service)
+    before = [hop.cpu_seconds() for hop in hops]
+    found = closed_loop.run(port, requests, connections, seconds, WARM_UP)
+    asked = len(found.seconds) + WARM_UP * connections
+    spent = [
+        round(1e6 * (hop.cpu_seconds() - then) / asked)
+        for hop, then in zip(hops, before, strict=True)
+    ]
+    return {
+        "case": case.title,
+        "connections": connections,
+        "rate_per_s": found.rate,
+        **{f"p{q}_ms": found.percentile_ms(q) for q in (50, 95, 99)},
+        "gateway_cpu_us": spent[0],
+        "service_cpu_us": spent[1],
+        "answered": ", ".join(f"{n}×{status}" for status, n in sorted(found.statuses.items())),
+    }
+
+
+def _answer(gateway: Service, body: bytes, folder: Path) -> Path:
+    """Keep one real answer, which the idle service then gives to all."""
+    headers = {"Content-Type": "application/json"}
+    url = f"{gateway.url}/calibrate"
+    answer = httpx.post(url, content=body, headers=headers, timeout=60.0, trust_env=False)
+    path = folder / "answer.json"
+    path.write_bytes(answer.raise_for_status().content)
+    return path
+
+
+def _bare(stack: Stack, factory: str, name: str, settings: dict[str, str]) -> Service:
+    """Start one hop that does nothing, served as our own are."""
+    port = free_port()
+    options = ("--factory", "--no-access-log", "--log-level", "warning", "--port", str(port))
+    command = [sys.executable, "-m", "uvicorn", f"tests.load.nothing:{factory}", *options]
+    return stack.service(name, port=port, settings=settings, command=command)
+
+
+def _rows(rounds: list[dict[str, Any]], connections: int) -> list[dict[str, Any]]:
+    """Best round of each case, and what share of doing nothing it reaches."""
+    best: dict[str, dict[str, Any]] = {}
+    for row in rounds:
+        if row["connections"] == connections:
+            former = best.get(row["case"])
+            if former is None or row["rate_per_s"] > former["rate_per_s"]:
+                best[row["case"]] = row
+    nothing_rate = best["two bare hops"]["rate_per_s"]
+    return [row | {"of_nothing": row["rate_per_s"] / nothing_rate} for row in best.values()]
+
+
+def main() -> None:
+    """Measure, print the table, write the JSON."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    parser.add_argument("--method", default="hybrid", help="of the calibrations")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="of which each case's best counts")
+    parser.add_argument("--workers", type=int, default=1, help="of the calibration service")
+    parser.add_argument("--gateways", type=int, default=1, help="workers of the gateway")
+    parser.add_argument("--redis", action="store_true", help="also count limits, in Redis")
+    parser.add_argument("--out", type=Path, default=Path("build/load.json"))
+    arguments = parser.parse_args()
+    made = bodies(arguments.method)
+    rounds = []
+    with tempfile.TemporaryDirectory() as folder, Stack() as stack:
+        cases = start(stack, arguments, Path(folder), made[0])
+        for _ in range(arguments.rounds):
+            for connections in CONNECTIONS:
+                rounds += [measure(case, made, connections, arguments.seconds) for case in cases]
+    title = f"/calibrate, {arguments.method}, 200 quotes, closed loop, best of {arguments.rounds}"
+    section = report.Section(title, COLUMNS)
+    for connections in CONNECTIONS:
+        for row in _rows(rounds, connections):
+            section.add(*(row[column] for column in COLUMNS))
+    section.show(Console(width=160))
+    report.write([section], arguments.out, ("aiohttp", "fastapi", "redis", "uvicorn"))
+
+
+if __name__ == "__main__":
+    main()

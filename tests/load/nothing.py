@@ -1,0 +1,60 @@
+"""The same two hops doing nothing: two bare services, joined by the gateway's own client."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+
+from levy_gateway.clients import HttpNeighbour
+from levy_gateway.metrics import GatewayMetrics
+from levy_gateway.settings import GatewaySettings
+
+ANSWER = "LEVY_LOAD_ANSWER"
+"""Names the file with the answer that the second hop gives."""
+
+_JSON = "application/json"
+
+
+def first() -> FastAPI:
+    """Pass a body on, and the answer back."""
+    settings = GatewaySettings.from_environment()
+    neighbour = HttpNeighbour(
+        "calibration", settings.calibration_url, 30.0, settings, GatewayMetrics()
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await neighbour.close()
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/calibrate")
+    async def forward(request: Request) -> Response:
+        reply = await neighbour.ask("POST", "/calibrate", seconds=30.0, body=await request.body())
+        return Response(reply.body, reply.status, media_type=reply.media_type)
+
+    return _ready(app)
+
+
+def second() -> FastAPI:
+    """Read a body, and answer the same to all."""
+    answer = Path(os.environ[ANSWER]).read_bytes()
+    app = FastAPI()
+
+    @app.post("/calibrate")
+    async def calibrate(request: Request) -> Response:
+        await request.body()
+        return Response(answer, media_type=_JSON)
+
+    return _ready(app)
+
+
+def _ready(app: FastAPI) -> FastAPI:
+    @app.get("/health/ready")
+    async def ready() -> None:
+        return None
+
+    return app
