@@ -77,6 +77,7 @@ def command_line() -> argparse.ArgumentParser:
     _add_price(commands)
     _add_calibrate(commands)
     _add_compare(commands)
+    _add_dataset(commands)
     _add_models(commands)
     _add_serve(commands)
     return parser
@@ -191,6 +192,38 @@ def _add_compare(commands: "_Commands") -> None:
     outputs = command.add_argument_group("outputs")
     outputs.add_argument("--plot", metavar="HTML", help="write an interactive page")
     _add_json(outputs)
+
+
+def _add_dataset(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "dataset",
+        help="make surfaces to train networks on, or keep real ones beside them",
+        description="Draw parameters of a model, price a surface for each, and write Parquet; a "
+        "second run continues the first. Or clean real quotes and keep them in the same folder.",
+        epilog="Example: levy dataset --model CGMY --size 100000 --out data/",
+    )
+    command.add_argument("--model", help="its name; levy models lists them")
+    command.add_argument(
+        "--size", type=_positive, default=100_000, help="surfaces (default 100000)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the draws (default 0)")
+    command.add_argument(
+        "--layout",
+        choices=("grid", "scattered"),
+        default="grid",
+        help="20 strikes by 10 maturities (default), or listings as irregular as real ones",
+    )
+    command.add_argument(
+        "--features", action="store_true", help="write features and targets as well"
+    )
+    command.add_argument("--out", default="data", metavar="FOLDER", help="default: data")
+    command.add_argument("--workers", type=_positive, help="processes (default: one a core)")
+    command.add_argument(
+        "--cluster", metavar="ADDRESS", help="a Dask scheduler, as tcp://host:8786, or local"
+    )
+    command.add_argument("--quotes", metavar="FILE", help="real quotes to clean and keep")
+    _add_selection(command)
+    _add_json(command)
 
 
 def _add_selection(command: argparse.ArgumentParser) -> None:

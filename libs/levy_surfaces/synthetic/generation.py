@@ -7,8 +7,16 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from levy_numerics.errors import InvalidInputError
 from levy_surfaces.synthetic.chunks import files_of_chunk, is_written, paths_of_chunk
-from levy_surfaces.synthetic.manifest import Kind, Manifest, Plan, file_hash, write_atomically
+from levy_surfaces.synthetic.manifest import (
+    MANIFEST,
+    Kind,
+    Manifest,
+    Plan,
+    file_hash,
+    write_atomically,
+)
 from levy_surfaces.synthetic.workers import Here, Workers
 
 Progress = Callable[[int, int], None]
@@ -49,10 +57,14 @@ def generate(
     """
     plan.check()
     folder = Path(root)
+    _refuse_to_shrink(plan, folder)
     missing = [k for k in range(plan.n_chunks) if not _is_complete(plan, folder, features, k)]
     done = plan.size - sum(stop - start for start, stop in map(plan.chunk_range, missing))
     if progress:
         progress(done, plan.size)
+    if missing:
+        # Until all is there again, nobody should take what is there for a data set.
+        (plan.folder(folder) / MANIFEST).unlink(missing_ok=True)
     by_path = {paths_of_chunk(plan, features, k)[0]: plan.chunk_range(k) for k in missing}
     made = (workers or Here()).make(partial(files_of_chunk, plan, features), missing)
     for files in made if missing else ():
@@ -66,6 +78,17 @@ def generate(
     if features:
         _write_manifest(plan, folder, "processed", ("features", "targets"))
     return _write_manifest(plan, folder, "synthetic", ("",))
+
+
+def _refuse_to_shrink(plan: Plan, root: Path) -> None:
+    folder = plan.folder(root)
+    if (folder / MANIFEST).exists():
+        there = Manifest.read(folder).plan.size
+        if there > plan.size:
+            raise InvalidInputError(
+                f"{folder} holds {there} surfaces already, more than the {plan.size} asked for; "
+                "delete it, or choose another folder or seed"
+            )
 
 
 def _is_complete(plan: Plan, folder: Path, features: bool, number: int) -> bool:

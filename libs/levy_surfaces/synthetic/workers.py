@@ -1,7 +1,8 @@
 """Who makes the chunks of a data set: this process, several, or a cluster."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
@@ -43,7 +44,9 @@ class Processes:
     def make(self, make: Make, numbers: Sequence[int]) -> Iterator[Files]:
         n_workers = min(self._n_workers, len(numbers))
         # Forking a process that has threads, as those of BLAS, may hang.
-        pool = ProcessPoolExecutor(n_workers, mp_context=get_context("spawn"))
+        pool = ProcessPoolExecutor(
+            n_workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_others
+        )
         left = iter(numbers)
         under_way: set[Future[Files]] = set()
         try:
@@ -53,9 +56,18 @@ class Processes:
                     yield from _ready(under_way)
             while under_way:
                 yield from _ready(under_way)
+        except BrokenExecutor as error:
+            raise ChildProcessError(
+                "a worker process came to a sudden end; run again to continue"
+            ) from error
         finally:
             # After a failure or Ctrl-C what has not begun is not begun.
             pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_others() -> None:
+    """Ctrl-C reaches every process of a terminal; who asked for the chunks ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _ready(under_way: set[Future[Files]]) -> Iterator[Files]:

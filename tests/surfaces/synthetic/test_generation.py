@@ -107,3 +107,21 @@ def test_two_workers_write_the_bytes_of_one(data, tmp_path, workers):
         assert (
             manifest.data_hash == DataSet.open(data, plan.model, layout=layout).manifest.data_hash
         )
+
+
+def test_a_data_set_is_not_cut_down(tmp_path):
+    generate(_plan(size=6), tmp_path)
+    with pytest.raises(InvalidInputError, match="holds 6 surfaces already"):
+        generate(_plan(size=5), tmp_path)
+
+
+def test_a_data_set_that_is_growing_is_none(tmp_path):
+    def interrupt(done, total):
+        if done > CHUNK:
+            raise _Interrupted
+
+    generate(_plan(size=CHUNK), tmp_path)
+    with pytest.raises(_Interrupted):
+        generate(_plan(), tmp_path, progress=interrupt)
+    with pytest.raises(InvalidInputError, match="no finished data set"):
+        DataSet.open(tmp_path, "VarianceGamma")

@@ -1,0 +1,79 @@
+"""`levy dataset`."""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from levy_cli.cleaned import CleanedQuotes
+from levy_cli.output import console, print_json
+from levy_cli.progress import progress
+from levy_numerics.errors import InvalidInputError
+from levy_surfaces.synthetic.generation import generate
+from levy_surfaces.synthetic.manifest import Plan
+from levy_surfaces.synthetic.raw import keep_surface
+from levy_surfaces.synthetic.workers import Cluster, Here, Processes, Workers
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make or continue a data set, or clean real quotes and keep them."""
+    if (options.model is None) == (options.quotes is None):
+        raise InvalidInputError("give either --model, to make surfaces, or --quotes, to keep some")
+    return _keep(options) if options.quotes else _make(options)
+
+
+def _make(options: argparse.Namespace) -> int:
+    plan = Plan(options.model, options.size, seed=options.seed, layout=options.layout)
+    plan.check()
+    started = time.perf_counter()
+    with progress(f"Making {plan.model}: surfaces") as advance:
+        manifest = generate(
+            plan,
+            options.out,
+            features=options.features,
+            workers=_workers(plan, options),
+            progress=advance,
+        )
+    folder = plan.folder(options.out)
+    n_bytes = sum((folder / name).stat().st_size for name in manifest.files)
+    document = {
+        "model": plan.model,
+        "size": plan.size,
+        "seed": plan.seed,
+        "layout": plan.layout,
+        "folder": str(folder),
+        "files": len(manifest.files),
+        "bytes": n_bytes,
+        "data_hash": manifest.data_hash,
+        "seconds": time.perf_counter() - started,
+    }
+    if options.json:
+        print_json(document)
+    else:
+        console().print(
+            f"{plan.size:,} surfaces of {plan.model} in {folder}: {len(manifest.files)} files, "
+            f"{n_bytes / 1e6:.1f} MB, {document['seconds']:.1f} s\n"
+            f"data hash {manifest.data_hash}",
+            soft_wrap=True,
+        )
+    return 0
+
+
+def _workers(plan: Plan, options: argparse.Namespace) -> Workers:
+    n_workers = options.workers or os.cpu_count() or 1
+    if options.cluster:
+        return Cluster(options.cluster, n_workers)
+    return Processes(n_workers) if min(n_workers, plan.n_chunks) > 1 else Here()
+
+
+def _keep(options: argparse.Namespace) -> int:
+    quotes = CleanedQuotes.of(options)
+    Path(options.out).mkdir(parents=True, exist_ok=True)
+    path = keep_surface(quotes.surface, options.out)
+    if options.json:
+        print_json({"file": str(path), **quotes.as_document()})
+    else:
+        out = console()
+        quotes.show(out)
+        out.print(f"Kept in {path}", soft_wrap=True)
+    return 0

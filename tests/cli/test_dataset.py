@@ -1,0 +1,60 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from levy_cli.main import main
+from levy_surfaces.surface import Surface
+from levy_surfaces.synthetic.datasets import DataSet
+from levy_surfaces.synthetic.processed import read_processed
+from levy_surfaces.synthetic.raw import kept_surfaces
+
+Captured = pytest.CaptureFixture[str]
+
+
+def _levy(*arguments: object) -> int:
+    return main(["dataset", *map(str, arguments)])
+
+
+def test_a_data_set_is_made_told_and_continued(tmp_path: Path, capsys: Captured) -> None:
+    asked = ("--model", "VarianceGamma", "--size", 20, "--out", tmp_path, "--seed", 3, "--features")
+    assert _levy(*asked, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    made = DataSet.open(tmp_path, "VarianceGamma", seed=3)
+    assert told["size"] == made.size == 20
+    assert told["data_hash"] == made.manifest.data_hash
+    assert read_processed(tmp_path, "VarianceGamma", seed=3)[0].shape == (20, 200)
+    assert _levy(*asked) == 0
+    shown = capsys.readouterr().out
+    assert "20 surfaces of VarianceGamma" in shown
+    assert made.manifest.data_hash in shown
+
+
+def test_real_quotes_are_cleaned_and_kept(quotes: Path, tmp_path: Path, capsys: Captured) -> None:
+    assert _levy("--quotes", quotes, "--out", tmp_path, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["cleaning"]["counts"]["crossed"] == 1
+    [surface] = kept_surfaces(tmp_path)
+    assert isinstance(surface, Surface)
+    assert surface.size == told["cleaning"]["n_kept"]
+    assert Path(told["file"]).name == "date=2024-01-03.parquet"
+    assert _levy("--quotes", quotes, "--out", tmp_path) == 0
+    assert "Kept in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ((), "either --model"),
+        (("--model", "NIG", "--quotes", "x.csv"), "either --model"),
+        (("--model", "Heston"), "Heston"),
+        (("--model", "BlackScholes"), "no ranges are declared"),
+        (("--model", "NIG", "--seed", -1), "seed = -1"),
+    ],
+)
+def test_misuse_is_told(
+    arguments: tuple[object, ...], complaint: str, tmp_path: Path, capsys: Captured
+) -> None:
+    assert _levy(*arguments, "--out", tmp_path) == 2
+    assert complaint in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
