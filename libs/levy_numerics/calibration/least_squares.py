@@ -71,11 +71,7 @@ def calibrate(
     InvalidParameterError
         `start` is not an admissible parameter set.
     """
-    n_parameters = len(model.parameters())
-    if quotes.size < n_parameters:
-        raise InvalidInputError(
-            f"{quotes.size} quotes cannot determine the {n_parameters} parameters of {model.name}"
-        )
+    require_enough_quotes(model, quotes)
     if n_starts is not None and not (1 <= n_starts <= _MAX_STARTS):
         raise InvalidInputError(f"n_starts = {n_starts} must lie between 1 and {_MAX_STARTS}")
     objective = Objective.of(quotes, weights)
@@ -90,13 +86,22 @@ def calibrate(
         solutions.append(levenberg_marquardt.solve(problem, z, max_evaluations=max_evaluations))
         if progress is not None:
             progress(len(solutions), len(starts))
-        if n_starts is None and _confirmed(solutions, problem.floor, model.confirmations):
+        if n_starts is None and confirmed(solutions, problem.floor, model.confirmations):
             break
     best = min(solutions, key=lambda solution: solution.cost)
-    return _result(model, objective, best, sum(s.n_evaluations for s in solutions))
+    return result_of(model, objective, best, sum(s.n_evaluations for s in solutions))
 
 
-def _confirmed(solutions: list[Solution], floor: float, needed: int) -> bool:
+def require_enough_quotes(model: type[Model], quotes: Quotes) -> None:
+    """Raise `InvalidInputError` where there are fewer quotes than parameters."""
+    n_parameters = len(model.parameters())
+    if quotes.size < n_parameters:
+        raise InvalidInputError(
+            f"{quotes.size} quotes cannot determine the {n_parameters} parameters of {model.name}"
+        )
+
+
+def confirmed(solutions: list[Solution], floor: float, needed: int) -> bool:
     """Whether the best fit is exact, or found often enough (on an edge of the box: twice that)."""
     ranked = sorted(solutions, key=lambda solution: solution.cost)
     best = ranked[0]
@@ -108,9 +113,10 @@ def _confirmed(solutions: list[Solution], floor: float, needed: int) -> bool:
     return same >= (needed if best.status == "converged" else 2 * needed)
 
 
-def _result(
+def result_of(
     model: type[Model], objective: Objective, solution: Solution, n_evaluations: int
 ) -> CalibrationResult:
+    """Everything there is to say of a solution."""
     quotes = objective.quotes
     found = model.from_coordinates(solution.point)
     fitted = objective.pricer.price(found).value

@@ -1,0 +1,1 @@
+"""Networks that propose parameters; the exact pricer has the last word."""
