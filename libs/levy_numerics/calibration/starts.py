@@ -8,11 +8,14 @@ import numpy as np
 
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.weights import typical_vol
+from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.parameters import Parameter
 from levy_numerics.pricing.sinh import SinhPricer
 
 _SCREENING_TOLERANCE: Final = 1e-4
+_SCREENING_MATURITIES: Final = 4
+_SCREENING_STRIKES: Final = 8
 _LEAST_CANDIDATES: Final = 16
 _TINY: Final = 1e-12
 
@@ -23,16 +26,34 @@ def screened_starts(
     """The `n_starts` best of several candidates, in coordinates.
 
     Candidates are the model's example and scrambled Sobol points of its plausible ranges, all
-    moved to the variance that the quotes near the money imply; their prices cost one batch.
+    moved to the variance that the quotes near the money imply; their rough prices, at a few
+    maturities and strikes, cost one batch.
     """
     variance = typical_vol(objective.quotes) ** 2
     candidates = _candidates(model, max(_LEAST_CANDIDATES, 2 * n_starts), seed).copy()
     candidates[0] = np.log(variance)
-    pricer = SinhPricer(objective.quotes.contracts, _SCREENING_TOLERANCE)
+    few = _few(objective.quotes.contracts)
+    pricer = SinhPricer(objective.quotes.contracts.select(few), _SCREENING_TOLERANCE)
     prices = pricer.rough_price(model.from_coordinates(candidates)).value
-    cost = np.array([np.sum(objective.weighting.residuals(row) ** 2) for row in prices])
+    cost = np.sum(objective.weighting.select(few).residuals(prices) ** 2, axis=-1)
     order = np.argsort(np.nan_to_num(cost, nan=np.inf), kind="stable")
     return [candidates[:, k] for k in _spread(candidates, order, n_starts)]
+
+
+def _few(contracts: Contracts) -> np.ndarray:
+    """Indices of contracts spread evenly over the maturities, and over the strikes of each."""
+    years, group = np.unique(contracts.maturity_years, return_inverse=True)
+    chosen = []
+    for k in _evenly(years.size, _SCREENING_MATURITIES):
+        members = np.flatnonzero(group == k)
+        members = members[np.argsort(contracts.log_moneyness[members], kind="stable")]
+        chosen.append(members[_evenly(members.size, _SCREENING_STRIKES)])
+    return np.concatenate(chosen)
+
+
+def _evenly(n: int, most: int) -> np.ndarray:
+    """Up to `most` of the indices 0 to n − 1, both ends among them."""
+    return np.linspace(0, n - 1, min(n, most)).round().astype(int)
 
 
 def _spread(candidates: np.ndarray, order: np.ndarray, n: int) -> list[int]:

@@ -32,6 +32,10 @@ class Weighting(ABC):
     def slopes(self, prices: np.ndarray) -> np.ndarray:
         """∂ residual/∂ price at `prices`, shape (n,) both."""
 
+    @abstractmethod
+    def select(self, which: np.ndarray) -> Self:
+        """Errors of some of the quotes, picked by indices or a mask."""
+
 
 @dataclass(frozen=True)
 class ScaledErrors(Weighting):
@@ -51,6 +55,9 @@ class ScaledErrors(Weighting):
 
     def slopes(self, prices: np.ndarray) -> np.ndarray:
         return np.asarray(1.0 / self.scale)
+
+    def select(self, which: np.ndarray) -> Self:
+        return type(self)(self.market[which], self.scale[which])
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,10 @@ class VolErrors(Weighting):
         vol, above = self._continued(prices)
         vega = vega_of(np.where(above, vol, self.floor_vol), self.quotes)
         return np.asarray(1.0 / np.where(above, np.maximum(vega, self.floor_vega), self.floor_vega))
+
+    def select(self, which: np.ndarray) -> Self:
+        arrays = (self.market, self.floor_price, self.floor_vol, self.floor_vega)
+        return type(self)(self.quotes.select(which), *(array[which] for array in arrays))
 
     def _continued(self, prices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Volatilities of prices, shape (…, n), and where they are not continued."""
@@ -188,9 +199,7 @@ def vega_of(vol: np.ndarray, quotes: Quotes) -> np.ndarray:
 
 def typical_vol(quotes: Quotes) -> float:
     """Median implied volatility of the quotes nearest to the money, one third of them."""
-    vol, exists = vols_of(quotes.price, quotes)
-    if not exists.any():
-        return _TYPICAL_VOL
     distance = np.abs(quotes.contracts.log_moneyness) / np.sqrt(quotes.contracts.maturity_years)
-    near = exists & (distance <= np.quantile(distance[exists], 1.0 / 3.0))
-    return float(np.median(vol[near]))
+    near = quotes.select(distance <= np.quantile(distance, 1.0 / 3.0))
+    vol, exists = vols_of(near.price, near)
+    return float(np.median(vol[exists])) if exists.any() else _TYPICAL_VOL

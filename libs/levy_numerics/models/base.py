@@ -121,6 +121,10 @@ class Model(ABC):
     def log_cf_gradient(self, u: Any, maturity_years: Any) -> Any:
         """∂ log φ_T(u)/∂ each parameter, stacked on a new first axis."""
 
+    def log_cf_with_gradient(self, u: Any, maturity_years: Any) -> tuple[Any, Any]:
+        """`log_cf` and `log_cf_gradient`, whose costs a model may share."""
+        return self.log_cf(u, maturity_years), self.log_cf_gradient(u, maturity_years)
+
     @abstractmethod
     def log_cf_rate(self, u: Any, maturity_years: Any) -> Any:
         """∂ log φ_T(u)/∂T, per year."""
@@ -195,6 +199,8 @@ class LevyModel(Model):
     """A model with stationary independent increments: log φ_T(u) = T·ψ(u)."""
 
     stationary: ClassVar[bool] = True
+    activity: ClassVar[str | None] = None
+    """Parameter to which ψ is proportional, if there is one: its derivative then gives ψ."""
 
     @abstractmethod
     def exponent(self, u: Any) -> Any:
@@ -203,6 +209,14 @@ class LevyModel(Model):
     @abstractmethod
     def exponent_gradient(self, u: Any) -> Any:
         """∂ψ(u)/∂ each parameter, stacked on a new first axis."""
+
+    def exponent_with_gradient(self, u: Any) -> tuple[Any, Any]:
+        """`exponent` and `exponent_gradient`."""
+        gradient = self.exponent_gradient(u)
+        if self.activity is None:
+            return self.exponent(u), gradient
+        index = [p.name for p in self.parameters()].index(self.activity)
+        return getattr(self, self.activity) * gradient[index], gradient
 
     @abstractmethod
     def exponent_strip(self) -> tuple[Any, Any]:
@@ -228,10 +242,11 @@ class LevyModel(Model):
         return maturity_years * self.exponent(u)
 
     def log_cf_gradient(self, u: Any, maturity_years: Any) -> Any:
-        gradient = self.exponent_gradient(u)
-        # The parameters' axis stays first, whatever axes the maturities add to those of u.
-        added = (1,) * (np.ndim(maturity_years) + 1 - gradient.ndim)
-        return maturity_years * gradient.reshape(gradient.shape[:1] + added + gradient.shape[1:])
+        return _over_time(self.exponent_gradient(u), maturity_years)
+
+    def log_cf_with_gradient(self, u: Any, maturity_years: Any) -> tuple[Any, Any]:
+        exponent, gradient = self.exponent_with_gradient(u)
+        return maturity_years * exponent, _over_time(gradient, maturity_years)
 
     def log_cf_rate(self, u: Any, maturity_years: Any) -> Any:
         # The same at all maturities, and of the shape that they give.
@@ -243,3 +258,9 @@ class LevyModel(Model):
     def cumulants(self, maturity_years: Any) -> tuple[Any, Any, Any, Any]:
         k1, k2, k3, k4 = self.annual_cumulants()
         return maturity_years * k1, maturity_years * k2, maturity_years * k3, maturity_years * k4
+
+
+def _over_time(gradient: Any, maturity_years: Any) -> Any:
+    """T·∂ψ, the parameters' axis first whatever axes the maturities add to those of u."""
+    added = (1,) * (np.ndim(maturity_years) + 1 - gradient.ndim)
+    return maturity_years * gradient.reshape(gradient.shape[:1] + added + gradient.shape[1:])

@@ -42,6 +42,7 @@ class CGMY(LevyModel):
     name = "CGMY"
     title = "CGMY"
     source = "Carr, Geman, Madan and Yor (2002), Journal of Business 75(2), 305-332"
+    activity = "C"
 
     C: Any = parameter(
         positive,

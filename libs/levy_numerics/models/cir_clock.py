@@ -50,15 +50,21 @@ class CIRClock(Composition):
         return clock_log_mgf(self.base.exponent(u), maturity_years, *self.clock)
 
     def log_cf_gradient(self, u: Any, maturity_years: Any) -> Any:
+        return self.log_cf_with_gradient(u, maturity_years)[1]
+
+    def log_cf_with_gradient(self, u: Any, maturity_years: Any) -> tuple[Any, Any]:
         # As many axes as the maturities have, so that the parameters' axis stays first.
         u = array_namespace(u).reshape(
             u, (1,) * (np.ndim(maturity_years) - np.ndim(u)) + np.shape(u)
         )
-        by_exponent, *by_clock = clock_gradient(self.base.exponent(u), maturity_years, *self.clock)
+        exponent, by_base = self.base.exponent_with_gradient(u)
+        by_exponent, *by_clock = clock_gradient(exponent, maturity_years, *self.clock)
         xp = array_namespace(by_exponent)
-        by_base = by_exponent * self.base.exponent_gradient(u)
-        shape = by_base.shape[1:]
-        return xp.concatenate([by_base, xp.stack([xp.broadcast_to(d, shape) for d in by_clock])])
+        by_base = by_exponent * by_base
+        by_clock = [xp.broadcast_to(d, by_base.shape[1:]) for d in by_clock]
+        # The clock is linear in η and y₀.
+        value = self.eta * by_clock[1] + self.y0 * by_clock[3]
+        return value, xp.concatenate([by_base, xp.stack(by_clock)])
 
     def log_cf_rate(self, u: Any, maturity_years: Any) -> Any:
         return clock_rate(self.base.exponent(u), maturity_years, *self.clock)

@@ -61,6 +61,7 @@ def clock_gradient(
     """Derivatives of `clock_log_mgf` in (s, κ, η, λ, y₀)."""
     x = _Terms.of(s, t, kappa, lam)
     b = 2.0 * x.gone / x.denominator
+    ratio, ratio_slope = log1p_ratio(x.w), log1p_ratio_derivative(x.w)
 
     def along(dg: Any, dkappa: Any, dlam: Any, ds: Any) -> tuple[Any, Any]:
         """Derivatives of `long_run` and b when g, κ, λ and s move."""
@@ -68,7 +69,7 @@ def clock_gradient(
         dh = dgone / (x.g * x.sum) - x.h * (dg / x.g + (dg + dkappa) / x.sum)
         dw = lam**2 * s * dh + x.h * (2.0 * lam * s * dlam + lam**2 * ds)
         dlong = -t * (dg + dkappa) / x.sum**2
-        dlong = dlong - dh * log1p_ratio(x.w) - x.h * log1p_ratio_derivative(x.w) * dw
+        dlong = dlong - dh * ratio - x.h * ratio_slope * dw
         dden = x.gone * dkappa + (kappa - x.g) * dgone + (2.0 - x.gone) * dg
         return dlong, 2.0 * dgone / x.denominator - b * dden / x.denominator
 

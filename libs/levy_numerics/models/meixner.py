@@ -33,6 +33,7 @@ class Meixner(LevyModel):
     name = "Meixner"
     title = "Meixner"
     source = "Schoutens (2002), EURANDOM report 2002-004"
+    activity = "d"
 
     a: Any = parameter(
         positive,

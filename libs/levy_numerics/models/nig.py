@@ -30,6 +30,7 @@ class NIG(LevyModel):
     name = "NIG"
     title = "Normal inverse Gaussian"
     source = "Barndorff-Nielsen (1997), Scandinavian Journal of Statistics 24, 1-13"
+    activity = "delta"
 
     alpha: Any = parameter(
         positive,

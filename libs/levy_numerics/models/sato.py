@@ -33,10 +33,13 @@ class Sato(Composition):
         return self.base.exponent(u * maturity_years**self.gamma)
 
     def log_cf_gradient(self, u: Any, maturity_years: Any) -> Any:
+        return self.log_cf_with_gradient(u, maturity_years)[1]
+
+    def log_cf_with_gradient(self, u: Any, maturity_years: Any) -> tuple[Any, Any]:
         xp = array_namespace(u, maturity_years, self.gamma)
-        by_base = self.base.exponent_gradient(u * maturity_years**self.gamma)
+        value, by_base = self.base.exponent_with_gradient(u * maturity_years**self.gamma)
         by_gamma = self._along_scale(by_base) * xp.log(maturity_years)
-        return xp.concatenate([by_base, by_gamma[None]])
+        return value, xp.concatenate([by_base, by_gamma[None]])
 
     def log_cf_rate(self, u: Any, maturity_years: Any) -> Any:
         by_base = self.base.exponent_gradient(u * maturity_years**self.gamma)

@@ -123,14 +123,13 @@ def _price_and_terms(
     return pricer.price_with_terms(model, Factors(_factors, at_poles, order=2))
 
 
-def _factors(model: Model, nodes: np.ndarray, years: np.ndarray) -> np.ndarray:
+def _factors(model: Model, nodes: np.ndarray, years: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """∂M/∂x, ∂²M/∂x² − ∂M/∂x, ∂M/∂T and ∂M/∂ each parameter, in units of M's integrand."""
+    log_cf, by_parameter = parameter_factors(model, nodes, years)
     by_time = with_drift(model.log_cf_rate(nodes, years), nodes)
     own = [1j * nodes, -nodes * (nodes + 1j), by_time]
     shape = by_time.shape
-    return np.concatenate(
-        [[np.broadcast_to(f, shape) for f in own], parameter_factors(model, nodes, years)]
-    )
+    return log_cf, np.concatenate([[np.broadcast_to(f, shape) for f in own], by_parameter])
 
 
 def _checked_spot(spot: ArrayLike, size: int) -> np.ndarray:

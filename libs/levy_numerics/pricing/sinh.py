@@ -310,9 +310,10 @@ def with_drift(by_nodes: Any, nodes: Any) -> Any:
     return by_nodes - 1j * nodes * by_nodes[..., -1:].real
 
 
-def parameter_factors(model: Model, nodes: Any, years: Any) -> Any:
-    """∂ log(φ_T(ξ)·exp(iξω_T))/∂ each parameter; the last of the nodes is −i."""
-    return with_drift(model.log_cf_gradient(nodes, years), nodes)
+def parameter_factors(model: Model, nodes: Any, years: Any) -> tuple[Any, Any]:
+    """log φ_T(ξ), and ∂ log(φ_T(ξ)·exp(iξω_T))/∂ each parameter; the last of the nodes is −i."""
+    log_cf, gradient = model.log_cf_with_gradient(nodes, years)
+    return log_cf, with_drift(gradient, nodes)
 
 
 BY_PARAMETER: Final = Factors(parameter_factors)

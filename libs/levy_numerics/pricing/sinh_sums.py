@@ -97,8 +97,8 @@ class Factors:
     Attributes
     ----------
     values : callable, optional
-        (model, ξ, T) ↦ factors, stacked on a new first axis; none unless given. The last ξ is −i,
-        where log φ_T says how the forward changes.
+        (model, ξ, T) ↦ log φ_T(ξ) and factors, stacked on a new first axis; none unless given.
+        The last ξ is −i, where log φ_T says how the forward changes.
     at_poles : tuple of pairs of float
         Each factor's value at the payoff's poles ξ = 0 and ξ = −i, by which the poles' share of
         the rule's error is multiplied; empty if all vanish there, as they do where a parameter
@@ -107,7 +107,7 @@ class Factors:
         Highest power of ξ with which a factor grows, if sums are to be cut where it has died.
     """
 
-    values: Callable[[Model, Any, Any], Any] | None = None
+    values: Callable[[Model, Any, Any], tuple[Any, Any]] | None = None
     at_poles: tuple[tuple[float, float], ...] = ()
     order: int = 0
 
@@ -146,16 +146,18 @@ def covered(table: SinhTable, model: Model, factors: Factors = NO_FACTORS) -> Co
     contour = table.contour
     years, frequencies = table.maturity_years[:, None], contour.frequencies
     model = model.expanded(2)
-    log_cf = model.log_cf(frequencies, years)
+    if factors.values is None:
+        log_cf, by_factor = model.log_cf(frequencies, years), None
+    else:
+        log_cf, by_factor = factors.values(model, frequencies, years)
     exists = model.forward_exists(years)
     drift = xp.where(exists, -xp.real(log_cf[..., -1:]), np.nan)
     shift = contour.turned * (drift - table.origin[:, None])
     log_amplitude = log_cf[..., :-1] + shift + contour.flat_log_weights
     amplitude = bounded_exp(log_amplitude, _LARGEST_EXPONENT)
     terms = amplitude[None]
-    if factors.values is not None:
-        by_factor = factors.values(model, frequencies, years)[..., :-1]
-        terms = xp.concatenate([terms, by_factor * amplitude])
+    if by_factor is not None:
+        terms = xp.concatenate([terms, by_factor[..., :-1] * amplitude])
     envelope, log_ripple = xp.real(log_amplitude), model.log_ripple(frequencies[:-1], years)
     if log_ripple is not None:
         envelope = envelope + rise(log_ripple)
