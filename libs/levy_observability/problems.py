@@ -143,8 +143,9 @@ def _place(error: Mapping[str, Any]) -> PlaceOfError:
     if error["type"] == "json_invalid":
         return PlaceOfError(pointer="", detail=f"not JSON: {context.get('error', '')}")
     # The first step says which part of the request, of which only the body is read.
-    # Keys of mappings are marked so by pydantic; the pointer names the member itself.
-    within = [step for step in steps[1:] if step != "[key]"]
+    # What stands in brackets is no place: pydantic marks keys of mappings so, and we the members
+    # of unions.
+    within = [step for step in steps[1:] if not str(step).startswith("[")]
     return PlaceOfError(
         pointer=pointer(*within) + str(context.get("pointer", "")), detail=error["msg"]
     )

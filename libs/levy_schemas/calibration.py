@@ -1,20 +1,25 @@
 """`POST /calibrate`."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
+from levy_schemas.problems import Problem
 from levy_schemas.surface import (
     EXAMPLE_GRID,
     ONE_SURFACE_AND_ONE_MARKET,
     DroppedQuote,
     SurfaceRequest,
 )
-from levy_schemas.wire import Answer, FiniteFloat, Flag, ModelName
+from levy_schemas.wire import Answer, FiniteFloat, Flag, ModelName, Request
+
+MAX_SURFACES = 64
+"""Surfaces in one batch; the limit on a body may be reached before."""
 
 CalibrationMethod = Literal["hybrid", "neural", "least_squares"]
 Uncertainty = Literal["laplace", "psis", "none"]
-FitStatus = Literal["converged", "max_evaluations", "stalled", "diverged", "at_bound"]
+FitStatus = Literal["converged", "max_evaluations", "stalled", "diverged", "at_bound", "proposed"]
+"""`proposed`: a network's answer as it stands, which nothing has fitted."""
 Interval = tuple[FiniteFloat, FiniteFloat]
 
 
@@ -148,3 +153,37 @@ class CalibrationResult(Answer):
     dropped: tuple[DroppedQuote, ...] = ()
     warnings: tuple[str, ...] = ()
     request_id: str | None = None
+
+
+class CalibrationBatch(Request):
+    """Surfaces that are fitted together, each with its own model and options."""
+
+    surfaces: tuple[CalibrationRequest, ...] = Field(min_length=1, max_length=MAX_SURFACES)
+
+
+class SurfaceAnswer(Answer):
+    """What became of one surface of a batch: a result, or a problem."""
+
+    result: CalibrationResult | None = None
+    problem: Problem | None = None
+
+
+class CalibrationBatchResult(Answer):
+    """Answers in the order of the surfaces; one that cannot be fitted does not sink the others."""
+
+    results: tuple[SurfaceAnswer, ...]
+    calibration_time_ms: FiniteFloat = Field(description="of all of them together")
+    request_id: str | None = None
+
+
+def _one_or_many(value: Any) -> str:
+    many = "surfaces" in value if isinstance(value, dict) else isinstance(value, CalibrationBatch)
+    return "[many]" if many else "[one]"
+
+
+CalibrationBody = Annotated[
+    Annotated[CalibrationRequest, Tag("[one]")] | Annotated[CalibrationBatch, Tag("[many]")],
+    Discriminator(_one_or_many),
+]
+"""Body of `POST /calibrate`: with `surfaces` it is a batch. Tags in brackets are left out of
+pointers, as those of pydantic's own are."""
