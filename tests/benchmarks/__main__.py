@@ -5,13 +5,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import calibration_speed, growth, implied_vol, pricing_speed, report
+from tests.benchmarks import (
+    calibration_speed,
+    data_sets,
+    growth,
+    implied_vol,
+    pricing_speed,
+    report,
+)
 
 SUITES = {
     "pricing": pricing_speed.run,
     "growth": growth.run,
     "implied_vol": implied_vol.run,
     "calibration": calibration_speed.run,
+    "data_sets": data_sets.run,
 }
 
 

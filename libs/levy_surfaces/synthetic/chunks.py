@@ -32,7 +32,7 @@ def files_of_chunk(plan: Plan, features: bool, number: int) -> dict[str, bytes]:
         table = chunk_table(plan, *plan.chunk_range(number))
         tables = (table, *feature_tables(plan, table)) if features else (table,)
     paths = paths_of_chunk(plan, features, number)
-    return {path: _as_parquet(one, plan.digest) for path, one in zip(paths, tables, strict=True)}
+    return {path: as_parquet(one, plan.digest) for path, one in zip(paths, tables, strict=True)}
 
 
 def paths_of_chunk(plan: Plan, features: bool, number: int) -> list[str]:
@@ -67,7 +67,8 @@ def is_written(plan: Plan, path: Path, n_surfaces: int) -> bool:
     return bool(found.num_rows == n_surfaces)
 
 
-def _as_parquet(table: pa.Table, digest: str) -> bytes:
+def as_parquet(table: pa.Table, digest: str) -> bytes:
+    """One file of a data set whose plan has that digest."""
     floats = [
         field.name + (".list.element" if pa.types.is_nested(field.type) else "")
         for field in table.schema
