@@ -34,7 +34,7 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
     """
     metrics = CalibrationMetrics()
     version, n_starts = engine_version(), settings.n_starts
-    handler = partial(calibrate, n_starts=n_starts, model_version=version)
+    handler = partial(calibrate, n_starts=n_starts, engine_version=version)
     comparing = partial(compare, n_starts=n_starts, model_version=version)
     warm = {"warm": False}
 

@@ -10,12 +10,18 @@ import numpy as np
 import pandas as pd
 
 from levy_calibration.handlers.answers import answer
-from levy_calibration.handlers.calibrate import refuse_neural, refuse_term_structure_of_its_own
+from levy_calibration.handlers.calibrate import (
+    Choose,
+    nobody,
+    refuse_term_structure_of_its_own,
+)
+from levy_calibration.handlers.certainty import certainties, refuse_psis_of_a_network
+from levy_calibration.handlers.fits import Fitting
 from levy_cli.cleaned import CleanedQuotes, records
 from levy_numerics import calibration, models
 from levy_numerics.models.base import Model
 from levy_observability.version import engine_version
-from levy_schemas.calibration import CalibrationMethod, CalibrationResult
+from levy_schemas.calibration import CalibrationMethod, CalibrationResult, Uncertainty
 from levy_surfaces.summary import market_vols, vols_of
 
 
@@ -84,11 +90,9 @@ def fit_surface(
     quotes: CleanedQuotes,
     *,
     model_type: str,
-    method: CalibrationMethod = "hybrid",
-    weights: str = "price",
-    per_maturity: bool = False,
-    n_starts: int | None = None,
-    seed: int = 0,
+    fitting: Fitting,
+    uncertainty: Uncertainty = "laplace",
+    choose: Choose = nobody,
     progress: Callable[[int, int], None] | None = None,
 ) -> FittedSurface:
     """Fit a model to all expiries together, or to each on its own.
@@ -99,35 +103,34 @@ def fit_surface(
         The model is unknown or cannot be fitted, or the method is not there.
     """
     model = models.get(model_type)
+    proposer = None if fitting.method == "least_squares" else choose(model_type)
     started = time.perf_counter()
-    fit_all = calibration.calibrate_each_maturity if per_maturity else calibration.calibrate
-    fit = fit_all(
-        model,
-        quotes.surface.quotes,
-        weights=weights,
-        n_starts=n_starts,
-        seed=seed,
-        progress=progress,
-    )
+    fit = fitting.fit(model, quotes.surface.quotes, proposer, progress)
+    sure = certainties(fit, quotes.surface.quotes, weights=fitting.weights, uncertainty=uncertainty)
     shaped = answer(
         fit,
-        method=method,
-        model_version=engine_version(),
+        sure,
+        uncertainty=uncertainty,
+        engine_version=engine_version(),
         seconds=time.perf_counter() - started,
     )
-    return FittedSurface(quotes, _by_maturity(fit, quotes), fit.model_prices, shaped)
+    found = fit.found
+    return FittedSurface(quotes, _by_maturity(found, quotes), found.model_prices, shaped)
 
 
-def refuse(model_type: str, method: CalibrationMethod, *, per_maturity: bool) -> None:
+def refuse(
+    model_type: str, method: CalibrationMethod, uncertainty: Uncertainty, *, per_maturity: bool
+) -> None:
     """Complain about what cannot be done before anything is read.
 
     Raises
     ------
     LevyError
-        The model is unknown, the method is not there, or one expiry cannot determine the model.
+        The model is unknown, what is asked cannot go together, or one expiry cannot determine
+        the model.
     """
     models.get(model_type)
-    refuse_neural(model_type, method)
+    refuse_psis_of_a_network(method, uncertainty)
     if per_maturity:
         refuse_term_structure_of_its_own(model_type)
 

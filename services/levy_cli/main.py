@@ -151,6 +151,12 @@ def _add_calibrate(commands: "_Commands") -> None:
         help="errors in price (default), in implied volatility, or in spreads",
     )
     command.add_argument(
+        "--uncertainty",
+        choices=("laplace", "psis", "none"),
+        default="laplace",
+        help="intervals at the optimum (default), weighted by the exact posterior, or none",
+    )
+    command.add_argument(
         "--per-maturity",
         action="store_true",
         help="one fit for each expiry instead of one for all of them",

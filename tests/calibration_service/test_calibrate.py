@@ -155,7 +155,7 @@ def test_a_surface_without_any_information_is_refused(
     ("asked", "place"),
     [
         ({"method": "neural"}, "/method"),
-        ({"uncertainty": "psis"}, "/uncertainty"),
+        ({"method": "neural", "uncertainty": "psis"}, "/uncertainty"),
         ({"per_maturity": True, "model_type": "NIGSato"}, "/per_maturity"),
     ],
 )

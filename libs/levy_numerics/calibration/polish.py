@@ -97,7 +97,8 @@ def unpolished(quotes: Quotes, proposed: Model, *, weights: str = "price") -> Ca
     solution = levenberg_marquardt.solve(
         objective.problem(type(proposed)), _coordinates(proposed), max_evaluations=1
     )
-    return result_of(type(proposed), objective, solution, 1)
+    found = result_of(type(proposed), objective, solution, 1)
+    return replace(found, reason="as proposed, without a fit", warnings=())
 
 
 def _coordinates(model: Model) -> np.ndarray:

@@ -2,25 +2,24 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from levy_calibration.handlers.certainty import LEVEL, Certainty, finite_pair
+from levy_calibration.handlers.fits import Fit
 from levy_numerics import calibration
 from levy_numerics.errors import UnsupportedError
 from levy_schemas.calibration import (
-    CalibrationMethod,
     CalibrationResult,
     FitQuality,
     FitStatus,
-    FittedModel,
     Functional,
-    Interval,
     MaturityCalibration,
     MaturityFit,
     Uncertainty,
 )
 from levy_schemas.surface import DroppedQuote
 
-_LEVEL: Final = 0.95
 _BEST_FIRST: Final[tuple[FitStatus, ...]] = (
     "converged",
     "at_bound",
@@ -31,26 +30,27 @@ _BEST_FIRST: Final[tuple[FitStatus, ...]] = (
 
 
 def answer(
-    fit: calibration.CalibrationResult | calibration.TermStructure,
+    fit: Fit,
+    certainties: Sequence[Certainty],
     *,
-    method: CalibrationMethod,
     uncertainty: Uncertainty = "laplace",
     dropped: tuple[DroppedQuote, ...] = (),
-    model_version: str,
+    engine_version: str,
     seconds: float,
 ) -> CalibrationResult:
     """Answer `/calibrate`.
 
     Parameters
     ----------
-    fit : CalibrationResult or TermStructure, of levy_numerics.calibration
-        Of the whole surface, or one for each expiry.
-    method, uncertainty : str
+    fit : Fit
+    certainties : sequence of Certainty
+        One for each of its results.
+    uncertainty : str
         What was asked.
     dropped : tuple of DroppedQuote
         What was left out before the fit.
-    model_version : str
-        Told in the answer.
+    engine_version : str
+        Told where no network answered.
     seconds : float
         The time it all took.
 
@@ -59,26 +59,36 @@ def answer(
     UnsupportedError
         The fit ended in parameters that are no numbers.
     """
-    if isinstance(fit, calibration.TermStructure):
-        model_type = fit.results[0].model.name
-        found = _of_each_maturity(fit, uncertainty)
+    if isinstance(fit.found, calibration.TermStructure):
+        model_type = fit.found.results[0].model.name
+        found = _of_each_maturity(fit.found, certainties, uncertainty)
     else:
-        model_type = fit.model.name
-        found = fitted_model(fit, uncertainty) | {"fit_by_maturity": fit_by_maturity(fit)}
-    degraded = method == "hybrid"
-    about_method = (_no_network(model_type),) if degraded else ()
+        model_type = fit.found.model.name
+        found = fitted_model(
+            fit.found, certainties[0], with_intervals=_says_errors(fit, uncertainty)
+        )
+        found |= {"fit_by_maturity": fit_by_maturity(fit.found)}
+    if fit.method == "neural":
+        found |= {"status": "proposed", "reason": "as the network proposes, without a fit"}
+    ks = [one.pareto_k for one in certainties if one.pareto_k is not None]
+    warnings = (*_about(fit), *about_dropped(dropped), *found.pop("warnings"))
     return CalibrationResult(
-        **found | {"warnings": (*about_method, *about_dropped(dropped), *found["warnings"])},
+        **found,
         model_type=model_type,
-        method="least_squares",
-        degraded=degraded,
-        model_version=model_version,
+        method=fit.method,
+        degraded=bool(fit.less_than_asked),
+        out_of_distribution=fit.out_of_distribution,
+        pareto_k=max(ks) if ks else None,
+        model_version=fit.network or engine_version,
         dropped=dropped,
+        warnings=warnings,
         calibration_time_ms=1e3 * seconds,
     )
 
 
-def fitted_model(fit: calibration.CalibrationResult, uncertainty: Uncertainty) -> dict[str, Any]:
+def fitted_model(
+    fit: calibration.CalibrationResult, certainty: Certainty, *, with_intervals: bool
+) -> dict[str, Any]:
     """Return the fields of `FittedModel`.
 
     Raises
@@ -89,20 +99,18 @@ def fitted_model(fit: calibration.CalibrationResult, uncertainty: Uncertainty) -
     if not all(math.isfinite(value) for value in fit.parameters.values()):
         message = f"the fit of {fit.model.name} diverged: {fit.reason}"
         raise UnsupportedError(message)
-    with_intervals = uncertainty == "laplace"
-    fields = FittedModel(
-        parameters=fit.parameters,
-        status=fit.status,
-        reason=fit.reason,
-        fit_quality=quality(fit.fit),
-        intervals=_intervals(fit) if with_intervals else None,
-        singular_values=tuple(float(v) for v in fit.singular_values if math.isfinite(v)),
-        functionals=_functionals(fit, with_intervals=with_intervals),
-        limits=fit.limits,
-        n_evaluations=fit.n_evaluations,
-        warnings=fit.warnings,
-    )
-    return {name: getattr(fields, name) for name in FittedModel.model_fields}
+    return {
+        "parameters": fit.parameters,
+        "status": fit.status,
+        "reason": fit.reason,
+        "fit_quality": quality(fit.fit),
+        "intervals": certainty.intervals,
+        "singular_values": tuple(float(v) for v in fit.singular_values if math.isfinite(v)),
+        "functionals": _functionals(fit, with_intervals=with_intervals),
+        "limits": fit.limits,
+        "n_evaluations": fit.n_evaluations,
+        "warnings": (*certainty.warnings, *fit.warnings),
+    }
 
 
 def quality(fit: calibration.FitQuality) -> FitQuality:
@@ -139,10 +147,30 @@ def about_dropped(dropped: tuple[DroppedQuote, ...]) -> tuple[str, ...]:
     return (f"{were} left out: {reasons}; see `dropped`",)
 
 
-def _of_each_maturity(fit: calibration.TermStructure, uncertainty: Uncertainty) -> dict[str, Any]:
+def _says_errors(fit: Fit, uncertainty: Uncertainty) -> bool:
+    """Whether Gauss-Newton errors mean anything: at an optimum, where they were asked for."""
+    return uncertainty != "none" and fit.method != "neural"
+
+
+def _about(fit: Fit) -> Iterator[str]:
+    if fit.less_than_asked:
+        yield fit.less_than_asked
+    if fit.out_of_distribution and fit.proposal is not None:
+        yield (
+            f"these quotes are unlike those that the network was trained on (score "
+            f"{fit.proposal.score:.3g}, above 1)"
+        )
+
+
+def _of_each_maturity(
+    fit: calibration.TermStructure, certainties: Sequence[Certainty], uncertainty: Uncertainty
+) -> dict[str, Any]:
     expiries = tuple(
-        MaturityCalibration(maturity=float(years), **fitted_model(result, uncertainty))
-        for years, result in zip(fit.maturities, fit.results, strict=True)
+        MaturityCalibration(
+            maturity=float(years),
+            **fitted_model(result, certainty, with_intervals=uncertainty != "none"),
+        )
+        for years, result, certainty in zip(fit.maturities, fit.results, certainties, strict=True)
     )
     worst = max((expiry.status for expiry in expiries), key=_BEST_FIRST.index)
     n_worst = sum(expiry.status == worst for expiry in expiries)
@@ -171,23 +199,11 @@ def _functionals(
     return {
         name: Functional(
             value=_finite(one.value),
-            interval=_finite_pair(*one.interval(_LEVEL)) if with_intervals else None,
+            interval=finite_pair(*one.interval(LEVEL)) if with_intervals else None,
         )
         for name, one in fit.functionals.items()
     }
 
 
-def _intervals(fit: calibration.CalibrationResult) -> dict[str, Interval | None]:
-    return {name: _finite_pair(*ends) for name, ends in fit.intervals(_LEVEL).items()}
-
-
-def _finite_pair(low: float, high: float) -> Interval | None:
-    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
-
-
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _no_network(model_type: str) -> str:
-    return f"no network is trained for {model_type}: least squares from several starts answered"

@@ -1,44 +1,58 @@
-"""Calibrating one surface."""
+"""Calibrating one surface, or several that came together."""
 
 import time
 from collections.abc import Callable
 
 from levy_calibration.handlers.answers import answer
+from levy_calibration.handlers.certainty import certainties, refuse_psis_of_a_network
+from levy_calibration.handlers.fits import Fitting
 from levy_calibration.handlers.surface import surface_of
-from levy_numerics import calibration, models
+from levy_calibration.networks.proposer import Proposer
+from levy_numerics import models
 from levy_numerics.errors import UnsupportedError
-from levy_schemas.calibration import CalibrationMethod, CalibrationRequest, CalibrationResult
+from levy_schemas.calibration import CalibrationRequest, CalibrationResult
+
+Choose = Callable[[str], Proposer | None]
+"""Which network reads the next surface of a model; None where none is trained."""
+
+
+def nobody(_model_type: str) -> Proposer | None:
+    """No network at all."""
+    return None
 
 
 def calibrate(
     request: CalibrationRequest,
     *,
-    model_version: str,
+    engine_version: str,
+    choose: Choose = nobody,
     n_starts: int | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> CalibrationResult:
-    """Fit a model to quotes, or to each expiry of them, by least squares on the exact pricer.
+    """Fit a model to quotes, or to each expiry of them.
 
     Parameters
     ----------
     request : CalibrationRequest
         The quotes, and how to fit them.
-    model_version : str
-        Told in the answer.
+    engine_version : str
+        Told where no network answers.
+    choose : callable
+        Which network to ask.
     n_starts : int, optional
-        Starts of the fit, the best of which answers; as many as it takes to confirm the best
-        if absent.
+        Starts of least squares, the best of which answers; as many as it takes to confirm the
+        best if absent.
     checkpoint : callable, optional
         Called between starts; raises when nobody waits for the answer any more.
 
     Raises
     ------
     LevyError
-        The model is unknown, the quotes are too few, or what is asked is not built yet.
+        The model is unknown, the quotes are too few, or the network asked for is not there.
     """
     started = time.perf_counter()
     model = models.get(request.model_type)
-    _refuse_what_is_not_there(request)
+    refuse_psis_of_a_network(request.method, request.uncertainty)
     if request.per_maturity:
         refuse_term_structure_of_its_own(request.model_type)
     surface = surface_of(
@@ -47,29 +61,20 @@ def calibrate(
         model_type=model.name,
         at_each_maturity=request.per_maturity,
     )
-    fit_all = calibration.calibrate_each_maturity if request.per_maturity else calibration.calibrate
-    fit = fit_all(
-        model,
-        surface.quotes,
-        weights=request.weights,
-        n_starts=n_starts,
-        progress=lambda _done, _all: checkpoint(),
+    fitting = Fitting(request.method, request.weights, request.per_maturity, n_starts)
+    proposer = None if request.method == "least_squares" else choose(model.name)
+    fit = fitting.fit(model, surface.quotes, proposer, lambda _done, _all: checkpoint())
+    sure = certainties(
+        fit, surface.quotes, weights=request.weights, uncertainty=request.uncertainty
     )
     return answer(
         fit,
-        method=request.method,
+        sure,
         uncertainty=request.uncertainty,
         dropped=surface.dropped,
-        model_version=model_version,
+        engine_version=engine_version,
         seconds=time.perf_counter() - started,
     )
-
-
-def refuse_neural(model_type: str, method: CalibrationMethod) -> None:
-    """Raise `UnsupportedError` if a network alone is to answer: none is trained."""
-    if method == "neural":
-        message = f"no network is trained for {model_type}; ask hybrid or least_squares"
-        raise UnsupportedError(message, pointer="/method")
 
 
 def refuse_term_structure_of_its_own(model_type: str) -> None:
@@ -80,10 +85,3 @@ def refuse_term_structure_of_its_own(model_type: str) -> None:
             "fit it to the whole surface, or a Lévy model per maturity"
         )
         raise UnsupportedError(message, pointer="/per_maturity")
-
-
-def _refuse_what_is_not_there(request: CalibrationRequest) -> None:
-    refuse_neural(request.model_type, request.method)
-    if request.uncertainty == "psis":
-        message = "importance-weighted intervals are not built yet; ask laplace or none"
-        raise UnsupportedError(message, pointer="/uncertainty")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from levy_calibration.handlers.answers import about_dropped, fit_by_maturity, fitted_model, quality
+from levy_calibration.handlers.certainty import gauss_newton
 from levy_calibration.handlers.surface import surface_of
 from levy_numerics import models
 from levy_numerics.calibration import Comparison, compare_one, in_spread_share, ranked
@@ -153,7 +154,7 @@ def _models(request: ComparisonRequest) -> list[type[Model]]:
 def _compared(one: Comparison, quotes: Quotes, seconds: float) -> ComparedModel:
     share = in_spread_share(quotes, one.result.model_prices)
     return ComparedModel(
-        **fitted_model(one.result, "laplace"),
+        **fitted_model(one.result, gauss_newton(one.result), with_intervals=True),
         model_type=one.name,
         fit_by_maturity=fit_by_maturity(one.result),
         in_sample=None if one.in_sample is None else quality(one.in_sample),

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from levy_calibration.handlers.fits import Fitting
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, fit_surface, refuse
 from levy_cli.output import console, print_json, refuse_unwritable, sentence, table, vol_points
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Fit, and say, write or draw what was found."""
     refuse_unwritable(options.plot, options.surface)
-    refuse(options.model, options.method, per_maturity=options.per_maturity)
+    refuse(options.model, options.method, options.uncertainty, per_maturity=options.per_maturity)
     needed = len(models.get(options.model).parameters()) if options.per_maturity else 1
     quotes = CleanedQuotes.of(options, fewest_per_maturity=needed)
     counted = "expiries" if options.per_maturity else "starts"
@@ -25,11 +26,14 @@ def run(options: argparse.Namespace) -> int:
         fitted = fit_surface(
             quotes,
             model_type=options.model,
-            method=options.method,
-            weights=options.weights,
-            per_maturity=options.per_maturity,
-            n_starts=options.starts,
-            seed=options.seed,
+            fitting=Fitting(
+                options.method,
+                options.weights,
+                options.per_maturity,
+                options.starts,
+                options.seed,
+            ),
+            uncertainty=options.uncertainty,
             progress=advance,
         )
     if options.surface:

@@ -1,0 +1,47 @@
+"""Small networks that are none: they know the answer, or say that they do not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from levy_calibration.networks.proposer import Proposal
+from levy_numerics.errors import UnsupportedError
+from levy_numerics.market import Quotes
+from levy_numerics.models.base import Model
+
+
+@dataclass(frozen=True)
+class Knowing:
+    """Proposes one model, whatever it reads."""
+
+    model: Model
+    version: str = "1"
+    network: str = "knowing"
+    score: float = 0.5
+    spread: float | None = 0.02
+
+    @property
+    def model_type(self) -> str:
+        return self.model.name
+
+    def propose(self, quotes: Quotes) -> Proposal:
+        n = len(self.model.parameters())
+        spread = None if self.spread is None else np.full(n, self.spread)
+        return Proposal(self.model, spread, self.score)
+
+    def propose_many(self, surfaces: Sequence[Quotes]) -> list[Proposal]:
+        return [self.propose(quotes) for quotes in surfaces]
+
+
+@dataclass(frozen=True)
+class Declining(Knowing):
+    """Reads nothing but what it will never get."""
+
+    def propose(self, quotes: Quotes) -> Proposal:
+        raise UnsupportedError("declining reads 1 quote of 1 year")
+
+
+def beside(model: Model, by: float = 0.02) -> Model:
+    """A model `by` away in each coordinate."""
+    return type(model).from_coordinates(np.asarray(model.to_coordinates(), dtype=float) + by)
