@@ -28,6 +28,8 @@ _THREAD_VARIABLES: Final = (
 _SHARED_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 """As `metrics.SHARED_FOLDER`; that module must not be imported before it is set."""
 _PR_SET_PDEATHSIG: Final = 1
+_WORKER_SECONDS: Final = 60
+"""What a worker may take to start, or to say that it lives, before it is replaced."""
 
 
 def run(service: str, factory: str, settings: ServiceSettings) -> None:
@@ -57,6 +59,7 @@ def run(service: str, factory: str, settings: ServiceSettings) -> None:
             proxy_headers=False,
             ws="none",
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_worker_healthcheck=_WORKER_SECONDS,
             timeout_graceful_shutdown=settings.drain_seconds,
         )
 

@@ -23,7 +23,7 @@ class CircuitBreaker:
     open_seconds : float
         How long it stays open before one exchange may try.
     on_change : callable, optional
-        Told each new state.
+        Told each new state, and the former.
     clock : callable
         Seconds that never run backwards.
 
@@ -42,7 +42,7 @@ class CircuitBreaker:
         failures: int,
         open_seconds: float,
         *,
-        on_change: Callable[[State], None] = lambda _state: None,
+        on_change: Callable[[State, State], None] = lambda _state, _former: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state: State = "closed"
@@ -90,5 +90,5 @@ class CircuitBreaker:
 
     def _become(self, state: State) -> None:
         if state != self.state:
-            self.state = state
-            self._on_change(state)
+            former, self.state = self.state, state
+            self._on_change(state, former)

@@ -193,10 +193,12 @@ class HttpNeighbour:
             )
         return self._session
 
-    def _show(self, state: State) -> None:
+    def _show(self, state: State, former: State) -> None:
         self._metrics.breaker(self.name, state)
-        level = _log.warning if state == "open" else _log.info
-        level("breaker.changed", neighbour=self.name, state=state)
+        if state == "open" and former == "closed":
+            _log.warning("neighbour.away", neighbour=self.name)
+        elif state == "closed":
+            _log.info("neighbour.back", neighbour=self.name)
 
 
 def reply_of(neighbour: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:

@@ -83,8 +83,9 @@ class Store:
         await self.pool.disconnect()
 
 
-def _tell(state: State) -> None:
-    if state == "open":
+def _tell(state: State, former: State) -> None:
+    # A try that failed is the same outage still.
+    if state == "open" and former == "closed":
         _log.warning("redis.away", consequence="answers come without cache and rate limits")
     elif state == "closed":
         _log.info("redis.back")

@@ -43,6 +43,11 @@ def test_schemas_need_pydantic_alone() -> None:
     assert external_imports("levy_schemas") <= {"pydantic", "pydantic_core", "annotated_types"}
 
 
+def test_the_client_needs_httpx_and_schemas_alone() -> None:
+    allowed = {"httpx", "httpx_retries", "pydantic"}
+    assert external_imports("levy_client", "levy_schemas") <= allowed
+
+
 def test_numerics_need_numpy_and_scipy_and_may_use_jax() -> None:
     allowed = {"numpy", "scipy", "jax", "jaxtyping", "optimistix", "lineax", "equinox"}
     assert external_imports("levy_numerics") <= allowed

@@ -19,13 +19,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def changes() -> list[State]:
+def changes() -> list[tuple[State, State]]:
     return []
 
 
 @pytest.fixture
-def breaker(clock: Clock, changes: list[State]) -> CircuitBreaker:
-    return CircuitBreaker(3, 10.0, on_change=changes.append, clock=clock)
+def breaker(clock: Clock, changes: list[tuple[State, State]]) -> CircuitBreaker:
+    return CircuitBreaker(3, 10.0, on_change=lambda *pair: changes.append(pair), clock=clock)
 
 
 def fail(breaker: CircuitBreaker, times: int) -> None:
@@ -98,10 +98,20 @@ def test_exchanges_that_began_before_it_opened_do_not_hold_it_open(
     assert breaker.seconds_left() == 4.0
 
 
-def test_changes_are_told_once(breaker: CircuitBreaker, clock: Clock, changes: list[State]) -> None:
+def test_changes_are_told_once(
+    breaker: CircuitBreaker, clock: Clock, changes: list[tuple[State, State]]
+) -> None:
     fail(breaker, 3)
+    clock.now += 10.0
+    fail(breaker, 1)
     clock.now += 10.0
     assert breaker.admits()
     breaker.record("succeeded")
     breaker.record("succeeded")
-    assert changes == ["open", "half_open", "closed"]
+    assert changes == [
+        ("open", "closed"),
+        ("half_open", "open"),
+        ("open", "half_open"),
+        ("half_open", "open"),
+        ("closed", "half_open"),
+    ]

@@ -1,0 +1,302 @@
+"""The Python client: what it sends, what it reads, and when it asks again."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import ValidationError
+
+from levy_client import AsyncClient, Client, NoAnswerError, ProblemError
+from levy_schemas.calibration import MAX_SURFACES, CalibrationRequest, CalibrationResult
+from levy_schemas.health import Health
+from levy_schemas.pricing import PriceResult
+
+Handler = Callable[[httpx.Request], httpx.Response]
+Method = Callable[..., Any]
+
+FITTED: dict[str, Any] = {
+    "model_type": "BlackScholes",
+    "parameters": {"sigma": 0.2},
+    "status": "converged",
+    "reason": "the gradient vanished",
+    "calibration_time_ms": 1.5,
+    "fit_quality": {
+        "rmse": 0.0,
+        "relative_error": 0.0,
+        "implied_vol_rmse": 0.0,
+        "aae": 0.0,
+        "ape": 0.0,
+        "n_quotes": 2,
+    },
+    "intervals": None,
+    "singular_values": [1.0],
+    "functionals": {},
+    "fit_by_maturity": [],
+    "n_evaluations": 3,
+    "method": "hybrid",
+    "degraded": False,
+    "model_version": "1",
+}
+PROBLEM: dict[str, Any] = {
+    "type": "/problems/unknown-model",
+    "title": "There is no model of this name",
+    "status": 404,
+    "detail": "no model is called X",
+    "instance": "/calibrate",
+    "code": "unknown-model",
+    "request_id": "42",
+}
+SURFACE: dict[str, Any] = {
+    "model_type": "BlackScholes",
+    "spot_price": 100.0,
+    "risk_free_rate": 0.05,
+    "strikes": [90, 100],
+    "maturities": [0.5],
+    "prices": [[14.0, 7.0]],
+}
+
+
+def problem(status: int = 404, **headers: str) -> httpx.Response:
+    content = json.dumps(PROBLEM | {"status": status}).encode()
+    return httpx.Response(
+        status, content=content, headers={"Content-Type": "application/problem+json", **headers}
+    )
+
+
+class Engine:
+    """Answers in turn what it is told to; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[httpx.Request] = []
+        self.answers: list[httpx.Response | Exception] = []
+        self.handler: Handler | None = None
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        if self.handler is not None:
+            return self.handler(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    seconds: list[float] = []
+
+    async def sleep(duration: float) -> None:
+        seconds.append(duration)
+
+    monkeypatch.setattr("httpx_retries.retry.time.sleep", seconds.append)
+    monkeypatch.setattr("httpx_retries.retry.asyncio.sleep", sleep)
+    return seconds
+
+
+@pytest.fixture(params=["sync", "async"])
+def call(request: pytest.FixtureRequest, engine: Engine) -> Method:
+    """Call a method of a client of either kind, by name."""
+    transport = httpx.MockTransport(engine)
+
+    def waiting(name: str, *args: Any, **kwargs: Any) -> Any:
+        with Client("http://engine", api_key="levy_key", transport=transport) as client:
+            return getattr(client, name)(*args, **kwargs)
+
+    def awaited(name: str, *args: Any, **kwargs: Any) -> Any:
+        async def run() -> Any:
+            async with AsyncClient(
+                "http://engine", api_key="levy_key", transport=transport
+            ) as client:
+                return await getattr(client, name)(*args, **kwargs)
+
+        return asyncio.run(run())
+
+    return waiting if request.param == "sync" else awaited
+
+
+def test_a_surface_goes_out_and_a_typed_result_comes_back(call: Method, engine: Engine) -> None:
+    engine.answers = [httpx.Response(200, json=FITTED)]
+    result = call("calibrate", **SURFACE)
+    assert isinstance(result, CalibrationResult)
+    assert result.parameters == {"sigma": 0.2}
+    (asked,) = engine.asked
+    assert (asked.method, asked.url.path) == ("POST", "/calibrate")
+    assert asked.headers["X-API-Key"] == "levy_key"
+    assert asked.headers["Content-Type"] == "application/json"
+    assert json.loads(asked.content)["prices"] == [[14.0, 7.0]]
+    assert "quotes" not in json.loads(asked.content)
+    assert "Cache-Control" not in asked.headers
+
+
+def test_a_request_may_be_given_whole(call: Method, engine: Engine) -> None:
+    engine.answers = [httpx.Response(200, json=FITTED)]
+    call("calibrate", CalibrationRequest(**SURFACE), fresh=True, deadline_seconds=2.0)
+    (asked,) = engine.asked
+    assert asked.headers["Cache-Control"] == "no-cache"
+    assert asked.headers["X-Deadline-Seconds"] == "2.000"
+    with pytest.raises(TypeError, match="not both: method"):
+        call("calibrate", CalibrationRequest(**SURFACE), method="hybrid")
+
+
+def test_what_is_no_request_is_told_before_it_is_sent(call: Method, engine: Engine) -> None:
+    with pytest.raises(ValidationError, match="strikes"):
+        call("calibrate", **SURFACE | {"strikes": ["90"]})
+    assert engine.asked == []
+
+
+def test_a_problem_is_raised_with_all_it_says(call: Method, engine: Engine) -> None:
+    engine.answers = [problem()]
+    with pytest.raises(ProblemError, match=r"unknown-model \(404\): no model is called X") as told:
+        call("calibrate", **SURFACE)
+    assert told.value.code == "unknown-model"
+    assert told.value.problem.request_id == "42"
+    assert len(engine.asked) == 1
+
+
+@pytest.mark.parametrize("status", [429, 502, 503])
+def test_what_passes_is_asked_again_after_as_long_as_the_engine_says(
+    call: Method, engine: Engine, slept: list[float], status: int
+) -> None:
+    engine.answers = [
+        problem(status, **{"Retry-After": "7"}),
+        problem(status, **{"Retry-After": "3"}),
+        httpx.Response(200, json=FITTED),
+    ]
+    assert call("calibrate", **SURFACE).status == "converged"
+    assert slept == [7.0, 3.0]
+    assert len({asked.content for asked in engine.asked}) == 1
+
+
+def test_after_some_attempts_the_problem_is_raised(
+    call: Method, engine: Engine, slept: list[float]
+) -> None:
+    engine.answers = [problem(503, **{"Retry-After": "1"})]
+    with pytest.raises(ProblemError):
+        call("calibrate", **SURFACE)
+    assert len(engine.asked) == 4
+    assert len(slept) == 3
+
+
+def test_an_answer_that_did_not_come_in_time_is_not_asked_for_again(
+    call: Method, engine: Engine
+) -> None:
+    engine.answers = [problem(504)]
+    with pytest.raises(ProblemError):
+        call("calibrate", **SURFACE)
+    engine.answers = [httpx.ReadTimeout("slow")]
+    with pytest.raises(NoAnswerError, match="/calibrate: slow"):
+        call("calibrate", **SURFACE)
+    assert len(engine.asked) == 2
+
+
+def test_an_engine_that_is_just_starting_is_asked_again(
+    call: Method, engine: Engine, slept: list[float]
+) -> None:
+    engine.answers = [httpx.ConnectError("refused"), httpx.Response(200, json=FITTED)]
+    assert call("calibrate", **SURFACE).status == "converged"
+    assert len(slept) == 1
+
+
+def test_an_engine_that_is_away_is_no_answer(
+    call: Method, engine: Engine, slept: list[float]
+) -> None:
+    engine.answers = [httpx.ConnectError("refused")]
+    with pytest.raises(NoAnswerError, match="refused"):
+        call("models")
+    assert len(slept) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "media_type"),
+    [
+        (200, b"<html>", "text/html"),
+        (200, b'{"parameters": {}}', "application/json"),
+        (500, b"Internal Server Error", "text/plain"),
+        (302, b"", "text/plain"),
+        (404, b"{}", "application/problem+json"),
+    ],
+)
+def test_what_the_engine_never_says_is_no_answer(
+    call: Method, engine: Engine, status: int, content: bytes, media_type: str
+) -> None:
+    headers = {"Content-Type": media_type}
+    engine.answers = [httpx.Response(status, content=content, headers=headers)]
+    with pytest.raises(NoAnswerError):
+        call("calibrate", **SURFACE)
+
+
+def test_an_unhealthy_system_is_an_answer(call: Method, engine: Engine, slept: list[float]) -> None:
+    engine.answers = [
+        httpx.Response(503, json={"status": "unhealthy", "model_loaded": False, "services": {}})
+    ]
+    answer = call("health")
+    assert isinstance(answer, Health)
+    assert answer.status == "unhealthy"
+    assert slept == []
+
+
+def test_prices_are_typed(call: Method, engine: Engine) -> None:
+    priced = {"prices": [[7.5]], "implied_vols": [[0.2]], "price_errors": [[None]]}
+    engine.answers = [httpx.Response(200, json=priced)]
+    result = call(
+        "price",
+        model_type="BlackScholes",
+        parameters={"sigma": 0.2},
+        spot_price=100,
+        risk_free_rate=0.05,
+        strikes=[100],
+        maturities=[0.5],
+    )
+    assert isinstance(result, PriceResult)
+    assert result.prices == ((7.5,),)
+
+
+def in_batches(request: httpx.Request) -> httpx.Response:
+    """Answer a batch; spots above 150 are problems."""
+    surfaces = json.loads(request.content)["surfaces"]
+    answers = [
+        {"problem": PROBLEM}
+        if surface["spot_price"] > 150
+        else {"result": FITTED | {"request_id": str(surface["spot_price"])}}
+        for surface in surfaces
+    ]
+    return httpx.Response(200, json={"results": answers, "calibration_time_ms": 1.0})
+
+
+def test_many_surfaces_go_in_as_few_calls_as_the_engine_allows(
+    call: Method, engine: Engine
+) -> None:
+    engine.handler = in_batches
+    small = [CalibrationRequest(**SURFACE | {"spot_price": 1.0 + i}) for i in range(150)]
+    found = call("calibrate_many", small)
+    sizes = [len(json.loads(asked.content)["surfaces"]) for asked in engine.asked]
+    assert sizes == [MAX_SURFACES, MAX_SURFACES, 22]
+    assert [one.request_id for one in found] == [str(1.0 + i) for i in range(150)]
+
+
+def test_a_batch_weighs_no_more_than_the_gateway_reads(call: Method, engine: Engine) -> None:
+    engine.handler = in_batches
+    wide = SURFACE | {"strikes": [float(k) for k in range(50, 550)], "prices": [[1.234567] * 500]}
+    assert len(call("calibrate_many", [CalibrationRequest(**wide)] * 60)) == 60
+    weights = [len(asked.content) for asked in engine.asked]
+    assert len(weights) == 2
+    assert max(weights) <= 256 * 1024
+
+
+def test_a_surface_that_cannot_be_fitted_does_not_sink_the_others(
+    call: Method, engine: Engine
+) -> None:
+    engine.handler = in_batches
+    surfaces = [CalibrationRequest(**SURFACE | {"spot_price": spot}) for spot in (100.0, 200.0)]
+    fitted, refused = call("calibrate_many", surfaces)
+    assert isinstance(fitted, CalibrationResult)
+    assert isinstance(refused, ProblemError)
+    assert refused.code == "unknown-model"
