@@ -51,7 +51,7 @@ def describe_problems(app: FastAPI) -> None:
             schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schema.pop("$defs", {})
             schemas["Problem"] = schema
-            _forget_framework_errors(document)
+        _forget_framework_errors(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it

@@ -71,6 +71,16 @@ def problem_response(
     )
 
 
+def coded_problem(error: Exception, path: str) -> Problem | None:
+    """Tell an error that carries a known `code` as a problem; None for one that does not.
+
+    Numerics and clients own their codes and know no HTTP; they are recognised by their
+    attributes `code`, `message`, `details`.
+    """
+    response = coded_response(error, path)
+    return None if response is None else Problem.model_validate_json(bytes(response.body))
+
+
 def coded_response(error: Exception, path: str) -> Response | None:
     """Answer for an error that carries a known `code`; None for one that does not.
 
@@ -108,7 +118,8 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     path = request.url.path
-    if any(e["loc"] == ("body",) and isinstance(e.get("input"), bytes) for e in found):
+    # What was read as JSON has no bytes in it.
+    if any(isinstance(e.get("input"), bytes) for e in found):
         return problem_response(
             "unsupported-media-type",
             "The body was not sent as JSON; set Content-Type: application/json.",

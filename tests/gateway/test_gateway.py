@@ -39,6 +39,40 @@ def test_comparisons_go_to_the_calibration_service(
     assert [path for _, path, _, _ in calibration.asked] == ["/compare"]
 
 
+def test_a_batch_goes_on_as_it_came(
+    client: TestClient, calibration: Any, calibrate_request: dict[str, Any]
+) -> None:
+    sent = json.dumps({"surfaces": [calibrate_request] * 3}).encode()
+    answer = client.post("/calibrate", content=sent, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200
+    assert calibration.asked == [("POST", "/calibrate", 30.0, sent)]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"surfaces": []}, "/surfaces"),
+        ({"surfaces": [{}]}, "/surfaces/0/model_type"),
+        ({"surfaces": [{"model_type": "NIG", "strikes": ["a"]}]}, "/surfaces/0/strikes/0"),
+        ({"surfaces": "all"}, "/surfaces"),
+        ({"surface": []}, "/surface"),
+    ],
+)
+def test_a_batch_that_does_not_fit_its_schema_says_where(
+    client: TestClient, calibration: Any, change: dict[str, Any], pointer: str
+) -> None:
+    answer = client.post("/calibrate", json=change)
+    assert answer.status_code == 422
+    assert pointer in [place["pointer"] for place in answer.json()["errors"]]
+    assert calibration.asked == []
+
+
+def test_a_batch_has_a_limit(client: TestClient, calibrate_request: dict[str, Any]) -> None:
+    answer = client.post("/calibrate", json={"surfaces": [calibrate_request] * 65})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/surfaces"
+
+
 def test_a_comparison_of_one_model_type_is_refused_where_it_comes_in(
     client: TestClient, calibration: Any, calibrate_request: dict[str, Any]
 ) -> None:

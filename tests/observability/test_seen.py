@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -109,3 +110,14 @@ def test_a_setting_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("LEVY_TEST_PROT", "8123")
     with pytest.raises(ValueError, match="LEVY_TEST_PROT is no setting"):
         _Settings.from_environment()
+
+
+def test_the_docs_page_needs_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(loaded) >= 3
+    for address in loaded:
+        assert address.startswith("/docs/assets/")
+        assert client.get(address).status_code == 200
+    assert "://" not in page
+    assert len(client.get("/docs/assets/swagger-ui-bundle.js").content) > 500_000

@@ -1,6 +1,8 @@
-"""`POST /calibrate`."""
+"""`POST /calibrate`: one surface, or a batch of them."""
 
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -11,8 +13,16 @@ from levy_calibration.metrics import CalibrationMetrics
 from levy_observability import request_id
 from levy_observability.body import StrictJsonRoute
 from levy_observability.documentation import OF_A_BODY, problems
+from levy_observability.problems import coded_problem
 from levy_observability.work import Threads
-from levy_schemas.calibration import CalibrationRequest, CalibrationResult
+from levy_schemas.calibration import (
+    CalibrationBatch,
+    CalibrationBatchResult,
+    CalibrationBody,
+    CalibrationRequest,
+    CalibrationResult,
+    SurfaceAnswer,
+)
 
 
 class Handler(Protocol):
@@ -25,6 +35,7 @@ class Handler(Protocol):
 
 
 _PROBLEMS = (*OF_A_BODY, "unknown-model", "arbitrage", "unsupported", "deadline")
+_PATH = "/calibrate"
 _log = structlog.get_logger()
 
 
@@ -32,12 +43,7 @@ def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> A
     """Make the route around a handler."""
     routes = APIRouter(route_class=StrictJsonRoute, tags=["calibration"])
 
-    @routes.post("/calibrate", responses=problems(*_PROBLEMS))
-    async def calibrate(body: CalibrationRequest, request: Request) -> CalibrationResult:
-        """Fit a model to one surface of quotes."""
-        result = await threads.run(
-            lambda: handler(body, checkpoint=from_thread.check_cancelled), request
-        )
+    def finished(result: CalibrationResult) -> CalibrationResult:
         metrics.record(result)
         _log.info(
             "calibration.finished",
@@ -50,4 +56,45 @@ def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> A
         )
         return result.model_copy(update={"request_id": request_id.current()})
 
+    async def each(batch: CalibrationBatch, request: Request) -> CalibrationBatchResult:
+        started = time.perf_counter()
+        found = await threads.run(partial(_fit_each, handler, batch), request)
+        results = tuple(
+            SurfaceAnswer(result=finished(one)) if isinstance(one, CalibrationResult) else one
+            for one in found
+        )
+        return CalibrationBatchResult(
+            results=results,
+            calibration_time_ms=1e3 * (time.perf_counter() - started),
+            request_id=request_id.current(),
+        )
+
+    @routes.post(_PATH, responses=problems(*_PROBLEMS))
+    async def calibrate(
+        body: CalibrationBody, request: Request
+    ) -> CalibrationResult | CalibrationBatchResult:
+        """Fit a model to one surface of quotes, or to each of a batch."""
+        if isinstance(body, CalibrationBatch):
+            return await each(body, request)
+        return finished(
+            await threads.run(
+                lambda: handler(body, checkpoint=from_thread.check_cancelled), request
+            )
+        )
+
     return routes
+
+
+def _fit_each(handler: Handler, batch: CalibrationBatch) -> list[CalibrationResult | SurfaceAnswer]:
+    """Fit surfaces in turn; one that cannot be fitted is a problem in its place."""
+    found: list[CalibrationResult | SurfaceAnswer] = []
+    for surface in batch.surfaces:
+        from_thread.check_cancelled()
+        try:
+            found.append(handler(surface, checkpoint=from_thread.check_cancelled))
+        except Exception as error:
+            problem = coded_problem(error, _PATH)
+            if problem is None:
+                raise
+            found.append(SurfaceAnswer(problem=problem))
+    return found

@@ -9,6 +9,9 @@ from levy_schemas.headers import CACHE_CONTROL
 
 _NOT_FOUND_BEFORE: Final = frozenset({"no-cache", "no-store"})
 
+ONCE: Final = Freshness(may_find=False, may_keep=False)
+"""Neither looked for nor kept."""
+
 
 def freshness_of(request: Request) -> Freshness:
     """Read `Cache-Control`: `no-cache` asks anew, `no-store` also leaves nothing behind."""

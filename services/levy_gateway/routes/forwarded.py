@@ -6,11 +6,16 @@ from levy_gateway.clients import Reply
 from levy_gateway.documentation import FRESHNESS, KEPT_OR_NOT
 from levy_gateway.handlers.forward import Forward
 from levy_gateway.handlers.remember import Remember
-from levy_gateway.routes.asking import freshness_of
+from levy_gateway.routes.asking import ONCE, freshness_of
 from levy_observability.body import StrictJsonRoute
 from levy_observability.documentation import OF_A_BODY, problems
 from levy_observability.work import deadline_of
-from levy_schemas.calibration import CalibrationRequest, CalibrationResult
+from levy_schemas.calibration import (
+    CalibrationBatch,
+    CalibrationBatchResult,
+    CalibrationBody,
+    CalibrationResult,
+)
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
 from levy_schemas.headers import CACHE_STATUS, RETRY_AFTER
 from levy_schemas.pricing import PriceRequest, PriceResult
@@ -25,9 +30,13 @@ def router(pricing: Forward, calibration: Remember) -> APIRouter:
     """Make the routes around who answers them."""
     routes = APIRouter(route_class=StrictJsonRoute)
 
-    async def fitted(path: str, asked: SurfaceRequest, request: Request) -> Response:
+    async def fitted(
+        path: str, asked: SurfaceRequest | CalibrationBatch, request: Request
+    ) -> Response:
         seconds = deadline_of(request, calibration.deadline_seconds)
-        body, freshness = await request.body(), freshness_of(request)
+        # A batch is hardly ever asked twice, and would push out what is.
+        once = isinstance(asked, CalibrationBatch)
+        body, freshness = await request.body(), ONCE if once else freshness_of(request)
         remembered = await calibration(path, asked, body, seconds, freshness)
         response = _answer(remembered.reply)
         response.headers[CACHE_STATUS] = remembered.cache_status
@@ -47,12 +56,12 @@ def router(pricing: Forward, calibration: Remember) -> APIRouter:
     @routes.post(
         "/calibrate",
         tags=["calibration"],
-        response_model=CalibrationResult,
+        response_model=CalibrationResult | CalibrationBatchResult,
         responses=KEPT_OR_NOT | problems(*OF_A_BODY, *_OF_CALIBRATE, *_OF_A_HOP),
         openapi_extra={"parameters": [FRESHNESS]},
     )
-    async def calibrate(body: CalibrationRequest, request: Request) -> Response:
-        """Fit a model to one surface of quotes."""
+    async def calibrate(body: CalibrationBody, request: Request) -> Response:
+        """Fit a model to one surface of quotes, or to each of a batch."""
         return await fitted("/calibrate", body, request)
 
     @routes.post(
