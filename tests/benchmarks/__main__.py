@@ -10,6 +10,7 @@ from tests.benchmarks import (
     data_sets,
     growth,
     implied_vol,
+    network_inputs,
     pricing_speed,
     report,
 )
@@ -20,6 +21,7 @@ SUITES = {
     "implied_vol": implied_vol.run,
     "calibration": calibration_speed.run,
     "data_sets": data_sets.run,
+    "network_inputs": network_inputs.run,
 }
 
 

@@ -17,7 +17,8 @@ BLOCK: Final = 128
 
 _EXPIRIES: Final = (3, 12)
 _STRIKES: Final = (5, 40)
-_MATURITY_YEARS: Final = (4.0 / 365.0, 3.0)
+MATURITY_YEARS: Final = (4.0 / 365.0, 3.0)
+"""Least and greatest of a scattered data set."""
 _LISTED_VOL: Final = (0.08, 0.6)
 _DEVIATIONS_DOWN: Final = (1.5, 4.5)
 _DEVIATIONS_UP: Final = (1.0, 3.0)
@@ -74,7 +75,7 @@ def listing(seed: int, number: int) -> Contracts:
     """
     rng = np.random.default_rng([seed, number])
     n_expiries = rng.integers(*_EXPIRIES, endpoint=True)
-    maturities = np.sort(_log_uniform(rng, _MATURITY_YEARS, int(n_expiries)))
+    maturities = np.sort(_log_uniform(rng, MATURITY_YEARS, int(n_expiries)))
     vol = _log_uniform(rng, _LISTED_VOL, 1)[0]
     strikes = [_strikes(rng, vol * np.sqrt(years)) for years in maturities]
     sizes = [row.size for row in strikes]

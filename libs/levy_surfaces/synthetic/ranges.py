@@ -40,6 +40,9 @@ TAILS: Final = "log tail decay in deviations"
 LEAN: Final = "lean of the tails"
 JUMP_SHARE: Final = "logit of the jumps' share"
 JUMP_SIZE: Final = "log jump size in deviations"
+UPWARD_SHARE: Final = "logit of the upward share"
+DECAY_UP: Final = "log decay of upward jumps in deviations"
+DECAY_DOWN: Final = "log decay of downward jumps in deviations"
 JUMP_DIRECTION: Final = "asinh(mean jump / deviation of jumps)"
 
 _LOG_VOLATILITY: Final = Axis(VOLATILITY, math.log(0.07), math.log(1.2))
@@ -179,38 +182,61 @@ def sobol_models(name: str, n: int, *, seed: int, start: int = 0) -> Model:
     return box.model(sobol_targets(len(box.axes), n, seed=seed, start=start))
 
 
-def _strip_axes(tails: tuple[float, float], lean: tuple[float, float]) -> tuple[Axis, ...]:
-    return (
-        _LOG_VOLATILITY,
-        Axis(TAILS, *tails),
-        Axis(LEAN, *lean),
-    )
+_Declared = tuple[tuple[Axis, ...], np.ndarray]
 
 
-def _with_own(axes: tuple[Axis, ...]) -> tuple[tuple[Axis, ...], np.ndarray]:
-    """Axes that follow the strip's are coordinates of the model as they are."""
+def _strip(
+    tails: tuple[float, float],
+    lean: tuple[float, float],
+    *others: Axis,
+    volatility: Axis = _LOG_VOLATILITY,
+) -> _Declared:
+    """Ranges of a model known by variance and strip; `others` are coordinates as they are."""
+    axes = (volatility, Axis(TAILS, *tails), Axis(LEAN, *lean), *others)
     matrix = np.eye(len(axes))
     matrix[:3, :3] = _STRIP
     return axes, matrix
 
 
-_MERTON: Final = (
-    (
-        _LOG_VOLATILITY,
-        Axis(JUMP_SHARE, -1.5, 2.5),
-        Axis(JUMP_SIZE, -0.8, 1.3),
-        Axis(JUMP_DIRECTION, -1.8, 0.8),
-    ),
-    np.array(
-        [[0.5, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [-0.5, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
-    ),
-)
+def _in_deviations(*axes: tuple[Axis, float]) -> _Declared:
+    """Ranges of a model of which log v is the first coordinate, and the others w = z + k·½·log v.
 
-_DECLARED: Final[Mapping[str, tuple[tuple[Axis, ...], np.ndarray]]] = MappingProxyType(
+    With k = 1 a decay, and with k = −1 a size, is measured in deviations of a year.
+    """
+    matrix = np.eye(len(axes) + 1)
+    matrix[:, 0] = [0.5, *(0.5 * k for _, k in axes)]
+    return (_LOG_VOLATILITY, *(axis for axis, _ in axes)), matrix
+
+
+_CALM: Final = Axis(VOLATILITY, math.log(0.07), math.log(0.6))
+_GAMMA: Final = Axis("gamma", 0.35, 0.7)
+"""With it, tails decay fast enough for a forward up to three years and more."""
+
+_DECLARED: Final[Mapping[str, _Declared]] = MappingProxyType(
     {
-        "VarianceGamma": _with_own(_strip_axes((0.0, 2.1), (-1.2, 0.5))),
-        "NIG": _with_own(_strip_axes((-0.5, 1.7), (-1.6, 0.5))),
-        "CGMY": _with_own((*_strip_axes((-0.4, 1.6), (-1.8, 0.5)), Axis("Y", 0.0, 1.8))),
-        "Merton": _MERTON,
+        "VarianceGamma": _strip((0.0, 2.1), (-1.2, 0.5)),
+        "CGMY": _strip((-0.4, 1.6), (-1.8, 0.5), Axis("Y", 0.0, 1.8)),
+        "NIG": _strip((-0.5, 1.7), (-1.6, 0.5)),
+        "Meixner": _strip((-0.4, 1.9), (-1.3, 0.5)),
+        "Merton": _in_deviations(
+            (Axis(JUMP_SHARE, -1.5, 2.5), 0.0),
+            (Axis(JUMP_SIZE, -0.8, 1.3), -1.0),
+            (Axis(JUMP_DIRECTION, -1.8, 0.8), 0.0),
+        ),
+        "Kou": _in_deviations(
+            (Axis(JUMP_SHARE, -1.2, 1.5), 0.0),
+            (Axis(UPWARD_SHARE, -4.0, 1.0), 0.0),
+            (Axis(DECAY_DOWN, -1.0, 1.8), 1.0),
+            (Axis(DECAY_UP, -1.2, 2.0), 1.0),
+        ),
+        "BilateralGamma": _in_deviations(
+            (Axis(UPWARD_SHARE, -3.0, 1.0), 0.0),
+            (Axis(DECAY_DOWN, -1.3, 1.8), 1.0),
+            (Axis(DECAY_UP, -0.5, 2.5), 1.0),
+        ),
+        "VarianceGammaSato": _strip((-0.1, 1.9), (-1.2, 0.2), _GAMMA, volatility=_CALM),
+        "NIGSato": _strip((-0.3, 1.8), (-1.6, 0.0), _GAMMA, volatility=_CALM),
+        "MeixnerSato": _strip((-0.2, 1.8), (-1.2, 0.0), _GAMMA, volatility=_CALM),
+        "CGMYSato": _strip((-0.3, 1.6), (-1.5, 0.0), Axis("Y", 0.0, 1.7), _GAMMA, volatility=_CALM),
     }
 )

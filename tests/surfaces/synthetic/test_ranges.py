@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from levy_numerics import models
 from levy_numerics.errors import UnknownModelError, UnsupportedError
+from levy_surfaces.synthetic import grid, layouts
 from levy_surfaces.synthetic.ranges import Box, known, sobol_models, sobol_targets
 
 
@@ -10,7 +12,10 @@ def test_every_place_in_the_box_is_a_model_with_a_forward(name):
     corners = np.array(np.meshgrid(*[[0.0, 0.5, 1.0]] * len(Box.of(name).axes))).reshape(
         len(Box.of(name).axes), -1
     )
-    Box.of(name).model(corners.T).check()
+    model = Box.of(name).model(corners.T)
+    model.check()
+    for years in (grid.MATURITY_YEARS.max(), layouts.MATURITY_YEARS[1]):
+        assert np.all(model.forward_exists(years))
 
 
 @pytest.mark.parametrize("name", known())
@@ -18,6 +23,34 @@ def test_targets_and_models_are_inverses(name):
     box = Box.of(name)
     targets = sobol_targets(len(box.axes), 64, seed=3)
     assert box.targets(box.model(targets)) == pytest.approx(targets, abs=1e-9)
+
+
+PUBLISHED = {
+    # Madan, Carr and Chang (1998): risk-neutral, S&P 500 options, 1992 to 1994.
+    "VarianceGamma": {"sigma": 0.1213, "nu": 0.1686, "theta": -0.1436},
+    # Schoutens (2003), Lévy Processes in Finance: calls on the S&P 500, 18 April 2002.
+    "NIG": {"alpha": 6.1882, "beta": -3.8941, "delta": 0.1622},
+    "Meixner": {"a": 0.3977, "b": -1.4940, "d": 0.3462},
+    # Andersen and Andreasen (2000), Review of Derivatives Research 4: S&P 500, April 1999.
+    "Merton": {"sigma": 0.1765, "lam": 0.089, "mu_j": -0.8898, "sigma_j": 0.4505},
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_fits_lie_in_the_box(name):
+    targets = Box.of(name).targets(models.from_mapping(name, PUBLISHED[name]))
+    assert np.all((targets > 0.0) & (targets < 1.0))
+
+
+@pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "NIG", "Merton"])
+def test_kurtosis_does_not_depend_on_the_level_of_volatility(name):
+    targets = sobol_targets(len(Box.of(name).axes), 64, seed=1)
+    calm, wild = targets.copy(), targets.copy()
+    calm[:, 0], wild[:, 0] = 0.1, 0.5
+    kurtosis = [
+        k4 / k2**2 for _, k2, _, k4 in (Box.of(name).model(t).cumulants(1.0) for t in (calm, wild))
+    ]
+    assert kurtosis[1] == pytest.approx(kurtosis[0], rel=0.5)
 
 
 def test_what_a_network_says_beyond_the_box_is_moved_to_its_face():
