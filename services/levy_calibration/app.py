@@ -77,4 +77,4 @@ def from_environment() -> FastAPI:
     """Build the service as the environment says."""
     settings = CalibrationSettings.from_environment()
     server.prepare_worker("levy_calibration", settings)
-    return create_app(settings)
+    return server.settled(create_app(settings))

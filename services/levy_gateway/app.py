@@ -115,4 +115,4 @@ def from_environment() -> FastAPI:
     """Build the gateway as the environment says."""
     settings = GatewaySettings.from_environment()
     server.prepare_worker("levy_gateway", settings)
-    return create_app(settings)
+    return server.settled(create_app(settings))

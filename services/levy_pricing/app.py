@@ -76,4 +76,4 @@ def from_environment() -> FastAPI:
     """Build the service as the environment says."""
     settings = PricingSettings.from_environment()
     server.prepare_worker("levy_pricing", settings)
-    return create_app(settings)
+    return server.settled(create_app(settings))
