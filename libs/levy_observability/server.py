@@ -78,8 +78,8 @@ def prepare_worker(service: str, settings: ServiceSettings) -> None:
 def settled(app: FastAPI) -> FastAPI:
     """Have what is there at readiness left out of every later search for garbage.
 
-    Libraries leave hundreds of thousands of objects that never go. Python looks at all of them again
-    and again, and each time every request waits for tens of milliseconds.
+    Libraries leave hundreds of thousands of objects that never go. Python looks at all of them
+    again and again, and each time every request waits for tens of milliseconds.
     """
     started = app.router.lifespan_context
 
