@@ -82,6 +82,10 @@ class VarianceGamma(LevyModel):
         leans_up = half_drift >= 0
         return xp.where(leans_up, smaller, larger), xp.where(leans_up, larger, smaller)
 
+    def forward_exists(self, maturity_years: Any) -> Any:
+        """Whether 1 − θν − σ²ν/2 > 0, which is λ₋ > 1 without a root."""
+        return self.nu * (self.theta + 0.5 * self.sigma**2) < 1.0
+
     def annual_cumulants(self) -> tuple[Any, Any, Any, Any]:
         s2, nu, th = self.sigma**2, self.nu, self.theta
         return (

@@ -6,6 +6,7 @@ tolerance is priced again on a table of its own, with finer steps and flatter wi
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -36,6 +37,9 @@ _BATCH_ELEMENTS: Final = 8000
 the system when freed, and fetching them again page by page takes longer than filling them."""
 _SPARE: Final = 1.1
 """The next parameter set often needs a few nodes more; a new table costs more than they do."""
+_SHORTENED: Final = 0.75
+_BATCH_STEPS: Final = (1.0, 1.0, 0.6, 0.6)
+"""Shares of the usual step with which the missed of a batch are priced again, together."""
 _SAMPLED: Final = 12
 _MOST: Final = 0.9
 _TOLERANCES: Final = (1e-13, 1e-2)
@@ -151,7 +155,7 @@ class SinhPricer:
     def evaluate(self, model: Model, factors: Factors = NO_FACTORS) -> Covered:
         """E[min(S, K)]/K of one parameter set, by maturity; refined where necessary."""
         sector = float(self._sector(model))
-        flatness = int(_flatness(sector))
+        flatness = _flatness_of_one(sector)
         with np.errstate(over="ignore", invalid="ignore"):
             table = self._latest.get(flatness) or self._scanned_table(
                 model, flatness, factors.order
@@ -162,50 +166,73 @@ class SinhPricer:
                 scanned = self._scanned_table(model, flatness, factors.order)
                 if scanned is not table:
                     found = covered(scanned, model, factors)
-            for refinement in _REFINEMENTS:
-                bad = np.flatnonzero(self._failing(found.error).any(axis=-1))
-                if not bad.size:
-                    break
-                table = self._own_table(model, found.drift, bad, sector, refinement, factors.order)
-                _keep_better(found, covered(table, model, factors), bad)
+            if self._failing(found.error).any():
+                self._refine(found, model, factors, sector)
+                self._shorten_step(flatness)
         return found
 
+    def _refine(self, found: Covered, model: Model, factors: Factors, sector: float) -> None:
+        """Price the maturities that miss the tolerance again, with finer steps, flatter wings."""
+        for refinement in _REFINEMENTS:
+            bad = np.flatnonzero(self._failing(found.error).any(axis=-1))
+            if not bad.size:
+                break
+            table = self._own_table(model, found.drift, bad, sector, refinement, factors.order)
+            _keep_better(found, covered(table, model, factors), bad)
+
+    def _shorten_step(self, flatness: int) -> None:
+        """Make the next table finer: who missed the tolerance once will price the neighbours."""
+        shortest = 0.5 * step_for(self.tolerance, float(_TILTS[flatness]))
+        if self._steps[flatness] > shortest:
+            self._steps[flatness] *= _SHORTENED
+            self._latest.pop(flatness, None)
+
     def _evaluate_batch(self, model: Model, n_sets: int) -> Covered:
-        """All sets together, then those that miss the tolerance alone."""
+        """All sets together; what misses the tolerance again, with a finer step, then alone."""
         found = self._evaluate_together(model, n_sets)
-        failing = self._failing(found.error) & ~np.isnan(found.drift)[..., None]
-        for k in np.flatnonzero(failing.any(axis=(1, 2))):
+        for step in _BATCH_STEPS:
+            missed = self._missed(found)
+            if not missed.size:
+                return found
+            self._fill_by_tilt(found, model, missed, step)
+        for k in self._missed(found):
             alone = self.evaluate(model.select(k))
             found.value[k], found.error[k] = alone.value, alone.error
         return found
 
+    def _missed(self, found: Covered) -> np.ndarray:
+        """Indices of the sets that have a forward, and an error above the tolerance."""
+        failing = self._failing(found.error) & ~np.isnan(found.drift)[..., None]
+        return np.flatnonzero(failing.any(axis=(1, 2)))
+
     def _evaluate_together(self, model: Model, n_sets: int) -> Covered:
-        """Sets of the same tilt share tables: one that suffices for most, then one for the rest."""
+        """Sets of the same tilt share a table that suffices for most."""
         shape = (n_sets, *self.contracts.by_maturity.log_moneyness.shape)
         found = Covered(
             np.empty(shape), np.empty(shape), np.empty((0, *shape)), np.empty(shape[:-1])
         )
-        flatness = np.broadcast_to(_flatness(self._sector(model)), n_sets)
-        for k in np.unique(flatness):
-            members = np.flatnonzero(flatness == k)
-            self._fill(found, model, members, k, members[:: max(1, members.size // _SAMPLED)])
-            missed = members[self._failing(found.error[members]).any(axis=(1, 2))]
-            if missed.size:
-                self._fill(found, model, missed, k, missed)
+        self._fill_by_tilt(found, model, np.arange(n_sets))
         return found
 
-    def _fill(
-        self, found: Covered, model: Model, members: np.ndarray, flatness: int, sample: np.ndarray
+    def _fill_by_tilt(
+        self, found: Covered, model: Model, sets: np.ndarray, step: float = 1.0
     ) -> None:
-        """Price members of a batch on one table, as many at a time as fit the cache.
+        flatness = np.broadcast_to(_flatness(self._sector(model)), len(found.value))[sets]
+        for k in np.unique(flatness):
+            self._fill(found, model, sets[flatness == k], int(k), step)
 
-        The table is made for most of a `sample`; or for all, if that is all members.
+    def _fill(
+        self, found: Covered, model: Model, members: np.ndarray, flatness: int, step: float
+    ) -> None:
+        """Price members of a batch on one table, as many at a time as stay allocated.
+
+        The table is as large as most of a sample need; `step` is its share of the usual step.
         """
-        chosen = model.select(sample)
+        chosen = model.select(members[:: max(1, members.size // _SAMPLED)])
         drift = self._drift(chosen)
-        needed = self._needed(chosen, drift, flatness)
-        n_nodes = int(np.quantile(needed, 1.0 if sample is members else _MOST))
-        table = self._table(flatness, n_nodes, _middle(drift))
+        step *= self._steps[flatness]
+        n_nodes = int(np.quantile(self._needed(chosen, drift, flatness, step=step), _MOST))
+        table = self._table(flatness, n_nodes, _middle(drift), step=step)
         size = max(1, _BATCH_ELEMENTS // (2 * drift.shape[-1] * n_nodes))
         for start in range(0, members.size, size):
             which = members[start : start + size]
@@ -226,14 +253,21 @@ class SinhPricer:
         sector = model.expanded(1).sector(self.contracts.by_maturity.maturity_years)
         return sector.min(axis=-1) if np.ndim(sector) else sector
 
-    def _needed(self, model: Model, drift: np.ndarray, flatness: int, order: int = 0) -> np.ndarray:
+    def _needed(
+        self,
+        model: Model,
+        drift: np.ndarray,
+        flatness: int,
+        order: int = 0,
+        step: float | None = None,
+    ) -> np.ndarray:
         """Nodes for the most demanding maturity, shape of the parameter sets."""
         count = node_count(
             model,
             self.contracts.by_maturity,
             drift,
             tolerance=self.tolerance,
-            step=self._steps[flatness],
+            step=step or self._steps[flatness],
             tilt=float(_TILTS[flatness]),
             order=order,
         )
@@ -251,12 +285,14 @@ class SinhPricer:
         self._latest[flatness] = self._table(flatness, math.ceil(spare * needed), drift)
         return self._latest[flatness]
 
-    def _table(self, flatness: int, n_nodes: int, origin: np.ndarray) -> SinhTable:
+    def _table(
+        self, flatness: int, n_nodes: int, origin: np.ndarray, step: float | None = None
+    ) -> SinhTable:
         layout = self.contracts.by_maturity
         # Sets that share the flattest wings may have any room above them, or none.
         room = 0.0 if flatness == len(_TILTS) - 1 else None
         contour = sinh_contour(
-            float(_TILTS[flatness]), self._steps[flatness], n_nodes + n_nodes % 2, room
+            float(_TILTS[flatness]), step or self._steps[flatness], n_nodes + n_nodes % 2, room
         )
         return SinhTable.of(contour, layout.maturity_years, layout.log_moneyness, origin)
 
@@ -295,8 +331,13 @@ class SinhPricer:
 
 def _count(model: Model) -> int | None:
     """Sets of a batch; None for one parameter set."""
-    shape = np.broadcast_shapes(*(np.shape(value) for value in model.as_mapping().values()))
-    return shape[0] if shape else None
+    arrays = [value for value in model.as_mapping().values() if getattr(value, "ndim", 0)]
+    return np.broadcast(*arrays).shape[0] if arrays else None
+
+
+@lru_cache(maxsize=1024)
+def _flatness_of_one(sector: float) -> int:
+    return int(_flatness(sector))
 
 
 def _flatness(sector: np.ndarray | float) -> np.ndarray:

@@ -266,7 +266,7 @@ def _tail(table: SinhTable, up: Any, drift: Any, envelope: Any) -> Any:
         size = xp.take_along_axis(envelope[..., 1, :], index, axis=-1)
         return size - last * (table.log_moneyness + table.origin[:, None])[:, None, :]
 
-    within = (away * contour.reach <= _LARGEST_EXPONENT).all()
+    within = away.max() * contour.reach <= _LARGEST_EXPONENT
     exponent = either(within, at_end, before_loss)
     exponent = xp.where(up, exponent[..., 0, :], exponent[..., 1, :])
     return xp.exp(xp.minimum(exponent, 0.0)) / -math.expm1(-contour.step)
