@@ -88,6 +88,9 @@ class Neighbour(Protocol):
 class HttpNeighbour:
     """A neighbour behind HTTP, with a circuit breaker before it.
 
+    Of several instances the least busy is asked. Workers behind one port would not do as well: a
+    connection stays with the worker that took it, however busy that one is.
+
     A request that a connection lost before any answer is sent once more: services compute, so
     asking twice changes nothing. It happens when a worker is replaced.
 
@@ -95,8 +98,8 @@ class HttpNeighbour:
     ----------
     name : str
         In messages and metrics.
-    base_url : str
-        Where it is.
+    addresses : str
+        Where its instances are, separated by commas.
     patience_seconds : float
         What it may take. A caller that gave it less, in vain, says nothing about it.
     settings : GatewaySettings
@@ -108,13 +111,13 @@ class HttpNeighbour:
     def __init__(
         self,
         name: str,
-        base_url: str,
+        addresses: str,
         patience_seconds: float,
         settings: GatewaySettings,
         metrics: GatewayMetrics,
     ) -> None:
         self.name = name
-        self._base_url = base_url.rstrip("/")
+        self._busy = {address.strip().rstrip("/"): 0 for address in addresses.split(",")}
         self._patience_seconds = patience_seconds
         self._settings = settings
         self._metrics = metrics
@@ -159,21 +162,31 @@ class HttpNeighbour:
             await self._session.close()
 
     async def _exchange(self, method: str, path: str, seconds: float, body: bytes | None) -> Reply:
+        address = min(self._busy, key=self._busy.__getitem__)
         try:
-            return await self._send(method, path, seconds, body)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            return await self._send(method, path, seconds, body)
+            return await self._send(address, method, path, seconds, body)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            others = [other for other in self._busy if other != address]
+            if isinstance(error, aiohttp.ClientConnectorError) and not others:
+                raise
+            again = min(others or [address], key=self._busy.__getitem__)
+            return await self._send(again, method, path, seconds, body)
 
-    async def _send(self, method: str, path: str, seconds: float, body: bytes | None) -> Reply:
+    async def _send(
+        self, address: str, method: str, path: str, seconds: float, body: bytes | None
+    ) -> Reply:
         headers = {DEADLINE_SECONDS: f"{seconds:.3f}", REQUEST_ID: request_id.current()}
         if body is not None:
             headers["Content-Type"] = _JSON
-        async with self._opened().request(
-            method, self._base_url + path, data=body, headers=headers, allow_redirects=False
-        ) as response:
-            return reply_of(self.name, response.status, response.headers, await response.read())
+        self._busy[address] += 1
+        try:
+            async with self._opened().request(
+                method, address + path, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                content = await response.read()
+        finally:
+            self._busy[address] -= 1
+        return reply_of(self.name, response.status, response.headers, content)
 
     def _opened(self) -> aiohttp.ClientSession:
         """Open the pool of connections, within the loop that will use it."""

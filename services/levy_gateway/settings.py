@@ -19,7 +19,7 @@ class GatewaySettings(ServiceSettings):
     Attributes
     ----------
     pricing_url, calibration_url : str
-        Where the neighbours are.
+        Where the neighbours are; several instances are separated by commas.
     pricing_deadline_seconds, calibration_deadline_seconds : float
         The longest that a client waits for an answer of each; it may ask for less.
     connect_seconds : float

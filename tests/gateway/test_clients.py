@@ -181,3 +181,72 @@ def test_a_caller_in_a_hurry_does_not_open_the_circuit() -> None:
                 await neighbour.ask("GET", "/", seconds=0.01)
 
     talk(hanging, conversation, breaker_failures=1)
+
+
+def test_of_several_instances_the_least_busy_is_asked() -> None:
+    released = asyncio.Event()
+    asked: list[str] = []
+
+    def instance(name: str) -> web.Application:
+        async def handler(request: web.Request) -> web.Response:
+            asked.append(name)
+            if request.path == "/slow":
+                await released.wait()
+            return web.json_response({})
+
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", handler)
+        return app
+
+    async def run() -> None:
+        async with TestServer(instance("a")) as a, TestServer(instance("b")) as b:
+            addresses = f"{a.make_url('/')}, {b.make_url('/')}"
+            neighbour = HttpNeighbour(
+                "pricing", addresses, 5.0, GatewaySettings(), GatewayMetrics()
+            )
+            slow = asyncio.create_task(neighbour.ask("GET", "/slow", seconds=5.0))
+            while not asked:
+                await asyncio.sleep(0.001)
+            for _ in range(3):
+                await neighbour.ask("GET", "/fast", seconds=5.0)
+            released.set()
+            await slow
+            await neighbour.close()
+
+    asyncio.run(run())
+    assert asked == ["a", "b", "b", "b"]
+
+
+def test_where_no_instance_is_there_the_neighbour_is_away() -> None:
+    async def run() -> None:
+        neighbour = HttpNeighbour(
+            "pricing",
+            f"{closed_port()},{closed_port()}",
+            5.0,
+            GatewaySettings(),
+            GatewayMetrics(),
+        )
+        with pytest.raises(NeighbourUnavailableError):
+            await neighbour.ask("GET", "/", seconds=5.0)
+        await neighbour.close()
+
+    asyncio.run(run())
+
+
+def test_an_instance_that_is_away_is_passed_over() -> None:
+    async def run() -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", empty)
+        async with TestServer(app) as server:
+            neighbour = HttpNeighbour(
+                "pricing",
+                f"{closed_port()},{server.make_url('/')}",
+                5.0,
+                GatewaySettings(),
+                GatewayMetrics(),
+            )
+            for _ in range(3):
+                assert (await neighbour.ask("GET", "/", seconds=5.0)).status == 200
+            await neighbour.close()
+
+    asyncio.run(run())
