@@ -146,6 +146,7 @@ class Manifest:
         try:
             found = json.loads(path.read_text())
             plan = Plan(**{name: found[name] for name in _PLAN_FIELDS})
+            plan.check()
             made = cls(plan, found["files"], found["versions"])
             told = found["data_hash"]
         except FileNotFoundError:
@@ -154,7 +155,6 @@ class Manifest:
             ) from None
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise InvalidInputError(f"{path} is no manifest of a data set: {error}") from None
-        plan.check()
         ours = json.loads(json.dumps(plan.as_mapping()))
         changed = [name for name in ours if ours[name] != found.get(name)]
         if changed:

@@ -80,3 +80,11 @@ def test_models_without_ranges_are_refused():
         Box.of("Heston")
     with pytest.raises(UnsupportedError, match="no ranges"):
         Box.of("BlackScholes")
+
+
+def test_deviations_of_targets_become_those_of_coordinates():
+    box = Box.of("VarianceGamma")
+    place, deviation = np.array([[0.4, 0.5, 0.6]]), np.array([[0.01, 0.02, 0.03]])
+    rng = np.random.default_rng(0)
+    drawn = box.coordinates(place + deviation * rng.standard_normal((100_000, 3)))
+    assert box.spread(deviation)[0] == pytest.approx(drawn.std(axis=1), rel=0.02)
