@@ -39,20 +39,29 @@ def api(gateway: FastAPI) -> BaseSchema:
     return schemathesis.openapi.from_asgi("/openapi.json", gateway)
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "mode", "n_requests"),
-    [
-        ("POST", "/price", GenerationMode.NEGATIVE, 300),
-        ("POST", "/price", GenerationMode.POSITIVE, 200),
-        ("POST", "/calibrate", GenerationMode.NEGATIVE, 300),
-        ("POST", "/calibrate", GenerationMode.POSITIVE, 200),
-        ("POST", "/compare", GenerationMode.NEGATIVE, 200),
-        ("POST", "/compare", GenerationMode.POSITIVE, 100),
-        ("GET", "/problems/{code}", GenerationMode.POSITIVE, 50),
-        ("GET", "/models", GenerationMode.POSITIVE, 1),
-        ("GET", "/health", GenerationMode.POSITIVE, 1),
-    ],
-)
+GENERATED = [
+    ("POST", "/price", GenerationMode.NEGATIVE, 300),
+    ("POST", "/price", GenerationMode.POSITIVE, 200),
+    ("POST", "/calibrate", GenerationMode.NEGATIVE, 300),
+    ("POST", "/calibrate", GenerationMode.POSITIVE, 200),
+    ("POST", "/compare", GenerationMode.NEGATIVE, 200),
+    ("POST", "/compare", GenerationMode.POSITIVE, 100),
+    ("GET", "/problems/{code}", GenerationMode.POSITIVE, 50),
+    ("GET", "/models", GenerationMode.POSITIVE, 1),
+    ("GET", "/health", GenerationMode.POSITIVE, 1),
+    ("GET", "/health/live", GenerationMode.POSITIVE, 1),
+    ("GET", "/health/ready", GenerationMode.POSITIVE, 1),
+    ("GET", "/metrics", GenerationMode.POSITIVE, 1),
+]
+
+
+def test_no_operation_is_left_out(gateway: FastAPI) -> None:
+    paths = gateway.openapi()["paths"]
+    documented = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    assert {(method, path) for method, path, _, _ in GENERATED} == documented
+
+
+@pytest.mark.parametrize(("method", "path", "mode", "n_requests"), GENERATED)
 def test_generated_requests_get_documented_answers(
     api: BaseSchema, method: str, path: str, mode: GenerationMode, n_requests: int
 ) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -38,7 +39,7 @@ class Case:
 
     title: str
     gateway: Service
-    service: Service
+    services: tuple[Service, ...]
 
 
 def bodies(method: str) -> list[bytes]:
@@ -68,8 +69,9 @@ def bodies(method: str) -> list[bytes]:
 
 def start(stack: Stack, arguments: argparse.Namespace, folder: Path, body: bytes) -> list[Case]:
     """Start the processes of every case; those whose turn it is not wait asleep."""
-    calibration = stack.service("calibration", settings={"WORKERS": str(arguments.workers)})
-    settings = {"CALIBRATION_URL": calibration.url, "WORKERS": str(arguments.gateways)}
+    calibrations = [stack.service("calibration") for _ in range(arguments.instances)]
+    addresses = ",".join(each.url for each in calibrations)
+    settings = {"CALIBRATION_URL": addresses, "WORKERS": str(arguments.gateways)}
     if arguments.redis:
         settings |= {"REDIS_URL": stack.redis(folder).url, "RATE_LIMIT": "1000000/minute"}
     gateway = stack.service("gateway", settings=settings)
@@ -78,9 +80,9 @@ def start(stack: Stack, arguments: argparse.Namespace, folder: Path, body: bytes
     before_idle = stack.service("gateway", settings={"CALIBRATION_URL": idle.url})
     bare = _bare(stack, "first", "gateway", {"CALIBRATION_URL": idle.url})
     return [
-        Case("two bare hops", bare, idle),
-        Case("gateway, then nothing", before_idle, idle),
-        Case("gateway, then calibration", gateway, calibration),
+        Case("two bare hops", bare, (idle,)),
+        Case("gateway, then nothing", before_idle, (idle,)),
+        Case("gateway, then calibration", gateway, tuple(calibrations)),
     ]
 
 
@@ -91,12 +93,12 @@ def measure(case: Case, made: list[bytes], connections: int, seconds: float) -> 
         closed_loop.request_of("/calibrate", body, port, ("Cache-Control: no-store",))
         for body in made
     ]
-    hops = (case.gateway, case.service)
-    before = [hop.cpu_seconds() for hop in hops]
+    hops = (case.gateway,), case.services
+    before = [_cpu_seconds(hop) for hop in hops]
     found = closed_loop.run(port, requests, connections, seconds, WARM_UP)
     asked = len(found.seconds) + WARM_UP * connections
     spent = [
-        round(1e6 * (hop.cpu_seconds() - then) / asked)
+        round(1e6 * (_cpu_seconds(hop) - then) / asked)
         for hop, then in zip(hops, before, strict=True)
     ]
     return {
@@ -108,6 +110,10 @@ def measure(case: Case, made: list[bytes], connections: int, seconds: float) -> 
         "service_cpu_us": spent[1],
         "answered": ", ".join(f"{n}×{status}" for status, n in sorted(found.statuses.items())),
     }
+
+
+def _cpu_seconds(hop: Sequence[Service]) -> float:
+    return sum(each.cpu_seconds() for each in hop)
 
 
 def _answer(gateway: Service, body: bytes, folder: Path) -> Path:
@@ -146,7 +152,7 @@ def main() -> None:
     parser.add_argument("--method", default="hybrid", help="of the calibrations")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="of which each case's best counts")
-    parser.add_argument("--workers", type=int, default=1, help="of the calibration service")
+    parser.add_argument("--instances", type=int, default=1, help="of the calibration service")
     parser.add_argument("--gateways", type=int, default=1, help="workers of the gateway")
     parser.add_argument("--redis", action="store_true", help="also count limits, in Redis")
     parser.add_argument("--out", type=Path, default=Path("build/load.json"))

@@ -1,0 +1,48 @@
+"""The Python client and the real services understand one another."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from levy_client import AsyncClient, ProblemError
+from levy_schemas.calibration import CalibrationRequest, CalibrationResult
+
+MARKET: dict[str, Any] = {"spot_price": 100.0, "risk_free_rate": 0.05}
+GRID: dict[str, Any] = {"strikes": [90.0, 100.0, 110.0], "maturities": [0.5, 1.0]}
+TRUTH = {"sigma": 0.2}
+
+
+async def use(gateway: FastAPI) -> None:
+    transport = httpx.ASGITransport(gateway)
+    async with AsyncClient("http://gateway", transport=transport) as levy:
+        assert (await levy.health()).status == "healthy"
+        assert "BlackScholes" in (await levy.models()).models
+        priced = await levy.price(model_type="BlackScholes", parameters=TRUTH, **MARKET, **GRID)
+        surface = CalibrationRequest(
+            model_type="BlackScholes",
+            prices=priced.prices,
+            method="least_squares",
+            **MARKET,
+            **GRID,
+        )
+        fitted = await levy.calibrate(surface)
+        assert fitted.parameters == pytest.approx(TRUTH, rel=1e-6)
+        first, second = await levy.calibrate_many(
+            [surface, surface.model_copy(update={"model_type": "Nonsense"})]
+        )
+        assert isinstance(first, CalibrationResult)
+        assert isinstance(second, ProblemError)
+        assert second.code == "unknown-model"
+        with pytest.raises(ProblemError, match="unknown-model"):
+            await levy.calibrate(surface.model_copy(update={"model_type": "Nonsense"}))
+        ranked = await levy.compare(
+            models=["BlackScholes"], prices=priced.prices, holdout=False, **MARKET, **GRID
+        )
+        assert ranked.results[0].model_type == "BlackScholes"
+
+
+def test_what_the_client_asks_the_services_answer(gateway: FastAPI) -> None:
+    asyncio.run(use(gateway))
