@@ -61,13 +61,14 @@ def _spread(candidates: np.ndarray, order: np.ndarray, n: int) -> list[int]:
 
     Neighbours lead to the same minimum: found twice from far apart it is more likely the best.
     """
-    pool = list(order[: max(n, order.size // 2)])
-    spread = candidates / np.maximum(candidates.std(axis=1, keepdims=True), _TINY)
-    taken = [pool.pop(0)]
-    while pool and len(taken) < n:
-        gaps = spread[:, pool][:, :, None] - spread[:, taken][:, None, :]
-        taken.append(pool.pop(int(np.linalg.norm(gaps, axis=0).min(axis=1).argmax())))
-    return taken
+    pool = order[: max(n, order.size // 2)]
+    spread = (candidates / np.maximum(candidates.std(axis=1, keepdims=True), _TINY))[:, pool]
+    taken = [0]
+    gap = np.full(pool.size, np.inf)
+    while len(taken) < min(n, pool.size):
+        gap = np.minimum(gap, np.linalg.norm(spread - spread[:, taken[-1], None], axis=0))
+        taken.append(int(gap.argmax()))
+    return [int(pool[k]) for k in taken]
 
 
 @lru_cache(maxsize=64)

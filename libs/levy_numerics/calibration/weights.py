@@ -200,6 +200,6 @@ def vega_of(vol: np.ndarray, quotes: Quotes) -> np.ndarray:
 def typical_vol(quotes: Quotes) -> float:
     """Median implied volatility of the quotes nearest to the money, one third of them."""
     distance = np.abs(quotes.contracts.log_moneyness) / np.sqrt(quotes.contracts.maturity_years)
-    near = quotes.select(distance <= np.quantile(distance, 1.0 / 3.0))
+    near = quotes.select(distance <= np.sort(distance)[distance.size // 3])
     vol, exists = vols_of(near.price, near)
     return float(np.median(vol[exists])) if exists.any() else _TYPICAL_VOL

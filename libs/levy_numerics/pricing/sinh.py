@@ -231,7 +231,8 @@ class SinhPricer:
         chosen = model.select(members[:: max(1, members.size // _SAMPLED)])
         drift = self._drift(chosen)
         step *= self._steps[flatness]
-        n_nodes = int(np.quantile(self._needed(chosen, drift, flatness, step=step), _MOST))
+        needed = np.sort(self._needed(chosen, drift, flatness, step=step))
+        n_nodes = int(needed[int(_MOST * needed.size)])
         table = self._table(flatness, n_nodes, _middle(drift), step=step)
         size = max(1, _BATCH_ELEMENTS // (2 * drift.shape[-1] * n_nodes))
         for start in range(0, members.size, size):

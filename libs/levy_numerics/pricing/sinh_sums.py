@@ -260,8 +260,8 @@ def _tail(table: SinhTable, up: Any, drift: Any, envelope: Any) -> Any:
     def before_loss() -> Any:
         reach = contour.nodes[:, 1].imag
         lost = _LARGEST_EXPONENT / xp.maximum(away, _TINY)
-        end = xp.maximum((xp.abs(reach[0]) <= lost[..., None]).sum(axis=-1) - 1, 0)
-        last = xp.moveaxis(xp.asarray(reach)[:, end], 0, -1)[..., None]
+        end = xp.maximum(xp.searchsorted(np.abs(reach[0]), lost, side="right") - 1, 0)
+        last = xp.asarray(reach.T)[end][..., None]
         index = xp.broadcast_to(end[..., None, None], last.shape)
         size = xp.take_along_axis(envelope[..., 1, :], index, axis=-1)
         return size - last * (table.log_moneyness + table.origin[:, None])[:, None, :]
@@ -303,38 +303,30 @@ def node_count(
         For the most demanding maturity; a multiple of eight.
     """
     scan = sinh_contour(tilt, _SCAN_STEP, _SCAN_NODES)
-    nodes = scan.nodes[:, :, None, :]
-    years = layout.maturity_years
-    expanded = model.expanded(4)
+    nodes, years = scan.frequencies[:-1], layout.maturity_years
+    expanded = model.expanded(2)
     level = np.real(expanded.log_cf(nodes, years[:, None]))
     log_ripple = expanded.log_ripple(nodes, years[:, None])
     if log_ripple is not None:
         level = level + rise(log_ripple)
-    level = level + np.real(scan.log_weights[:, :, None, :]) + order * np.log(np.abs(nodes))
-    mean = np.asarray(model.expanded(1).cumulants(years)[0])
-    x = np.stack([_nearest(layout, -drift), _nearest(layout, -drift - mean)]) + drift
+    level = level + (scan.flat_log_weights.real + order * np.log(np.abs(nodes)))
     level = level - math.log(_TRUNCATION * tolerance * _SCAN_STEP)
-    # Nodes lead, so that sums and maxima are of whole arrays.
-    level = np.moveaxis(level, (-3, -1), (0, 1))
-    imaginary = np.moveaxis(nodes.imag, (1, 3), (0, 1)).reshape(
-        2, -1, *(1,) * (level.ndim - 4), 2, 1
-    )
-    level = level[:, :, None] - imaginary[:, :, None] * x[..., None, :]
-    area = np.maximum(level, 0.0).sum(axis=(0, 1))
-    up = area[..., 0, :] <= area[..., 1, :]
-    alive = np.where(up, level[..., 0, :], level[..., 1, :]) > 0.0
-    position = _SCAN_STEP * np.arange(_SCAN_NODES).reshape(-1, 2).T
-    highest = alive.any(axis=(2, -1))
-    reached = np.where(highest, position.reshape(2, -1, *(1,) * (highest.ndim - 2)), 0.0).max(
-        axis=(0, 1)
-    )
+    x = _nearest(layout, drift, np.asarray(model.expanded(1).cumulants(years)[0]))
+    # Axes: (…, maturity, one of two contracts, side, node).
+    level = level.reshape(*level.shape[:-1], 1, 2, _SCAN_NODES)
+    level = level - x[..., None, None] * nodes.imag.reshape(2, _SCAN_NODES)
+    area = np.maximum(level, 0.0).sum(axis=-1)
+    up = area[..., 0] <= area[..., 1]
+    alive = np.where(up[..., None], level[..., 0, :], level[..., 1, :]) > 0.0
+    position = _SCAN_STEP * np.arange(_SCAN_NODES).reshape(-1, 2).T.ravel()
+    reached = np.where(alive.any(axis=(-3, -2)), position, 0.0).max(axis=-1)
     blocks = np.ceil((reached + _SCAN_STEP) / step / _NODE_BLOCK)
     return np.asarray(_NODE_BLOCK * np.maximum(blocks, 1.0), dtype=int)
 
 
-def _nearest(layout: MaturityTable, target: np.ndarray) -> np.ndarray:
-    """ln(F/K) of each maturity's contract that lies nearest to `target`, shape (…, n_rows)."""
-    x = layout.log_moneyness
-    distance = np.where(layout.occupied, np.abs(x - target[..., None]), np.inf)
-    index = distance.argmin(axis=-1)[..., None]
-    return np.take_along_axis(np.broadcast_to(x, distance.shape), index, axis=-1)[..., 0]
+def _nearest(layout: MaturityTable, drift: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """ln(F/K) + ω_T of the contracts that lie nearest to 0 and to −`mean`, (…, n_rows, 2)."""
+    x = np.where(layout.occupied, layout.log_moneyness, np.inf) + drift[..., None]
+    targets = np.stack(np.broadcast_arrays(0.0, -mean), axis=-1)
+    index = np.abs(x[..., None, :] - targets[..., None]).argmin(axis=-1)
+    return np.take_along_axis(x, index, axis=-1)
