@@ -17,12 +17,13 @@ from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.grid import otm_contracts
 from levy_surfaces.synthetic.layouts import Layout
 from levy_surfaces.synthetic.manifest import Plan, write_atomically
-from levy_surfaces.synthetic.ranges import known, sobol_models
+from levy_surfaces.synthetic.ranges import sobol_models
 from levy_surfaces.synthetic.workers import Here, Processes
 from tests.benchmarks import peers_pyfeng, surface
 from tests.benchmarks.report import Section, Size
 from tests.benchmarks.timing import median_microseconds
 
+MODELS: Final = ("VarianceGamma", "CGMY", "NIG", "Merton")
 SURFACES: Final = 100_000
 QUICK: Final = 2_000
 COLUMNS: Final = (
@@ -49,9 +50,9 @@ def run(size: Size) -> Iterator[Section]:
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         for layout in ("grid", "scattered"):
-            for name in known():
+            for name in MODELS:
                 _add(section, Plan(name, n, layout=layout), Path(folder), n_processes)
-        _add_floor(section, Plan(known()[0], n), Path(folder))
+        _add_floor(section, Plan(MODELS[0], n), Path(folder))
     for name, peer in _PEERS.items():
         took = _peer_microseconds(name, peer, 0.2 if size.quick else 2.0)
         section.add(peer, "grid", n, 1, took * n / 1e6, took, "", "")
