@@ -34,6 +34,7 @@ def calibrate(
     seed: int = 0,
     max_evaluations: int = 200,
     progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> CalibrationResult:
     """Fit a model to quotes.
 
@@ -58,6 +59,9 @@ def calibrate(
         For each start.
     progress : callable, optional
         Told (starts done, starts in all).
+    should_stop : callable, optional
+        Asked at every evaluation, for deadlines: once it says so, the best fit so far is the
+        answer.
 
     Returns
     -------
@@ -83,9 +87,15 @@ def calibrate(
     solutions: list[Solution] = []
     problem = objective.problem(model)
     for z in starts:
-        solutions.append(levenberg_marquardt.solve(problem, z, max_evaluations=max_evaluations))
+        solutions.append(
+            levenberg_marquardt.solve(
+                problem, z, max_evaluations=max_evaluations, should_stop=should_stop
+            )
+        )
         if progress is not None:
             progress(len(solutions), len(starts))
+        if should_stop is not None and should_stop():
+            break
         if n_starts is None and confirmed(solutions, problem.floor, model.confirmations):
             break
     best = min(solutions, key=lambda solution: solution.cost)

@@ -111,3 +111,19 @@ def test_progress_is_told_start_by_start() -> None:
     told: list[tuple[int, int]] = []
     calibrate(VG, exact_quotes(VG.example()), n_starts=3, progress=lambda k, n: told.append((k, n)))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_calibration_that_is_told_to_stop_answers_with_the_best_so_far() -> None:
+    """The deadline passes within a start, and no other start is begun."""
+    asked: list[bool] = []
+
+    def should_stop() -> bool:
+        asked.append(True)
+        return len(asked) > 2
+
+    truth = VG.example()
+    result = calibrate(VG, exact_quotes(truth), n_starts=8, should_stop=should_stop)
+    assert result.status == "max_evaluations"
+    assert "stopped on request" in result.reason
+    assert result.n_evaluations == 3
+    assert len(asked) == 4

@@ -11,6 +11,7 @@ Transtrum and Sethna (2012), arXiv:1201.5885, for why the damping is not scaled 
 where parameters may be unidentified.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,7 +44,11 @@ class _Iterate:
 
 
 def solve(
-    problem: LeastSquaresProblem, start: np.ndarray, *, max_evaluations: int = 200
+    problem: LeastSquaresProblem,
+    start: np.ndarray,
+    *,
+    max_evaluations: int = 200,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Solution:
     """Minimise from `start`.
 
@@ -53,6 +58,8 @@ def solve(
         Clipped into the box.
     max_evaluations : int
         Of residuals with their Jacobian.
+    should_stop : callable, optional
+        Asked before each evaluation but the first; if so, the best so far is the answer.
     """
     point = np.clip(start, problem.low, problem.high)
     current = _Iterate(point, *problem.evaluate(point))
@@ -72,6 +79,9 @@ def solve(
                 reason = f"{_PATIENCE} steps improve the fit by less than {_WORTHWHILE_GAIN:.2%}"
                 return _solution(problem, current, "stalled", reason, evaluations)
             milestone, cost_there = evaluations + _PATIENCE, current.cost
+        if should_stop is not None and should_stop():
+            reason = f"stopped on request after {evaluations} evaluations"
+            return _solution(problem, current, "max_evaluations", reason, evaluations)
         step, predicted = model.step(damping)
         trial_point = np.clip(current.point + step, problem.low, problem.high)
         moved = float(np.linalg.norm(trial_point - current.point))
