@@ -6,11 +6,11 @@ from collections.abc import Callable
 from levy_calibration.handlers.answers import answer
 from levy_calibration.handlers.certainty import certainties, refuse_psis_of_a_network
 from levy_calibration.handlers.fits import Fitting
-from levy_calibration.handlers.surface import surface_of
 from levy_calibration.networks.proposer import Proposer
 from levy_numerics import models
 from levy_numerics.errors import UnsupportedError
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
+from levy_surfaces.requested import surface_of
 
 Choose = Callable[[str], Proposer | None]
 """Which network reads the next surface of a model; None where none is trained."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from levy_calibration.handlers.answers import about_dropped, fit_by_maturity, fitted_model, quality
 from levy_calibration.handlers.certainty import gauss_newton
-from levy_calibration.handlers.surface import surface_of
 from levy_numerics import models
 from levy_numerics.calibration import Comparison, compare_one, in_spread_share, ranked
 from levy_numerics.errors import LevyError, UnknownModelError, UnsupportedError
@@ -20,6 +19,7 @@ from levy_schemas.comparison import (
 )
 from levy_schemas.problems import pointer
 from levy_schemas.surface import DroppedQuote, Weights
+from levy_surfaces.requested import surface_of
 
 Outcome = tuple[str, Comparison | LevyError, float]
 """A model's name, its comparison or why there is none, and the seconds it took."""

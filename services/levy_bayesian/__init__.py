@@ -1,0 +1,1 @@
+"""Bayesian jobs: the posterior of a model's parameters, given quotes."""
