@@ -17,7 +17,6 @@ from levy_numerics.models.composition import Composition
 from levy_numerics.parameters import Interval, Parameter
 from levy_numerics.special import array_namespace
 
-_COMPLEX_STEP: Final = 1e-30
 _DEVIATIONS_ACROSS: Final = 4.0
 """A plausible range is taken as ± two standard deviations."""
 _LOG_SQRT_TWO_PI: Final = 0.5 * math.log(2.0 * math.pi)
@@ -290,11 +289,9 @@ class Priors:
         return array_namespace(z).stack(array_namespace(z).broadcast_arrays(*values))
 
     def _jacobian(self, z: np.ndarray) -> np.ndarray:
-        """By complex step, exact; shape (…, n, n)."""
-        n = len(z)
-        step = 1j * _COMPLEX_STEP * np.eye(n).reshape(n, n, *(1,) * (z.ndim - 1))
-        moved = np.imag(self._free_parameters(z[:, None] + step)) / _COMPLEX_STEP
-        return np.moveaxis(moved, (0, 1), (-2, -1))
+        """∂ free parameters/∂ coordinates, shape (…, n, n)."""
+        free = [p.name in self.by_parameter for p in self.model_type.parameters()]
+        return np.moveaxis(self.model_type.coordinate_jacobian(z)[free], (0, 1), (-2, -1))
 
     def sample(self, rng: np.random.Generator, size: int) -> Model:
         """`size` admissible parameter sets, as a batch; others are drawn again."""

@@ -182,15 +182,23 @@ class Model(ABC):
 
     @classmethod
     def coordinate_jacobian(cls, z: Sequence[float] | np.ndarray) -> np.ndarray:
-        """∂ parameters/∂ coordinates at one point, by complex step; shape (n, n), exact.
+        """∂ parameters/∂ coordinates, by complex step, exact.
+
+        Parameters
+        ----------
+        z : array_like, shape (n_coordinates, …)
+
+        Returns
+        -------
+        ndarray, shape (n_parameters, n_coordinates, …)
 
         References
         ----------
         Squire and Trapp (1998), SIAM Review 40(1), 110-112.
         """
         point = np.asarray(z, dtype=complex)
-        steps = point[:, None] + 1j * _COMPLEX_STEP * np.eye(point.size)
-        model = cls.from_coordinates(steps)
+        unit = np.eye(len(point)).reshape(len(point), -1, *(1,) * (point.ndim - 1))
+        model = cls.from_coordinates(point[:, None] + 1j * _COMPLEX_STEP * unit)
         rows = [np.imag(value) / _COMPLEX_STEP for value in model.as_mapping().values()]
         return np.stack([np.broadcast_to(row, point.shape) for row in rows])
 

@@ -1,0 +1,99 @@
+"""Many surfaces at once: each as it would have been alone."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from levy_numerics import models, pricing
+from levy_numerics.calibration import batched, calibrate
+from levy_numerics.calibration.batched import calibrate_batch
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.market import Contracts, Quotes
+from levy_numerics.models.base import Model
+from tests.numerics.calibration.surfaces import CONTRACTS
+
+
+def around(name: str, n: int, spread: float, seed: int) -> Model:
+    """n members about a family's example."""
+    centre = np.asarray(models.get(name).example().to_coordinates(), dtype=float)[:, None]
+    moved = centre + spread * np.random.default_rng(seed).standard_normal((centre.size, n))
+    return models.get(name).from_coordinates(moved)
+
+
+def quotes_of(batch: Model, noise: float = 0.0) -> list[Quotes]:
+    prices = pricing.price(batch, CONTRACTS).value
+    errors = noise * np.random.default_rng(9).standard_normal(prices.shape)
+    return [Quotes.of(CONTRACTS, np.maximum(row, 0.0)) for row in prices + errors]
+
+
+def beside(batch: Model) -> Model:
+    z = np.asarray(batch.to_coordinates(), dtype=float)
+    return type(batch).from_coordinates(
+        z + 0.02 * np.random.default_rng(1).standard_normal(z.shape)
+    )
+
+
+@pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "NIG", "Merton"])
+def test_exact_surfaces_give_their_parameters_back(name: str) -> None:
+    truth = around(name, 40, 0.1, seed=0)
+    found = calibrate_batch(quotes_of(truth), beside(truth), threads=2)
+    assert found.converged.all()
+    assert not found.alone.any()
+    assert found.n_evaluations.max() <= 8
+    for field in fields(truth):  # type: ignore[arg-type]
+        value = getattr(truth, field.name)
+        np.testing.assert_allclose(getattr(found.model, field.name), value, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", ["price", "vega"])
+def test_noisy_surfaces_are_fitted_as_they_would_be_alone(weights: str) -> None:
+    truth = around("VarianceGamma", 6, 0.1, seed=2)
+    surfaces = quotes_of(truth, noise=0.02)
+    found = calibrate_batch(surfaces, beside(truth), weights=weights)
+    assert found.alone.all() == (weights == "vega")
+    for k, quotes in enumerate(surfaces):
+        alone = calibrate(models.VarianceGamma, quotes, weights=weights)
+        assert found.cost[k] == pytest.approx(alone.cost, rel=1e-6)
+
+
+def test_calls_and_puts_of_other_markets_share_a_listing() -> None:
+    truth = around("VarianceGamma", 2, 0.1, seed=3)
+    c = CONTRACTS
+    puts = Contracts(
+        c.maturity_years, 7.0 * c.strike, 7.0 * c.forward, 0.9 * c.discount, ~c.is_call
+    )
+    surfaces = [
+        Quotes.of(listed, pricing.price(truth.select(k), listed).value)
+        for k, listed in enumerate((c, puts))
+    ]
+    found = calibrate_batch(surfaces, beside(truth))
+    assert not found.alone.any()
+    np.testing.assert_allclose(found.model.sigma, truth.sigma, rtol=1e-5)
+
+
+def test_a_listing_of_its_own_is_fitted_alone() -> None:
+    truth = around("VarianceGamma", 3, 0.1, seed=4)
+    surfaces = quotes_of(truth)
+    surfaces[2] = surfaces[2].select(slice(0, 120))
+    found = calibrate_batch(surfaces, beside(truth))
+    assert found.alone.tolist() == [False, False, True]
+    assert found.converged.all()
+    np.testing.assert_allclose(found.model.sigma, truth.sigma, rtol=1e-4)
+
+
+def test_what_does_not_arrive_in_time_is_fitted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batched, "_MOST_STEPS", 1)
+    truth = around("VarianceGamma", 3, 0.1, seed=4)
+    found = calibrate_batch(quotes_of(truth), beside(truth))
+    assert found.alone.all()
+    assert found.converged.all()
+    np.testing.assert_allclose(found.model.sigma, truth.sigma, rtol=1e-4)
+
+
+def test_surfaces_and_starts_go_together() -> None:
+    truth = around("VarianceGamma", 3, 0.1, seed=5)
+    with pytest.raises(InvalidInputError, match="one start for each"):
+        calibrate_batch(quotes_of(truth)[:2], truth)
+    with pytest.raises(InvalidInputError, match="0 surfaces"):
+        calibrate_batch([], truth)
