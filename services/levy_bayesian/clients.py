@@ -76,8 +76,8 @@ class RedisJob:
 
     def _get(self, field: JobField) -> str | None:
         found = self._redis.hget(self._key, field)
-        return found.decode() if isinstance(found, bytes) else found  # type: ignore[return-value]
+        return found.decode() if isinstance(found, bytes) else found
 
     def _set(self, fields: dict[JobField, str]) -> None:
-        self._redis.hset(self._key, mapping=dict(fields))
+        self._redis.hset(self._key, mapping={str(name): value for name, value in fields.items()})
         self._redis.expire(self._key, self._keep_seconds)
