@@ -14,7 +14,7 @@ SOURCES := libs services tests
 # One test process a core, up to four: each imports the numerics anew.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
 
-.PHONY: help setup run test test-all check format lint types contracts bench load real-quotes whole-surfaces extras clean
+.PHONY: help setup run test test-all check format lint types contracts system bench load real-quotes whole-surfaces extras clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -55,6 +55,9 @@ types: setup ## mypy, strict
 
 contracts: setup ## who leans on whom, drawn from the imports
 	$(BIN)/lint-imports --no-logo
+
+system: setup ## build the images, start the composed stack, test it from outside
+	@PYTHON=$(BIN)/python deploy/system
 
 bench: $(INSTALLED_BENCH) ## speed and accuracy beside other libraries; writes build/bench.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks $(BENCH)

@@ -1,0 +1,13 @@
+"""Whether the service in this container can do its work; the exit status tells."""
+
+import http.client
+import os
+import sys
+
+port = int(os.environ.get(f"LEVY_{os.environ['SERVICE'].upper()}_PORT", "8000"))
+connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+try:
+    connection.request("GET", "/health/ready")
+    sys.exit(connection.getresponse().status != 200)
+except OSError:
+    sys.exit(1)

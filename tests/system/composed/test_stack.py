@@ -1,0 +1,111 @@
+"""What the composed stack does, from outside."""
+
+import json
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.system.composed.conftest import SURFACE, TO_PRICE, Stack
+
+pytestmark = pytest.mark.system
+
+OURS = ("gateway", "pricing", "calibration", "bayesian")
+
+
+def test_a_surface_is_calibrated_through_the_public_port(stack: Stack) -> None:
+    answer = stack.client.post("/calibrate", json=SURFACE)
+    assert answer.status_code == 200
+    parameters = answer.json()["parameters"]
+    assert parameters["sigma"] == pytest.approx(0.2, abs=1e-3)
+    assert parameters["nu"] == pytest.approx(0.3, abs=1e-2)
+    assert parameters["theta"] == pytest.approx(-0.15, abs=1e-2)
+
+
+def test_prices_come_through_the_public_port(stack: Stack) -> None:
+    answer = stack.client.post("/price", json=TO_PRICE)
+    assert answer.status_code == 200
+    assert answer.json()["prices"][0] == sorted(answer.json()["prices"][0], reverse=True)
+
+
+def test_redis_keeps_results_for_the_gateway(stack: Stack) -> None:
+    # Degraded answers are not kept, and without a trained network a hybrid one is.
+    fresh = SURFACE | {"spot_price": 100.001, "method": "least_squares"}
+    first = stack.client.post("/calibrate", json=fresh)
+    again = stack.client.post("/calibrate", json=fresh)
+    assert "stored" in first.headers["Cache-Status"]
+    assert again.headers["Cache-Status"] == "levy; hit"
+
+
+def test_prometheus_sees_every_target(stack: Stack) -> None:
+    jobs = {"redis", "prometheus", *stack.services}
+
+    def all_up() -> bool:
+        return {s["metric"]["job"] for s in stack.query("up == 1")} >= jobs
+
+    stack.wait(all_up, 60)
+    assert stack.query("redis_up")[0]["value"][1] == "1"
+
+
+def test_the_alerts_are_loaded_and_silent_but_for_what_does_not_run(stack: Stack) -> None:
+    assert len(stack.query("ALERTS{alertstate='firing', severity='page'}")) == 0
+
+
+@pytest.mark.parametrize("service", ["pricing", "calibration", "redis"])
+def test_what_is_not_public_has_no_port_on_the_host(stack: Stack, service: str) -> None:
+    listed = stack.compose("ps", service)
+    assert "->" not in listed
+
+
+def test_the_public_port_listens_where_it_was_told_to_alone(stack: Stack) -> None:
+    port = urlsplit(stack.url).port
+    assert stack.compose("port", "gateway", "8000").strip() == f"127.0.0.1:{port}"
+    with socket.create_connection(("127.0.0.1", port or 0), timeout=5):
+        pass
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_a_container_is_nobody_and_can_write_nothing_but_tmp(stack: Stack, service: str) -> None:
+    if service not in stack.services:
+        pytest.skip(f"{service} was not built")
+    script = """
+import json, os, pathlib, shutil
+def writable(place):
+    try:
+        (pathlib.Path(place) / "probe").write_text("x")
+    except OSError:
+        return False
+    return True
+status = pathlib.Path("/proc/1/status").read_text()
+print(json.dumps({
+    "uid": os.getuid(),
+    "writable": [p for p in ("/", "/opt/levy", "/etc", "/tmp") if writable(p)],
+    "compilers": [c for c in ("gcc", "cc", "g++", "clang") if shutil.which(c)],
+    "capabilities": status.split("CapEff:")[1].split()[0],
+    "new_privileges": status.split("NoNewPrivs:")[1].split()[0],
+    "first": pathlib.Path("/proc/1/cmdline").read_text().split(chr(0))[1:3],
+}))
+"""
+    found = json.loads(stack.inside(service, "python", "-c", script).stdout)
+    assert found["uid"] == 10001
+    assert found["writable"] == ["/tmp"]
+    assert found["compilers"] == []
+    assert int(found["capabilities"], 16) == 0
+    assert found["new_privileges"] == "1"
+    assert found["first"] == ["-m", f"levy_{service}"]
+
+
+def test_redis_asks_for_its_password_and_does_not_show_it(stack: Stack) -> None:
+    stranger = stack.inside("redis", "env", "-u", "REDISCLI_AUTH", "redis-cli", "ping")
+    assert "NOAUTH" in stranger.stdout + stranger.stderr
+    assert stack.inside("redis", "redis-cli", "ping").stdout.strip() == "PONG"
+    first = stack.inside("redis", "cat", "/proc/1/cmdline").stdout
+    password = stack.inside("redis", "printenv", "REDISCLI_AUTH").stdout.strip()
+    assert first.startswith("redis-server")
+    assert password not in first
+
+
+def test_the_networks_hide_redis_from_those_who_do_not_need_it(stack: Stack) -> None:
+    reach = "import socket; socket.create_connection(('redis', 6379), 2)"
+    assert stack.inside("gateway", "python", "-c", reach).returncode == 0
+    assert stack.inside("pricing", "python", "-c", reach).returncode != 0
