@@ -7,7 +7,7 @@ known or has a prior of its own.
 
 import math
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from levy_numerics.calibration.weights import error_scale
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
+from levy_numerics.special import array_namespace
 
 LEAST_NOISE: Final = 1e-8
 """Prices themselves are no better than this share of the forward."""
@@ -88,11 +89,12 @@ class Posterior:
         """Entries of a point."""
         return self.n_coordinates + isinstance(self.noise, LogNormal)
 
-    def noise_at(self, points: np.ndarray) -> np.ndarray:
+    def noise_at(self, points: Any) -> Any:
         """τ, shape of `points`, (size, …), but its first axis."""
+        xp = array_namespace(points)
         if isinstance(self.noise, LogNormal):
-            return np.asarray(self.noise.beyond + np.exp(points[-1]))
-        return np.full(points.shape[1:], float(self.noise))
+            return self.noise.beyond + xp.exp(points[-1])
+        return xp.full(points.shape[1:], float(self.noise))
 
     def log_density(self, points: np.ndarray, pricer: SinhPricer) -> np.ndarray:
         """log posterior, up to a constant, at `points`, shape (size, n_points); −∞ off the box.
@@ -111,23 +113,36 @@ class Posterior:
         z, points = z[:, inside], points[:, inside]
         with np.errstate(all="ignore"):
             prices = pricer.rough_price(self.model_type.from_coordinates(z)).value
-            log_density = self.log_likelihood(prices, self.noise_at(points))
-            log_density = log_density + self.priors.log_density_at(z)
-        if isinstance(self.noise, LogNormal):
-            # The logarithm is the coordinate, and normal: its volume element is in that.
-            log_density = log_density - 0.5 * ((points[-1] - self.noise.mu) / self.noise.sigma) ** 2
+            log_density = self.log_density_of(points, prices)
         found[inside] = np.where(np.isfinite(log_density), log_density, -np.inf)
         return found
 
-    def log_likelihood(self, prices: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Of the quotes, at model `prices`, shape (n_points, n), and τ, shape (n_points,)."""
+    def log_density_of(self, points: Any, prices: Any) -> Any:
+        """log posterior, up to a constant, where the model's prices are known; NumPy or JAX.
+
+        Parameters
+        ----------
+        points : array, shape (size, …)
+            In the box of the coordinates.
+        prices : array, shape (…, n)
+        """
+        found = self.log_likelihood(prices, self.noise_at(points))
+        found = found + self.priors.log_density_at(points[: self.n_coordinates])
+        if isinstance(self.noise, LogNormal):
+            # The logarithm is the coordinate, and normal: its volume element is in that.
+            found = found - 0.5 * ((points[-1] - self.noise.mu) / self.noise.sigma) ** 2
+        return found
+
+    def log_likelihood(self, prices: Any, noise: Any) -> Any:
+        """Of the quotes, at model `prices`, shape (…, n), and τ, shape (…)."""
+        xp = array_namespace(prices)
         n = self.quotes.size
         squares = ((prices - self.quotes.price) / self.scale) ** 2
         if math.isinf(self.degrees_of_freedom):
-            return np.asarray(-n * np.log(noise) - 0.5 * squares.sum(axis=-1) / noise**2)
+            return -n * xp.log(noise) - 0.5 * squares.sum(axis=-1) / noise**2
         nu = self.degrees_of_freedom
-        heavy = np.log1p(squares / (nu * noise[:, None] ** 2)).sum(axis=-1)
-        return np.asarray(-n * np.log(noise) - 0.5 * (nu + 1.0) * heavy)
+        heavy = xp.log1p(squares / (nu * noise[..., None] ** 2)).sum(axis=-1)
+        return -n * xp.log(noise) - 0.5 * (nu + 1.0) * heavy
 
     def pricer_for(self, noise: float) -> SinhPricer:
         """Prices whose errors are lost in a noise τ."""

@@ -1,0 +1,31 @@
+"""Laplace's approximation, importance-weighted against the exact posterior."""
+
+import numpy as np
+
+from levy_bayesian.samplers.sampler import Draws, Progress, Sampler, SamplingPlan, register
+from levy_numerics.calibration import calibrate
+from levy_numerics.calibration.laplace import importance_sample
+from levy_numerics.calibration.posterior import Posterior
+
+
+@register
+class LaplacePsis(Sampler):
+    """Tens of milliseconds; `pareto_k` says whether that was enough.
+
+    Draws are the weighted ones, drawn again so that they count alike: of a few hundred
+    independent points, many a time each.
+    """
+
+    name = "laplace-psis"
+    queue = "short"
+
+    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
+        fit = calibrate(posterior.model_type, posterior.quotes)
+        progress(0.3)
+        found = importance_sample(posterior, fit.model, seed=plan.seed)
+        progress(0.9)
+        shape = (plan.n_chains, plan.n_samples)
+        chosen = found.resample(np.random.default_rng(plan.seed), plan.n_chains * plan.n_samples)
+        points = found.points[:, chosen].T.reshape(*shape, -1)
+        progress(1.0)
+        return Draws(points, pareto_k=found.pareto_k, n_independent=found.smoothed.effective_size)

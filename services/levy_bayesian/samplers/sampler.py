@@ -1,0 +1,117 @@
+"""What a sampler is: from a posterior to draws, told as it goes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Literal, TypeVar
+
+import numpy as np
+
+from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.errors import InvalidInputError
+
+Progress = Callable[[float], None]
+"""Told the share that is done; may raise, and the sampler then ends."""
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """How much is to be drawn.
+
+    Attributes
+    ----------
+    n_chains, n_samples, n_warmup : int
+        Draws are `n_chains` × `n_samples`, after `n_warmup` a chain that are dropped. Variational
+        engines have no chains and no warm-up: their independent draws are counted alike.
+    seed : int
+    """
+
+    n_chains: int = 4
+    n_samples: int = 5000
+    n_warmup: int = 2000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Draws of a posterior.
+
+    Attributes
+    ----------
+    points : ndarray, shape (n_chains, n_samples, size)
+        As `Posterior` has them: the model's coordinates, and log of the noise where it is sampled.
+    statistics : mapping of str to ndarray, each of shape (n_chains, n_samples)
+        What the engine says of each draw: `diverging`, `acceptance_rate`, `n_steps`, …
+    pareto_k : float, optional
+        Of engines that approximate: above 0.7 their draws are not to be relied on.
+    n_independent : float, optional
+        Of engines that weigh: independent draws that would tell as much.
+    price_error : float
+        Largest estimated error of a price the draws rest on, in units of the noise.
+    """
+
+    points: np.ndarray
+    statistics: Mapping[str, np.ndarray] = field(default_factory=dict)
+    pareto_k: float | None = None
+    n_independent: float | None = None
+    price_error: float = 0.0
+
+    @property
+    def n_divergences(self) -> int:
+        """Draws whose trajectory diverged."""
+        return int(np.sum(self.statistics.get("diverging", 0)))
+
+
+class Sampler(ABC):
+    """Draws from a posterior.
+
+    Attributes
+    ----------
+    name : str
+        On the wire.
+    queue : {"short", "long"}
+        Seconds, or longer.
+    """
+
+    name: ClassVar[str]
+    queue: ClassVar[Literal["short", "long"]]
+
+    @abstractmethod
+    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
+        """Draw, and tell the share done as it goes.
+
+        Parameters
+        ----------
+        posterior : Posterior
+        plan : SamplingPlan
+        progress : callable
+            What it raises ends the work.
+        """
+
+
+_Registered = TypeVar("_Registered", bound=type[Sampler])
+_SAMPLERS: Final[dict[str, Sampler]] = {}
+
+
+def register(cls: _Registered) -> _Registered:
+    """Make an engine known under its name."""
+    _SAMPLERS[cls.name] = cls()
+    return cls
+
+
+def get(name: str) -> Sampler:
+    """Return the engine of that name.
+
+    Raises
+    ------
+    InvalidInputError
+        There is none.
+    """
+    if name not in _SAMPLERS:
+        raise InvalidInputError(f"no engine is called {name!r}; known are {', '.join(_SAMPLERS)}")
+    return _SAMPLERS[name]
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all engines."""
+    return tuple(_SAMPLERS)

@@ -1,0 +1,87 @@
+"""Every engine draws from the posterior that quadrature gives."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from levy_numerics import pricing
+from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.calibration.priors import Priors
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.market import Contracts, Quotes
+from levy_numerics.models import BlackScholes
+from levy_numerics.pricing.sinh import SinhPricer
+
+jax = pytest.importorskip("jax")
+samplers = pytest.importorskip("levy_bayesian.samplers")
+
+PLAN = samplers.SamplingPlan(n_chains=2, n_samples=1000, n_warmup=300, seed=1)
+NOISE = 1e-3
+
+
+@pytest.fixture(autouse=True)
+def doubles() -> Iterator[None]:
+    # For all threads: chains have their own.
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+def noisy_quotes() -> Quotes:
+    contracts = Contracts.grid(
+        spot=100.0, rate=0.02, dividend_yield=0.0, strikes=[90.0, 100.0, 110.0], maturities=[0.5]
+    )
+    exact = pricing.price(BlackScholes(sigma=0.2), contracts).value
+    errors = NOISE * 100.0 * np.random.default_rng(2).standard_normal(exact.size)
+    return Quotes.of(contracts, exact + errors)
+
+
+def by_quadrature(posterior: Posterior) -> tuple[float, float]:
+    """Mean and standard deviation of σ."""
+    z = np.log(np.linspace(0.1, 0.3, 20_001))[None] * 2.0
+    log_density = posterior.log_density(z, SinhPricer(posterior.quotes.contracts))
+    sigma = posterior.model_type.from_coordinates(z).sigma
+    weight = np.exp(log_density - log_density.max()) * np.gradient(z[0])
+    weight /= weight.sum()
+    mean = float(weight @ sigma)
+    return mean, math.sqrt(float(weight @ (sigma - mean) ** 2))
+
+
+@pytest.mark.parametrize("name", samplers.names())
+@pytest.mark.parametrize("degrees", [math.inf, 4.0])
+def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degrees: float) -> None:
+    posterior = Posterior.of(
+        noisy_quotes(), Priors.default(BlackScholes), noise=NOISE, degrees_of_freedom=degrees
+    )
+    told: list[float] = []
+    draws = samplers.get(name).sample(posterior, PLAN, told.append)
+    mean, deviation = by_quadrature(posterior)
+    sigma = BlackScholes.from_coordinates(np.moveaxis(draws.points, -1, 0)).sigma
+    assert draws.points.shape == (2, 1000, 1)
+    assert sigma.mean() == pytest.approx(mean, abs=0.15 * deviation)
+    assert sigma.std() == pytest.approx(deviation, rel=0.1)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert draws.n_divergences == 0
+    assert draws.price_error < 1e-2
+
+
+@pytest.mark.parametrize("name", samplers.names())
+def test_whoever_is_told_of_progress_can_end_it(name: str) -> None:
+    class EnoughError(Exception):
+        pass
+
+    def enough(_: float) -> None:
+        raise EnoughError
+
+    posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
+    with pytest.raises(EnoughError):
+        samplers.get(name).sample(posterior, PLAN, enough)
+
+
+def test_an_unknown_engine_is_refused_by_name() -> None:
+    with pytest.raises(InvalidInputError, match="numpyro-nuts"):
+        samplers.get("crystal-ball")
