@@ -1,1 +1,5 @@
-"""Networks that propose parameters; the exact pricer has the last word."""
+"""Networks that propose parameters, one architecture a file.
+
+Importing this package imports nothing: `architectures` needs Keras and TensorFlow, for training;
+`proposer` needs neither, and serves what was trained.
+"""

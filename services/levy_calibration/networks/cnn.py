@@ -1,0 +1,48 @@
+"""A convolutional network that sees the standard grid as an image."""
+
+from dataclasses import dataclass
+
+import keras
+
+from levy_calibration.networks.architecture import Architecture, register, standardised
+from levy_surfaces.synthetic import grid
+from levy_surfaces.synthetic.scaling import StandardScaler
+
+
+@register
+@dataclass(frozen=True)
+class Cnn(Architecture):
+    """Convolutions of 3 × 3 over (maturity, strike), in strides of two.
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Of each convolution.
+    widths : tuple of int
+        Units of the dense layers that follow.
+    """
+
+    channels: tuple[int, ...] = (24, 48)
+    widths: tuple[int, ...] = (192, 128)
+
+    name = "cnn"
+    reads = "grid"
+
+    def trunk(
+        self, features: keras.KerasTensor, scaler: StandardScaler
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        summary = standardised(features, scaler)
+        hidden = keras.layers.Reshape((*grid.SHAPE, 1), name="image")(summary)
+        for k, channels in enumerate(self.channels):
+            hidden = keras.layers.Conv2D(
+                channels,
+                3,
+                strides=2,
+                padding="same",
+                activation="silu",
+                name=f"convolution_{k}",
+            )(hidden)
+        hidden = keras.layers.Flatten(name="flat")(hidden)
+        for k, width in enumerate(self.widths):
+            hidden = self.dense(width, f"dense_{k}")(hidden)
+        return hidden, summary

@@ -1,0 +1,139 @@
+"""Layers that Keras does not have."""
+
+from typing import Any, Final
+
+import keras
+from keras import ops
+
+_NEAR_THE_MONEY: Final = 0.5
+"""Deviations within which a quote tells the level of volatility."""
+_TINY: Final = 1e-6
+_RESIDUAL_FLOOR: Final = 1e-4
+_LEAST_RIDGE: Final = 1e-3
+
+
+@keras.saving.register_keras_serializable("levy")
+class LeastSquaresPooling(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
+    """Any number of quotes as one vector: the smile's coefficients in a learned basis.
+
+    The level of volatility m is a weighted mean of log volatilities near the money. Functions
+    φ(k/(e^m √T), log T, m), learned, then explain log σ − m by weighted ridge regression,
+
+        c = (ΦᵀWΦ + diag(λ))⁻¹ ΦᵀW(log σ − m),
+
+    so that what is missing is missing, not zero: where the quotes that remain determine the smile,
+    the coefficients stay as they were. Means over points, the usual choice, move with the sample.
+    The order of quotes has no influence, and quotes of no weight have none either.
+
+    Parameters
+    ----------
+    n_basis : int
+        Functions.
+    width : int
+        Hidden units of the two layers that make them.
+    unrolled : bool
+        Whether to solve by elimination written out in elementary operations, which any runtime
+        has, rather than by a Cholesky factor, which is faster in batches.
+
+    References
+    ----------
+    Zaheer et al. (2017), Deep sets, NeurIPS (what permutation invariance allows); Bertinetto et
+    al. (2019), Meta-learning with differentiable closed-form solvers, ICLR.
+    """
+
+    def __init__(
+        self, n_basis: int = 24, width: int = 32, *, unrolled: bool = False, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.n_basis, self.width, self.unrolled = n_basis, width, unrolled
+        self.hidden = [
+            keras.layers.Dense(width, activation="silu", name=f"hidden_{k}") for k in range(2)
+        ]
+        self.basis = keras.layers.Dense(n_basis, name="basis")
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the weights; the input is points, shape (n, any, 5)."""
+        shape: tuple[int | None, ...] = (*input_shape[:-1], 3)
+        for layer in self.hidden:
+            layer.build(shape)
+            shape = (*shape[:-1], self.width)
+        self.basis.build(shape)
+        self.log_ridge = self.add_weight(
+            shape=(self.n_basis,), initializer=keras.initializers.Constant(-3.0), name="log_ridge"
+        )
+
+    def call(self, points: Any) -> Any:
+        """Return [level, coefficients, log residual, log determination], (n, 2·n_basis + 2)."""
+        scaled, log_maturity, log_vol, deviations, weight = (points[..., k] for k in range(5))
+        near = weight / ops.square(1.0 + ops.square(deviations / _NEAR_THE_MONEY))
+        level = _sum(near * log_vol) / (_sum(near) + _TINY)
+        functions = self._functions(scaled * ops.exp(-level), log_maturity, level)
+        smile = log_vol - level
+        weighted = functions * ops.expand_dims(weight, -1)
+        transposed = ops.transpose(weighted, (0, 2, 1))
+        gram = ops.matmul(transposed, functions)
+        ridge = _LEAST_RIDGE + ops.exp(self.log_ridge)
+        normal = gram + ridge * ops.eye(self.n_basis)
+        right = ops.matmul(transposed, ops.expand_dims(smile, -1))
+        coefficients = (_eliminated if self.unrolled else _by_cholesky)(normal, right)
+        residual = smile - ops.matmul(functions, coefficients)[..., 0]
+        mean_square = _sum(weight * ops.square(residual)) / (_sum(weight) + _TINY)
+        determined = _sum_of_squares(weighted, functions) / ridge
+        return ops.concatenate(
+            [
+                level,
+                coefficients[..., 0],
+                0.5 * ops.log(mean_square + _RESIDUAL_FLOOR**2),
+                ops.log1p(determined),
+            ],
+            axis=-1,
+        )
+
+    def _functions(self, moneyness: Any, log_maturity: Any, level: Any) -> Any:
+        """Basis at every quote, shape (n, any, n_basis)."""
+        inputs = [_asinh(moneyness), log_maturity, level + ops.zeros_like(log_maturity)]
+        hidden = ops.stack(inputs, axis=-1)
+        for layer in self.hidden:
+            hidden = layer(hidden)
+        return self.basis(hidden) / self.n_basis**0.5
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """(n, 2·n_basis + 2)."""
+        return (input_shape[0], 2 * self.n_basis + 2)
+
+    def get_config(self) -> dict[str, Any]:
+        """What it takes to make the layer again."""
+        own = {"n_basis": self.n_basis, "width": self.width, "unrolled": self.unrolled}
+        return {**super().get_config(), **own}
+
+
+def _sum(values: Any) -> Any:
+    """Over quotes, shape (n, 1)."""
+    return ops.sum(values, axis=-1, keepdims=True)
+
+
+def _sum_of_squares(weighted: Any, functions: Any) -> Any:
+    return ops.sum(weighted * functions, axis=1)
+
+
+def _asinh(values: Any) -> Any:
+    """Of operations that every runtime has."""
+    size = ops.abs(values)
+    return ops.sign(values) * ops.log(size + ops.sqrt(ops.square(size) + 1.0))
+
+
+def _by_cholesky(normal: Any, right: Any) -> Any:
+    factor = ops.cholesky(normal)
+    half = ops.solve_triangular(factor, right, lower=True)
+    return ops.solve_triangular(ops.transpose(factor, (0, 2, 1)), half, lower=False)
+
+
+def _eliminated(normal: Any, right: Any) -> Any:
+    """Gauss-Jordan elimination; positive definite matrices need no pivoting."""
+    size = normal.shape[-1]
+    table = ops.concatenate([normal, right], axis=-1)
+    unit = ops.eye(size)
+    for k in range(size):
+        pivot_row = table[:, k : k + 1, :] / table[:, k : k + 1, k : k + 1]
+        table = table - (table[:, :, k : k + 1] - unit[:, k : k + 1]) * pivot_row
+    return table[:, :, size:]

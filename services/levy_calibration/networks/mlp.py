@@ -1,0 +1,33 @@
+"""A multilayer perceptron on the standard grid."""
+
+from dataclasses import dataclass
+
+import keras
+
+from levy_calibration.networks.architecture import Architecture, register, standardised
+from levy_surfaces.synthetic.scaling import StandardScaler
+
+
+@register
+@dataclass(frozen=True)
+class Mlp(Architecture):
+    """Dense layers, one after the other.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        Units of each.
+    """
+
+    widths: tuple[int, ...] = (256, 256, 128)
+
+    name = "mlp"
+    reads = "grid"
+
+    def trunk(
+        self, features: keras.KerasTensor, scaler: StandardScaler
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        summary = hidden = standardised(features, scaler)
+        for k, width in enumerate(self.widths):
+            hidden = self.dense(width, f"dense_{k}")(hidden)
+        return hidden, summary
