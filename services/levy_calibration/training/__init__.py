@@ -1,0 +1,1 @@
+"""Training of networks: recipes, noise drawn anew, checkpoints, metrics, artifacts."""

@@ -1,0 +1,95 @@
+"""What an interrupted training run needs to go on as if nothing had happened."""
+
+import json
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, Self
+
+import keras
+import numpy as np
+
+from levy_numerics.errors import InvalidInputError
+from levy_surfaces.synthetic.manifest import write_atomically
+
+_FILE: Final = "checkpoint.npz"
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    history : list of dict
+        One for each epoch that is done: score (see `score_of`) in training and on the holdout,
+        learning rate, seconds.
+    best_score : float
+        Smallest score on the holdout.
+    best_weights : list of ndarray
+        The weights that had it.
+    since_best : int
+        Epochs without a better one.
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_score: float = float("inf")
+    best_weights: list[np.ndarray] = field(default_factory=list)
+    since_best: int = 0
+
+    def add(self, epoch: dict[str, float], model: keras.Model) -> None:
+        """Take note of an epoch."""
+        self.history.append(epoch)
+        if epoch["holdout_score"] < self.best_score:
+            self.best_score, self.since_best = epoch["holdout_score"], 0
+            self.best_weights = [np.array(w) for w in model.get_weights()]
+        else:
+            self.since_best += 1
+
+    def write(self, folder: Path, model: keras.Model, fingerprint: str) -> None:
+        """Write it, with all variables of model and optimiser, in one step."""
+        told = {
+            "fingerprint": fingerprint,
+            "history": self.history,
+            "best_score": self.best_score,
+            "since_best": self.since_best,
+        }
+        arrays: dict[str, Any] = {f"variable_{k}": v for k, v in enumerate(_values(model))}
+        arrays |= {f"best_{k}": v for k, v in enumerate(self.best_weights)}
+        content = BytesIO()
+        np.savez(content, told=np.array(json.dumps(told)), **arrays)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / _FILE, content.getvalue())
+
+    @classmethod
+    def read(cls, folder: Path, model: keras.Model, fingerprint: str) -> Self:
+        """Read it, and put model and optimiser where they were.
+
+        Raises
+        ------
+        InvalidInputError
+            There is none, or it belongs to another recipe or other data.
+        """
+        path = folder / _FILE
+        if not path.is_file():
+            raise InvalidInputError(f"{folder} holds no interrupted run; train without --resume")
+        with np.load(path, allow_pickle=False) as found:
+            told = json.loads(str(found["told"]))
+            if told["fingerprint"] != fingerprint:
+                raise InvalidInputError(
+                    f"{path} belongs to another recipe or other data; train without --resume"
+                )
+            variables = _variables(model)
+            for k, variable in enumerate(variables):
+                variable.assign(found[f"variable_{k}"])
+            best = [found[f"best_{k}"] for k in range(len(model.weights))]
+        return cls(told["history"], told["best_score"], best, told["since_best"])
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """Weights, generators' states, and the optimiser's moments."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _values(model: keras.Model) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable) for variable in _variables(model)]
