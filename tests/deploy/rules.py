@@ -1,0 +1,42 @@
+"""Prometheus' rules as they lie in the project, and what an expression asks for."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+PROMETHEUS = Path(__file__).parents[2] / "prometheus"
+RULES = [
+    rule
+    for file in sorted((PROMETHEUS / "rules").glob("*.yml"))
+    for group in yaml.safe_load(file.read_text())["groups"]
+    for rule in group["rules"]
+]
+ALERTS = [rule for rule in RULES if "alert" in rule]
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+OF_OTHERS = {"up", "redis_up", "redis_memory_used_bytes", "redis_memory_max_bytes"}
+"""What Prometheus itself and the exporter of Redis count."""
+
+_METRIC = re.compile(r"\b(?:(?:levy|redis|process)_\w+|up|[a-z_]+:\w+:\w+)\b")
+
+
+def metrics_asked(expression: str) -> set[str]:
+    """Names of metrics in an expression, those that stand in quotes not among them.
+
+    Examples
+    --------
+    >>> sorted(metrics_asked('levy_a{job="levy_b"} / on (job) up'))
+    ['levy_a', 'up']
+    """
+    return set(_METRIC.findall(re.sub(r'"[^"]*"', "", expression)))
+
+
+def name_patterns(expression: str) -> list[str]:
+    r"""Patterns by which an expression asks for several metrics at once.
+
+    Examples
+    --------
+    >>> name_patterns('rate({__name__=~"levy_.+"}[5m])')
+    ['levy_.+']
+    """
+    return re.findall(r'__name__=~"([^"]+)"', expression)

@@ -1,0 +1,108 @@
+"""Runbooks: a page for each alert, and what it tells one to look at exists."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from levy_calibration.settings import CalibrationSettings
+from levy_gateway.settings import GatewaySettings
+from levy_observability.settings import ServiceSettings
+from levy_pricing.settings import PricingSettings
+from tests.deploy.rules import ALERTS, OF_OTHERS, RECORDED, metrics_asked
+
+ROOT = Path(__file__).parents[2]
+RUNBOOKS = ROOT / "docs" / "runbooks"
+PAGES = sorted(RUNBOOKS.glob("*"))
+HEADINGS = [
+    "What it means",
+    "What clients see",
+    "How to look",
+    "What to do",
+    "How it clears",
+]
+SETTINGS: dict[str, type[ServiceSettings]] = {
+    "GATEWAY": GatewaySettings,
+    "PRICING": PricingSettings,
+    "CALIBRATION": CalibrationSettings,
+}
+
+
+def queries(page: Path) -> list[str]:
+    """What a page asks of Prometheus, a line each."""
+    fenced = re.findall(r"^```promql\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    return [line for block in fenced for line in block.splitlines()]
+
+
+def test_every_alert_has_its_page_and_no_page_is_left_over() -> None:
+    assert {page.name for page in PAGES} == {f"{rule['alert']}.md" for rule in ALERTS}
+    for rule in ALERTS:
+        assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_says_all_that_is_asked_in_the_night(page: Path) -> None:
+    text = page.read_text()
+    assert text.startswith(f"# {page.stem}\n")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        assert (RUNBOOKS / target).is_file(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_tells_how_urgent_it_is(page: Path) -> None:
+    severity = {rule["alert"]: rule["labels"]["severity"] for rule in ALERTS}[page.stem]
+    assert page.read_text().splitlines()[2].startswith(f"A {severity}: ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_asks_for_metrics_that_exist(page: Path, exposed: set[str]) -> None:
+    assert queries(page)
+    for query in queries(page):
+        asked = metrics_asked(query)
+        assert asked, query
+        assert asked <= exposed | RECORDED | OF_OTHERS, query
+
+
+def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed; Debian's package prometheus has it")
+    asked = sorted({query for page in PAGES for query in queries(page)})
+    rules = [{"record": f"query:{n}", "expr": query} for n, query in enumerate(asked)]
+    file = tmp_path / "queries.yml"
+    file.write_text(json.dumps({"groups": [{"name": "runbooks", "rules": rules}]}))
+    done = subprocess.run(
+        [promtool, "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_log_events_that_pages_name_are_logged() -> None:
+    sources = [*ROOT.glob("libs/**/*.py"), *ROOT.glob("services/**/*.py")]
+    code = "\n".join(source.read_text() for source in sources)
+    # A call may begin on one line and name its event on the next; some go by way of `level`.
+    logged = set(re.findall(r"\b(?:_log\.\w+|level)\(\s*\"([a-z]+\.[a-z]+)\"", code))
+    kinds = "|".join(sorted({event.partition(".")[0] for event in logged}))
+    named = {
+        event
+        for page in PAGES
+        for event in re.findall(rf"\b(?:{kinds})\.[a-z]+\b", page.read_text())
+        if not event.endswith((".conf", ".yml"))
+    }
+    assert named, "no page names an event"
+    assert named <= logged
+
+
+def test_the_settings_that_pages_name_exist() -> None:
+    named = {
+        pair
+        for page in PAGES
+        for pair in re.findall(r"\bLEVY_([A-Z]+)_([A-Z_]+)\b", page.read_text())
+    }
+    assert named
+    for service, name in named:
+        assert name.lower() in SETTINGS[service].model_fields, f"LEVY_{service}_{name}"
