@@ -1,0 +1,144 @@
+"""From quotes to their posterior: fitted, sampled, summarised."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from levy_bayesian.handlers.run import Progress
+from levy_bayesian.summary import inference_data, summarise
+from levy_numerics import models
+from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.calibration.priors import Priors
+from levy_numerics.market import Quotes
+from levy_schemas.jobs import BayesianRequest, BayesianResult, Engine, Likelihood
+from levy_schemas.surface import DroppedQuote, Weights
+from levy_surfaces.requested import surface_of
+
+if TYPE_CHECKING:
+    from arviz import InferenceData
+
+_DEGREES_OF_FREEDOM: Final[dict[Likelihood, float]] = {"normal": math.inf, "student_t": 4.0}
+_SAMPLED: Final = 0.95
+"""Of the work, about; the rest is summarising."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which posterior, and how it is drawn from: what `BayesianRequest` says beside the quotes.
+
+    Attributes
+    ----------
+    model_type : str
+    engine : str
+    num_chains, num_samples, num_warmup, seed : int
+        See `SamplingPlan`.
+    priors : mapping of str to mapping
+        Instead of the default ones: see `Priors.overridden`.
+    likelihood : {"normal", "student_t"}
+        Of a quote about the model's price; Student's t has four degrees of freedom.
+    weights : str
+        The unit of the errors.
+    """
+
+    model_type: str
+    engine: Engine = "numpyro-nuts"
+    num_chains: int = 4
+    num_samples: int = 5000
+    num_warmup: int = 2000
+    seed: int = 0
+    priors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    likelihood: Likelihood = "normal"
+    weights: Weights = "price"
+
+    @classmethod
+    def of(cls, request: BayesianRequest) -> Self:
+        """As a request asks."""
+        return cls(
+            model_type=request.model_type,
+            engine=request.engine,
+            num_chains=request.num_chains,
+            num_samples=request.num_samples,
+            num_warmup=request.num_warmup,
+            seed=request.seed,
+            priors={name: prior.described() for name, prior in request.priors.items()},
+            likelihood=request.likelihood,
+            weights=request.weights,
+        )
+
+    def posterior(self, quotes: Quotes) -> Posterior:
+        """Return the posterior given the quotes.
+
+        Raises
+        ------
+        LevyError
+            The model is unknown, a prior is not admissible, or the weights need spreads.
+        """
+        return Posterior.of(
+            quotes,
+            Priors.default(models.get(self.model_type)).overridden(self.priors),
+            weights=self.weights,
+            degrees_of_freedom=_DEGREES_OF_FREEDOM[self.likelihood],
+        )
+
+    def run(
+        self, quotes: Quotes, progress: Progress, *, dropped: tuple[DroppedQuote, ...] = ()
+    ) -> tuple[BayesianResult, bytes]:
+        """Sample and summarise; JAX must compute in doubles where the engine uses it.
+
+        Returns
+        -------
+        BayesianResult
+        bytes
+            The draws as netCDF.
+        """
+        # Imported by the process that computes: seconds, and JAX does not survive a fork.
+        from levy_bayesian.samplers import SamplingPlan, get
+
+        started = time.perf_counter()
+        sampler = get(self.engine)
+        posterior = self.posterior(quotes)
+        plan = SamplingPlan(self.num_chains, self.num_samples, self.num_warmup, self.seed)
+        draws = sampler.sample(posterior, plan, lambda share: progress(_SAMPLED * share))
+        found = summarise(posterior, draws, seed=self.seed)
+        kept = _netcdf(inference_data(posterior, draws))
+        progress(1.0)
+        result = BayesianResult(
+            model_type=self.model_type,
+            engine=self.engine,
+            seconds=time.perf_counter() - started,
+            dropped=dropped,
+            **{name: getattr(found, name) for name in found.__dataclass_fields__},
+        )
+        return result, kept
+
+
+def sample(request: BayesianRequest, progress: Progress) -> tuple[BayesianResult, bytes]:
+    """Sample the posterior that a request asks for: a `Compute`.
+
+    Parameters
+    ----------
+    request : BayesianRequest
+    progress : callable
+        Told the share done; what it raises ends the work.
+
+    Raises
+    ------
+    LevyError
+        The model or the engine is unknown, the quotes are too few, a prior is not admissible.
+    """
+    model = models.get(request.model_type)
+    surface = surface_of(
+        request, n_parameters=len(model.parameters()), model_type=request.model_type
+    )
+    return Sampling.of(request).run(surface.quotes, progress, dropped=surface.dropped)
+
+
+def _netcdf(data: "InferenceData") -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "draws.nc"
+        data.to_netcdf(str(path), engine="h5netcdf")
+        return path.read_bytes()

@@ -1,0 +1,284 @@
+"""Draws as people read them: InferenceData, and the summary that goes over the wire."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.calibration.priors import LogNormal
+from levy_numerics.calibration.psis import RELIABLE_K
+from levy_schemas.jobs import ParameterSummary, PredictiveInterval
+
+if TYPE_CHECKING:
+    from arviz import InferenceData
+
+    from levy_bayesian.samplers.sampler import Draws
+
+NOISE: Final = "noise"
+"""τ, beside the parameters of the model: see `Posterior`."""
+MAX_R_HAT: Final = 1.01
+MIN_ESS: Final = 1000.0
+MAX_PRICE_ERROR: Final = 0.01
+"""Of the noise: what an error of the prices may be."""
+
+_INTERVAL: Final = (0.025, 0.975)
+_PREDICTED_FROM: Final = 500
+_ERRORS_EACH: Final = 8
+_FEW_INDEPENDENT: Final = 100.0
+_ALL_BUT_ONE: Final = 0.99
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `BayesianResult` tells of draws; the names are its names."""
+
+    parameters: dict[str, ParameterSummary]
+    correlations: dict[str, dict[str, float]]
+    predictive: tuple[PredictiveInterval, ...]
+    divergences: int
+    pareto_k: float | None
+    converged: bool
+    reason: str
+    draws: int
+    warnings: tuple[str, ...]
+
+
+def summarise(posterior: Posterior, draws: "Draws", *, seed: int = 0) -> Summary:
+    """Summarise draws of a posterior.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    draws : Draws
+    seed : int
+        Of the quotes' errors in the predictive intervals.
+    """
+    values = sampled_values(posterior, draws.points)
+    parameters = {name: _of_one(x, has_chains=draws.pareto_k is None) for name, x in values.items()}
+    correlations = _correlations(values)
+    faults = _faults(parameters, draws)
+    pareto_k = draws.pareto_k
+    return Summary(
+        parameters=parameters,
+        correlations=correlations,
+        predictive=_predictive(posterior, draws.points, seed),
+        divergences=draws.n_divergences,
+        # Infinite where the tail is too short to tell, which JSON cannot say: the reason does.
+        pareto_k=pareto_k if pareto_k is not None and math.isfinite(pareto_k) else None,
+        converged=not faults,
+        reason="; ".join(faults) or _merits(parameters, draws),
+        draws=int(np.prod(draws.points.shape[:2])),
+        warnings=(*_scarcity(draws), *_entangled(correlations)),
+    )
+
+
+def inference_data(posterior: Posterior, draws: "Draws") -> "InferenceData":
+    """Draws and what they rest on, as ArviZ reads them.
+
+    Groups are `posterior` (each parameter, and the noise where it is sampled), `sample_stats`
+    where the engine tells some, `observed_data` (`price`) and `constant_data` (contracts, the
+    scale of their errors, and parameters held fixed).
+    """
+    quotes, c = posterior.quotes, posterior.quotes.contracts
+    fields = ("strike", "maturity_years", "forward", "discount", "is_call")
+    constant = {name: getattr(c, name) for name in fields} | {"error_scale": posterior.scale}
+    by_quote = {name: ["quote"] for name in ("price", *constant)}
+    groups: dict[str, Any] = {
+        "posterior": sampled_values(posterior, draws.points),
+        "observed_data": {"price": quotes.price},
+        "constant_data": constant | _held_fixed(posterior, draws.points),
+    }
+    if draws.statistics:
+        groups["sample_stats"] = dict(draws.statistics)
+    named = {"model_type": posterior.model_type.name}
+    made: InferenceData = _arviz().from_dict(**groups, dims=by_quote, attrs=named)
+    return made
+
+
+def sampled_values(posterior: Posterior, points: np.ndarray) -> dict[str, np.ndarray]:
+    """Parameters as the papers have them, and the noise where it is sampled.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n_chains, n_samples, size)
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (n_chains, n_samples)
+    """
+    moved = np.moveaxis(points, -1, 0)
+    model = posterior.model_type.from_coordinates(moved[: posterior.n_coordinates])
+    found = {name: np.asarray(getattr(model, name)) for name in posterior.priors.by_parameter}
+    if isinstance(posterior.noise, LogNormal):
+        found[NOISE] = np.asarray(posterior.noise_at(moved))
+    return found
+
+
+def _held_fixed(posterior: Posterior, points: np.ndarray) -> dict[str, float]:
+    model = posterior.model_type.from_coordinates(points[0, 0, : posterior.n_coordinates])
+    return {
+        name: float(value)
+        for name, value in model.as_mapping().items()
+        if name not in posterior.priors.by_parameter
+    }
+
+
+def _arviz() -> Any:
+    """ArviZ, seconds to import, and announcing its successor once a day."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"\s*ArviZ is undergoing", FutureWarning)
+        import arviz
+    return arviz
+
+
+def _of_one(x: np.ndarray, *, has_chains: bool) -> ParameterSummary:
+    low, median, high = np.quantile(x, (_INTERVAL[0], 0.5, _INTERVAL[1]))
+    r_hat, ess_bulk, ess_tail = _of_chains(x) if has_chains else (None, None, None)
+    return ParameterSummary(
+        mean=float(x.mean()),
+        sd=float(x.std(ddof=1)),
+        median=float(median),
+        interval=(float(low), float(high)),
+        r_hat=r_hat,
+        ess_bulk=ess_bulk,
+        ess_tail=ess_tail,
+    )
+
+
+def _of_chains(x: np.ndarray) -> tuple[float | None, float | None, float | None]:
+    """R-hat (None of a single chain), bulk and tail ESS."""
+    arviz = _arviz()
+    with np.errstate(all="ignore"):
+        # Of chains that never moved it divides nothing by nothing.
+        r_hat = _finite(arviz.rhat(x)) if len(x) > 1 else None
+        bulk, tail = (_finite(arviz.ess(x, method=method)) for method in ("bulk", "tail"))
+    return r_hat, bulk, tail
+
+
+def _finite(value: Any) -> float | None:
+    """None where chains that never moved leave nothing to say."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _correlations(values: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    x = np.stack([one.ravel() for one in values.values()])
+    x = x - x.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(x, axis=1)
+    x = x / np.where(length > 0.0, length, 1.0)[:, None]
+    matrix = np.clip(x @ x.T, -1.0, 1.0)
+    np.fill_diagonal(matrix, 1.0)
+    return {
+        name: dict(zip(values, row.tolist(), strict=True))
+        for name, row in zip(values, matrix, strict=True)
+    }
+
+
+def _predictive(
+    posterior: Posterior, points: np.ndarray, seed: int
+) -> tuple[PredictiveInterval, ...]:
+    flat = points.reshape(-1, points.shape[-1])
+    # Evenly over all chains.
+    some = flat[np.linspace(0, len(flat) - 1, min(len(flat), _PREDICTED_FROM)).astype(int)].T
+    noise = np.asarray(posterior.noise_at(some))
+    model = posterior.model_type.from_coordinates(some[: posterior.n_coordinates])
+    prices = posterior.pricer_for(float(np.median(noise))).price(model).value
+    rng = np.random.default_rng(seed)
+    errors = _unit_errors(rng, posterior.degrees_of_freedom, (_ERRORS_EACH, *prices.shape))
+    quotes = (prices + posterior.scale * noise[:, None] * errors).reshape(-1, prices.shape[1])
+    low, high = np.quantile(quotes, _INTERVAL, axis=0)
+    c = posterior.quotes.contracts
+    return tuple(
+        PredictiveInterval(strike=strike, maturity=maturity, mean=mean, interval=(least, most))
+        for strike, maturity, mean, least, most in zip(
+            c.strike.tolist(),
+            c.maturity_years.tolist(),
+            prices.mean(axis=0).tolist(),
+            low.tolist(),
+            high.tolist(),
+            strict=True,
+        )
+    )
+
+
+def _unit_errors(
+    rng: np.random.Generator, degrees_of_freedom: float, shape: tuple[int, ...]
+) -> np.ndarray:
+    if math.isinf(degrees_of_freedom):
+        return rng.standard_normal(shape)
+    return rng.standard_t(degrees_of_freedom, shape)
+
+
+def _faults(parameters: dict[str, ParameterSummary], draws: "Draws") -> list[str]:
+    """Why the draws are not to be relied on, if there is a reason."""
+    found = _faults_of_chains(parameters, draws) if draws.pareto_k is None else []
+    if draws.pareto_k is not None and not draws.pareto_k <= RELIABLE_K:
+        found.append(f"Pareto k is {draws.pareto_k:.2f}, above {RELIABLE_K}")
+    if not draws.price_error < MAX_PRICE_ERROR:
+        found.append(
+            f"prices may err by {draws.price_error:.2g} of the noise, {MAX_PRICE_ERROR} is allowed"
+        )
+    return found
+
+
+def _faults_of_chains(parameters: dict[str, ParameterSummary], draws: "Draws") -> list[str]:
+    found = []
+    if len(draws.points) < 2:
+        found.append("one chain has no other to agree with")
+    else:
+        name, r_hat = _worst(parameters, "r_hat", max, math.inf)
+        if not r_hat < MAX_R_HAT:
+            found.append(f"R-hat of {name} is {r_hat:.3f}, not below {MAX_R_HAT}")
+    for field, called in (("ess_bulk", "bulk"), ("ess_tail", "tail")):
+        name, ess = _worst(parameters, field, min, 0.0)
+        if not ess > MIN_ESS:
+            found.append(f"{called} ESS of {name} is {ess:.0f}, not above {MIN_ESS:.0f}")
+    if draws.n_divergences:
+        found.append(f"{draws.n_divergences} draws diverged")
+    return found
+
+
+def _worst(
+    parameters: dict[str, ParameterSummary], field: str, of: Any, unknown: float
+) -> tuple[str, float]:
+    values = {
+        name: unknown if (value := getattr(one, field)) is None else value
+        for name, one in parameters.items()
+    }
+    name = of(values, key=values.__getitem__)
+    return name, values[name]
+
+
+def _merits(parameters: dict[str, ParameterSummary], draws: "Draws") -> str:
+    if draws.pareto_k is not None:
+        worth = (
+            ""
+            if draws.n_independent is None
+            else f"; the draws are worth {draws.n_independent:.0f} independent ones"
+        )
+        return f"Pareto k is {draws.pareto_k:.2f}, at most {RELIABLE_K}{worth}"
+    _, r_hat = _worst(parameters, "r_hat", max, math.inf)
+    ess = min(_worst(parameters, field, min, 0.0)[1] for field in ("ess_bulk", "ess_tail"))
+    return f"R-hat is at most {r_hat:.4f} and ESS at least {ess:.0f}; no draw diverged"
+
+
+def _scarcity(draws: "Draws") -> list[str]:
+    if draws.n_independent is None or draws.n_independent >= _FEW_INDEPENDENT:
+        return []
+    return [
+        f"the draws are worth only {draws.n_independent:.0f} independent ones; their tails are "
+        "coarse, and numpyro-nuts draws more"
+    ]
+
+
+def _entangled(correlations: dict[str, dict[str, float]]) -> list[str]:
+    names = list(correlations)
+    return [
+        f"{first} and {second} are hardly told apart: their correlation is "
+        f"{correlations[first][second]:.3f}"
+        for i, first in enumerate(names)
+        for second in names[i + 1 :]
+        if abs(correlations[first][second]) > _ALL_BUT_ONE
+    ]

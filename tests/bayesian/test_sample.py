@@ -1,0 +1,147 @@
+"""From a request to a summary and draws that others can read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from levy_bayesian.handlers.sample import Sampling, sample
+from levy_numerics import models, pricing
+from levy_numerics.errors import InvalidInputError, InvalidParameterError, UnknownModelError
+from levy_numerics.market import Contracts
+from levy_schemas.jobs import BayesianRequest, BayesianResult
+
+jax = pytest.importorskip("jax")
+pytest.importorskip("numpyro")
+xarray = pytest.importorskip("xarray")
+
+STRIKES = [80.0, 90.0, 95.0, 100.0, 105.0, 110.0, 120.0]
+MATURITIES = [0.25, 0.5, 1.0]
+UNIFORM = {"distribution": "uniform", "low": 0.0, "high": 1.0}
+TRUE = {"sigma": 0.18, "nu": 0.3, "theta": -0.15}
+
+
+@pytest.fixture(autouse=True)
+def doubles() -> Iterator[None]:
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+def request(**changes: Any) -> BayesianRequest:
+    """Variance Gamma's prices, with errors of a ten-thousandth of the spot."""
+    contracts = Contracts.grid(
+        spot=100.0, rate=0.02, dividend_yield=0.0, strikes=STRIKES, maturities=MATURITIES
+    )
+    prices = pricing.price(models.from_mapping("VarianceGamma", TRUE), contracts).value
+    prices = prices + 0.01 * np.random.default_rng(4).standard_normal(prices.size)
+    return BayesianRequest.model_validate(
+        {
+            "spot_price": 100.0,
+            "risk_free_rate": 0.02,
+            "strikes": STRIKES,
+            "maturities": MATURITIES,
+            "prices": prices.reshape(len(MATURITIES), len(STRIKES)).tolist(),
+            "model_type": "VarianceGamma",
+            "engine": "laplace-psis",
+            "num_chains": 2,
+            "num_samples": 1000,
+        }
+        | changes
+    )
+
+
+def test_a_job_recovers_the_parameters_and_keeps_draws_that_others_read(tmp_path: Path) -> None:
+    told: list[float] = []
+    result, kept = sample(request(), told.append)
+    assert BayesianResult.model_validate_json(result.model_dump_json()) == result
+    assert result.converged, result.reason
+    assert set(result.parameters) == {*TRUE, "noise"}
+    for name, value in TRUE.items():
+        found = result.parameters[name]
+        assert abs(found.mean - value) < 4.0 * found.sd
+    assert result.parameters["noise"].interval[0] < 1e-4 < result.parameters["noise"].interval[1]
+    assert len(result.predictive) == len(STRIKES) * len(MATURITIES)
+    assert result.draws == 2000
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+    path = tmp_path / "draws.nc"
+    path.write_bytes(kept)
+    with xarray.open_dataset(path, group="posterior", engine="h5netcdf") as posterior:
+        assert posterior["sigma"].shape == (2, 1000)
+        for name, found in result.parameters.items():
+            assert float(posterior[name].mean()) == pytest.approx(found.mean, rel=1e-12)
+    with xarray.open_dataset(path, group="observed_data", engine="h5netcdf") as observed:
+        np.testing.assert_allclose(
+            observed["price"], np.array(request().prices).ravel(), rtol=1e-15
+        )
+
+
+def test_draws_are_those_that_arviz_reads(tmp_path: Path) -> None:
+    from levy_bayesian.summary import _arviz
+
+    result, kept = sample(request(num_samples=200), lambda _: None)
+    path = tmp_path / "draws.nc"
+    path.write_bytes(kept)
+    data = _arviz().from_netcdf(path)
+    assert data.attrs["model_type"] == "VarianceGamma"
+    assert float(data.posterior["nu"].mean()) == pytest.approx(result.parameters["nu"].mean)
+    assert "strike" in data.constant_data
+
+
+def test_a_prior_that_is_given_counts() -> None:
+    # Three times as narrow as what the quotes say, and two of their deviations away.
+    prior = {"distribution": "normal", "mu": -0.16, "sigma": 1e-3}
+    result, _ = sample(request(priors={"theta": prior}), lambda _: None)
+    theta = result.parameters["theta"]
+    assert result.converged, result.reason
+    assert theta.mean == pytest.approx(-0.1594, abs=1e-3)
+    assert theta.sd < 1.2e-3
+
+
+def test_the_likelihood_that_is_asked_for_is_used() -> None:
+    assert Sampling.of(request(likelihood="student_t", weights="vega")) == Sampling(
+        "VarianceGamma",
+        "laplace-psis",
+        num_chains=2,
+        num_samples=1000,
+        likelihood="student_t",
+        weights="vega",
+    )
+
+
+def test_quotes_left_out_are_told() -> None:
+    prices = [list(row) for row in request().prices or ()]
+    prices[0][0] = 150.0
+    result, _ = sample(request(prices=prices), lambda _: None)
+    assert [one.reason for one in result.dropped] == ["above_maximum"]
+    assert len(result.predictive) == len(STRIKES) * len(MATURITIES) - 1
+
+
+def test_whoever_is_told_of_progress_can_end_the_job() -> None:
+    class EnoughError(Exception):
+        pass
+
+    def enough(_: float) -> None:
+        raise EnoughError
+
+    with pytest.raises(EnoughError):
+        sample(request(), enough)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"model_type": "Nobody"}, UnknownModelError),
+        ({"priors": {"G": UNIFORM}}, InvalidParameterError),
+        ({"priors": {"nu": UNIFORM | {"high": -1.0}}}, InvalidInputError),
+        ({"strikes": [100.0], "maturities": [1.0], "prices": [[9.0]]}, InvalidInputError),
+    ],
+)
+def test_what_cannot_be_sampled_is_refused(changes: dict[str, Any], error: type) -> None:
+    with pytest.raises(error):
+        sample(request(**changes), lambda _: None)

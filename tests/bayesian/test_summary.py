@@ -1,0 +1,189 @@
+"""A summary tells the posterior that quadrature gives, and when not to believe the draws."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from levy_bayesian.summary import Summary, inference_data, sampled_values, summarise
+from levy_numerics import pricing
+from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.calibration.priors import Priors
+from levy_numerics.market import Contracts, Quotes
+from levy_numerics.models import BlackScholes, VarianceGammaCIR
+from levy_numerics.pricing.sinh import SinhPricer
+
+jax = pytest.importorskip("jax")
+samplers = pytest.importorskip("levy_bayesian.samplers")
+
+NOISE = 1e-3
+N_CHAINS, N_SAMPLES = 4, 2500
+
+
+def black_scholes(**options: Any) -> Posterior:
+    contracts = Contracts.grid(
+        spot=100.0, rate=0.02, dividend_yield=0.0, strikes=[90.0, 100.0, 110.0], maturities=[0.5]
+    )
+    exact = pricing.price(BlackScholes(sigma=0.2), contracts).value
+    errors = NOISE * 100.0 * np.random.default_rng(2).standard_normal(exact.size)
+    return Posterior.of(
+        Quotes.of(contracts, exact + errors),
+        Priors.default(BlackScholes),
+        **({"noise": NOISE} | options),
+    )
+
+
+def by_quadrature(posterior: Posterior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coordinates on a fine grid, σ there, and the posterior's distribution function."""
+    z = np.log(np.linspace(0.1, 0.3, 20_001))[None] * 2.0
+    log_density = posterior.log_density(z, SinhPricer(posterior.quotes.contracts))
+    weight = np.exp(log_density - log_density.max()) * np.gradient(z[0])
+    sigma = posterior.model_type.from_coordinates(z).sigma
+    return z[0], np.asarray(sigma), np.cumsum(weight) / weight.sum()
+
+
+def exact_draws(posterior: Posterior, **told: Any) -> Any:
+    """Independent draws, by inverting the distribution function."""
+    z, _, cumulated = by_quadrature(posterior)
+    u = np.random.default_rng(1).random((N_CHAINS, N_SAMPLES))
+    return samplers.Draws(np.interp(u, cumulated, z)[..., None], **told)
+
+
+def changed(draws: Any, fault: str) -> Any:
+    n_chains, n_samples, _ = draws.points.shape
+    diverging = np.zeros((n_chains, n_samples), dtype=bool)
+    diverging[1, 7] = True
+    away = draws.points.copy()
+    away[0] += 0.05
+    return {
+        "chains that disagree": replace(draws, points=away),
+        "chains that never moved": replace(draws, points=np.full_like(draws.points, -3.2)),
+        "one chain": replace(draws, points=draws.points[:1]),
+        "few draws": replace(draws, points=draws.points[:, :100]),
+        "a divergence": replace(draws, statistics={"diverging": diverging}),
+        "rough prices": replace(draws, price_error=0.02),
+        "no price error": replace(draws, price_error=math.nan),
+        "a heavy tail": replace(draws, pareto_k=0.71),
+        "no tail": replace(draws, pareto_k=math.inf),
+    }[fault]
+
+
+@pytest.mark.parametrize("degrees", [math.inf, 4.0])
+def test_moments_and_intervals_are_those_of_quadrature(degrees: float) -> None:
+    posterior = black_scholes(degrees_of_freedom=degrees)
+    found = summarise(posterior, exact_draws(posterior)).parameters["sigma"]
+    _, sigma, cumulated = by_quadrature(posterior)
+    weight = np.diff(cumulated, prepend=0.0)
+    mean = float(weight @ sigma)
+    deviation = math.sqrt(float(weight @ (sigma - mean) ** 2))
+    low, median, high = np.interp([0.025, 0.5, 0.975], cumulated, sigma)
+    assert found.mean == pytest.approx(mean, abs=0.05 * deviation)
+    assert found.sd == pytest.approx(deviation, rel=0.05)
+    assert found.median == pytest.approx(median, abs=0.05 * deviation)
+    assert found.interval == pytest.approx((low, high), abs=0.15 * deviation)
+    n = N_CHAINS * N_SAMPLES
+    assert found.r_hat == pytest.approx(1.0, abs=5e-3)
+    assert found.ess_bulk == pytest.approx(n, rel=0.25)
+    assert found.ess_tail == pytest.approx(n, rel=0.25)
+
+
+def test_predictive_intervals_are_those_of_price_and_error_together() -> None:
+    posterior = black_scholes()
+    found = summarise(posterior, exact_draws(posterior)).predictive
+    z, _, cumulated = by_quadrature(posterior)
+    some = np.interp((np.arange(2000) + 0.5) / 2000, cumulated, z)
+    prices = SinhPricer(posterior.quotes.contracts).price(BlackScholes.from_coordinates(some[None]))
+    spread = np.hypot(prices.value.std(axis=0), NOISE * posterior.scale)
+    assert [one.strike for one in found] == [90.0, 100.0, 110.0]
+    assert {one.maturity for one in found} == {0.5}
+    for one, expected, s in zip(found, prices.value.mean(axis=0), spread, strict=True):
+        assert one.mean == pytest.approx(expected, abs=0.1 * s)
+        ends = (expected - 1.96 * s, expected + 1.96 * s)
+        assert one.interval == pytest.approx(ends, abs=0.2 * s)
+
+
+def test_heavy_tailed_errors_widen_what_is_predicted() -> None:
+    posterior = black_scholes()
+    draws = exact_draws(posterior)
+    heavy = summarise(replace(posterior, degrees_of_freedom=4.0), draws).predictive
+    for normal, wide in zip(summarise(posterior, draws).predictive, heavy, strict=True):
+        assert wide.interval[0] < normal.interval[0]
+        assert wide.interval[1] > normal.interval[1]
+
+
+def test_draws_without_a_fault_have_converged() -> None:
+    posterior = black_scholes()
+    found = summarise(posterior, exact_draws(posterior))
+    assert found.converged
+    assert "R-hat is at most 1.00" in found.reason
+    assert found.draws == N_CHAINS * N_SAMPLES
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("chains that disagree", "R-hat of sigma"),
+        ("chains that never moved", "R-hat of sigma"),
+        ("one chain", "one chain"),
+        ("few draws", "ESS of sigma"),
+        ("a divergence", "1 draws diverged"),
+        ("rough prices", "0.02 of the noise"),
+        ("no price error", "nan of the noise"),
+        ("a heavy tail", "Pareto k is 0.71"),
+        ("no tail", "Pareto k is inf"),
+    ],
+)
+def test_each_fault_is_named(fault: str, said: str) -> None:
+    posterior = black_scholes()
+    found = summarise(posterior, changed(exact_draws(posterior), fault))
+    assert not found.converged
+    assert said in found.reason
+
+
+def test_an_approximation_is_judged_by_its_tail_and_has_no_chains() -> None:
+    posterior = black_scholes()
+    draws = exact_draws(posterior, pareto_k=0.7, n_independent=50.0)
+    found: Summary = summarise(posterior, draws)
+    sigma = found.parameters["sigma"]
+    assert found.converged
+    assert found.pareto_k == 0.7
+    assert (sigma.r_hat, sigma.ess_bulk, sigma.ess_tail) == (None, None, None)
+    assert "worth 50" in found.reason
+    assert "only 50" in found.warnings[0]
+
+
+def test_correlations_are_those_of_the_parameters_and_the_noise() -> None:
+    posterior = black_scholes(noise=None)
+    rng = np.random.default_rng(3)
+    z = -3.2 + 0.01 * rng.standard_normal((2, 500))
+    points = np.stack([z, -7.0 + 60.0 * (z + 3.2)], axis=-1)
+    found = summarise(posterior, samplers.Draws(points))
+    values = sampled_values(posterior, points)
+    expected = np.corrcoef(values["sigma"].ravel(), values["noise"].ravel())[0, 1]
+    assert found.correlations["sigma"]["noise"] == pytest.approx(expected, rel=1e-12)
+    assert found.correlations["noise"]["noise"] == 1.0
+    assert (expected > 0.99) == any("hardly told apart" in one for one in found.warnings)
+
+
+def test_inference_data_holds_draws_statistics_and_what_they_rest_on() -> None:
+    posterior = black_scholes(noise=None)
+    points = np.random.default_rng(0).normal((-3.2, -7.0), 0.01, (2, 50, 2))
+    data = inference_data(posterior, samplers.Draws(points, {"n_steps": np.ones((2, 50))}))
+    assert data.groups() == ["posterior", "sample_stats", "observed_data", "constant_data"]
+    np.testing.assert_allclose(data.posterior["sigma"], np.exp(0.5 * points[..., 0]))
+    np.testing.assert_allclose(data.posterior["noise"], 1e-8 + np.exp(points[..., 1]))
+    np.testing.assert_array_equal(data.observed_data["price"], posterior.quotes.price)
+    np.testing.assert_array_equal(data.constant_data["strike"], [90.0, 100.0, 110.0])
+    assert data.attrs["model_type"] == "BlackScholes"
+
+
+def test_a_parameter_held_fixed_is_no_parameter_of_the_posterior() -> None:
+    posterior = replace(black_scholes(), priors=Priors.default(VarianceGammaCIR))
+    z = VarianceGammaCIR.example().to_coordinates()[: posterior.n_coordinates]
+    data = inference_data(posterior, samplers.Draws(np.broadcast_to(z, (2, 50, len(z)))))
+    fixed = {p.name for p in VarianceGammaCIR.parameters()} - set(data.posterior.data_vars)
+    assert fixed
+    assert fixed <= set(data.constant_data.data_vars)
