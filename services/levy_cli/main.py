@@ -77,6 +77,7 @@ def command_line() -> argparse.ArgumentParser:
     _add_price(commands)
     _add_calibrate(commands)
     _add_compare(commands)
+    _add_bayes(commands)
     _add_dataset(commands)
     _add_models(commands)
     _add_serve(commands)
@@ -197,6 +198,44 @@ def _add_compare(commands: "_Commands") -> None:
     _add_selection(command)
     outputs = command.add_argument_group("outputs")
     outputs.add_argument("--plot", metavar="HTML", help="write an interactive page")
+    _add_json(outputs)
+
+
+def _add_bayes(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "bayes",
+        help="sample the posterior of a model given option quotes",
+        description="Clean the quotes of one underlying at one date, and draw from the exact "
+        "posterior of a model's parameters and of the errors' scale.",
+    )
+    command.add_argument("quotes", help=".csv, .csv.gz or .parquet")
+    command.add_argument("--model", required=True, help="its name; levy models lists them")
+    command.add_argument(
+        "--engine",
+        default="numpyro-nuts",
+        help="numpyro-nuts (default), or laplace-psis: an approximation in a moment, weighted",
+    )
+    command.add_argument("--chains", type=_positive, default=4, help="default 4")
+    command.add_argument("--samples", type=_positive, default=5000, help="a chain (default 5000)")
+    command.add_argument(
+        "--warmup", type=_positive, default=2000, help="a chain, dropped (default 2000)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the draws (default 0)")
+    command.add_argument(
+        "--likelihood",
+        choices=("normal", "student_t"),
+        default="normal",
+        help="of a quote about the model's price (default normal)",
+    )
+    command.add_argument(
+        "--weights",
+        choices=("price", "vega", "bid_ask"),
+        default="price",
+        help="errors in price (default), in implied volatility, or in spreads",
+    )
+    _add_selection(command)
+    outputs = command.add_argument_group("outputs")
+    outputs.add_argument("--out", metavar="NETCDF", help="keep the draws, as ArviZ reads them")
     _add_json(outputs)
 
 

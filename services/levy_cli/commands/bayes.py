@@ -1,0 +1,91 @@
+"""`levy bayes`."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from levy_bayesian.handlers.sample import Sampling
+from levy_bayesian.summary import NOISE
+from levy_cli.cleaned import CleanedQuotes
+from levy_cli.output import console, print_json, refuse_unwritable, sentence, table
+from levy_cli.progress import progress
+from levy_numerics import models
+from levy_numerics.errors import InvalidInputError
+from levy_schemas.jobs import BayesianResult, ParameterSummary
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_FEWEST: Final = 100
+"""Draws of a chain, of warm-up too: diagnostics of fewer say nothing."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Sample the posterior, and say and keep what was found."""
+    import jax
+
+    refuse_unwritable(options.out)
+    for name in ("samples", "warmup"):
+        if getattr(options, name) < _FEWEST:
+            raise InvalidInputError(f"--{name} must be {_FEWEST} or more")
+    if options.seed < 0:
+        raise InvalidInputError("--seed must not be negative")
+    sampling = Sampling(
+        options.model,
+        options.engine,
+        num_chains=options.chains,
+        num_samples=options.samples,
+        num_warmup=options.warmup,
+        seed=options.seed,
+        likelihood=options.likelihood,
+        weights=options.weights,
+    )
+    models.get(options.model)
+    quotes = CleanedQuotes.of(options)
+    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call] # JAX's own
+    with progress(f"Sampling {options.model}: percent") as advance:
+        result, draws = sampling.run(
+            quotes.surface.quotes, lambda share: advance(round(100 * share), 100)
+        )
+    if options.out:
+        Path(options.out).write_bytes(draws)
+    if options.json:
+        print_json({**result.model_dump(mode="json"), **quotes.as_document()})
+        return 0
+    out = console()
+    quotes.show(out)
+    _show(out, result)
+    if options.out:
+        out.print(f"Draws are in {options.out}", soft_wrap=True)
+    return 0
+
+
+def _show(out: "Console", result: BayesianResult) -> None:
+    verdict = "converged" if result.converged else "not converged"
+    shown = table(
+        left=["parameter"],
+        right=["mean", "sd", "median", "95% interval", "R-hat", "bulk ESS", "tail ESS"],
+        last=["meaning"],
+        title=f"{result.model_type} by {result.engine}: {verdict}",
+    )
+    meaning = {p.name: p.meaning for p in models.get(result.model_type).parameters()}
+    meaning[NOISE] = "scale of the quotes' errors, in the unit of the weights"
+    for name, one in result.parameters.items():
+        shown.add_row(name, *_cells(one), meaning[name])
+    out.print(shown)
+    out.print(f"{sentence(result.reason)}. {result.draws:,} draws, {result.seconds:.1f} s.")
+    for warning in result.warnings:
+        out.print(f"[yellow]Note:[/] {sentence(warning)}")
+
+
+def _cells(one: ParameterSummary) -> tuple[str, ...]:
+    low, high = one.interval
+    median = "–" if one.median is None else f"{one.median:.5g}"
+    return (
+        f"{one.mean:.5g}",
+        f"{one.sd:.2g}",
+        median,
+        f"{low:.5g} to {high:.5g}",
+        "–" if one.r_hat is None else f"{one.r_hat:.3f}",
+        *("–" if ess is None else f"{ess:.0f}" for ess in (one.ess_bulk, one.ess_tail)),
+    )

@@ -1,0 +1,69 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from levy_cli.main import main
+from levy_schemas.jobs import BayesianResult
+from tests.cli.conftest import PARAMETERS
+
+jax = pytest.importorskip("jax")
+pytest.importorskip("numpyro")
+xarray = pytest.importorskip("xarray")
+
+SMALL = ("--engine", "laplace-psis", "--chains", "2", "--samples", "500")
+
+
+@pytest.fixture(autouse=True)
+def doubles() -> Iterator[None]:
+    # The command switches them on, for the whole process.
+    before = jax.config.jax_enable_x64
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+def bayes(quotes: Path, *more: str, model: str = "VarianceGamma") -> int:
+    return main(["bayes", str(quotes), "--model", model, *more])
+
+
+def test_json_is_one_document_that_reads_as_a_job_s_result(
+    quotes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bayes(quotes, *SMALL, "--json") == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    document = json.loads(captured.out)
+    result = BayesianResult.model_validate({k: v for k, v in document.items() if k != "dropped"})
+    assert result.draws == 1000
+    for name, value in PARAMETERS.items():
+        assert result.parameters[name].mean == pytest.approx(value, rel=0.01)
+    assert document["cleaning"]["counts"]["crossed"] == 1
+
+
+def test_a_table_tells_each_parameter_and_draws_are_kept(
+    quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = tmp_path / "posterior.nc"
+    assert bayes(quotes, *SMALL, "--out", str(kept)) == 0
+    shown = capsys.readouterr().out
+    for part in ("VarianceGamma by laplace-psis", "95% interval", "theta", "noise", "Pareto k"):
+        assert part in shown
+    with xarray.open_dataset(kept, group="posterior", engine="h5netcdf") as posterior:
+        assert posterior["nu"].shape == (2, 500)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--engine", "crystal-ball"), "numpyro-nuts"),
+        (("--samples", "99"), "--samples must be 100"),
+        (("--seed", "-1"), "--seed must not be negative"),
+        (("--out", "/no/such/folder/x.nc"), "no such folder"),
+    ],
+)
+def test_misuse_is_told(
+    quotes: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
+) -> None:
+    assert bayes(quotes, *more) == 2
+    assert said in capsys.readouterr().err
