@@ -19,7 +19,7 @@ import numpy as np
 
 from levy_numerics.calibration.solvers.problem import LeastSquaresProblem, Solution, Status
 
-_FIRST_DAMPING: Final = 1e-5
+_FIRST_DAMPING: Final = 1e-6
 _STEP_TOLERANCE: Final = 1e-9
 _GAIN_TOLERANCE: Final = 1e-13
 _GRADIENT_TOLERANCE: Final = 1e-10
@@ -29,7 +29,7 @@ _PATIENCE: Final = 30
 _WORTHWHILE_GAIN: Final = 3e-4
 """Share of the cost that so many evaluations gain at least: some valleys fall ever slower."""
 _LARGEST_DAMPING: Final = 1e16
-_LONGEST_STEP: Final = 2.0
+_LONGEST_STEP: Final = 1.5
 
 
 @dataclass
