@@ -79,6 +79,8 @@ def command_line() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_bayes(commands)
     _add_dataset(commands)
+    _add_train(commands)
+    _add_registry(commands)
     _add_models(commands)
     _add_serve(commands)
     return parser
@@ -268,6 +270,58 @@ def _add_dataset(commands: "_Commands") -> None:
     )
     command.add_argument("--quotes", metavar="FILE", help="real quotes to clean and keep")
     _add_selection(command)
+    _add_json(command)
+
+
+def _add_train(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "train",
+        help="train a network on a data set, and put it into the registry",
+        description="Train by the recipe of a network, judge it on the holdout, and write an "
+        "artifact with its manifest. A model's first network becomes its champion.",
+        epilog="Example: levy train --model CGMY --network mlp --data data/",
+    )
+    command.add_argument("--model", required=True, help="its name; levy models lists them")
+    command.add_argument(
+        "--network", required=True, help="mlp, cnn, resnet, ensemble or set: which recipe"
+    )
+    command.add_argument("--data", default="data", metavar="FOLDER", help="default: data")
+    command.add_argument("--recipe", metavar="YAML", help="instead of that of the network")
+    command.add_argument("--folds", type=_positive, help="cross-validate; no artifact is written")
+    command.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    command.add_argument(
+        "--from",
+        dest="start",
+        metavar="[MODEL/]VERSION",
+        help="begin from a trained network: to learn from new data, or for another model",
+    )
+    command.add_argument("--promote", action="store_true", help="make it the champion")
+    command.add_argument(
+        "--strategy",
+        choices=("none", "mirrored", "multi_worker"),
+        default="none",
+        help="share batches between the devices of this host, or between hosts",
+    )
+    where = command.add_argument_group("folders")
+    where.add_argument("--recipes", default="deploy/training", metavar="FOLDER")
+    where.add_argument("--runs", default="build/training", metavar="FOLDER", help="checkpoints")
+    where.add_argument("--registry", metavar="FOLDER", help="default: that of the engine")
+    _add_json(command)
+
+
+def _add_registry(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "registry", help="list trained networks, and say which of them answers"
+    )
+    command.add_argument("action", choices=("list", "show", "promote", "rollback"))
+    command.add_argument("version", nargs="?", help="of a network; levy registry list tells them")
+    command.add_argument("--model", help="its name; list shows all without")
+    command.add_argument("--alias", choices=("champion", "challenger"), default="champion")
+    command.add_argument(
+        "--registry",
+        metavar="FOLDER",
+        help="default: LEVY_CALIBRATION_REGISTRY, or the networks that come with the engine",
+    )
     _add_json(command)
 
 

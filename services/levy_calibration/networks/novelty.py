@@ -1,0 +1,50 @@
+"""How unlike the training surfaces a surface is."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+
+_QUANTILE: Final = 0.999
+_RIDGE: Final = 1e-3
+"""Of a summary's variance: directions in which training surfaces hardly vary prove little."""
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Mahalanobis distance of a network's summary, in units of what 99.9% of training show.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (s,)
+    whitener : ndarray, shape (s, s)
+        Makes the covariance of training summaries one.
+    limit : float
+        Distance that one in a thousand exceeds.
+
+    References
+    ----------
+    Lee, Lee, Lee and Shin (2018), A simple unified framework for detecting out-of-distribution
+    samples and adversarial attacks, NeurIPS.
+    """
+
+    mean: np.ndarray
+    whitener: np.ndarray
+    limit: float
+
+    @classmethod
+    def fit(cls, summaries: np.ndarray) -> Self:
+        """Learn from summaries of training surfaces, noise and gaps included, shape (n, s)."""
+        values = np.asarray(summaries, dtype=float)
+        mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-9)
+        scaled = (values - mean) / deviation
+        size = scaled.shape[1]
+        covariance = scaled.T @ scaled / len(scaled) + _RIDGE * np.eye(size)
+        whitener = np.linalg.inv(np.linalg.cholesky(covariance)).T / deviation[:, None]
+        unit = cls(mean.astype(np.float32), whitener.astype(np.float32), 1.0)
+        return cls(unit.mean, unit.whitener, float(np.quantile(unit.score(values), _QUANTILE)))
+
+    def score(self, summaries: np.ndarray) -> np.ndarray:
+        """Distance over the limit, shape (n,): above one is unlike the training surfaces."""
+        white = (summaries - self.mean) @ self.whitener
+        return np.asarray(np.sqrt(np.mean(white**2, axis=1)) / self.limit)

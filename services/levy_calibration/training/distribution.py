@@ -1,0 +1,33 @@
+"""Several devices or hosts that share each batch, by `tf.distribute`."""
+
+from typing import Any, Final, Literal
+
+import keras
+
+from levy_numerics.errors import UnsupportedError
+
+Strategy = Literal["none", "mirrored", "multi_worker"]
+STRATEGIES: Final[tuple[Strategy, ...]] = ("none", "mirrored", "multi_worker")
+
+
+def strategy_of(name: Strategy) -> Any:
+    """Return a strategy, or None.
+
+    `mirrored` copies the network to every device of this host and adds gradients up;
+    `multi_worker` does so across hosts that the variable TF_CONFIG names.
+
+    Raises
+    ------
+    UnsupportedError
+        Keras runs on another backend than TensorFlow.
+    """
+    if name == "none":
+        return None
+    if keras.backend.backend() != "tensorflow":
+        raise UnsupportedError(f"strategy {name} needs KERAS_BACKEND=tensorflow")
+    import tensorflow as tf
+
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])

@@ -1,0 +1,114 @@
+"""Networks are served as they were trained, or refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from levy_calibration.networks.architecture import LOG_DEVIATIONS, PLACES, SUMMARY
+from levy_calibration.registry import Registry
+from levy_calibration.registry.artifact import FILES, SERVED, TRAINABLE, Artifact
+from levy_calibration.training.export import load_trainable
+from levy_numerics.errors import InvalidInputError
+from levy_surfaces.synthetic.priced import PricedSurfaces
+
+MODEL = "VarianceGamma"
+NETWORKS = ("mlp", "cnn", "set")
+
+
+@pytest.fixture
+def registry(root: Path, tmp_path: Path) -> Registry:
+    """A copy that a test may spoil."""
+    shutil.copytree(root, tmp_path / "registry")
+    return Registry.open(tmp_path / "registry")
+
+
+def spoil(artifact: Artifact, name: str) -> None:
+    path = artifact.folder / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("n", [1, 3, 70])
+def test_what_is_served_is_what_was_trained(
+    name: str, n: int, root: Path, surfaces: PricedSurfaces
+) -> None:
+    artifact = Registry.open(root).artifact(MODEL, name)
+    loaded, trained = artifact.load(), load_trainable(artifact.folder / TRAINABLE)
+    some = surfaces.select(slice(n))
+    served = loaded.answers(some)
+    expected = trained(loaded.features(some), training=False)
+    for key in (PLACES, LOG_DEVIATIONS, SUMMARY):
+        wanted = keras.ops.convert_to_numpy(expected[key])
+        # Float32, and coefficients of a ridge regression in another order of operations.
+        np.testing.assert_allclose(getattr(served, key), wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_was_changed_is_refused(name: str, registry: Registry) -> None:
+    artifact = registry.artifact(MODEL, "mlp")
+    spoil(artifact, name)
+    with pytest.raises(InvalidInputError, match=name):
+        artifact.load()
+    with pytest.raises(InvalidInputError, match=name):
+        registry.promote(MODEL, "mlp")
+    assert registry.champion(MODEL) is None
+
+
+def test_a_champion_that_is_refused_leaves_the_former_in_place(registry: Registry) -> None:
+    registry.promote(MODEL, "mlp")
+    former = registry.champion(MODEL)
+    assert former is not None
+    registry.promote(MODEL, "cnn")
+    spoil(registry.artifact(MODEL, "cnn"), SERVED)
+    assert registry.champion(MODEL) is former
+    assert "refused" in registry.refused[MODEL, "champion"]
+
+
+def test_a_promotion_is_seen_without_a_restart_and_can_be_undone(registry: Registry) -> None:
+    serving = Registry.open(registry.root)
+    assert serving.champion(MODEL) is None
+    for name in ("mlp", "set"):
+        registry.promote(MODEL, name)
+        champion = serving.champion(MODEL)
+        assert champion is not None
+        assert champion.network == name
+    registry.promote(MODEL, "cnn", alias="challenger")
+    registry.rollback(MODEL)
+    champion, challenger = serving.champion(MODEL), serving.challenger(MODEL)
+    assert champion is not None
+    assert challenger is not None
+    assert (champion.network, challenger.network) == ("mlp", "cnn")
+    registry.rollback(MODEL, alias="challenger")
+    assert serving.challenger(MODEL) is None
+    with pytest.raises(InvalidInputError, match="nothing to undo"):
+        registry.rollback(MODEL)
+
+
+def test_a_network_for_other_ranges_is_refused(registry: Registry) -> None:
+    path = registry.artifact(MODEL, "mlp").folder / "manifest.json"
+    told = json.loads(path.read_text())
+    told["box"]["axes"][0]["high"] += 1.0
+    path.write_text(json.dumps(told))
+    with pytest.raises(InvalidInputError, match="other ranges"):
+        registry.artifact(MODEL, "mlp").load()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}'])
+def test_what_is_no_manifest_is_refused(text: str, registry: Registry) -> None:
+    path = registry.artifact(MODEL, "mlp").folder / "manifest.json"
+    path.write_text(text)
+    with pytest.raises(InvalidInputError, match="manifest"):
+        Artifact.read(path.parent)
+
+
+def test_names_that_nothing_or_several_have_are_refused(registry: Registry) -> None:
+    with pytest.raises(InvalidInputError, match="none answer"):
+        registry.artifact(MODEL, "transformer")
+    with pytest.raises(InvalidInputError, match="no folder"):
+        Registry.open(registry.root / "elsewhere")
