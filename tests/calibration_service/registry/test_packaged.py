@@ -1,0 +1,87 @@
+"""The networks that come with the engine propose what made a surface."""
+
+import numpy as np
+import pytest
+
+from levy_calibration.registry import Registry
+from levy_calibration.training.metrics import parameter_errors
+from levy_numerics.market import Contracts, Quotes
+from levy_numerics.models.base import Model
+from levy_numerics.pricing.sinh import SinhPricer
+from levy_surfaces.synthetic import grid
+from levy_surfaces.synthetic.priced import PricedSurfaces
+from levy_surfaces.synthetic.ranges import Box, sobol_targets
+
+EXPECTED = {
+    "VarianceGamma": {"cnn", "ensemble", "mlp", "resnet", "set"},
+    "CGMY": {"cnn", "ensemble", "mlp", "resnet", "set"},
+}
+REGISTRY = Registry.open()
+EVERY = [
+    pytest.param(artifact.model, artifact.version, id=f"{artifact.model}-{artifact.network}")
+    for artifact in REGISTRY.artifacts()
+]
+
+
+def fresh(model: str, n: int = 64) -> tuple[Model, np.ndarray]:
+    """Parameters of a seed that no training has seen, and exact prices on the grid."""
+    box = Box.of(model)
+    true = box.model(sobol_targets(len(box.axes), n, seed=20_261_124))
+    return true, SinhPricer(grid.grid_contracts(), 1e-8).price(true).value
+
+
+def test_all_that_are_promised_are_there() -> None:
+    found = {
+        model: {artifact.network for artifact in REGISTRY.artifacts(model)}
+        for model in REGISTRY.models()
+    }
+    assert found == EXPECTED
+
+
+@pytest.mark.parametrize(("model", "version"), EVERY)
+def test_proposals_are_close_to_the_truth(model: str, version: str) -> None:
+    network = REGISTRY.artifact(model, version).load()
+    true, price = fresh(model)
+    surfaces = PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
+    answers = network.answers(surfaces)
+    errors = parameter_errors(network.box.model(answers.places), true)
+    assert errors["variance"].median_relative < 0.03
+    assert errors["skewness"].median_relative < 0.1
+    assert np.mean(network.novelty.score(answers.summary) <= 1.0) > 0.95
+
+
+@pytest.mark.parametrize("model", sorted(EXPECTED))
+def test_the_champion_reads_quotes_in_currency(model: str) -> None:
+    champion = REGISTRY.champion(model)
+    assert champion is not None
+    true, _ = fresh(model, 4)
+    contracts = Contracts.grid(
+        spot=50.0,
+        rate=0.03,
+        dividend_yield=0.01,
+        strikes=np.linspace(35.0, 65.0, 13),
+        maturities=[0.1, 0.4, 1.0],
+        is_call=True,
+    )
+    prices = SinhPricer(contracts, 1e-10).price(true).value
+    proposals = champion.propose_many([Quotes.of(contracts, row) for row in prices])
+    for k, proposal in enumerate(proposals):
+        one = true.select(k)
+        proposal.model.check()
+        assert proposal.spread is not None
+        assert np.all(proposal.spread > 0.0)
+        ratio = proposal.model.cumulants(1.0)[1] / one.cumulants(1.0)[1]
+        assert abs(np.log(ratio)) < 0.3
+
+
+def test_a_surface_like_no_other_is_known_as_such() -> None:
+    champion = REGISTRY.champion("VarianceGamma")
+    assert champion is not None
+    contracts = grid.grid_contracts()
+    _, prices = fresh("VarianceGamma", 8)
+    noise = np.random.default_rng(0).lognormal(0.0, 1.0, prices.shape)
+    wild = np.minimum(prices * noise, 0.9 * np.minimum(1.0, contracts.strike))
+    usual = [one.score for one in champion.propose_many([Quotes.of(contracts, p) for p in prices])]
+    odd = [one.score for one in champion.propose_many([Quotes.of(contracts, p) for p in wild])]
+    assert max(usual) < 1.0
+    assert min(odd) > 1.0
