@@ -14,7 +14,7 @@ SOURCES := libs services tests
 # One test process a core, up to four: each imports the numerics anew.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
 
-.PHONY: help setup run test test-all check format lint types contracts system bench load real-quotes whole-surfaces extras clean
+.PHONY: help setup run test test-all check format lint types contracts system bench load train real-quotes whole-surfaces extras clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -70,6 +70,9 @@ real-quotes: setup ## fit real quotes, into docs/real-quotes.md; needs LEVY_MARK
 
 whole-surfaces: setup ## fit real surfaces by every model, into docs/whole-surfaces.md; the same
 	$(BIN)/python -m tests.benchmarks.whole_surfaces
+
+train: setup ## make data sets and train every network again, into build/trained; an hour
+	BIN=$(BIN) deploy/training/all build/data build/trained
 
 extras: ## install each service's extra alone and import its entry point
 	@PYTHON="$(PYTHON)" .ci/extras
