@@ -18,7 +18,7 @@ class Resnet(Architecture):
     width : int
         Of the stream.
     bottleneck : int
-        Units inside a block: half the width costs half the weights, and no accuracy was lost.
+        Units inside a block: half the width costs half the weights.
     blocks : int
     """
 
