@@ -109,6 +109,23 @@ def _add_json(command: "argparse._ActionsContainer") -> None:
     )
 
 
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", required=True, help="its name; levy models lists them")
+
+
+def _add_quotes(command: argparse.ArgumentParser) -> None:
+    command.add_argument("quotes", help=".csv, .csv.gz or .parquet")
+
+
+def _add_weights(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument(
+        "--weights",
+        choices=("price", "vega", "bid_ask"),
+        default=default,
+        help=f"errors in price, in implied volatility (vega), or in spreads (default {default})",
+    )
+
+
 def _add_price(commands: "_Commands") -> None:
     command = commands.add_parser(
         "price",
@@ -118,7 +135,7 @@ def _add_price(commands: "_Commands") -> None:
         '\'{"sigma": 0.2, "nu": 0.4, "theta": -0.15}\' '
         "--spot 100 --rate 0.03 --strikes 90,100,110 --maturities 0.25,1",
     )
-    command.add_argument("--model", required=True, help="its name; levy models lists them")
+    _add_model(command)
     command.add_argument("--params", required=True, metavar="JSON", help="parameters by name")
     command.add_argument("--spot", required=True, type=float)
     command.add_argument("--rate", type=float, default=0.0, help="continuous, per year")
@@ -139,20 +156,15 @@ def _add_calibrate(commands: "_Commands") -> None:
         help="fit a model to option quotes",
         description="Clean the quotes of one underlying at one date and fit a model to them.",
     )
-    command.add_argument("quotes", help=".csv, .csv.gz or .parquet")
-    command.add_argument("--model", required=True, help="its name; levy models lists them")
+    _add_quotes(command)
+    _add_model(command)
     command.add_argument(
         "--method",
         choices=("hybrid", "neural", "least_squares"),
         default="hybrid",
         help="hybrid (default): a network's start, if one is trained, and exact least squares",
     )
-    command.add_argument(
-        "--weights",
-        choices=("price", "vega", "bid_ask"),
-        default="price",
-        help="errors in price (default), in implied volatility, or in spreads",
-    )
+    _add_weights(command, "price")
     command.add_argument(
         "--uncertainty",
         choices=("laplace", "psis", "none"),
@@ -184,16 +196,11 @@ def _add_compare(commands: "_Commands") -> None:
         description="Clean the quotes of one underlying at one date, fit models to them, and rank "
         "the models by their errors on alternate strikes, which the fits have not seen.",
     )
-    command.add_argument("quotes", help=".csv, .csv.gz or .parquet")
+    _add_quotes(command)
     command.add_argument(
         "--models", default="all", metavar="A,B,…", help="their names, or all (default)"
     )
-    command.add_argument(
-        "--weights",
-        choices=("price", "vega", "bid_ask"),
-        default="vega",
-        help="errors in price, in implied volatility (default), or in spreads",
-    )
+    _add_weights(command, "vega")
     command.add_argument(
         "--workers", type=_positive, help="processes (default: one a core, if it is worth it)"
     )
@@ -210,8 +217,8 @@ def _add_bayes(commands: "_Commands") -> None:
         description="Clean the quotes of one underlying at one date, and draw from the exact "
         "posterior of a model's parameters and of the errors' scale.",
     )
-    command.add_argument("quotes", help=".csv, .csv.gz or .parquet")
-    command.add_argument("--model", required=True, help="its name; levy models lists them")
+    _add_quotes(command)
+    _add_model(command)
     command.add_argument(
         "--engine",
         default="numpyro-nuts",
@@ -229,12 +236,7 @@ def _add_bayes(commands: "_Commands") -> None:
         default="normal",
         help="of a quote about the model's price (default normal)",
     )
-    command.add_argument(
-        "--weights",
-        choices=("price", "vega", "bid_ask"),
-        default="price",
-        help="errors in price (default), in implied volatility, or in spreads",
-    )
+    _add_weights(command, "price")
     _add_selection(command)
     outputs = command.add_argument_group("outputs")
     outputs.add_argument("--out", metavar="NETCDF", help="keep the draws, as ArviZ reads them")
@@ -281,7 +283,7 @@ def _add_train(commands: "_Commands") -> None:
         "artifact with its manifest. A model's first network becomes its champion.",
         epilog="Example: levy train --model CGMY --network mlp --data data/",
     )
-    command.add_argument("--model", required=True, help="its name; levy models lists them")
+    _add_model(command)
     command.add_argument(
         "--network", required=True, help="mlp, cnn, resnet, ensemble or set: which recipe"
     )
