@@ -5,6 +5,7 @@ model's box and the logarithms of the deviations of its error. Places come out o
 function, so that every answer is a model with a forward.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final, Literal, Self, TypeVar
@@ -30,7 +31,7 @@ _REGISTERED: dict[str, type["Architecture"]] = {}
 
 
 @dataclass(frozen=True)
-class Architecture:
+class Architecture(ABC):
     """Sizes of one kind of network; subclasses add fields, and know how to build it.
 
     Attributes
@@ -78,6 +79,7 @@ class Architecture:
         if not (0.0 <= self.l2 < 1.0):
             raise InvalidInputError(f"l2 = {self.l2} must lie in [0, 1)")
 
+    @abstractmethod
     def build(self, n_targets: int, scaler: StandardScaler, seed: int = 0) -> keras.Model:
         """Return a network with fresh weights.
 
@@ -96,6 +98,12 @@ class Architecture:
             From features, shape (n, 200) or (n, any, 5), to `places` and `log_deviations`, shapes
             (n, p), and `summary`, by which surfaces unlike those of training are known.
         """
+
+
+class SingleNetwork(Architecture):
+    """A trunk of its own under the common last layer."""
+
+    def build(self, n_targets: int, scaler: StandardScaler, seed: int = 0) -> keras.Model:
         keras.utils.set_random_seed(seed)
         shape = (N_GRID,) if self.reads == "grid" else (None, N_CHANNELS)
         features = keras.Input(shape, name="features")
@@ -105,11 +113,11 @@ class Architecture:
         outputs = {**head(hidden, n_targets), SUMMARY: summary}
         return keras.Model(features, outputs, name=self.name)
 
+    @abstractmethod
     def trunk(
         self, features: keras.KerasTensor, scaler: StandardScaler
     ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """All but the last layer: hidden units, and the summary."""
-        raise NotImplementedError
 
     def dense(self, width: int, name: str, activation: str | None = "silu") -> keras.layers.Layer:
         """Make a dense layer with the architecture's penalty."""

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import keras
 
-from levy_calibration.networks.architecture import Architecture, register, standardised
+from levy_calibration.networks.architecture import SingleNetwork, register, standardised
 from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.scaling import StandardScaler
 
 
 @register
 @dataclass(frozen=True)
-class Cnn(Architecture):
+class Cnn(SingleNetwork):
     """Convolutions of 3 × 3 over (maturity, strike), in strides of two.
 
     Attributes

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import keras
 
-from levy_calibration.networks.architecture import Architecture, register, standardised
+from levy_calibration.networks.architecture import SingleNetwork, register, standardised
 from levy_surfaces.synthetic.scaling import StandardScaler
 
 
 @register
 @dataclass(frozen=True)
-class Mlp(Architecture):
+class Mlp(SingleNetwork):
     """Dense layers, one after the other.
 
     Attributes

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import keras
 
-from levy_calibration.networks.architecture import Architecture, register, standardised
+from levy_calibration.networks.architecture import SingleNetwork, register, standardised
 from levy_surfaces.synthetic.scaling import StandardScaler
 
 
 @register
 @dataclass(frozen=True)
-class Resnet(Architecture):
+class Resnet(SingleNetwork):
     """Blocks h ← h + W·silu(Vh + b) + c about a stream of constant width.
 
     Attributes

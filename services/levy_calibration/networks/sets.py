@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import keras
 
-from levy_calibration.networks.architecture import Architecture, register
+from levy_calibration.networks.architecture import SingleNetwork, register
 from levy_calibration.networks.layers import LeastSquaresPooling
 from levy_surfaces.synthetic.scaling import StandardScaler
 
 
 @register
 @dataclass(frozen=True)
-class SetNetwork(Architecture):
+class SetNetwork(SingleNetwork):
     """Quotes pooled by least squares in a learned basis, then dense layers.
 
     Attributes
