@@ -1,8 +1,15 @@
 """`GET /models`."""
 
+from collections.abc import Mapping
+from typing import Final, Self
+
 from pydantic import Field
 
+from levy_schemas.networks import ServedNetwork
 from levy_schemas.wire import Answer, FiniteFloat
+
+SURFACE_SIZE: Final = 200
+"""Prices that a network on the standard grid reads: 20 strikes at 10 maturities."""
 
 
 class CatalogueParameter(Answer):
@@ -39,3 +46,25 @@ class ModelsResult(Answer):
         description="prices that each trained network reads; models without one are absent"
     )
     catalogue: tuple[CatalogueEntry, ...]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, networks: Mapping[str, ServedNetwork]) -> Self:
+        """Put the models that are known together with the networks that answer for them."""
+        entries = tuple(
+            _with_network(entry, networks.get(entry.name)) for entry in catalogue.catalogue
+        )
+        return cls(
+            models=tuple(entry.name for entry in entries),
+            input_dimensions={
+                entry.name: networks[entry.name].input_dimension or SURFACE_SIZE
+                for entry in entries
+                if entry.name in networks
+            },
+            catalogue=entries,
+        )
+
+
+def _with_network(entry: CatalogueEntry, network: ServedNetwork | None) -> CatalogueEntry:
+    if network is None:
+        return entry.model_copy(update={"trained": False})
+    return entry.model_copy(update={"trained": True, "version": network.champion})

@@ -10,7 +10,9 @@ from fastapi import FastAPI
 
 from levy_calibration.handlers.calibrate import calibrate
 from levy_calibration.handlers.compare import compare
+from levy_calibration.handlers.serving import Serving
 from levy_calibration.metrics import CalibrationMetrics
+from levy_calibration.registry import Registry
 from levy_calibration.routes import calibrate as calibrate_route
 from levy_calibration.routes import compare as compare_route
 from levy_calibration.routes import networks as networks_route
@@ -19,7 +21,6 @@ from levy_observability import server, service
 from levy_observability.version import engine_version
 from levy_observability.work import Threads
 from levy_schemas.calibration import CalibrationRequest
-from levy_schemas.networks import ServedNetworks
 
 _log = structlog.get_logger()
 
@@ -34,13 +35,16 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
     """
     metrics = CalibrationMetrics()
     version, n_starts = engine_version(), settings.n_starts
-    handler = partial(calibrate, n_starts=n_starts, engine_version=version)
+    serving = Serving(Registry.open(settings.registry), settings.challenger_share, metrics)
+    warmed = partial(calibrate, n_starts=n_starts, engine_version=version, choose=serving.choose)
+    handler = partial(warmed, observe=serving.count)
     comparing = partial(compare, n_starts=n_starts, model_version=version)
     warm = {"warm": False}
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await to_thread.run_sync(handler, _EXAMPLE)
+        for model in {_EXAMPLE.model_type, *serving.models()}:
+            await to_thread.run_sync(warmed, _EXAMPLE.model_copy(update={"model_type": model}))
         warm["warm"] = True
         _log.info("service.ready", threads=settings.threads)
         yield
@@ -57,8 +61,7 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
     threads = Threads(settings.threads, settings.deadline_seconds, metrics)
     app.include_router(calibrate_route.router(handler, threads, metrics))
     app.include_router(compare_route.router(comparing, threads, metrics))
-    served = ServedNetworks(engine_version=version, networks={})
-    app.include_router(networks_route.router(lambda: served))
+    app.include_router(networks_route.router(partial(serving.served, version)))
     return app
 
 
@@ -70,7 +73,7 @@ _EXAMPLE = CalibrationRequest(
     maturities=(0.5, 1.0),
     prices=((14.08, 6.96, 2.44), (17.39, 10.84, 5.99)),
 )
-"""A surface fitted before the first client comes, so that none pays for first calls."""
+"""A surface fitted by each network before the first client comes, who pays for no first calls."""
 
 
 def from_environment() -> FastAPI:

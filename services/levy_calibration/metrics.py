@@ -26,6 +26,23 @@ class CalibrationMetrics(ServiceMetrics):
             "fit_rmse_vol", "Implied-volatility error of a fit", ("model",), buckets=_VOL_ERRORS
         )
         self.degraded = self.counter("fits_degraded", "Fits that were less than asked", ("model",))
+        self.answers = self.counter(
+            "answers",
+            "Surfaces by the network that was asked, and what became of its start",
+            ("model", "network", "alias", "outcome"),
+        )
+        self.network_evaluations = self.histogram(
+            "network_evaluations",
+            "Surfaces priced in one fit from a network's start",
+            ("model", "network", "alias"),
+            buckets=_EVALUATIONS,
+        )
+        self.network_refused = self.gauge(
+            "network_refused",
+            "1 while the network that has the alias is refused and another answers, or none",
+            ("model", "alias"),
+            across_workers="livemax",
+        )
         self.dropped = self.counter("quotes_dropped", "Quotes left out of fits", ("reason",))
 
     def record(self, result: CalibrationResult) -> None:

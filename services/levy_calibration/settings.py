@@ -1,6 +1,7 @@
 """What can be configured: `LEVY_CALIBRATION_…`."""
 
 import os
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -24,6 +25,10 @@ class CalibrationSettings(ServiceSettings):
     n_starts : int, optional
         Starts of least squares, the best of which answers; as many as it takes to confirm the
         best if absent.
+    registry : Path, optional
+        The folder of trained networks; those that come with the engine if absent.
+    challenger_share : float
+        Of the surfaces, how many the challenger reads in place of the champion.
     """
 
     model_config = SettingsConfigDict(env_prefix="LEVY_CALIBRATION_")
@@ -32,3 +37,5 @@ class CalibrationSettings(ServiceSettings):
     threads: int = Field(default_factory=_cores, gt=0)
     deadline_seconds: float = Field(default=30.0, gt=0.0, allow_inf_nan=False)
     n_starts: int | None = Field(default=None, gt=0, le=64)
+    registry: Path | None = None
+    challenger_share: float = Field(default=0.0, ge=0.0, le=1.0)

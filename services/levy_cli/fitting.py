@@ -103,9 +103,9 @@ def fit_surface(
         The model is unknown or cannot be fitted, or the method is not there.
     """
     model = models.get(model_type)
-    proposer = None if fitting.method == "least_squares" else choose(model_type)
+    proposers = () if fitting.method == "least_squares" else choose(model_type)
     started = time.perf_counter()
-    fit = fitting.fit(model, quotes.surface.quotes, proposer, progress)
+    fit = fitting.fit(model, quotes.surface.quotes, proposers, progress)
     sure = certainties(fit, quotes.surface.quotes, weights=fitting.weights, uncertainty=uncertainty)
     shaped = answer(
         fit,

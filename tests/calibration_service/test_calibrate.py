@@ -94,13 +94,34 @@ def test_a_crossed_quote_is_left_out_and_told(
     assert [(quote.pointer, quote.reason) for quote in result.dropped] == [("/quotes/3", "crossed")]
 
 
+def test_the_champion_starts_what_exact_prices_finish(
+    client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    result = fit(client, grid_request)
+    check_recovered(result, truth)
+    assert result.method == "hybrid"
+    assert not result.degraded
+    champion = client.get("/networks").json()["networks"]["VarianceGamma"]["champion"]
+    assert result.model_version == champion
+
+
+def test_a_network_alone_comes_near(
+    client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    result = fit(client, grid_request | {"method": "neural"})
+    assert result.status == "proposed"
+    assert result.parameters is not None
+    for name, value in truth.as_mapping().items():
+        assert result.parameters[name] == pytest.approx(value, rel=0.05)
+
+
 def test_hybrid_without_a_network_says_that_it_is_less_than_asked(
     client: TestClient, grid_request: dict[str, Any]
 ) -> None:
-    result = fit(client, grid_request)
+    result = fit(client, grid_request | {"model_type": "Kou"})
     assert result.method == "least_squares"
     assert result.degraded
-    assert "no network is trained for VarianceGamma" in result.warnings[0]
+    assert "no network is ready for Kou" in result.warnings[0]
 
 
 def test_least_squares_that_were_asked_for_are_not_degraded(
@@ -154,7 +175,7 @@ def test_a_surface_without_any_information_is_refused(
 @pytest.mark.parametrize(
     ("asked", "place"),
     [
-        ({"method": "neural"}, "/method"),
+        ({"method": "neural", "model_type": "Kou"}, "/method"),
         ({"method": "neural", "uncertainty": "psis"}, "/uncertainty"),
         ({"per_maturity": True, "model_type": "NIGSato"}, "/per_maturity"),
     ],
@@ -176,7 +197,7 @@ def test_a_finished_fit_is_logged_once_and_counted(
     assert event["n_quotes"] == 21
     assert event["status"] == "converged"
     text = client.get("/metrics").text
-    assert 'levy_calibration_fit_seconds_count{method="least_squares",model="VarianceGamma"' in text
+    assert 'levy_calibration_fit_seconds_count{method="hybrid",model="VarianceGamma"' in text
     assert 'levy_calibration_fit_rmse_vol_count{model="VarianceGamma"}' in text
 
 

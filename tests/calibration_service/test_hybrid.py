@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from levy_calibration.handlers.calibrate import calibrate
+from levy_calibration.handlers.fits import Asked, Fit
 from levy_calibration.networks.proposer import Proposer
 from levy_numerics import pricing
 from levy_numerics.errors import UnsupportedError
@@ -23,7 +24,11 @@ Answer = Callable[..., CalibrationResult]
 def answered(grid_request: dict[str, Any]) -> Answer:
     def ask(proposer: Proposer | None, **changes: Any) -> CalibrationResult:
         request = CalibrationRequest.model_validate(grid_request | changes)
-        return calibrate(request, engine_version="engine", choose=lambda _name: proposer)
+        return calibrate(
+            request,
+            engine_version="engine",
+            choose=lambda _name: () if proposer is None else (proposer,),
+        )
 
     return ask
 
@@ -74,7 +79,7 @@ def test_a_network_that_tells_no_spread_gives_no_intervals(
 
 @pytest.mark.parametrize(
     ("proposer", "reason"),
-    [(None, "no network is trained for VarianceGamma"), (Declining, "declining reads")],
+    [(None, "no network is ready for VarianceGamma"), (Declining, "declining reads")],
 )
 def test_without_a_networks_word_least_squares_answer_and_say_so(
     answered: Answer, truth: VarianceGamma, proposer: Any, reason: str
@@ -111,7 +116,7 @@ def test_a_poor_start_is_overruled_and_told(grid_request: dict[str, Any]) -> Non
     astray = Knowing(replace(truth, mu_j=1.5, sigma_j=0.05, lam=0.05))
     asked = grid_request | {"model_type": "Merton", "prices": prices}
     request = CalibrationRequest.model_validate(asked)
-    result = calibrate(request, engine_version="engine", choose=lambda _name: astray)
+    result = calibrate(request, engine_version="engine", choose=lambda _name: (astray,))
     assert result.fit_quality.rmse < 1e-6
     assert result.method == "least_squares"
     assert result.degraded
@@ -124,6 +129,22 @@ def test_quotes_unlike_those_of_training_are_told(answered: Answer, truth: Varia
     assert result.out_of_distribution
     assert "score 3" in result.warnings[0]
     assert answered(Knowing(truth, score=float("nan"))).out_of_distribution
+
+
+def test_where_one_network_declines_the_next_is_asked(
+    grid_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    declining, knowing = Declining(truth, version="first"), Knowing(beside(truth), version="second")
+    fits: list[Fit] = []
+    result = calibrate(
+        CalibrationRequest.model_validate(grid_request),
+        engine_version="engine",
+        choose=lambda _name: (declining, knowing),
+        observe=lambda _quotes, fit: fits.append(fit),
+    )
+    assert result.model_version == "second"
+    assert not result.degraded
+    assert fits[0].asked == (Asked("first", "declined"), Asked("second", "answered"))
 
 
 def test_least_squares_ask_no_network(answered: Answer, truth: VarianceGamma) -> None:

@@ -10,8 +10,8 @@ from levy_surfaces.surface import read_surface
 from tests.cli.conftest import PARAMETERS
 
 
-def fit(quotes: Path, *more: str) -> int:
-    return main(["calibrate", str(quotes), "--model", "VarianceGamma", *more])
+def fit(quotes: Path, *more: str, model: str = "VarianceGamma") -> int:
+    return main(["calibrate", str(quotes), "--model", model, *more])
 
 
 def test_json_is_one_document_with_a_residual_for_each_quote(
@@ -55,20 +55,44 @@ def test_what_was_dropped_is_told_with_its_reason(
 def test_hybrid_without_a_network_is_degraded_and_says_so(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fit(quotes, "--json") == 0
+    assert fit(quotes, "--json", model="Kou") == 0
     document = json.loads(capsys.readouterr().out)
     assert document["degraded"] is True
     assert document["method"] == "least_squares"
-    assert any("no network is trained" in warning for warning in document["warnings"])
-    assert fit(quotes, "--json", "--method", "least_squares") == 0
+    assert any("no network is ready" in warning for warning in document["warnings"])
+    assert fit(quotes, "--json", "--method", "least_squares", model="Kou") == 0
     assert json.loads(capsys.readouterr().out)["degraded"] is False
+
+
+def test_the_network_that_comes_along_starts_the_fit(
+    quotes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit(quotes, "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["method"] == "hybrid"
+    assert document["degraded"] is False
+    assert document["model_version"].startswith("set-")
+
+
+def test_an_empty_registry_of_ones_own_leaves_least_squares(
+    quotes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LEVY_CALIBRATION_REGISTRY", str(tmp_path))
+    assert fit(quotes, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["method"] == "least_squares"
+    monkeypatch.setenv("LEVY_CALIBRATION_REGISTRY", str(tmp_path / "absent"))
+    assert fit(quotes, "--json") == 2
+    assert "no folder of trained networks" in capsys.readouterr().err
 
 
 def test_neural_without_a_network_is_refused(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert fit(quotes, "--method", "neural") == 2
-    assert "no network is trained for VarianceGamma" in capsys.readouterr().err
+    assert fit(quotes, "--method", "neural", model="Kou") == 2
+    assert "no network is ready for Kou" in capsys.readouterr().err
 
 
 def test_tables_say_what_was_cleaned_found_and_how_well(

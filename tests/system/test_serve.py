@@ -50,7 +50,8 @@ def test_prices_calibrate_to_the_parameters_they_were_made_with(client: httpx.Cl
     for name, value in TRUTH.items():
         assert answer["parameters"][name] == pytest.approx(value, rel=1e-4)
     assert answer["fit_quality"]["n_quotes"] == 21
-    assert answer["degraded"] is True
+    assert answer["method"] == "hybrid"
+    assert answer["degraded"] is False
 
 
 def test_the_command_that_is_announced_works(running: Any) -> None:

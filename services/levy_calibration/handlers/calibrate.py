@@ -1,24 +1,31 @@
 """Calibrating one surface, or several that came together."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from levy_calibration.handlers.answers import answer
 from levy_calibration.handlers.certainty import certainties, refuse_psis_of_a_network
-from levy_calibration.handlers.fits import Fitting
+from levy_calibration.handlers.fits import Fit, Fitting
 from levy_calibration.networks.proposer import Proposer
 from levy_numerics import models
 from levy_numerics.errors import UnsupportedError
+from levy_numerics.market import Quotes
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
 from levy_surfaces.requested import surface_of
 
-Choose = Callable[[str], Proposer | None]
-"""Which network reads the next surface of a model; None where none is trained."""
+Choose = Callable[[str], Sequence[Proposer]]
+"""Which networks to ask for the next surface of a model, in turn; none where none is ready."""
+Observe = Callable[[Quotes, Fit], None]
+"""Told of each fit, and of the quotes that it was made to."""
 
 
-def nobody(_model_type: str) -> Proposer | None:
+def nobody(_model_type: str) -> Sequence[Proposer]:
     """No network at all."""
-    return None
+    return ()
+
+
+def unobserved(_quotes: Quotes, _fit: Fit) -> None:
+    """Nobody is told."""
 
 
 def calibrate(
@@ -26,6 +33,7 @@ def calibrate(
     *,
     engine_version: str,
     choose: Choose = nobody,
+    observe: Observe = unobserved,
     n_starts: int | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> CalibrationResult:
@@ -38,7 +46,9 @@ def calibrate(
     engine_version : str
         Told where no network answers.
     choose : callable
-        Which network to ask.
+        Which networks to ask.
+    observe : callable
+        Told of the fit, before it is shaped into an answer.
     n_starts : int, optional
         Starts of least squares, the best of which answers; as many as it takes to confirm the
         best if absent.
@@ -62,8 +72,9 @@ def calibrate(
         at_each_maturity=request.per_maturity,
     )
     fitting = Fitting(request.method, request.weights, request.per_maturity, n_starts)
-    proposer = None if request.method == "least_squares" else choose(model.name)
-    fit = fitting.fit(model, surface.quotes, proposer, lambda _done, _all: checkpoint())
+    proposers = () if request.method == "least_squares" else choose(model.name)
+    fit = fitting.fit(model, surface.quotes, proposers, lambda _done, _all: checkpoint())
+    observe(surface.quotes, fit)
     sure = certainties(
         fit, surface.quotes, weights=request.weights, uncertainty=request.uncertainty
     )

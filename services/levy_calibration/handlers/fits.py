@@ -1,7 +1,8 @@
 """Fitting a surface by the method asked for, and by the next best where that is not to be had."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from levy_calibration.networks.proposer import Proposal, Proposer
 from levy_numerics import calibration
@@ -12,6 +13,16 @@ from levy_numerics.models.base import Model
 from levy_schemas.calibration import CalibrationMethod
 
 Progress = Callable[[int, int], None]
+Outcome = Literal["answered", "overruled", "declined"]
+"""Overruled: least squares from several starts found better than its start led to."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What became of a network that was asked, by its version."""
+
+    version: str
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -27,21 +38,63 @@ class Fit:
     less_than_asked : str
         Why another method answered than the one asked for; empty if it did not.
     proposal : Proposal, optional
-        What a network said, where one was asked.
-    network : str
-        Version of the network that answered, alone or polished; empty where none did.
+        What a network said, where one was asked and did not decline.
+    asked : tuple of Asked
+        Networks in the order in which they were asked: the last is the one that proposed.
     """
 
     found: calibration.CalibrationResult | calibration.TermStructure
     method: CalibrationMethod
     less_than_asked: str = ""
     proposal: Proposal | None = None
-    network: str = ""
+    asked: tuple[Asked, ...] = ()
+
+    @property
+    def model_type(self) -> str:
+        """Name of the model."""
+        if isinstance(self.found, calibration.TermStructure):
+            return self.found.results[0].model.name
+        return self.found.model.name
+
+    @property
+    def n_evaluations(self) -> int:
+        """Surfaces priced, in all."""
+        if isinstance(self.found, calibration.TermStructure):
+            return sum(result.n_evaluations for result in self.found.results)
+        return self.found.n_evaluations
+
+    @property
+    def network(self) -> str:
+        """Version of the network that answered, alone or polished; empty where none did."""
+        answered = [one.version for one in self.asked if one.outcome == "answered"]
+        return answered[0] if answered else ""
 
     @property
     def out_of_distribution(self) -> bool:
         """Whether a network has seen nothing like these quotes."""
         return self.proposal is not None and not (self.proposal.score <= 1.0)
+
+
+@dataclass(frozen=True)
+class _Unread:
+    """Why no network proposes anything, and which request member is to blame."""
+
+    reason: str
+    pointer: str = "/method"
+    declined: tuple[Asked, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a network proposes, and which others declined before."""
+
+    proposer: Proposer
+    proposal: Proposal
+    declined: tuple[Asked, ...]
+
+    def asked(self, outcome: Outcome) -> tuple[Asked, ...]:
+        """All that were asked, once it is known what became of the proposal."""
+        return (*self.declined, Asked(self.proposer.version, outcome))
 
 
 @dataclass(frozen=True)
@@ -70,7 +123,7 @@ class Fitting:
         self,
         model: type[Model],
         quotes: Quotes,
-        proposer: Proposer | None,
+        proposers: Sequence[Proposer] = (),
         progress: Progress | None = None,
     ) -> Fit:
         """Fit one surface.
@@ -79,8 +132,8 @@ class Fitting:
         ----------
         model : type of Model
         quotes : Quotes
-        proposer : Proposer, optional
-            The network of this model, if one is trained.
+        proposers : sequence of Proposer
+            Networks of this model: each is asked if those before it decline.
         progress : callable, optional
             Told (starts or expiries done, in all).
 
@@ -89,52 +142,47 @@ class Fitting:
         LevyError
             A network alone is to answer and cannot, or there are too few quotes.
         """
-        if self.method == "neural":
-            return self._neural(model, quotes, proposer)
         if self.method == "least_squares":
             return Fit(self._least_squares(model, quotes, progress), "least_squares")
-        if proposer is None:
-            return self._instead(no_network(model.name), model, quotes, progress)
-        if self.per_maturity:
-            message = f"{proposer.network} reads whole surfaces, not single expiries"
-            return self._instead(message, model, quotes, progress)
-        try:
-            proposal = proposer.propose(quotes)
-        except LevyError as declined:
-            return self._instead(declined.message, model, quotes, progress)
-        return self._polished(quotes, proposer, proposal, progress)
+        read = self._read(model, quotes, proposers)
+        if self.method == "neural":
+            return self._as_it_stands(quotes, read)
+        if isinstance(read, _Unread):
+            found = self._least_squares(model, quotes, progress)
+            reason = _several_starts(read.reason)
+            return Fit(found, "least_squares", reason, asked=read.declined)
+        return self._polished(quotes, read, progress)
 
-    def _neural(self, model: type[Model], quotes: Quotes, proposer: Proposer | None) -> Fit:
-        if proposer is None:
-            message = f"{no_network(model.name)}; ask hybrid or least_squares"
-            raise UnsupportedError(message, pointer="/method")
-        if self.per_maturity:
-            message = f"{proposer.network} reads whole surfaces; ask hybrid or least_squares"
-            raise UnsupportedError(message, pointer="/per_maturity")
-        try:
-            proposal = proposer.propose(quotes)
-        except LevyError as declined:
-            message = f"{declined.message}; ask hybrid or least_squares"
-            raise UnsupportedError(message, pointer="/method") from declined
-        as_it_stands = unpolished(quotes, proposal.model, weights=self.weights)
-        return Fit(as_it_stands, "neural", "", proposal, proposer.version)
+    def _read(
+        self, model: type[Model], quotes: Quotes, proposers: Sequence[Proposer]
+    ) -> _Read | _Unread:
+        unread = _Unread(f"no network is ready for {model.name}")
+        if proposers and self.per_maturity:
+            reason = f"{proposers[0].network} reads whole surfaces, not single expiries"
+            return _Unread(reason, "/per_maturity")
+        for proposer in proposers:
+            try:
+                return _Read(proposer, proposer.propose(quotes), unread.declined)
+            except LevyError as declined:
+                asked = (*unread.declined, Asked(proposer.version, "declined"))
+                unread = _Unread(declined.message, declined=asked)
+        return unread
 
-    def _polished(
-        self, quotes: Quotes, proposer: Proposer, proposal: Proposal, progress: Progress | None
-    ) -> Fit:
+    def _as_it_stands(self, quotes: Quotes, read: _Read | _Unread) -> Fit:
+        if isinstance(read, _Unread):
+            message = f"{read.reason}; ask hybrid or least_squares"
+            raise UnsupportedError(message, pointer=read.pointer)
+        found = unpolished(quotes, read.proposal.model, weights=self.weights)
+        return Fit(found, "neural", "", read.proposal, read.asked("answered"))
+
+    def _polished(self, quotes: Quotes, read: _Read, progress: Progress | None) -> Fit:
         polished = polish(
-            quotes, proposal.model, weights=self.weights, seed=self.seed, progress=progress
+            quotes, read.proposal.model, weights=self.weights, seed=self.seed, progress=progress
         )
         if polished.start_was_good:
-            return Fit(polished.result, "hybrid", "", proposal, proposer.version)
-        reason = f"the start of {proposer.network} was poor"
-        return Fit(polished.result, "least_squares", _several_starts(reason), proposal)
-
-    def _instead(
-        self, reason: str, model: type[Model], quotes: Quotes, progress: Progress | None
-    ) -> Fit:
-        found = self._least_squares(model, quotes, progress)
-        return Fit(found, "least_squares", _several_starts(reason))
+            return Fit(polished.result, "hybrid", "", read.proposal, read.asked("answered"))
+        reason = _several_starts(f"the start of {read.proposer.network} was poor")
+        return Fit(polished.result, "least_squares", reason, read.proposal, read.asked("overruled"))
 
     def _least_squares(
         self, model: type[Model], quotes: Quotes, progress: Progress | None
@@ -150,11 +198,6 @@ class Fitting:
             seed=self.seed,
             progress=progress,
         )
-
-
-def no_network(model_type: str) -> str:
-    """Say that nothing is trained."""
-    return f"no network is trained for {model_type}"
 
 
 def _several_starts(reason: str) -> str:

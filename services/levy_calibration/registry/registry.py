@@ -1,6 +1,7 @@
 """Trained networks by model: listed, loaded once verified, promoted and rolled back."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -13,6 +14,8 @@ from levy_numerics.errors import InvalidInputError, LevyError
 
 PACKAGED: Final = Path(__file__).parents[1] / "trained"
 """Networks that come with the engine."""
+_RETRY_SECONDS: Final = 10.0
+"""How long a network that was refused is not looked at again: its hash costs milliseconds."""
 
 
 @dataclass
@@ -27,11 +30,15 @@ class Registry:
     root : Path
     refused : dict
         Why an alias' network is not the one that answers, by (model, alias).
+    clock : callable
+        Seconds that never run backwards.
     """
 
     root: Path
     refused: dict[tuple[str, Alias], str] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
     _loaded: dict[tuple[str, Alias], TrainedNetwork] = field(default_factory=dict, repr=False)
+    _tried: dict[tuple[str, Alias], tuple[str, float]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
@@ -50,7 +57,7 @@ class Registry:
 
     def models(self) -> tuple[str, ...]:
         """Names of the models for which there are networks."""
-        return tuple(sorted({artifact.model for artifact in self.artifacts()}))
+        return tuple(sorted({path.parents[1].name for path in self.root.glob(f"*/*/{MANIFEST}")}))
 
     def artifacts(self, model: str | None = None) -> Iterator[Artifact]:
         """All artifacts, or those of a model, by name."""
@@ -104,21 +111,30 @@ class Registry:
         return changed
 
     def _current(self, model: str, alias: Alias) -> TrainedNetwork | None:
-        version = self.aliases(model).version(alias)
         key = (model, alias)
         with self._lock:
-            loaded = self._loaded.get(key)
-            if version is None:
-                self._loaded.pop(key, None)
-                return None
-            if loaded is not None and loaded.version == version:
-                return loaded
             try:
-                self._loaded[key] = self.artifact(model, version).load()
+                self._follow(key)
             except LevyError as error:
                 self.refused[key] = error.message
-                if loaded is None:
+                if key not in self._loaded:
                     raise
             else:
                 self.refused.pop(key, None)
-            return self._loaded[key]
+            return self._loaded.get(key)
+
+    def _follow(self, key: tuple[str, Alias]) -> None:
+        """Load whoever has the alias now; whoever had it stays until that is done."""
+        model, alias = key
+        version = self.aliases(model).version(alias)
+        loaded = self._loaded.get(key)
+        if version is None:
+            self._loaded.pop(key, None)
+            return
+        if loaded is not None and loaded.version == version:
+            return
+        tried, tried_at = self._tried.get(key, (None, 0.0))
+        if tried == version and key in self.refused and self.clock() - tried_at < _RETRY_SECONDS:
+            raise InvalidInputError(self.refused[key])
+        self._tried[key] = (version, self.clock())
+        self._loaded[key] = self.artifact(model, version).load()

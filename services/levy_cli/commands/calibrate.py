@@ -8,6 +8,7 @@ from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, fit_surface, refuse
 from levy_cli.output import console, print_json, refuse_unwritable, sentence, table, vol_points
 from levy_cli.progress import progress
+from levy_cli.trained import champion
 from levy_numerics import models
 from levy_schemas.calibration import Interval
 
@@ -34,6 +35,7 @@ def run(options: argparse.Namespace) -> int:
                 options.seed,
             ),
             uncertainty=options.uncertainty,
+            choose=champion,
             progress=advance,
         )
     if options.surface:

@@ -2,22 +2,35 @@
 
 import argparse
 
+from levy_calibration.registry import Registry
 from levy_cli.output import print_json
+from levy_cli.trained import networks
 from levy_observability.version import engine_version
 from levy_pricing.handlers.catalogue import catalogue
-from levy_schemas.catalogue import CatalogueEntry, ModelsResult
+from levy_schemas.catalogue import SURFACE_SIZE, CatalogueEntry, ModelsResult
+from levy_schemas.networks import ServedNetwork
 
 
 def run(options: argparse.Namespace) -> int:
     """List the models."""
-    entries = catalogue(engine_version()).catalogue
+    known = ModelsResult.of(catalogue(engine_version()), _champions(networks()))
     if options.json:
-        # No network has been trained, so none reads prices.
-        names = tuple(entry.name for entry in entries)
-        print_json(ModelsResult(models=names, input_dimensions={}, catalogue=entries))
+        print_json(known)
     else:
-        _show(entries)
+        _show(known.catalogue)
     return 0
+
+
+def _champions(registry: Registry) -> dict[str, ServedNetwork]:
+    """Who answers for each model, by what manifests say: nothing is loaded."""
+    found = {}
+    for model in registry.models():
+        version = registry.aliases(model).champion
+        if version is not None:
+            on_grid = registry.artifact(model, version).manifest["reads"] == "grid"
+            dimension = SURFACE_SIZE if on_grid else None
+            found[model] = ServedNetwork(champion=version, input_dimension=dimension)
+    return found
 
 
 def _show(entries: tuple[CatalogueEntry, ...]) -> None:
@@ -29,7 +42,7 @@ def _show(entries: tuple[CatalogueEntry, ...]) -> None:
             left=["parameter", "symbol", "condition", "unit"],
             right=["default"],
             last=["meaning"],
-            title=entry.name,
+            title=f"{entry.name} (network {entry.version})" if entry.trained else entry.name,
         )
         for p in entry.parameters:
             default = "" if p.default is None else f"{p.default:g}"

@@ -1,21 +1,19 @@
 """`levy registry`."""
 
 import argparse
-import os
 from typing import Any
 
 from levy_calibration.registry import Registry
 from levy_calibration.registry.aliases import ALIASES
 from levy_calibration.registry.artifact import Artifact
 from levy_cli.output import console, print_json, table
+from levy_cli.trained import networks
 from levy_numerics.errors import InvalidInputError
-
-_LOCATION = "LEVY_CALIBRATION_REGISTRY"
 
 
 def run(options: argparse.Namespace) -> int:
     """List or show trained networks, or change which of them answers."""
-    registry = Registry.open(options.registry or os.environ.get(_LOCATION))
+    registry = networks(options.registry)
     return {"list": _list, "show": _show, "promote": _promote, "rollback": _rollback}[
         options.action
     ](registry, options)

@@ -70,6 +70,22 @@ def test_a_champion_that_is_refused_leaves_the_former_in_place(registry: Registr
     assert "refused" in registry.refused[MODEL, "champion"]
 
 
+def test_a_network_that_was_refused_is_looked_at_again_after_a_while(registry: Registry) -> None:
+    now = 0.0
+    serving = Registry(registry.root, clock=lambda: now)
+    registry.promote(MODEL, "mlp")
+    path = registry.artifact(MODEL, "mlp").folder / SERVED
+    whole = path.read_bytes()
+    spoil(registry.artifact(MODEL, "mlp"), SERVED)
+    for now in (0.0, 5.0):
+        path.write_bytes(whole if now else path.read_bytes())
+        with pytest.raises(InvalidInputError, match="refused"):
+            serving.champion(MODEL)
+    now = 20.0
+    assert serving.champion(MODEL) is not None
+    assert serving.refused == {}
+
+
 def test_a_promotion_is_seen_without_a_restart_and_can_be_undone(registry: Registry) -> None:
     serving = Registry.open(registry.root)
     assert serving.champion(MODEL) is None

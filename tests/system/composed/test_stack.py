@@ -29,8 +29,7 @@ def test_prices_come_through_the_public_port(stack: Stack) -> None:
 
 
 def test_redis_keeps_results_for_the_gateway(stack: Stack) -> None:
-    # Degraded answers are not kept, and without a trained network a hybrid one is.
-    fresh = SURFACE | {"spot_price": 100.001, "method": "least_squares"}
+    fresh = SURFACE | {"spot_price": 100.001}
     first = stack.client.post("/calibrate", json=fresh)
     again = stack.client.post("/calibrate", json=fresh)
     assert "stored" in first.headers["Cache-Status"]
