@@ -1,5 +1,8 @@
 """Forward passes of trained networks by LiteRT, without TensorFlow."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
@@ -12,6 +15,8 @@ _MANY: Final = 64
 """Surfaces in one pass when there are several; the last pass is padded."""
 _LEAST_POINTS: Final = 32
 _SIGNATURE: Final = "serving_default"
+_STDERR: Final = 2
+_GREETING: Final = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class Runtime:
         self._content = content
         self._passes: dict[tuple[int, ...], _Pass] = {}
         self._lock = Lock()
-        _Pass(content, None)
+        with _ungreeted():
+            _Pass(content, None)
 
     def __call__(self, features: np.ndarray) -> Answers:
         """Answer features of shape (n, 200), or (n, any, 5)."""
@@ -114,3 +120,24 @@ def _padded_points(features: np.ndarray) -> np.ndarray:
     padded = np.zeros((n, wanted, channels), dtype=np.float32)
     padded[:, :width] = features
     return padded
+
+
+@contextmanager
+def _ungreeted() -> Iterator[None]:
+    """Keep LiteRT's greeting off standard error, where logs and problems are read.
+
+    It says it once a process, from C++, and no setting stops it. Other lines pass.
+    """
+    reading, writing = os.pipe()
+    kept = os.dup(_STDERR)
+    os.dup2(writing, _STDERR)
+    os.close(writing)
+    try:
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
+        with os.fdopen(reading, "rb") as held:
+            for line in held:
+                if not line.startswith(_GREETING):
+                    os.write(_STDERR, line)

@@ -1,5 +1,8 @@
 """The networks that come with the engine propose what made a surface."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -85,3 +88,16 @@ def test_a_surface_like_no_other_is_known_as_such() -> None:
     odd = [one.score for one in champion.propose_many([Quotes.of(contracts, p) for p in wild])]
     assert max(usual) < 1.0
     assert min(odd) > 1.0
+
+
+def test_loading_says_nothing_where_programs_listen() -> None:
+    code = (
+        "import os\n"
+        "from levy_calibration.networks import runtime\n"
+        "from levy_calibration.registry import Registry\n"
+        "Registry.open().champion('CGMY')\n"
+        "with runtime._ungreeted():\n"
+        "    os.write(2, b'a line of another thread\\n')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "a line of another thread\n")
