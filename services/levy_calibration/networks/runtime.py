@@ -59,8 +59,7 @@ class Runtime:
         self._content = content
         self._passes: dict[tuple[int, ...], _Pass] = {}
         self._lock = Lock()
-        with _ungreeted():
-            _Pass(content, None)
+        _Pass(content, None)
 
     def __call__(self, features: np.ndarray) -> Answers:
         """Answer features of shape (n, 200), or (n, any, 5)."""
@@ -85,7 +84,8 @@ class Runtime:
     def _pass(self, shape: tuple[int, ...]) -> "_Pass":
         with self._lock:
             if shape not in self._passes:
-                self._passes[shape] = _Pass(self._content, shape)
+                with _ungreeted():
+                    self._passes[shape] = _Pass(self._content, shape)
             return self._passes[shape]
 
 

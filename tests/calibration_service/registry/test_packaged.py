@@ -90,12 +90,13 @@ def test_a_surface_like_no_other_is_known_as_such() -> None:
     assert min(odd) > 1.0
 
 
-def test_loading_says_nothing_where_programs_listen() -> None:
+def test_reading_a_surface_says_nothing_where_programs_listen() -> None:
     code = (
         "import os\n"
+        "import numpy as np\n"
         "from levy_calibration.networks import runtime\n"
         "from levy_calibration.registry import Registry\n"
-        "Registry.open().champion('CGMY')\n"
+        "Registry.open().champion('CGMY').runtime(np.zeros((1, 9, 5)))\n"
         "with runtime._ungreeted():\n"
         "    os.write(2, b'a line of another thread\\n')\n"
     )
