@@ -236,9 +236,17 @@ def _add_bayes(commands: "_Commands") -> None:
         default="normal",
         help="of a quote about the model's price (default normal)",
     )
+    command.add_argument(
+        "--priors",
+        default="{}",
+        metavar="JSON",
+        help="instead of the default ones: "
+        """'{"nu": {"distribution": "gamma", "shape": 2, "rate": 2}}'""",
+    )
     _add_weights(command, "price")
     _add_selection(command)
     outputs = command.add_argument_group("outputs")
+    outputs.add_argument("--plot", metavar="HTML", help="write an interactive page")
     outputs.add_argument("--out", metavar="NETCDF", help="keep the draws, as ArviZ reads them")
     _add_json(outputs)
 

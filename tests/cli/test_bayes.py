@@ -53,6 +53,30 @@ def test_a_table_tells_each_parameter_and_draws_are_kept(
         assert posterior["nu"].shape == (2, 500)
 
 
+def test_a_page_shows_bands_marginals_chains_and_pairs(
+    quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "posterior.html"
+    assert bayes(quotes, *SMALL, "--plot", str(page)) == 0
+    assert str(page) in capsys.readouterr().out.replace("\n", "")
+    text = page.read_text(encoding="utf-8")
+    for part in ("Posterior of VarianceGamma on ACME", "laplace-psis", "of quotes in their 95%"):
+        assert part in text
+    # One figure each of smiles, marginals and pairs; ranks are for chains.
+    assert text.count('class="plotly-graph-div"') == 3
+    assert "<h2>Ranks</h2>" not in text
+
+
+def test_priors_of_ones_own_move_the_posterior(
+    quotes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {"nu": {"distribution": "normal", "mu": 0.31, "sigma": 1e-5}}
+    assert bayes(quotes, *SMALL, "--json", "--priors", json.dumps(told)) == 0
+    nu = json.loads(capsys.readouterr().out)["parameters"]["nu"]
+    assert nu["mean"] == pytest.approx(0.31, abs=1e-3)
+    assert nu["sd"] < 2e-5
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -60,6 +84,10 @@ def test_a_table_tells_each_parameter_and_draws_are_kept(
         (("--samples", "99"), "--samples must be 100"),
         (("--seed", "-1"), "--seed must not be negative"),
         (("--out", "/no/such/folder/x.nc"), "no such folder"),
+        (("--plot", "/no/such/folder/x.html"), "no such folder"),
+        (("--priors", "{"), "--priors: Invalid JSON"),
+        (("--priors", '{"nu": {"distribution": "cauchy"}}'), "--priors nu.distribution"),
+        (("--priors", '{"mu": {"distribution": "normal", "mu": 0, "sigma": 1}}'), "mu"),
     ],
 )
 def test_misuse_is_told(

@@ -12,7 +12,7 @@ from levy_bayesian.handlers.run import Progress
 from levy_bayesian.summary import inference_data, summarise
 from levy_numerics import models
 from levy_numerics.calibration.posterior import Posterior
-from levy_numerics.calibration.priors import Priors
+from levy_numerics.calibration.priors import Distribution, Priors
 from levy_numerics.market import Quotes
 from levy_schemas.jobs import BayesianRequest, BayesianResult, Engine, Likelihood
 from levy_schemas.surface import DroppedQuote, Weights
@@ -79,10 +79,17 @@ class Sampling:
         """
         return Posterior.of(
             quotes,
-            Priors.default(models.get(self.model_type)).overridden(self.priors),
+            self._all_priors(),
             weights=self.weights,
             degrees_of_freedom=_DEGREES_OF_FREEDOM[self.likelihood],
         )
+
+    def priors_by_parameter(self) -> Mapping[str, Distribution]:
+        """The default priors, but for those that were asked for."""
+        return self._all_priors().by_parameter
+
+    def _all_priors(self) -> Priors:
+        return Priors.default(models.get(self.model_type)).overridden(self.priors)
 
     def run(
         self, quotes: Quotes, progress: Progress, *, dropped: tuple[DroppedQuote, ...] = ()

@@ -2,7 +2,9 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from levy_bayesian.handlers.sample import Sampling
 from levy_bayesian.summary import NOISE
@@ -11,20 +13,21 @@ from levy_cli.output import console, print_json, refuse_unwritable, sentence, ta
 from levy_cli.progress import progress
 from levy_numerics import models
 from levy_numerics.errors import InvalidInputError
-from levy_schemas.jobs import BayesianResult, ParameterSummary
+from levy_schemas.jobs import BayesianResult, ParameterSummary, Prior
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _FEWEST: Final = 100
 """Draws of a chain, of warm-up too: diagnostics of fewer say nothing."""
+_DESCRIBED: Final = TypeAdapter(dict[str, Prior])
 
 
 def run(options: argparse.Namespace) -> int:
     """Sample the posterior, and say and keep what was found."""
     import jax
 
-    refuse_unwritable(options.out)
+    refuse_unwritable(options.out, options.plot)
     for name in ("samples", "warmup"):
         if getattr(options, name) < _FEWEST:
             raise InvalidInputError(f"--{name} must be {_FEWEST} or more")
@@ -37,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         num_samples=options.samples,
         num_warmup=options.warmup,
         seed=options.seed,
+        priors=_priors(options.priors),
         likelihood=options.likelihood,
         weights=options.weights,
     )
@@ -49,6 +53,11 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.out:
         Path(options.out).write_bytes(draws)
+    if options.plot:
+        from levy_cli.posterior_page import SampledSurface, write_posterior_page
+
+        sampled = SampledSurface(quotes, result, draws, sampling.priors_by_parameter())
+        write_posterior_page(sampled, options.plot)
     if options.json:
         print_json({**result.model_dump(mode="json"), **quotes.as_document()})
         return 0
@@ -57,7 +66,26 @@ def run(options: argparse.Namespace) -> int:
     _show(out, result)
     if options.out:
         out.print(f"Draws are in {options.out}", soft_wrap=True)
+    if options.plot:
+        out.print(f"Plots are in {options.plot}", soft_wrap=True)
     return 0
+
+
+def _priors(text: str) -> dict[str, dict[str, Any]]:
+    """Read priors as a request has them.
+
+    Raises
+    ------
+    InvalidInputError
+        It is not a JSON object of distributions.
+    """
+    try:
+        described = _DESCRIBED.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidInputError(f"--priors{' ' + place if place else ''}: {first['msg']}") from None
+    return {name: prior.described() for name, prior in described.items()}
 
 
 def _show(out: "Console", result: BayesianResult) -> None:
