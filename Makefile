@@ -14,7 +14,7 @@ SOURCES := libs services tests
 # One test process a core, up to four: each imports the numerics anew.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
 
-.PHONY: help setup run test test-all check format lint types contracts system bench load train real-quotes whole-surfaces extras clean
+.PHONY: help setup run test test-all check format lint types contracts manifests system bench load sbc train real-quotes whole-surfaces extras clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -56,6 +56,10 @@ types: setup ## mypy, strict
 contracts: setup ## who leans on whom, drawn from the imports
 	$(BIN)/lint-imports --no-logo
 
+manifests: setup ## write the dashboards, and the rules for Prometheus' operator, from their sources
+	$(BIN)/python -m grafana
+	$(BIN)/python -m k8s
+
 system: setup ## build the images, start the composed stack, test it from outside
 	@PYTHON=$(BIN)/python deploy/system
 
@@ -64,6 +68,9 @@ bench: $(INSTALLED_BENCH) ## speed and accuracy beside other libraries; writes b
 
 load: setup ## what the gateway and calibration bear, beside doing nothing; writes build/load.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.load $(LOAD)
+
+sbc: setup ## are posteriors honest? simulated surfaces, into docs/posterior-checks.md; hours
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.sbc $(SBC)
 
 real-quotes: setup ## fit real quotes, into docs/real-quotes.md; needs LEVY_MARKET_DATA
 	$(BIN)/python -m tests.benchmarks.real_quotes

@@ -1,0 +1,6 @@
+"""Writes what the Prometheus operator is told of `prometheus/rules`."""
+
+from k8s.rules import FILE, prometheus_rule
+
+if __name__ == "__main__":
+    FILE.write_text(prometheus_rule())

@@ -1,0 +1,146 @@
+"""The manifests as Kubernetes is given them: built by kustomize, and asked by what they mean."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+OVERLAYS = ("local", "production", "production/shared", "production/engine", "blue", "green")
+NAME = "app.kubernetes.io/name"
+
+Resource = dict[str, Any]
+
+
+def kustomize() -> list[str] | None:
+    """The words that build an overlay; None if no kustomize of version 5 is here."""
+    for command in (["kustomize", "build"], ["kubectl", "kustomize"]):
+        if shutil.which(command[0]) is None:
+            continue
+        asked = ["kustomize", "version"] if command[0] == "kustomize" else ["kubectl", "version"]
+        if command[0] == "kubectl":
+            asked.append("--client")
+        said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+        if "v5." in said:
+            return command
+    return None
+
+
+@cache
+def built(overlay: str) -> tuple[Resource, ...]:
+    """Every resource of an overlay."""
+    command = kustomize()
+    assert command is not None
+    done = subprocess.run(
+        [*command, str(ROOT / "k8s" / "overlays" / overlay)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+def of_kind(resources: tuple[Resource, ...], *kinds: str) -> list[Resource]:
+    """Those of some kinds."""
+    return [each for each in resources if each["kind"] in kinds]
+
+
+def name_of(resource: Resource) -> str:
+    """Name of a resource, which with its kind tells it apart."""
+    return str(resource["metadata"]["name"])
+
+
+def workloads(resources: tuple[Resource, ...]) -> list[Resource]:
+    """What runs pods."""
+    return of_kind(resources, "Deployment", "StatefulSet")
+
+
+def pod(workload: Resource) -> Resource:
+    """What the pods of a workload are."""
+    return dict(workload["spec"]["template"]["spec"])
+
+
+def labels(workload: Resource) -> dict[str, str]:
+    """Labels of the pods of a workload."""
+    return dict(workload["spec"]["template"]["metadata"]["labels"])
+
+
+def containers(resources: tuple[Resource, ...]) -> Iterator[tuple[str, Resource]]:
+    """Every container, with a name to tell it by."""
+    for workload in workloads(resources):
+        for container in pod(workload)["containers"]:
+            yield f"{name_of(workload)}/{container['name']}", container
+
+
+def selects(selector: Resource, found: dict[str, str]) -> bool:
+    """Whether a selector of labels means a pod that has some.
+
+    Examples
+    --------
+    >>> selects({"matchLabels": {"a": "1"}}, {"a": "1", "b": "2"})
+    True
+    >>> selects({"matchExpressions": [{"key": "a", "operator": "In", "values": ["2"]}]}, {"a": "1"})
+    False
+    """
+    expressions = selector.get("matchExpressions", ())
+    assert all(each["operator"] == "In" for each in expressions), "only In is used here"
+    return all(
+        found.get(key) == value for key, value in selector.get("matchLabels", {}).items()
+    ) and all(found.get(each["key"]) in each["values"] for each in expressions)
+
+
+class Network:
+    """Who may reach whom, by the policies of an overlay.
+
+    Parameters
+    ----------
+    resources : tuple of Resource
+    """
+
+    def __init__(self, resources: tuple[Resource, ...]) -> None:
+        self._policies = of_kind(resources, "NetworkPolicy")
+
+    def allows(self, source: Resource, target: Resource, port: int) -> bool:
+        """Whether pods with some labels, in some namespace, may ask others on a port.
+
+        Parameters
+        ----------
+        source, target : dict
+            `labels` of a pod, and the `namespace` it is in; ours are in `levy`.
+        port : int
+        """
+        return self._one_way("egress", source, target, port) and self._one_way(
+            "ingress", target, source, port
+        )
+
+    def _one_way(self, way: str, subject: Resource, other: Resource, port: int) -> bool:
+        if subject["namespace"] != "levy":
+            return True
+        held = [
+            policy["spec"]
+            for policy in self._policies
+            if way.capitalize() in policy["spec"]["policyTypes"]
+            and selects(policy["spec"]["podSelector"], subject["labels"])
+        ]
+        peers = "to" if way == "egress" else "from"
+        return not held or any(
+            port in {each["port"] for each in rule["ports"]}
+            and any(_is_meant(peer, other) for peer in rule[peers])
+            for policy in held
+            for rule in policy.get(way, ())
+        )
+
+
+def _is_meant(peer: Resource, other: Resource) -> bool:
+    namespace = peer.get("namespaceSelector", {"matchLabels": {_NAMESPACE: "levy"}})
+    return selects(namespace, {_NAMESPACE: other["namespace"]}) and selects(
+        peer.get("podSelector", {}), other["labels"]
+    )
+
+
+_NAMESPACE = "kubernetes.io/metadata.name"

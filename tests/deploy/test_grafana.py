@@ -1,0 +1,69 @@
+"""Dashboards: made of their code, complete, and asking for metrics that exist."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from grafana.made import made
+from tests.deploy.rules import ALERTS, AWAITED, OF_OTHERS, RECORDED, metrics_asked, name_patterns
+
+GRAFANA = Path(__file__).parents[2] / "grafana"
+DASHBOARDS = {name: json.loads(text) for name, text in made().items()}
+PANELS = [
+    pytest.param(panel, id=f"{name.removesuffix('.json')}: {panel['title']} {panel['id']}")
+    for name, dashboard in DASHBOARDS.items()
+    for panel in dashboard["panels"]
+    if panel["type"] != "row"
+]
+
+
+def test_the_files_are_what_the_code_makes() -> None:
+    there = {file.name: file.read_text() for file in (GRAFANA / "dashboards").glob("*")}
+    assert there == made(), "make manifests writes them anew"
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_dashboard_is_told_apart_and_its_panels_lie_side_by_side(name: str) -> None:
+    dashboard = DASHBOARDS[name]
+    assert name == f"{dashboard['uid']}.json"
+    assert dashboard["title"]
+    numbers = [panel["id"] for panel in dashboard["panels"]]
+    assert len(set(numbers)) == len(numbers)
+    taken = [
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
+        for panel in dashboard["panels"]
+        for x in range(panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["h"])
+    ]
+    assert len(set(taken)) == len(taken)
+    assert max(x for x, _ in taken) < 24
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
+    assert panel["title"]
+    assert panel["description"]
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["datasource"] == {"type": "prometheus", "uid": _source()["uid"]}
+    named = {word.strip(".,:;") for word in panel["description"].split() if word[:4] == "Levy"}
+    assert named <= {rule["alert"] for rule in ALERTS}
+
+
+def _source() -> dict[str, Any]:
+    (source,) = yaml.safe_load(
+        (GRAFANA / "provisioning" / "datasources" / "prometheus.yml").read_text()
+    )["datasources"]
+    return dict(source)
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_asks_for_metrics_that_exist(panel: dict[str, Any], exposed: set[str]) -> None:
+    assert panel["targets"]
+    for target in panel["targets"]:
+        asked = metrics_asked(target["expr"])
+        assert asked or name_patterns(target["expr"]), target["expr"]
+        assert asked <= exposed | RECORDED | OF_OTHERS | AWAITED, target["expr"]
+        assert target["legendFormat"]
