@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from levy_calibration.drift.reference import Reference
 from levy_calibration.networks.gridding import gridded
 from levy_calibration.networks.novelty import Novelty
 from levy_calibration.networks.proposer import Proposal
@@ -29,6 +30,8 @@ class TrainedNetwork:
         Of the model: what places mean.
     runtime : Runtime
     novelty : Novelty
+    reference : Reference, optional
+        How inputs and parameters were distributed in training.
     """
 
     model_type: str
@@ -38,6 +41,7 @@ class TrainedNetwork:
     box: Box
     runtime: Runtime
     novelty: Novelty
+    reference: Reference | None = None
 
     def propose(self, quotes: Quotes) -> Proposal:
         """Read one surface; see `Proposer`."""

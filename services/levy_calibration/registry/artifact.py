@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from levy_calibration.drift import reference
 from levy_calibration.networks.novelty import Novelty
 from levy_calibration.networks.runtime import Runtime
 from levy_calibration.networks.trained import TrainedNetwork
@@ -21,7 +22,9 @@ MANIFEST: Final = "manifest.json"
 SERVED: Final = "network.tflite"
 TRAINABLE: Final = "network.keras"
 NOVELTY: Final = "novelty.npz"
+REFERENCE: Final = "training_quantiles.npz"
 FILES: Final = (SERVED, TRAINABLE, NOVELTY)
+"""What makes a network the one that it is, and its version; its reference only tells of it."""
 _FORMAT: Final = 1
 _TOLD: Final = ("format", "model", "network", "version", "reads", "box", "sha256")
 
@@ -29,6 +32,9 @@ _TOLD: Final = ("format", "model", "network", "version", "reads", "box", "sha256
 @dataclass(frozen=True)
 class Artifact:
     """A folder with a network twice, to serve and to train on, its novelty and its manifest.
+
+    Beside them lies its reference, against which drift is measured; networks without one are
+    served, unwatched.
 
     Attributes
     ----------
@@ -43,16 +49,27 @@ class Artifact:
 
     @classmethod
     def write(cls, root: Path, told: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
-        """Put a new artifact under `root`/model/version; its version follows from its files."""
-        digests = {name: hashlib.sha256(files[name]).hexdigest() for name in FILES}
+        """Put a new artifact under `root`/model/version; its version follows from its `FILES`."""
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         joint = hashlib.sha256("".join(digests[name] for name in FILES).encode()).hexdigest()
         version = f"{told['network']}-{joint[:10]}"
         folder = root / str(told["model"]) / version
         folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            write_atomically(folder / name, files[name])
+        for name, content in files.items():
+            write_atomically(folder / name, content)
         box = Box.of(str(told["model"])).as_mapping()
         manifest = {"format": _FORMAT, "version": version, **told, "box": box, "sha256": digests}
+        return cls._described(folder, manifest)
+
+    def with_reference(self, distribution: reference.Reference) -> "Artifact":
+        """Give the network another reference; it stays the network that it is."""
+        content = reference.pack(distribution)
+        digests = {**self.manifest["sha256"], REFERENCE: hashlib.sha256(content).hexdigest()}
+        write_atomically(self.folder / REFERENCE, content)
+        return self._described(self.folder, {**self.manifest, "sha256": digests})
+
+    @classmethod
+    def _described(cls, folder: Path, manifest: Mapping[str, Any]) -> Self:
         content = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
         write_atomically(folder / MANIFEST, content.encode())
         return cls(folder, json.loads(content))
@@ -96,14 +113,19 @@ class Artifact:
     @property
     def size_bytes(self) -> int:
         """Of all its files."""
-        return sum((self.folder / name).stat().st_size for name in FILES)
+        return sum((self.folder / name).stat().st_size for name in self.files)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of its files, besides the manifest."""
+        return (*FILES, REFERENCE) if REFERENCE in self.manifest["sha256"] else FILES
 
     def verify(self) -> None:
         """Raise `InvalidInputError` unless every file is what was trained, for ranges as they are.
 
         Nothing is unpacked or run before.
         """
-        for name in FILES:
+        for name in self.files:
             path = self.folder / name
             if not path.is_file() or file_hash(path) != self.manifest["sha256"].get(name):
                 raise InvalidInputError(
@@ -125,7 +147,13 @@ class Artifact:
             box=Box.of(self.model),
             runtime=Runtime((self.folder / SERVED).read_bytes()),
             novelty=unpack((self.folder / NOVELTY).read_bytes()),
+            reference=self._reference(),
         )
+
+    def _reference(self) -> reference.Reference | None:
+        if REFERENCE not in self.files:
+            return None
+        return reference.unpack((self.folder / REFERENCE).read_bytes())
 
 
 def pack(novelty: Novelty) -> bytes:

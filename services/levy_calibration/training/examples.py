@@ -104,13 +104,27 @@ def shown(source: Source, reads: Reads, rng: np.random.Generator, *, exact: bool
     exact : bool
         Leave prices and listings as they are.
     """
-    surfaces = source.surfaces if exact else with_noise(source.surfaces, rng)
+    surfaces = source.surfaces if exact else as_seen(source.surfaces, reads, rng)
     if reads == "grid":
         return Shown(grid_features(surfaces), source.targets)
-    if not exact:
-        surfaces = _with_gaps(surfaces, rng)
     points, _ = point_features(shuffled(surfaces, rng, MOST_POINTS))
     return Shown(points, source.targets)
+
+
+def as_seen(surfaces: PricedSurfaces, reads: Reads, rng: np.random.Generator) -> PricedSurfaces:
+    """Surfaces with noise, and for those who read any quotes with gaps."""
+    noisy = with_noise(surfaces, rng)
+    return noisy if reads == "grid" else _with_gaps(noisy, rng)
+
+
+def as_batched(surfaces: PricedSurfaces, reads: Reads, rng: np.random.Generator) -> PricedSurfaces:
+    """Surfaces as they come in batches: of any quotes, the first few in random order."""
+    seen = as_seen(surfaces, reads, rng)
+    if reads == "grid":
+        return seen
+    few = shuffled(seen, rng, MOST_POINTS)
+    most = rng.choice(_FEWER_POINTS, size=(few.n_surfaces, 1))
+    return replace(few, present=few.present & (np.arange(few.width) < most))
 
 
 def with_noise(surfaces: PricedSurfaces, rng: np.random.Generator) -> PricedSurfaces:

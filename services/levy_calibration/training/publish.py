@@ -8,11 +8,13 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-from levy_calibration.networks.architecture import PLACES
+from levy_calibration.drift import INPUTS, Reference, inputs
+from levy_calibration.drift.reference import pack
+from levy_calibration.networks.architecture import PLACES, Reads
 from levy_calibration.networks.ensemble import Ensemble, assemble
-from levy_calibration.registry.artifact import Artifact
+from levy_calibration.registry.artifact import REFERENCE, Artifact
 from levy_calibration.training import metrics
-from levy_calibration.training.examples import Source, TrainingData, shown
+from levy_calibration.training.examples import Source, TrainingData, as_batched, shown
 from levy_calibration.training.export import files_of, provenance
 from levy_calibration.training.recipe import Recipe
 from levy_calibration.training.trainer import Told, TrainingRun, train
@@ -24,6 +26,8 @@ _JUDGED: Final = 4096
 _REPRICED: Final = 1024
 _KNOWN: Final = 16_384
 """Held-out surfaces on which parameters are compared, prices too, and novelty is learned."""
+_COUNTED: Final = 16_384
+"""Surfaces, held out or not, from which the distribution of training is learned."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +127,25 @@ def publish(
             "metrics": judged(run.network, unseen, data, recipe),
             **provenance(),
         },
-        files_of(run.network, _familiar(run.held, recipe)),
+        {
+            **files_of(run.network, _familiar(run.held, recipe)),
+            REFERENCE: pack(reference_of(data, recipe)),
+        },
     )
     return artifact, run.history
+
+
+def reference_of(data: TrainingData, recipe: Recipe) -> Reference:
+    """Distribution of inputs, with noise and gaps as in training, and of parameters.
+
+    Every layout counts as much, as in the training of networks that read several.
+    """
+    reads, most = recipe.architecture().reads, _COUNTED // len(data.sources)
+    parts = [
+        _described(one.select(np.arange(min(one.size, most))), data, reads, recipe.seed, k)
+        for k, one in enumerate(data.sources)
+    ]
+    return Reference.of({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 def cross_validated(
@@ -197,6 +217,19 @@ def _is_begun(shop: Workshop, model: str, network: str) -> bool:
 
 def _fold(number: int, n_folds: int, seed: int) -> Callable[[int, int], Any]:
     return lambda source, size: folds(size, n_folds, seed=seed + source)[number]
+
+
+def _described(
+    source: Source, data: TrainingData, reads: Reads, seed: int, layout: int
+) -> dict[str, np.ndarray]:
+    """Inputs and parameters by name, shape (n,) each."""
+    rng = np.random.default_rng([seed, 4, layout])
+    found = inputs(as_batched(source.surfaces, reads, rng))
+    parameters = data.box.model(source.targets).as_mapping()
+    return {
+        **dict(zip(INPUTS, found.T, strict=True)),
+        **{name: np.asarray(value) for name, value in parameters.items()},
+    }
 
 
 def _familiar(held: Sequence[Source], recipe: Recipe) -> list[np.ndarray]:

@@ -6,6 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from levy_calibration.drift import INPUTS, inputs
+from levy_calibration.drift.statistics import ks, psi
 from levy_calibration.registry import Registry
 from levy_calibration.training.metrics import parameter_errors
 from levy_numerics.market import Contracts, Quotes
@@ -51,6 +53,25 @@ def test_proposals_are_close_to_the_truth(model: str, version: str) -> None:
     assert errors["variance"].median_relative < 0.03
     assert errors["skewness"].median_relative < 0.1
     assert np.mean(network.novelty.score(answers.summary) <= 1.0) > 0.95
+
+
+@pytest.mark.parametrize(("model", "version"), EVERY)
+def test_each_knows_how_surfaces_and_parameters_were_distributed_in_training(
+    model: str, version: str
+) -> None:
+    network = REGISTRY.artifact(model, version).load()
+    true, price = fresh(model, 1_024)
+    surfaces = PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
+    described = dict(zip(INPUTS, inputs(surfaces).T, strict=True))
+    assert network.reference is not None
+    known = network.reference.quantiles
+    for name, values in true.as_mapping().items():
+        assert psi(np.asarray(values), known[name]) < 0.05, name
+        assert ks(np.asarray(values), known[name]) < 0.05, name
+    listing = set() if network.reads == "grid" else set(INPUTS[4:])
+    assert set(known) == {*INPUTS[:4], *listing, *true.as_mapping()}
+    # Training shows noise and gaps besides, which blur all but the level.
+    assert ks(described["atm_vol"], known["atm_vol"]) < 0.1
 
 
 @pytest.mark.parametrize("model", sorted(EXPECTED))

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 
+from levy_calibration.drift import Reference
 from levy_calibration.networks.architecture import LOG_DEVIATIONS, PLACES, SUMMARY
 from levy_calibration.registry import Registry
-from levy_calibration.registry.artifact import FILES, SERVED, TRAINABLE, Artifact
+from levy_calibration.registry.artifact import FILES, REFERENCE, SERVED, TRAINABLE, Artifact
 from levy_calibration.training.export import load_trainable
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.synthetic.priced import PricedSurfaces
@@ -58,6 +59,27 @@ def test_a_file_that_was_changed_is_refused(name: str, registry: Registry) -> No
     with pytest.raises(InvalidInputError, match=name):
         registry.promote(MODEL, "mlp")
     assert registry.champion(MODEL) is None
+
+
+def test_a_network_keeps_its_name_whatever_reference_it_is_given(registry: Registry) -> None:
+    before = registry.artifact(MODEL, "mlp")
+    assert before.load().reference is None
+    after = before.with_reference(Reference.of({"sigma": np.linspace(0.1, 0.9, 1_001)}))
+    again = registry.artifact(MODEL, before.version)
+    assert again.manifest == after.manifest
+    assert again.size_bytes > before.size_bytes
+    reference = again.load().reference
+    assert reference is not None
+    assert reference.place("sigma", 0.5) == pytest.approx(0.5, abs=2e-3)
+
+
+def test_a_reference_that_was_changed_is_refused(registry: Registry) -> None:
+    artifact = registry.artifact(MODEL, "mlp").with_reference(
+        Reference.of({"sigma": np.linspace(0.1, 0.9, 1_001)})
+    )
+    spoil(artifact, REFERENCE)
+    with pytest.raises(InvalidInputError, match=REFERENCE):
+        artifact.load()
 
 
 def test_a_champion_that_is_refused_leaves_the_former_in_place(registry: Registry) -> None:

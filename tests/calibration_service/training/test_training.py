@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from levy_calibration.drift.statistics import ks
 from levy_calibration.networks.architecture import PLACES
 from levy_calibration.training.examples import Source, TrainingData, shown
+from levy_calibration.training.publish import reference_of
 from levy_calibration.training.recipe import Recipe
 from levy_calibration.training.trainer import train
 from levy_numerics.errors import InvalidInputError
@@ -62,6 +64,20 @@ def test_a_checkpoint_of_another_recipe_is_refused(data: TrainingData, tmp_path:
     other = Recipe.of(SMALL.as_mapping() | {"learning_rate": 1e-3})
     with pytest.raises(InvalidInputError, match="another recipe"):
         train(other, data, folder=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("reads", ["mlp", "set"])
+def test_the_distribution_of_training_is_that_of_what_is_shown(
+    data: TrainingData, reads: str
+) -> None:
+    reference = reference_of(data, Recipe(network=reads))
+    known, ours = reference.quantiles, data.box.model(data.sources[0].targets).as_mapping()
+    for name, values in ours.items():
+        assert ks(np.asarray(values), known[name]) < 0.005
+    assert ("n_quotes" in known) == (reads == "set")
+    if reads == "set":
+        assert known["n_quotes"][0] >= 10
+        assert known["n_quotes"][-1] == 200
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
