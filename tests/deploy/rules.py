@@ -49,6 +49,15 @@ def metrics_asked(expression: str) -> set[str]:
     return set(_METRIC.findall(re.sub(r'"[^"]*"', "", expression)))
 
 
+def sources(expression: str) -> set[str]:
+    """Names of metrics that an expression comes from, by way of what is recorded."""
+    recorded = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
+    found: set[str] = set()
+    for name in metrics_asked(expression):
+        found |= sources(recorded[name]) if name in recorded else {name}
+    return found
+
+
 def name_patterns(expression: str) -> list[str]:
     r"""Patterns by which an expression asks for several metrics at once.
 

@@ -1,0 +1,17 @@
+"""What the dashboards ask of Prometheus, as Prometheus is asked."""
+
+import json
+
+from grafana.made import made
+
+
+def queries() -> dict[str, str]:
+    """Every expression, with dashboard and panel to tell it by; variables mean everything."""
+    return {
+        f"{name.removesuffix('.json')}: {panel['title']} {target['refId']}": target["expr"].replace(
+            "$model", ".*"
+        )
+        for name, text in made().items()
+        for panel in json.loads(text)["panels"]
+        for target in panel.get("targets", ())
+    }
