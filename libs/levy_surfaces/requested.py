@@ -1,16 +1,16 @@
 """From a request's quotes to those that a fit can use."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_schemas.problems import pointer
-from levy_schemas.surface import DroppedQuote, DropReason, SurfaceRequest
+from levy_schemas.surface import DroppedQuote, DropReason, Quote, SurfaceRequest
 
 _NO_TIME_VALUE: Final = 1e-12
 """Time value, as a fraction of the discounted forward, that a price in double precision cannot
@@ -26,14 +26,65 @@ class Surface:
 
 
 @dataclass(frozen=True)
-class _Row:
-    place: str
-    strike: float
-    maturity_years: float
-    is_call: bool
-    price: float
-    bid: float
-    ask: float
+class _Rows:
+    """The quotes of a request as arrays, shape (n,); NaN where a side or a price is not told.
+
+    Attributes
+    ----------
+    strike, maturity_years, price, bid, ask : ndarray
+    is_call : ndarray of bool
+    place : callable
+        Index ↦ JSON pointer into the request.
+    """
+
+    strike: np.ndarray
+    maturity_years: np.ndarray
+    price: np.ndarray
+    bid: np.ndarray
+    ask: np.ndarray
+    is_call: np.ndarray
+    place: Callable[[int], str]
+
+    @classmethod
+    def of(cls, request: SurfaceRequest) -> Self:
+        """Read a list of quotes, or a grid."""
+        if request.quotes is not None:
+            return cls._listed(request.quotes)
+        return cls._on_grid(request)
+
+    @classmethod
+    def _listed(cls, quotes: tuple[Quote, ...]) -> Self:
+        told = [(q.strike, q.maturity, q.price, q.bid, q.ask) for q in quotes]
+        strike, maturity, price, bid, ask = np.array(told, dtype=float).T
+        return cls(
+            strike,
+            maturity,
+            np.where(np.isnan(price), 0.5 * (bid + ask), price),
+            bid,
+            ask,
+            np.array([q.option_type == "call" for q in quotes]),
+            lambda i: pointer("quotes", i),
+        )
+
+    @classmethod
+    def _on_grid(cls, request: SurfaceRequest) -> Self:
+        """Every strike at every maturity, but where the price is null."""
+        price = np.array(request.prices, dtype=float)
+        row, column = np.nonzero(~np.isnan(price))
+        unknown = np.full(row.size, np.nan)
+        return cls(
+            np.array(request.strikes, dtype=float)[column],
+            np.array(request.maturities, dtype=float)[row],
+            price[row, column],
+            unknown,
+            unknown,
+            np.full(row.size, request.option_type != "put"),
+            lambda i: pointer("prices", int(row[i]), int(column[i])),
+        )
+
+    @property
+    def size(self) -> int:
+        return int(self.strike.size)
 
 
 def surface_of(
@@ -60,91 +111,68 @@ def surface_of(
     InvalidInputError
         Fewer quotes are left than needed.
     """
-    rows = list(_rows(request))
-    if len(rows) < n_parameters:
-        raise _too_few(request, len(rows), n_parameters, model_type, ())
+    rows = _Rows.of(request)
+    if rows.size < n_parameters:
+        raise _too_few(request, rows.size, n_parameters, model_type, ())
     contracts = _contracts(request, rows)
-    price, bid, ask = np.array([(row.price, row.bid, row.ask) for row in rows]).T
-    reasons = _reasons(contracts, price, bid, ask)
+    reasons = _reasons(contracts, rows)
     if at_each_maturity:
-        _leave_out_thin_maturities(rows, reasons, n_parameters)
+        _leave_out_thin_maturities(rows.maturity_years, reasons, n_parameters)
     dropped = tuple(
-        DroppedQuote(pointer=row.place, reason=reason)
-        for row, reason in zip(rows, reasons, strict=True)
-        if reason is not None
+        DroppedQuote(pointer=rows.place(i), reason=reason) for i, reason in sorted(reasons.items())
     )
-    kept = np.array([reason is None for reason in reasons])
+    kept = np.ones(rows.size, dtype=bool)
+    kept[list(reasons)] = False
     if np.sum(kept) < n_parameters:
         raise _too_few(request, int(np.sum(kept)), n_parameters, model_type, dropped)
-    two_sided = not np.any(np.isnan(bid[kept]))
+    two_sided = not np.any(np.isnan(rows.bid[kept]))
     quotes = Quotes.of(
         contracts.select(kept),
-        price[kept],
-        bid=bid[kept] if two_sided else None,
-        ask=ask[kept] if two_sided else None,
+        rows.price[kept],
+        bid=rows.bid[kept] if two_sided else None,
+        ask=rows.ask[kept] if two_sided else None,
     )
     return Surface(quotes, dropped)
 
 
 def _leave_out_thin_maturities(
-    rows: list[_Row], reasons: list[DropReason | None], needed: int
+    maturity_years: np.ndarray, reasons: dict[int, DropReason], needed: int
 ) -> None:
-    left = Counter(
-        row.maturity_years for row, reason in zip(rows, reasons, strict=True) if reason is None
-    )
-    for i, row in enumerate(rows):
-        if reasons[i] is None and left[row.maturity_years] < needed:
+    left = Counter(float(y) for i, y in enumerate(maturity_years) if i not in reasons)
+    for i, years in enumerate(maturity_years):
+        if i not in reasons and left[float(years)] < needed:
             reasons[i] = "too_few_at_maturity"
 
 
-def _rows(request: SurfaceRequest) -> Iterator[_Row]:
-    for i, quote in enumerate(request.quotes or ()):
-        bid = np.nan if quote.bid is None else quote.bid
-        ask = np.nan if quote.ask is None else quote.ask
-        price = 0.5 * (bid + ask) if quote.price is None else quote.price
-        is_call = quote.option_type == "call"
-        place = pointer("quotes", i)
-        yield _Row(place, quote.strike, quote.maturity, is_call, price, bid, ask)
-    is_call = request.option_type != "put"
-    for i, prices in enumerate(request.prices or ()):
-        for j, mid in enumerate(prices):
-            if mid is not None and request.strikes is not None and request.maturities is not None:
-                strike, maturity = request.strikes[j], request.maturities[i]
-                place = pointer("prices", i, j)
-                yield _Row(place, strike, maturity, is_call, mid, np.nan, np.nan)
-
-
-def _contracts(request: SurfaceRequest, rows: list[_Row]) -> Contracts:
-    maturity = np.array([row.maturity_years for row in rows])
+def _contracts(request: SurfaceRequest, rows: _Rows) -> Contracts:
+    maturity = rows.maturity_years
     if request.forwards is not None:
         by_maturity = {f.maturity: (f.forward, f.discount) for f in request.forwards}
-        forward, discount = np.array([by_maturity[row.maturity_years] for row in rows]).T
+        forward, discount = np.array([by_maturity[float(years)] for years in maturity]).T
     else:
         rate, dividend = request.risk_free_rate or 0.0, request.dividend_yield or 0.0
         forward = (request.spot_price or 0.0) * np.exp((rate - dividend) * maturity)
         discount = np.exp(-rate * maturity)
     return Contracts.of(
         maturity_years=maturity,
-        strike=np.array([row.strike for row in rows]),
+        strike=rows.strike,
         forward=forward,
         discount=discount,
-        is_call=np.array([row.is_call for row in rows]),
+        is_call=rows.is_call,
     )
 
 
-def _reasons(
-    contracts: Contracts, price: np.ndarray, bid: np.ndarray, ask: np.ndarray
-) -> list[DropReason | None]:
+def _reasons(contracts: Contracts, rows: _Rows) -> dict[int, DropReason]:
+    """Why quotes are left out, by their index; the last reason found is told."""
     slack = _NO_TIME_VALUE * contracts.forward * contracts.discount
-    reasons: list[DropReason | None] = [None] * contracts.size
     conditions: dict[DropReason, np.ndarray] = {
-        "no_time_value": price <= contracts.lower_bound + slack,
-        "above_maximum": price >= contracts.upper_bound,
-        "crossed": bid > ask,
+        "no_time_value": rows.price <= contracts.lower_bound + slack,
+        "above_maximum": rows.price >= contracts.upper_bound,
+        "crossed": rows.bid > rows.ask,
     }
+    reasons: dict[int, DropReason] = {}
     for reason, condition in conditions.items():
-        for i in np.flatnonzero(condition):
-            reasons[i] = reason
+        reasons.update(dict.fromkeys(map(int, np.flatnonzero(condition)), reason))
     return reasons
 
 
