@@ -28,14 +28,9 @@ class PricingErrors:
     @classmethod
     def of(cls, quotes: Quotes, model_prices: np.ndarray) -> Self:
         """Compare `model_prices`, shape (n,), with the quotes."""
-        market, in_market = vols_of(quotes.price, quotes)
-        model, in_model = vols_of(model_prices, quotes)
-        vol = np.where(in_market & in_model, model - market, np.nan)
+        vols, exist = vols_of(np.stack([quotes.price, model_prices]), quotes)
+        vol = np.where(exist.all(axis=0), vols[1] - vols[0], np.nan)
         return cls(quotes.price, model_prices - quotes.price, vol)
-
-    def select(self, which: np.ndarray) -> "PricingErrors":
-        """Errors picked by a mask."""
-        return PricingErrors(self.market_price[which], self.price[which], self.vol[which])
 
 
 @dataclass(frozen=True)
@@ -76,19 +71,40 @@ class FitQuality:
     @classmethod
     def of_errors(cls, errors: PricingErrors) -> Self:
         """Summarise errors."""
-        size = np.abs(errors.price)
-        market = errors.market_price
+        (found,) = cls.of_groups(errors, np.zeros(errors.price.size, dtype=int))
+        return found
+
+    @classmethod
+    def of_groups(cls, errors: PricingErrors, group: np.ndarray) -> list[Self]:
+        """Summarise the errors of each group.
+
+        Parameters
+        ----------
+        errors : PricingErrors
+        group : ndarray of int, shape (n,)
+            To which of the groups 0, 1, … each quote belongs; none is empty.
+        """
+        size, market = np.abs(errors.price), errors.market_price
+        n = np.bincount(group)
+        rmse = np.sqrt(np.bincount(group, size**2) / n)
+        aae = np.bincount(group, size) / n
+        price = np.bincount(group, market) / n
         positive = market > 0
-        mean_price = float(market.mean())
-        vol = errors.vol[np.isfinite(errors.vol)]
-        return cls(
-            rmse=float(np.sqrt(np.mean(size**2))),
-            aae=float(size.mean()),
-            ape=float(size.mean() / mean_price) if mean_price > 0 else np.inf,
-            arpe=float(np.mean(size[positive] / market[positive])) if positive.any() else 0.0,
-            implied_vol_rmse=float(np.sqrt(np.mean(vol**2))) if vol.size else np.nan,
-            n_quotes=size.size,
-        )
+        relative = size / np.where(positive, market, np.inf)
+        arpe = np.bincount(group, relative) / np.maximum(np.bincount(group, positive), 1.0)
+        mean_square = grouped_mean(errors.vol**2, group)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ape = np.where(price > 0, aae / price, np.inf)
+        columns = (rmse, aae, ape, arpe, np.sqrt(mean_square), n)
+        return [cls(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def grouped_mean(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Mean of the values of each group that are numbers; NaN where none are."""
+    known = np.isfinite(values)
+    n = np.bincount(group, known)
+    total = np.bincount(group, np.where(known, values, 0.0))
+    return np.asarray(np.where(n > 0, total / np.maximum(n, 1.0), np.nan))
 
 
 def in_spread_share(quotes: Quotes, model_prices: np.ndarray) -> float:

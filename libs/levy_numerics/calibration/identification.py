@@ -107,11 +107,12 @@ def functionals(
     that of G → 0, moves the price by little, and its logarithm without bound.
     """
     steps = _DIFFERENCE * np.eye(point.size)
-    sides = np.concatenate([point + steps, point - steps]).T
-    values = _functionals_of(model.from_coordinates(sides))
+    points = np.concatenate([point + steps, point - steps, point[None]]).T
+    values = _functionals_of(model.from_coordinates(points))
+    up, down, centre = np.split(values, [point.size, 2 * point.size], axis=1)
     with np.errstate(invalid="ignore"):
-        gradient = (values[:, : point.size] - values[:, point.size :]) / (2.0 * _DIFFERENCE)
-    centre = _functionals_of(model.from_coordinates(point))
+        gradient = (up - down) / (2.0 * _DIFFERENCE)
+    centre = centre[:, 0]
     exists = np.isfinite(gradient).all(axis=1) & np.isfinite(centre)
     errors = np.full(centre.size, np.inf)
     errors[exists] = np.sqrt(np.diag(geometry.covariance(gradient[exists])))

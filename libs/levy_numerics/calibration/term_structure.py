@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
+from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors, grouped_mean
 from levy_numerics.market import Contracts
 
 _FEWEST_MATURITIES: Final = 3
@@ -32,13 +32,10 @@ class MaturityFit:
 
 def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[MaturityFit, ...]:
     """Fit quality of each expiry, in order of maturity."""
-    found = []
-    for years in np.unique(contracts.maturity_years):
-        here = errors.select(contracts.maturity_years == years)
-        known = here.vol[np.isfinite(here.vol)]
-        mean = float(known.mean()) if known.size else np.nan
-        found.append(MaturityFit(float(years), FitQuality.of_errors(here), mean))
-    return tuple(found)
+    maturities, group = np.unique(contracts.maturity_years, return_inverse=True)
+    fits = FitQuality.of_groups(errors, group)
+    means = grouped_mean(errors.vol, group)
+    return tuple(map(MaturityFit, maturities.tolist(), fits, means.tolist()))
 
 
 def misfits_term_structure(c: Contracts, pricing_errors: PricingErrors) -> bool:
