@@ -1,8 +1,10 @@
 """The application, built and wired."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Final
 
 import structlog
 from anyio import to_thread
@@ -10,19 +12,24 @@ from fastapi import FastAPI
 
 from levy_calibration.handlers.calibrate import calibrate
 from levy_calibration.handlers.compare import compare
+from levy_calibration.handlers.fits import Fit
 from levy_calibration.handlers.serving import Serving
+from levy_calibration.handlers.watching import DriftWatch
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.registry import Registry
 from levy_calibration.routes import calibrate as calibrate_route
 from levy_calibration.routes import compare as compare_route
 from levy_calibration.routes import networks as networks_route
 from levy_calibration.settings import CalibrationSettings
+from levy_numerics.market import Quotes
 from levy_observability import server, service
 from levy_observability.version import engine_version
 from levy_observability.work import Threads
 from levy_schemas.calibration import CalibrationRequest
 
 _log = structlog.get_logger()
+_DRIFT_SECONDS: Final = 2.0
+"""Between looks at the surfaces that came."""
 
 
 def create_app(settings: CalibrationSettings) -> FastAPI:
@@ -37,7 +44,13 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
     version, n_starts = engine_version(), settings.n_starts
     serving = Serving(Registry.open(settings.registry), settings.challenger_share, metrics)
     warmed = partial(calibrate, n_starts=n_starts, engine_version=version, choose=serving.choose)
-    handler = partial(warmed, observe=serving.count)
+    watch = DriftWatch(serving.reference, metrics, settings.drift_window, settings.drift_fewest)
+
+    def observe(quotes: Quotes, fit: Fit) -> None:
+        serving.count(quotes, fit)
+        watch.observe(quotes, fit)
+
+    handler = partial(warmed, observe=observe)
     comparing = partial(compare, n_starts=n_starts, model_version=version)
     warm = {"warm": False}
 
@@ -47,7 +60,8 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
             await to_thread.run_sync(warmed, _EXAMPLE.model_copy(update={"model_type": model}))
         warm["warm"] = True
         _log.info("service.ready", threads=settings.threads)
-        yield
+        async with _repeated(watch.refresh):
+            yield
         warm["warm"] = False
 
     app = service.build(
@@ -74,6 +88,26 @@ _EXAMPLE = CalibrationRequest(
     prices=((14.08, 6.96, 2.44), (17.39, 10.84, 5.99)),
 )
 """A surface fitted by each network before the first client comes, who pays for no first calls."""
+
+
+@asynccontextmanager
+async def _repeated(work: Callable[[], None]) -> AsyncIterator[None]:
+    """Do some work now and then, beside the requests; it may fail, they go on."""
+
+    async def go_on() -> None:
+        while True:
+            await asyncio.sleep(_DRIFT_SECONDS)
+            try:
+                await to_thread.run_sync(work)
+            except Exception:  # noqa: BLE001 - whatever it is, answers do not hang on it
+                _log.exception("drift.failed")
+
+    task = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def from_environment() -> FastAPI:

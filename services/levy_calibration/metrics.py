@@ -2,12 +2,18 @@
 
 from typing import Final
 
+from prometheus_client import Gauge
+
 from levy_observability.metrics import ServiceMetrics
 from levy_schemas.calibration import CalibrationResult, FitQuality
 from levy_schemas.comparison import ComparisonResult
 from levy_schemas.surface import DroppedQuote
 
 _EVALUATIONS: Final = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_PARETO_K: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.5)
+"""Above 0.7 weighted draws are not to be relied on."""
+_PLACES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999, 1.0)
+"""At 0 and above 0.999: outside of training."""
 _VOL_ERRORS: Final = (1e-8, 1e-6, 1e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1)
 
 
@@ -43,6 +49,24 @@ class CalibrationMetrics(ServiceMetrics):
             ("model", "alias"),
             across_workers="livemax",
         )
+        self.out_of_distribution = self.counter(
+            "out_of_distribution", "Surfaces unlike those that the network has seen", ("model",)
+        )
+        self.pareto_k = self.histogram(
+            "pareto_k", "Reliability of intervals by psis", ("model",), buckets=_PARETO_K
+        )
+        self.parameter_place = self.histogram(
+            "parameter_place",
+            "Place of a fitted parameter in the distribution of training",
+            ("model", "parameter"),
+            buckets=_PLACES,
+        )
+        self.drift_window = self.gauge(
+            "drift_window", "Surfaces in the windows from which drift is told", ("model",)
+        )
+        self.drift_psi = self._drift("psi", "Population stability index against training")
+        self.drift_ks = self._drift("ks", "Kolmogorov-Smirnov distance from training")
+        self.drift_outside = self._drift("outside", "Share of the window beyond 99.8% of training")
         self.dropped = self.counter("quotes_dropped", "Quotes left out of fits", ("reason",))
 
     def record(self, result: CalibrationResult) -> None:
@@ -57,6 +81,10 @@ class CalibrationMetrics(ServiceMetrics):
         )
         if result.degraded:
             self.degraded.labels(result.model_type).inc()
+        if result.out_of_distribution:
+            self.out_of_distribution.labels(result.model_type).inc()
+        if result.pareto_k is not None:
+            self.pareto_k.labels(result.model_type).observe(result.pareto_k)
         self._record_dropped(result.dropped)
 
     def record_comparison(self, result: ComparisonResult) -> None:
@@ -71,6 +99,10 @@ class CalibrationMetrics(ServiceMetrics):
                 one.fit_quality,
             )
         self._record_dropped(result.dropped)
+
+    def _drift(self, name: str, meaning: str) -> Gauge:
+        """Make a level of which the worst of several workers' is told."""
+        return self.gauge(f"drift_{name}", meaning, ("model", "quantity"), across_workers="livemax")
 
     def _record_fit(
         self,

@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from levy_observability.settings import ServiceSettings
@@ -29,6 +30,10 @@ class CalibrationSettings(ServiceSettings):
         The folder of trained networks; those that come with the engine if absent.
     challenger_share : float
         Of the surfaces, how many the challenger reads in place of the champion.
+    drift_window : int
+        Surfaces of each model, the last ones of each worker, that are compared with training.
+    drift_fewest : int
+        Of these, how many there must be before anything is said; no more than the window holds.
     """
 
     model_config = SettingsConfigDict(env_prefix="LEVY_CALIBRATION_")
@@ -39,3 +44,13 @@ class CalibrationSettings(ServiceSettings):
     n_starts: int | None = Field(default=None, gt=0, le=64)
     registry: Path | None = None
     challenger_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    drift_window: int = Field(default=1_000, ge=10, le=100_000)
+    drift_fewest: int = Field(default=200, ge=10)
+
+    @model_validator(mode="after")
+    def _drift_can_be_told(self) -> Self:
+        if self.drift_fewest > self.drift_window:
+            raise ValueError(
+                f"drift_fewest = {self.drift_fewest} must be ≤ drift_window = {self.drift_window}"
+            )
+        return self

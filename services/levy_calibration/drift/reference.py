@@ -37,11 +37,12 @@ class Reference:
                 made[name] = np.quantile(known, _LEVELS, method="inverted_cdf")
         return cls({name: q for name, q in made.items() if q[0] < q[-1]})
 
-    def place(self, quantity: str, value: float) -> float:
-        """Share of training below a value, and half of those that equal it; 0 and 1 are outside."""
+    def places(self, quantity: str, values: np.ndarray) -> np.ndarray:
+        """Share of training below each value, and half of what equals it; 0 and 1 are outside."""
         quantiles = self.quantiles[quantity]
-        left, right = (np.searchsorted(quantiles, value, side) for side in ("left", "right"))
-        return float(left + right) / (2 * quantiles.size)
+        below = np.searchsorted(quantiles, values, side="left")
+        up_to = np.searchsorted(quantiles, values, side="right")
+        return np.asarray((below + up_to) / (2.0 * quantiles.size))
 
 
 def pack(reference: Reference) -> bytes:

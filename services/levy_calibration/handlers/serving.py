@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from levy_calibration.drift import Reference
 from levy_calibration.handlers.fits import Fit
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.networks.proposer import Proposer
@@ -79,6 +80,11 @@ class Serving:
                     input_dimension=SURFACE_SIZE if champion.reads == "grid" else None,
                 )
         return ServedNetworks(engine_version=engine_version, networks=networks)
+
+    def reference(self, model_type: str) -> Reference | None:
+        """Distribution of training of a model's champion; None where it is not known."""
+        champion = self._current(model_type, "champion")
+        return None if champion is None else champion.reference
 
     def models(self) -> tuple[str, ...]:
         """Names of the models for which there are networks."""

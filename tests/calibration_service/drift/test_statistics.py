@@ -118,11 +118,12 @@ def test_a_reference_keeps_values_that_occurred_and_leaves_out_constants() -> No
 
 def test_places_are_ranks_among_training() -> None:
     made = Reference({"u": UNIFORM, "atoms": with_atoms()})
-    assert made.place("u", -1.0) == 0.0
-    assert made.place("u", 2.0) == 1.0
-    assert made.place("u", 0.5) == pytest.approx(0.5)
-    assert made.place("u", UNIFORM[0]) > 0.0
-    assert made.place("atoms", 1.0) == pytest.approx(0.2)
+    below, above, middle, least = made.places("u", np.array([-1.0, 2.0, 0.5, UNIFORM[0]]))
+    assert (below, above) == (0.0, 1.0)
+    assert middle == pytest.approx(0.5)
+    assert least > 0.0
+    (place,) = made.places("atoms", np.array([1.0]))
+    assert place == pytest.approx(0.2)
 
 
 def test_a_reference_is_read_as_it_was_written() -> None:

@@ -70,7 +70,7 @@ def test_a_network_keeps_its_name_whatever_reference_it_is_given(registry: Regis
     assert again.size_bytes > before.size_bytes
     reference = again.load().reference
     assert reference is not None
-    assert reference.place("sigma", 0.5) == pytest.approx(0.5, abs=2e-3)
+    assert reference.places("sigma", np.array([0.5]))[0] == pytest.approx(0.5, abs=2e-3)
 
 
 def test_a_reference_that_was_changed_is_refused(registry: Registry) -> None:
