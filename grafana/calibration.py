@@ -162,7 +162,7 @@ def _drift(made: Dashboard) -> Dashboard:
                     f"max by (model, quantity) (levy_calibration_drift_psi{{{_MODEL}}})",
                     "{{model}} {{quantity}}",
                 ),
-                meaning="Of each input and parameter; over 0.25 it has moved: LevyDrift",
+                meaning="Of each input and parameter; over 0.25 it is distributed otherwise",
             )
         )
         .with_panel(
@@ -178,11 +178,22 @@ def _drift(made: Dashboard) -> Dashboard:
         )
         .with_panel(
             lines(
+                "Outside of training",
+                "percentunit",
+                (
+                    f"max by (model, quantity) (levy_calibration_drift_outside{{{_MODEL}}})",
+                    "{{model}} {{quantity}}",
+                ),
+                meaning="Share of the window beyond 99.8% of training; over 5%, and PSI over "
+                "0.25: LevyDrift",
+            )
+        )
+        .with_panel(
+            lines(
                 "Surfaces in the window",
                 "none",
                 (f"max by (model) (levy_calibration_drift_window{{{_MODEL}}})", "{{model}}"),
                 meaning="What drift is computed from; with few of them it says little",
-                span=12,
             )
         )
         .with_panel(
@@ -194,7 +205,6 @@ def _drift(made: Dashboard) -> Dashboard:
                     "{{model}} {{parameter}} p50",
                 ),
                 meaning="Share of training below them: 0.5 is its middle, 0 and 1 are outside",
-                span=12,
             )
         )
     )

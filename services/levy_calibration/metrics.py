@@ -79,10 +79,9 @@ class CalibrationMetrics(ServiceMetrics):
             result.n_evaluations,
             result.fit_quality,
         )
-        if result.degraded:
-            self.degraded.labels(result.model_type).inc()
-        if result.out_of_distribution:
-            self.out_of_distribution.labels(result.model_type).inc()
+        # Counted as none, too: a share of nothing yet is no share at all.
+        self.degraded.labels(result.model_type).inc(int(result.degraded))
+        self.out_of_distribution.labels(result.model_type).inc(int(result.out_of_distribution))
         if result.pareto_k is not None:
             self.pareto_k.labels(result.model_type).observe(result.pareto_k)
         self._record_dropped(result.dropped)

@@ -66,7 +66,9 @@ class Watched:
         self.key = new_key()
         self.redis = stack.redis(folder)
         pricing = stack.service("pricing")
-        calibration = stack.service("calibration", settings={"CHALLENGER_SHARE": "0.5"})
+        calibration = stack.service(
+            "calibration", settings={"CHALLENGER_SHARE": "0.5", "DRIFT_FEWEST": "10"}
+        )
         self.gateway = stack.service(
             "gateway",
             settings={
