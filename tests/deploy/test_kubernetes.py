@@ -201,10 +201,12 @@ def _named(overlay: str) -> set[tuple[str, str]]:
 def test_a_pod_has_time_to_finish(overlay: str) -> None:
     for workload in of_kind(built(overlay), "Deployment"):
         spec = pod(workload)
-        settings = SETTINGS[labels(workload)[NAME]]
-        pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-        longest = getattr(settings, "hard_limit_seconds", settings.drain_seconds)
-        assert spec.get("terminationGracePeriodSeconds", 30) > pause + longest
+        service = labels(workload)[NAME]
+        (container,) = spec["containers"]
+        pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+        told = {each["name"]: each.get("value") for each in container["env"]}
+        drain = told.get(f"LEVY_{service.upper()}_DRAIN_SECONDS", SETTINGS[service].drain_seconds)
+        assert spec.get("terminationGracePeriodSeconds", 30) > pause + int(drain)
 
 
 def images_of_compose() -> dict[str, str]:
