@@ -20,6 +20,8 @@ from levy_surfaces.synthetic.ranges import Box, sobol_targets
 EXPECTED = {
     "VarianceGamma": {"cnn", "ensemble", "mlp", "resnet", "set"},
     "CGMY": {"cnn", "ensemble", "mlp", "resnet", "set"},
+    "NIG": {"ensemble", "set"},
+    "Merton": {"ensemble", "set"},
 }
 REGISTRY = Registry.open()
 EVERY = [
