@@ -117,16 +117,6 @@ def as_seen(surfaces: PricedSurfaces, reads: Reads, rng: np.random.Generator) ->
     return noisy if reads == "grid" else _with_gaps(noisy, rng)
 
 
-def as_batched(surfaces: PricedSurfaces, reads: Reads, rng: np.random.Generator) -> PricedSurfaces:
-    """Surfaces as they come in batches: of any quotes, the first few in random order."""
-    seen = as_seen(surfaces, reads, rng)
-    if reads == "grid":
-        return seen
-    few = shuffled(seen, rng, MOST_POINTS)
-    most = rng.choice(_FEWER_POINTS, size=(few.n_surfaces, 1))
-    return replace(few, present=few.present & (np.arange(few.width) < most))
-
-
 def with_noise(surfaces: PricedSurfaces, rng: np.random.Generator) -> PricedSurfaces:
     """Exact prices for some, mids in a spread for others, errors that nothing tells for more."""
     n = surfaces.n_surfaces

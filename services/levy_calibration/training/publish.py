@@ -14,7 +14,7 @@ from levy_calibration.networks.architecture import PLACES, Reads
 from levy_calibration.networks.ensemble import Ensemble, assemble
 from levy_calibration.registry.artifact import REFERENCE, Artifact
 from levy_calibration.training import metrics
-from levy_calibration.training.examples import Source, TrainingData, as_batched, shown
+from levy_calibration.training.examples import Source, TrainingData, as_seen, shown
 from levy_calibration.training.export import files_of, provenance
 from levy_calibration.training.recipe import Recipe
 from levy_calibration.training.trainer import Told, TrainingRun, train
@@ -224,7 +224,7 @@ def _described(
 ) -> dict[str, np.ndarray]:
     """Inputs and parameters by name, shape (n,) each."""
     rng = np.random.default_rng([seed, 4, layout])
-    found = inputs(as_batched(source.surfaces, reads, rng))
+    found = inputs(as_seen(source.surfaces, reads, rng))
     parameters = data.box.model(source.targets).as_mapping()
     return {
         **dict(zip(INPUTS, found.T, strict=True)),

@@ -77,7 +77,7 @@ def test_the_distribution_of_training_is_that_of_what_is_shown(
     assert ("n_quotes" in known) == (reads == "set")
     if reads == "set":
         assert known["n_quotes"][0] >= 10
-        assert known["n_quotes"][-1] == 200
+        assert known["n_quotes"][-1] == 200  # the whole grid
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
