@@ -10,11 +10,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_BENCH := $(VENV)/.installed-bench
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+AUDIT := build/audit
 SOURCES := libs services tests
 # One test process a core, up to four: each imports the numerics anew.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
 
-.PHONY: help setup run test test-all check format lint types contracts manifests system bench load sbc train real-quotes whole-surfaces extras clean
+.PHONY: help setup run test test-all check format lint types contracts manifests system audit bench load sbc networks train real-quotes whole-surfaces extras clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -63,6 +64,15 @@ manifests: setup ## write the dashboards, and the rules for Prometheus' operator
 system: setup ## build the images, start the composed stack, test it from outside
 	@PYTHON=$(BIN)/python deploy/system
 
+audit: $(AUDIT)/.installed ## secrets in git, bills of materials into build/bom, advisories on what is pinned
+	BIN=$(AUDIT)/bin deploy/audit
+
+$(AUDIT)/.installed: constraints.txt
+	"$(PYTHON)" -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt \
+	  cyclonedx-bom detect-secrets pip-audit
+	@touch $@
+
 bench: $(INSTALLED_BENCH) ## speed and accuracy beside other libraries; writes build/bench.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks $(BENCH)
 
@@ -71,6 +81,9 @@ load: setup ## what the gateway and calibration bear, beside doing nothing; writ
 
 sbc: setup ## are posteriors honest? simulated surfaces, into docs/posterior-checks.md; hours
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.sbc $(SBC)
+
+networks: setup ## judge every trained network, into docs/network-accuracy.md; real quotes with LEVY_MARKET_DATA
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.network_accuracy $(NETWORKS)
 
 real-quotes: setup ## fit real quotes, into docs/real-quotes.md; needs LEVY_MARKET_DATA
 	$(BIN)/python -m tests.benchmarks.real_quotes
