@@ -37,6 +37,9 @@ TO_PRICE: dict[str, Any] = {
     "maturities": [0.5],
 }
 
+TO_SAMPLE: dict[str, Any] = SURFACE | {"engine": "laplace-psis"}
+"""A posterior that takes a second once compiled."""
+
 
 class Stack:
     """Containers behind one public port.
@@ -84,6 +87,15 @@ class Stack:
             return bool(self.client.get("/health").json()["status"] == "healthy")
         except (httpx.TransportError, ValueError):
             return False
+
+    def ended(self, job_id: str) -> str | None:
+        """How a job ended; None while it has not, or nobody can tell."""
+        try:
+            answer = self.client.get(f"/calibrate/bayesian/{job_id}")
+        except httpx.TransportError:
+            return None
+        status = answer.json().get("status")
+        return status if status in {"succeeded", "failed", "cancelled"} else None
 
     def wait(self, true: Callable[[], bool], seconds: float) -> float:
         """Wait until something is true; the seconds it took."""

@@ -5,18 +5,27 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.system.composed.conftest import SURFACE, TO_PRICE, Stack
+from tests.system.composed.conftest import SURFACE, TO_PRICE, TO_SAMPLE, Stack
 
 pytestmark = pytest.mark.system
 
 OUTAGE_SECONDS = 10
 RECOVERY_SECONDS = 15
 
-ASKED = {"/price": TO_PRICE, "/calibrate": SURFACE}
+JOB_SECONDS = 240
+"""A lease must run out, and a worker compile, before the last job has ended."""
+
+JOBS = "/calibrate/bayesian"
+ASKED: dict[str, dict[str, Any]] = {
+    "/price": TO_PRICE,
+    "/calibrate": SURFACE,
+    JOBS: TO_SAMPLE,
+}
 SEEN = {
     # part: (path that suffers, statuses it may answer with during the outage)
     "pricing": ("/price", {200, 502, 503, 504}),
@@ -30,6 +39,7 @@ class Load:
 
     def __init__(self, url: str, path: str) -> None:
         self.answers: list[tuple[float, int, str]] = []
+        self.acknowledged: list[str] = []
         self.dropped = 0
         self._url = url
         self._path = path
@@ -61,7 +71,10 @@ class Load:
                     continue
                 kind = answer.headers["Content-Type"].split(";")[0]
                 self.answers.append((time.monotonic(), answer.status_code, kind))
-                if answer.status_code != 200:
+                if answer.status_code == 202:
+                    self.acknowledged.append(answer.json()["job_id"])
+                    time.sleep(1)  # a queue that is full tells nothing of outages
+                elif answer.status_code != 200:
                     time.sleep(0.05)
 
 
@@ -108,6 +121,32 @@ def test_the_gateway_comes_back_and_nobody_was_told_a_lie(stack: Stack) -> None:
     assert load.dropped > 0
     assert {status for _, status, _ in load.answers} <= {200, 503}
     assert recovered < RECOVERY_SECONDS
+
+
+@pytest.mark.parametrize("part", ["bayesian", "gateway", "redis"])
+def test_no_job_that_was_acknowledged_is_lost(stack: Stack, part: str) -> None:
+    stack.wait_until_healthy()
+    with Load(stack.url, JOBS).running() as load:
+        time.sleep(2)
+        stack.compose("kill", part)
+        down = time.monotonic()
+        time.sleep(OUTAGE_SECONDS)
+        stack.compose("start", part)
+        up = time.monotonic()
+        stack.wait(lambda: any(at > up and status == 202 for at, status, _ in load.answers), 20)
+        taken = time.monotonic() - up
+    stack.wait(lambda: all(stack.ended(job) for job in load.acknowledged), JOB_SECONDS)
+    seconds = time.monotonic() - up
+    during = Counter(status for at, status, _ in load.answers if down <= at < up)
+    ends = Counter(stack.ended(job) for job in load.acknowledged)
+    seen = f"during {dict(during)}, dropped {load.dropped}, jobs taken after {taken:.1f} s"
+    print(f"\njobs, {part}: {seen}; {dict(ends)} after {seconds:.0f} s")  # noqa: T201 - a figure
+    assert set(ends) == {"succeeded"}
+    assert {status for _, status, _ in load.answers} <= {202, 503}
+    assert {kind for _, status, kind in load.answers if status != 202} <= {
+        "application/problem+json"
+    }
+    assert taken < RECOVERY_SECONDS
 
 
 def test_an_alert_fires_while_a_service_is_gone_and_clears_when_it_is_back(stack: Stack) -> None:

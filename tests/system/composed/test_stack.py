@@ -6,9 +6,21 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.system.composed.conftest import SURFACE, TO_PRICE, Stack
+from tests.deploy.panels import queries
+from tests.deploy.rules import metrics_asked
+from tests.system.composed.conftest import SURFACE, TO_PRICE, TO_SAMPLE, Stack
 
 pytestmark = pytest.mark.system
+
+WORTHLESS = [[12.09, 7.96, 4.44, 1.98, 900.0], *SURFACE["prices"][1:]]
+ONLY_IN_TROUBLE = {
+    "levy_gateway_redis_failures_total",
+    "levy_gateway_requests_refused_total",
+    "levy_calibration_drift_ks",
+    "levy_calibration_drift_outside",
+    "levy_calibration_drift_psi",
+}
+"""Counts of what does not happen here; drift is told of two hundred surfaces and more."""
 
 OURS = ("gateway", "pricing", "calibration", "bayesian")
 
@@ -26,6 +38,18 @@ def test_prices_come_through_the_public_port(stack: Stack) -> None:
     answer = stack.client.post("/price", json=TO_PRICE)
     assert answer.status_code == 200
     assert answer.json()["prices"][0] == sorted(answer.json()["prices"][0], reverse=True)
+
+
+def test_a_posterior_is_sampled_and_its_draws_downloaded(stack: Stack) -> None:
+    job = stack.client.post("/calibrate/bayesian", json=TO_SAMPLE)
+    assert job.status_code == 202, job.text
+    where = job.headers["Location"]
+    stack.wait(lambda: stack.ended(job.json()["job_id"]) is not None, 180)
+    found = stack.client.get(where).json()
+    assert found["status"] == "succeeded", found
+    assert found["result"]["parameters"]["sigma"]["mean"] == pytest.approx(0.2, abs=0.01)
+    draws = stack.client.get(f"{where}/inference-data")
+    assert draws.content[:4] == b"\x89HDF"
 
 
 def test_redis_keeps_results_for_the_gateway(stack: Stack) -> None:
@@ -46,11 +70,37 @@ def test_prometheus_sees_every_target(stack: Stack) -> None:
     assert stack.query("redis_up")[0]["value"][1] == "1"
 
 
+def test_every_panel_of_the_dashboards_finds_data(stack: Stack) -> None:
+    """But for those that only show something while a part is away."""
+    asked = {
+        name: expression
+        for name, expression in queries().items()
+        if not metrics_asked(expression) & ONLY_IN_TROUBLE
+    }
+    stack.client.post("/calibrate", json=SURFACE | {"uncertainty": "psis", "model_type": "CGMY"})
+    stack.client.post("/calibrate", json=SURFACE | {"prices": WORTHLESS})
+    stack.client.post("/price", json=TO_PRICE)
+    chains = {"engine": "numpyro-nuts", "num_chains": 2, "num_samples": 300, "num_warmup": 300}
+    job = stack.client.post("/calibrate/bayesian", json=SURFACE | chains).json()["job_id"]
+    stack.wait(lambda: stack.ended(job) == "succeeded", 240)
+    missing: dict[str, str] = asked
+
+    def all_found() -> bool:
+        nonlocal missing
+        missing = {name: each for name, each in missing.items() if not stack.query(each)}
+        return not missing
+
+    try:
+        stack.wait(all_found, 90)
+    except AssertionError:
+        assert missing == {}
+
+
 def test_the_alerts_are_loaded_and_silent_but_for_what_does_not_run(stack: Stack) -> None:
     assert len(stack.query("ALERTS{alertstate='firing', severity='page'}")) == 0
 
 
-@pytest.mark.parametrize("service", ["pricing", "calibration", "redis"])
+@pytest.mark.parametrize("service", ["pricing", "calibration", "bayesian", "redis"])
 def test_what_is_not_public_has_no_port_on_the_host(stack: Stack, service: str) -> None:
     listed = stack.compose("ps", service)
     assert "->" not in listed
