@@ -22,6 +22,8 @@ from levy_numerics.models.base import Model
 _CLOSE_FIT: Final = 1e-3
 """Volatility error, root-mean-square, of a fit that needs no second opinion: a tenth of a point."""
 _SECOND_OPINIONS: Final = 12
+_FIRST_DAMPING: Final = 1e-8
+"""Lower than from elsewhere: the whole step is usually right, and saves a tenth of the rest."""
 _NO_BETTER: Final = 1e-6
 
 
@@ -72,7 +74,7 @@ def polish(
     require_enough_quotes(model_type, quotes)
     objective = Objective.of(quotes, weights)
     problem = objective.problem(model_type)
-    first = levenberg_marquardt.solve(problem, _coordinates(start))
+    first = levenberg_marquardt.solve(problem, _coordinates(start), first_damping=_FIRST_DAMPING)
     result = result_of(model_type, objective, first, first.n_evaluations)
     if first.status == "converged" and result.fit.implied_vol_rmse <= _CLOSE_FIT:
         return Polished(result, start_was_good=True)
