@@ -16,6 +16,7 @@ from levy_numerics.errors import ArbitrageError, InvalidInputError
 ArrayLike = Sequence[float] | np.ndarray | float
 
 _SHOWN_INDICES: Final = 8
+_WIDTHS_TRIED: Final = 17
 _ROW_COST: Final = 8
 """Cost of one more maturity row, in contracts: its characteristic function."""
 
@@ -82,7 +83,8 @@ class MaturityTable:
 
 def _row_width(counts: np.ndarray) -> int:
     """Width at which the padded rows, each with a fixed cost of its own, cost least."""
-    candidates = np.unique(np.quantile(counts, np.linspace(0.0, 1.0, 17)).astype(int))
+    ordered = np.sort(counts)
+    candidates = ordered[np.linspace(0, ordered.size - 1, _WIDTHS_TRIED).round().astype(int)]
     n_rows = (-(-counts // candidates[:, None])).sum(axis=1)
     return int(candidates[np.argmin(n_rows * (candidates + _ROW_COST))])
 

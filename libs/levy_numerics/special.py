@@ -83,16 +83,21 @@ def bounded_exp(z: Any, largest: float) -> Any:
     as long.
     """
     xp = array_namespace(z)
-    exponent = xp.minimum(xp.real(z), largest)
     if xp is not np:
-        return xp.exp(exponent + 1j * xp.imag(z))
+        return xp.exp(xp.minimum(xp.real(z), largest) + 1j * xp.imag(z))
     tangent = np.tan(0.5 * z.imag)
     square = tangent * tangent
-    size = (np.exp(np.maximum(exponent, _LOWEST_EXPONENT)) - _LOWEST) / (1.0 + square)
+    size = bounded_size(z.real, largest) / (1.0 + square)
     found = np.empty(z.shape, dtype=complex)
     np.multiply(size, 1.0 - square, out=found.real)
     np.multiply(2.0 * size, tangent, out=found.imag)
     return found
+
+
+def bounded_size(exponent: Any, largest: float) -> Any:
+    """exp of a real exponent cut at `largest`; zero below e⁻⁷⁰⁰."""
+    xp = array_namespace(exponent)
+    return xp.exp(xp.clip(exponent, _LOWEST_EXPONENT, largest)) - _LOWEST
 
 
 def expm1_ratio(z: Any) -> Any:

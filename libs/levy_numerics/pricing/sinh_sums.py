@@ -22,7 +22,7 @@ from levy_numerics.market import MaturityTable
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.contour import SAFETY, TILT, Contour, sinh_contour
 from levy_numerics.pricing.ripples import hidden, rise
-from levy_numerics.special import array_namespace, bounded_exp, either
+from levy_numerics.special import array_namespace, bounded_exp, bounded_size, either
 
 _LARGEST_EXPONENT: Final = 680.0
 """exp() of more, summed over nodes, might overflow."""
@@ -70,8 +70,10 @@ class SinhTable:
         xp = array_namespace(log_moneyness)
         x = log_moneyness + origin[:, None]
         at = x[:, None, None, None, :]
-        wave = bounded_exp(1j * contour.nodes[..., None] * at, _LARGEST_EXPONENT)
-        waves = xp.concatenate([xp.real(wave), -xp.imag(wave)], axis=-2)
+        # The wings are each other's mirror image: they grow at different rates, and turn alike.
+        turn = bounded_exp(1j * contour.nodes[:1].real[..., None] * at, 0.0)
+        size = bounded_size(-contour.nodes.imag[..., None] * at, _LARGEST_EXPONENT)
+        waves = xp.concatenate([size * xp.real(turn), -size * xp.imag(turn)], axis=-2)
         imaginary = contour.nodes[:, 1, contour.probes].imag
         decay = xp.asarray(imaginary[..., None] * x[:, None, None, :], dtype=np.float32)
         ratio = xp.exp(log_moneyness)
