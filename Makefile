@@ -82,7 +82,7 @@ load: setup ## what the gateway and calibration bear, beside doing nothing; writ
 sbc: setup ## are posteriors honest? simulated surfaces, into docs/posterior-checks.md; hours
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.sbc $(SBC)
 
-networks: setup ## judge every trained network, into docs/network-accuracy.md; real quotes with LEVY_MARKET_DATA
+networks: setup ## what trained networks propose, into docs/network-accuracy.md; real quotes with LEVY_MARKET_DATA
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.network_accuracy $(NETWORKS)
 
 real-quotes: setup ## fit real quotes, into docs/real-quotes.md; needs LEVY_MARKET_DATA

@@ -156,7 +156,9 @@ def main() -> None:
     ]
     market = os.environ.get("LEVY_MARKET_DATA")
     starts = list(_starts(registry, Path(market))) if market else []
-    lines = [_INTRODUCTION.format(n=asked.surfaces, repriced=_REPRICED, seed=SEED)]
+    lines = [
+        _INTRODUCTION.format(n=asked.surfaces, repriced=min(_REPRICED, asked.surfaces), seed=SEED)
+    ]
     lines += _in_short(judged, costs, starts)
     for model, ours in judged.items():
         lines += _of_model(model, ours)
@@ -183,9 +185,10 @@ def _in_short(
     yield "\n## In short\n"
     for model, ours in judged.items():
         exact = [one for one in ours if one.kind == _EXACT]
-        aim = f"{_LEAST_R2} aimed at" if model == _ASKED_OF else "no aim set"
-        yield f"- {model}, exact prices: {_worst_r2(exact)} ({aim}); {_worst_median(exact)}" + (
-            f" ({_MOST_MEDIAN:.0%} aimed at)." if model == _ASKED_OF else "."
+        aims = (f" ({_LEAST_R2} aimed at)", f" ({_MOST_MEDIAN:.0%} aimed at)")
+        first, second = aims if model == _ASKED_OF else ("", "")
+        yield (
+            f"- {model}, exact prices: {_worst_r2(exact)}{first}; {_worst_median(exact)}{second}."
         )
     for model, ours in judged.items():
         yield (
@@ -197,16 +200,21 @@ def _in_short(
         f"{max(one.pass_us for one in costs):.0f} µs (300 aimed at), loading and the first pass up "
         f"to {max(one.load_ms for one in costs):.0f} ms (2,000 aimed at)."
     )
+    yield from _starts_in_short(starts)
+
+
+def _starts_in_short(starts: Sequence["Start"]) -> Iterator[str]:
     both = [start for start in starts if all(name in start.before for name in _ON_REAL)]
-    if both:
-        ours, theirs = (np.array([start.before[name] for start in both]) for name in _ON_REAL)
-        led = [name in start.corrected for start in both for name in _ON_REAL]
-        yield (
-            f"- Real quotes: the start of `set` is the better one in {np.sum(ours < theirs)} of "
-            f"{len(both)} fits; medians are {np.median(ours):.1f} points for `set` and "
-            f"{np.median(theirs):.1f} for `ensemble`, worst {ours.max():.1f} and "
-            f"{theirs.max():.1f}. {len(led) - sum(led)} of {len(led)} starts led to the best fit."
-        )
+    if not both:
+        return
+    ours, theirs = (np.array([start.before[name] for start in both]) for name in _ON_REAL)
+    led = [name not in start.corrected for start in both for name in _ON_REAL]
+    yield (
+        f"- Real quotes: the start of `set` is the better one in {np.sum(ours < theirs)} of "
+        f"{len(both)} fits; medians are {np.median(ours):.1f} points for `set` and "
+        f"{np.median(theirs):.1f} for `ensemble`, worst {ours.max():.1f} and "
+        f"{theirs.max():.1f}. {sum(led)} of {len(led)} starts led to the best fit found."
+    )
 
 
 def _worst_r2(exact: Sequence[Judged]) -> str:
