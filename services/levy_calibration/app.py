@@ -28,7 +28,7 @@ from levy_observability.work import Threads
 from levy_schemas.calibration import CalibrationRequest
 
 _log = structlog.get_logger()
-_DRIFT_SECONDS: Final = 2.0
+_DRIFT_SECONDS: Final = 1.0
 """Between looks at the surfaces that came."""
 
 

@@ -10,6 +10,7 @@ from levy_schemas.comparison import ComparisonResult
 from levy_schemas.surface import DroppedQuote
 
 _EVALUATIONS: Final = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_RELATIVE_ERRORS: Final = (1e-6, 1e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0)
 _PARETO_K: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.5)
 """Above 0.7 weighted draws are not to be relied on."""
 _PLACES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999, 1.0)
@@ -30,6 +31,12 @@ class CalibrationMetrics(ServiceMetrics):
         )
         self.fit_rmse_vol = self.histogram(
             "fit_rmse_vol", "Implied-volatility error of a fit", ("model",), buckets=_VOL_ERRORS
+        )
+        self.fit_relative_error = self.histogram(
+            "fit_relative_error",
+            "Mean of |error|/price of a fit",
+            ("model",),
+            buckets=_RELATIVE_ERRORS,
         )
         self.degraded = self.counter("fits_degraded", "Fits that were less than asked", ("model",))
         self.answers = self.counter(
@@ -114,6 +121,7 @@ class CalibrationMetrics(ServiceMetrics):
     ) -> None:
         self.fit_seconds.labels(model, method, status).observe(seconds)
         self.fit_evaluations.labels(model).observe(n_evaluations)
+        self.fit_relative_error.labels(model).observe(quality.relative_error)
         if quality.implied_vol_rmse is not None:
             self.fit_rmse_vol.labels(model).observe(quality.implied_vol_rmse)
 

@@ -20,8 +20,8 @@ INPUTS: Final = (
 )
 """Four of the smile, five of the listing."""
 
-_PIECE: Final = 256
-"""Surfaces at a time, so that intermediate results stay small."""
+_PIECE: Final = 64
+"""Surfaces at a time, so that intermediate results stay in the cache."""
 _RIDGE: Final = 1e-6
 """Of each regressor's square: what quotes leave open is zero."""
 _NOTHING: Final = 1e-12
