@@ -73,7 +73,6 @@ class DriftWatch:
         self._windows[model_type] = window = former.extended(values)
         self._metrics.drift_window.labels(model_type).set(window.n_surfaces)
         known = reference or Reference({})
-        self._place(model_type, known, values[:, len(INPUTS) :])
         for one in window.drift(known, self._fewest):
             # What was never known is not there; what is no longer known is NaN.
             key = (model_type, one.quantity)
@@ -82,12 +81,13 @@ class DriftWatch:
                 self._metrics.drift_psi.labels(*key).set(one.psi)
                 self._metrics.drift_ks.labels(*key).set(one.ks)
                 self._metrics.drift_outside.labels(*key).set(one.outside)
+        self._place(model_type, known, values[:, len(INPUTS) :])
 
     def _place(self, model_type: str, reference: Reference, parameters: np.ndarray) -> None:
         for name, found in zip(_parameters(model_type), parameters.T, strict=True):
             if name in reference.quantiles:
                 counted = self._metrics.parameter_place.labels(model_type, name)
-                for place in reference.places(name, found):
+                for place in reference.places(name, found[np.isfinite(found)]):
                     counted.observe(place)
 
 

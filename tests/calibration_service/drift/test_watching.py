@@ -1,6 +1,7 @@
 """The service tells drift of what its networks are asked to read."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,19 @@ def test_surfaces_that_no_network_was_asked_to_read_are_not_watched(
     watching.observe(quotes, Fit(each, "least_squares", asked=ASKED))
     watching.refresh()
     assert told(metrics, "drift_window") == {}
+
+
+def test_a_fit_that_ended_in_no_numbers_has_no_place(usual: Any, reference: Reference) -> None:
+    watching, metrics = watch(reference)
+    quotes, fit = usual[0]
+    assert isinstance(fit.found, calibration.CalibrationResult)
+    lost = replace(fit.found, model=VarianceGamma(sigma=0.2, nu=np.nan, theta=np.nan))
+    observe(watching, [*usual, (quotes, replace(fit, found=lost))])
+    watching.refresh()
+    assert told(metrics, "drift_window") == {"": len(usual) + 1.0}
+    places = told(metrics, "parameter_place_count")
+    assert (places["sigma"], places["nu"]) == (len(usual) + 1.0, float(len(usual)))
+    assert max(told(metrics, "drift_psi").values()) < 0.1
 
 
 def test_a_new_champion_is_the_new_measure(usual: Any, reference: Reference) -> None:
