@@ -25,7 +25,7 @@ def psi(values: np.ndarray, quantiles: np.ndarray) -> float:
 
     References
     ----------
-    Siddiqi (2006), Credit Risk Scorecards, Wiley, ch. 8. Yurdakul and Naranjo (2020), Statistical
+    Siddiqi (2006), Credit Risk Scorecards, Wiley. Yurdakul and Naranjo (2020), Statistical
     properties of the population stability index, Journal of Risk Model Validation 14(4).
     """
     every = quantiles.size // N_BINS
