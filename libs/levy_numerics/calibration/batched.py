@@ -5,7 +5,7 @@ one pricing with its Jacobian for all that have not arrived. What does not arriv
 poor fit, is fitted alone, as any single surface is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Self
@@ -13,6 +13,7 @@ from typing import Final, Self
 import numpy as np
 
 from levy_numerics.calibration.polish import polish
+from levy_numerics.calibration.solvers.levenberg_marquardt import NEGLIGIBLE_GAIN
 from levy_numerics.calibration.weights import error_scale
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
@@ -26,11 +27,11 @@ _AMISS: Final = 100.0
 """Tolerances by which prices may miss on a table that was made for the starts."""
 _POOR_FIT: Final = 1e-3
 """Root-mean-square error, as a share of the forward, that asks for several starts."""
-_TABLE_SETS: Final = 256
-_BLOCK_SETS: Final = 16
+_TABLE_SETS: Final = 128
+_BLOCK_SETS: Final = 24
 """Priced at a time, so that what they need stays in the cache."""
 _MOST_STEPS: Final = 16
-_FIRST_DAMPING: Final = 1e-7
+_FIRST_DAMPING: Final = 1e-8
 _LEAST_DAMPING: Final = 1e-15
 _STEP_TOLERANCE: Final = 1e-9
 _GAIN_TOLERANCE: Final = 1e-12
@@ -92,21 +93,25 @@ def calibrate_batch(
             f"{len(surfaces)} surfaces, and starts of shape {z.shape[1:]}: give one start for each"
         )
     found = _Fits.none(z)
-    groups = _by_listing(surfaces) if weights in _LINEAR else iter(())
+    groups = _by_listing(surfaces) if weights in _LINEAR else ()
 
     def fit_together(which: np.ndarray) -> None:
         listing = _Listing.of([surfaces[int(k)] for k in which], weights)
         found.put(which, _fit_together(starts.select(which), listing))
 
-    with ThreadPoolExecutor(threads) as pool:
-        # Reading the results raises what went wrong.
-        list(pool.map(fit_together, _tiles(starts, groups)))
-    alone = np.flatnonzero(~found.arrived)
-    for k in alone:
-        result = polish(surfaces[int(k)], starts.select(k), weights=weights).result
+    def fit_alone(k: int) -> None:
+        result = polish(surfaces[k], starts.select(k), weights=weights).result
         found.z[:, k] = np.asarray(result.model.to_coordinates(), dtype=float)
         found.cost[k], found.arrived[k] = result.cost, result.status in ("converged", "at_bound")
         found.n_evaluations[k] += result.n_evaluations
+
+    with ThreadPoolExecutor(threads) as pool:
+        # Reading the results raises what went wrong.
+        for which in groups:
+            contracts = _in_forward_terms(surfaces[int(which[0])].contracts)
+            list(pool.map(fit_together, _tiles(starts, contracts, which, pool)))
+        alone = np.flatnonzero(~found.arrived)
+        list(pool.map(fit_alone, alone.tolist()))
     return BatchResult(
         type(starts).from_coordinates(found.z),
         found.z,
@@ -136,17 +141,19 @@ class _Listing:
 
     @classmethod
     def of(cls, surfaces: Sequence[Quotes], weights: str) -> Self:
-        x = surfaces[0].contracts.log_moneyness
-        contracts = Contracts.of(
-            maturity_years=surfaces[0].contracts.maturity_years,
-            strike=np.exp(-x),
-            forward=1.0,
-            is_call=x < 0.0,
-        )
+        contracts = _in_forward_terms(surfaces[0].contracts)
         price = [_otm_price(quotes) for quotes in surfaces]
         unit = [q.contracts.discount * q.contracts.forward for q in surfaces]
         weight = [u / error_scale(q, weights) for q, u in zip(surfaces, unit, strict=True)]
         return cls(contracts, np.stack(price), np.stack(weight))
+
+
+def _in_forward_terms(contracts: Contracts) -> Contracts:
+    """The out-of-the-money options of the same strikes, with D = F = 1."""
+    x = contracts.log_moneyness
+    return Contracts.of(
+        maturity_years=contracts.maturity_years, strike=np.exp(-x), forward=1.0, is_call=x < 0.0
+    )
 
 
 def _otm_price(quotes: Quotes) -> np.ndarray:
@@ -180,23 +187,31 @@ class _Fits:
         self.n_evaluations[which] = part.n_evaluations
 
 
-def _by_listing(surfaces: Sequence[Quotes]) -> Iterator[np.ndarray]:
+def _by_listing(surfaces: Sequence[Quotes]) -> list[np.ndarray]:
     """Indices of surfaces that share a listing, to rounding."""
     found: dict[bytes, list[int]] = {}
     for k, quotes in enumerate(surfaces):
         c = quotes.contracts
         key = np.round(np.stack([c.maturity_years, c.log_moneyness]), 12) + 0.0
         found.setdefault(key.tobytes(), []).append(k)
-    return (np.array(which) for which in found.values() if len(which) > 1)
+    return [np.array(which) for which in found.values() if len(which) > 1]
 
 
-def _tiles(starts: Model, groups: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Groups cut into those that share a table: alike in what tables are made for."""
-    sector = np.broadcast_to(starts.sector(1.0), np.shape(starts.cumulants(1.0)[1]))
-    demand = np.stack([starts.cumulants(1.0)[1], -sector])
-    for which in groups:
-        order = which[np.lexsort(demand[:, which])]
-        yield from np.array_split(order, -(-order.size // _TABLE_SETS))
+def _tiles(
+    starts: Model, contracts: Contracts, which: np.ndarray, pool: ThreadPoolExecutor
+) -> list[np.ndarray]:
+    """Sets of one listing cut into those that share a table: alike in what they ask of one."""
+    pricer = SinhPricer(contracts, _TOLERANCE)
+    pieces = _cut(which)
+    flatness, nodes = np.concatenate(
+        list(pool.map(lambda piece: pricer.demand(starts.select(piece)), pieces)), axis=1
+    )
+    variance = np.broadcast_to(starts.cumulants(1.0)[1], starts.to_coordinates().shape[1:])[which]
+    return _cut(which[np.lexsort([variance, nodes, flatness])])
+
+
+def _cut(which: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(which, -(-which.size // _TABLE_SETS))
 
 
 def _fit_together(starts: Model, listing: _Listing) -> _Fits:
@@ -210,10 +225,14 @@ def _fit_together(starts: Model, listing: _Listing) -> _Fits:
     going = every[np.isfinite(found.cost)]
     for _ in range(_MOST_STEPS):
         going = going[~(np.sqrt(2.0 * found.cost[going]) <= problem.floor[going])]
-        if not going.size:
-            break
         z = found.z[:, going]
         step, promised = _steps(z, normal[going], slope[going], damping[going], problem.box)
+        worthwhile = promised > NEGLIGIBLE_GAIN * found.cost[going]
+        worthwhile |= damping[going] > _FIRST_DAMPING  # which may be why little is promised
+        going, z = going[worthwhile], z[:, worthwhile]
+        step, promised = step[:, worthwhile], promised[worthwhile]
+        if not going.size:
+            break
         trial = np.clip(z + step, *problem.box)
         cost, its_normal, its_slope, its_priced = problem.evaluate(trial, going)
         found.n_evaluations[going] += 1

@@ -128,6 +128,20 @@ class SinhPricer:
         layout = self.contracts.by_maturity
         return self._present_values(found.value, found.error), layout.flat(found.terms)
 
+    def demand(self, model: Model) -> np.ndarray:
+        """What each set of a batch asks of a table: flatness of wings, and nodes; (2, n_sets).
+
+        Sets alike in both share a table at no loss. Those without a forward ask for the least.
+        """
+        drift, flatness = self._drift(model), _flatness(self._sector(model))
+        flatness = np.broadcast_to(flatness, drift.shape[:1])
+        nodes = np.zeros(flatness.shape, dtype=int)
+        known = np.isfinite(drift).all(axis=-1)
+        for k in np.unique(flatness):
+            members = np.flatnonzero((flatness == k) & known)
+            nodes[members] = self._needed(model.select(members), drift[members], int(k))
+        return np.stack([flatness, nodes])
+
     def shared_table(self, model: Model, *, order: int = 0) -> SinhTable:
         """One table for all sets of a batch, with a few nodes to spare for their neighbours.
 

@@ -8,6 +8,7 @@ import pytest
 from levy_numerics import models, pricing
 from levy_numerics.calibration import batched, calibrate
 from levy_numerics.calibration.batched import calibrate_batch
+from levy_numerics.calibration.polish import polish
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
@@ -97,3 +98,17 @@ def test_surfaces_and_starts_go_together() -> None:
         calibrate_batch(quotes_of(truth)[:2], truth)
     with pytest.raises(InvalidInputError, match="0 surfaces"):
         calibrate_batch([], truth)
+
+
+def test_noisy_surfaces_stop_where_one_alone_would() -> None:
+    truth = around("CGMY", 12, 0.1, seed=6)
+    surfaces, starts = quotes_of(truth, noise=0.005), beside(truth)
+    found = calibrate_batch(surfaces, starts)
+    assert not found.alone.any()
+    assert found.n_evaluations.max() <= 8
+    for k, quotes in enumerate(surfaces):
+        alone = polish(quotes, starts.select(k)).result
+        assert found.cost[k] == pytest.approx(alone.cost, rel=1e-8)
+        # A hundredth of a standard error.
+        for name, error in alone.standard_errors.items():
+            assert abs(getattr(found.model, name)[k] - alone.parameters[name]) <= 0.01 * error

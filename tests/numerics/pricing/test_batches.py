@@ -7,6 +7,7 @@ from levy_numerics import pricing
 from levy_numerics.errors import OutsideStripError
 from levy_numerics.market import Contracts
 from levy_numerics.models import CGMYSato, Model, VarianceGamma
+from levy_numerics.pricing.sinh import SinhPricer
 from tests.numerics.models.members import every_model
 from tests.numerics.pricing.domain import members
 
@@ -128,3 +129,17 @@ def test_in_a_batch_only_the_set_without_a_forward_has_no_price():
     assert np.isnan(found.value[0, 1])
     assert np.isinf(found.error[0, 1])
     assert np.all(np.isfinite(np.delete(found.value.ravel(), 1)))
+
+
+def test_what_each_set_asks_of_a_table_is_what_it_gets_alone():
+    sets = VarianceGamma(
+        sigma=np.array([0.1, 0.4, 2.0]), nu=np.array([1.0, 0.05, 1.0]), theta=np.array([-0.1] * 3)
+    )
+    pricer = SinhPricer(surface(), 1e-9)
+    flatness, nodes = pricer.demand(sets)
+    assert flatness[0] == flatness[1]
+    assert nodes[0] > nodes[1] > 0
+    assert nodes[2] == 0  # it has no forward
+    for k in (0, 1):
+        own = pricer.shared_table(sets.select([k])).contour.n_nodes
+        assert nodes[k] <= own <= 1.2 * nodes[k]
