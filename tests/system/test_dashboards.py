@@ -1,8 +1,6 @@
 """Every query of every dashboard finds data in a Prometheus that has watched the engine work."""
 
 import json
-import math
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +11,9 @@ import pytest
 
 from levy_gateway.keys import digest_of, new_key
 from tests.deploy.panels import queries
-from tests.deploy.rules import AWAITED, PROMETHEUS, sources
-from tests.processes import Process, Stack, free_port
+from tests.deploy.rules import AWAITED, sources
+from tests.processes import Stack
+from tests.system.prometheus import Prometheus, needs_prometheus
 
 pytestmark = pytest.mark.system
 
@@ -79,32 +78,8 @@ class Watched:
                 "RATE_LIMIT": "100000/minute",
             },
         )
-        self._prometheus = f"127.0.0.1:{free_port()}"
-        configuration = folder / "prometheus.yml"
-        configuration.write_text(
-            json.dumps(
-                {
-                    "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-                    "rule_files": [str(PROMETHEUS / "rules" / "*.yml")],
-                    "scrape_configs": [
-                        {
-                            "job_name": service.name,
-                            "static_configs": [{"targets": [f"127.0.0.1:{service.port}"]}],
-                        }
-                        for service in (pricing, calibration, self.gateway)
-                    ],
-                }
-            )
-        )
-        binary = shutil.which("prometheus")
-        assert binary is not None
-        options = (f"--config.file={configuration}", f"--storage.tsdb.path={folder / 'data'}")
-        process = Process(
-            [binary, *options, f"--web.listen-address={self._prometheus}"],
-            {},
-            folder / "prometheus.log",
-        )
-        stack.callback(process.kill)
+        self.prometheus = Prometheus(folder, [pricing, calibration, self.gateway])
+        stack.callback(self.prometheus.kill)
 
     def work(self) -> None:
         """Ask everything once, and once without a key."""
@@ -114,37 +89,13 @@ class Watched:
                 answer = client.post(path, json=body, headers={"X-API-Key": self.key})
                 assert answer.status_code == 200, answer.text
 
-    def found(self, expression: str) -> bool:
-        """Whether an expression has values that are numbers."""
-        answer = httpx.get(
-            f"http://{self._prometheus}/api/v1/query",
-            params={"query": expression},
-            timeout=10.0,
-            trust_env=False,
-        ).json()
-        assert answer["status"] == "success", answer
-        return any(math.isfinite(float(each["value"][1])) for each in answer["data"]["result"])
-
-    def wait_until_asked(self) -> None:
-        """Wait until Prometheus answers at all."""
-        give_up = time.monotonic() + SECONDS
-        while time.monotonic() < give_up:
-            try:
-                self.found("vector(1)")
-            except httpx.TransportError:
-                time.sleep(0.2)
-            else:
-                return
-        raise RuntimeError("Prometheus did not start")
-
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    if shutil.which("prometheus") is None:
-        pytest.skip("prometheus is not installed; Debian's package of that name has it")
+    needs_prometheus()
     with Stack() as stack:
         made = Watched(stack, tmp_path_factory.mktemp("watched"))
-        made.wait_until_asked()
+        made.prometheus.wait_until_ready()
         yield made
 
 
@@ -160,7 +111,9 @@ def test_every_panel_finds_data(watched: Watched) -> None:
     while missing and time.monotonic() < give_up:
         watched.work()
         time.sleep(1)
-        missing = {name: asked for name, asked in missing.items() if not watched.found(asked)}
+        missing = {
+            name: asked for name, asked in missing.items() if not watched.prometheus.found(asked)
+        }
     assert missing == {}
 
 

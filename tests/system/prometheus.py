@@ -1,0 +1,91 @@
+"""A real Prometheus that watches real services, each second."""
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import pytest
+
+from tests.deploy.rules import PROMETHEUS
+from tests.processes import Process, Service, free_port
+
+RULES = PROMETHEUS / "rules"
+_SECONDS = 60.0
+
+
+def needs_prometheus() -> None:
+    """Skip where there is none."""
+    if shutil.which("prometheus") is None:
+        pytest.skip("prometheus is not installed; Debian's package of that name has it")
+
+
+class Prometheus(Process):
+    """Debian's, with our rules; `job` is the name of a service, as everywhere.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it keeps what it saw.
+    services : sequence of Service
+        Whom it asks.
+    rules : Path
+        A folder of rules.
+    """
+
+    def __init__(self, folder: Path, services: Sequence[Service], rules: Path = RULES) -> None:
+        self._address = f"127.0.0.1:{free_port()}"
+        configuration = folder / "prometheus.yml"
+        watched = [
+            {"job_name": each.name, "static_configs": [{"targets": [f"127.0.0.1:{each.port}"]}]}
+            for each in services
+        ]
+        each_second = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+        told = {
+            "global": each_second,
+            "rule_files": [str(rules / "*.yml")],
+            "scrape_configs": watched,
+        }
+        configuration.write_text(json.dumps(told))
+        binary = shutil.which("prometheus")
+        assert binary is not None
+        options = (f"--config.file={configuration}", f"--storage.tsdb.path={folder / 'data'}")
+        listens = f"--web.listen-address={self._address}"
+        super().__init__([binary, *options, listens], {}, folder / "prometheus.log")
+
+    def wait_until_ready(self) -> Self:
+        """Wait until it answers at all."""
+        give_up = time.monotonic() + _SECONDS
+        while time.monotonic() < give_up:
+            try:
+                self.query("vector(1)")
+            except httpx.TransportError:
+                time.sleep(0.2)
+            else:
+                return self
+        raise RuntimeError("Prometheus did not start")
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Ask it now."""
+        answer = httpx.get(
+            f"http://{self._address}/api/v1/query",
+            params={"query": expression},
+            timeout=30.0,
+            trust_env=False,
+        ).json()
+        assert answer["status"] == "success", answer
+        return list(answer["data"]["result"])
+
+    def found(self, expression: str) -> bool:
+        """Whether an expression has values that are numbers."""
+        return any(math.isfinite(float(each["value"][1])) for each in self.query(expression))
+
+    def fires(self, alert: str, **labels: str) -> bool:
+        """Whether an alert fires."""
+        asked = {"alertname": alert, "alertstate": "firing", **labels}
+        matches = ", ".join(f'{name}="{value}"' for name, value in asked.items())
+        return bool(self.query(f"ALERTS{{{matches}}}"))

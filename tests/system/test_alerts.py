@@ -1,0 +1,106 @@
+"""Alerts fire and clear in a real Prometheus: a service is stopped, drifted surfaces are sent."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.processes import Service, Stack
+from tests.system.prometheus import RULES, Prometheus, needs_prometheus
+from tests.system.test_drift import MODEL, beyond_training, surfaces
+
+pytestmark = pytest.mark.system
+
+SECONDS = 240.0
+WINDOW = 220
+"""Surfaces that drift is told of; the alert believes 200 and more."""
+
+
+@dataclass
+class Watched:
+    """Services that are asked and stopped, and who watches them."""
+
+    pricing: Service
+    calibration: Service
+    prometheus: Prometheus
+
+    def send(self, requests: Iterator[dict[str, Any]], number: int) -> None:
+        """Have some surfaces fitted, in batches."""
+        with httpx.Client(base_url=self.calibration.url, timeout=120.0, trust_env=False) as client:
+            for start in range(0, number, 20):
+                batch = list(islice(requests, min(20, number - start)))
+                answer = client.post("/calibrate", json={"surfaces": batch})
+                assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    needs_prometheus()
+    folder = tmp_path_factory.mktemp("alerts")
+    with Stack() as stack:
+        pricing = stack.service("pricing")
+        calibration = stack.service(
+            "calibration", settings={"DRIFT_WINDOW": str(WINDOW), "DRIFT_FEWEST": "200"}
+        )
+        gateway = stack.service(
+            "gateway", settings={"PRICING_URL": pricing.url, "CALIBRATION_URL": calibration.url}
+        )
+        prometheus = Prometheus(folder, [pricing, calibration, gateway], impatient(folder))
+        stack.callback(prometheus.kill)
+        prometheus.wait_until_ready()
+        made = Watched(pricing, calibration, prometheus)
+        yield made
+        made.pricing.kill()
+
+
+def impatient(folder: Path) -> Path:
+    """Our rules, but that a second of trouble is enough; thresholds are as they are."""
+    made = folder / "rules"
+    made.mkdir()
+    for file in RULES.glob("*.yml"):
+        (made / file.name).write_text(re.sub(r"\bfor: \w+", "for: 1s", file.read_text()))
+    return made
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Whether something becomes true."""
+    give_up = time.monotonic() + SECONDS
+    while time.monotonic() < give_up:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_a_service_that_is_stopped_is_told_until_it_is_back(watched: Watched) -> None:
+    def down() -> bool:
+        return watched.prometheus.fires("LevyServiceDown", job="pricing")
+
+    assert eventually(lambda: len(watched.prometheus.query("up == 1")) == 3)
+    # Before its first look at a service, Prometheus took it for absent.
+    assert eventually(lambda: not down())
+    watched.pricing.kill()
+    assert eventually(down)
+    assert not watched.prometheus.fires("LevyServiceDown", job="calibration")
+    watched.pricing = Service("pricing", port=watched.pricing.port).wait_until_ready()
+    assert eventually(lambda: not down())
+
+
+def test_drifted_surfaces_are_told_until_usual_ones_come_again(watched: Watched) -> None:
+    def drift() -> bool:
+        return watched.prometheus.fires("LevyDrift", model=MODEL, quantity="atm_vol")
+
+    watched.send(surfaces(), WINDOW)
+    window = f'levy_calibration_drift_window{{model="{MODEL}"}} >= {WINDOW}'
+    assert eventually(lambda: watched.prometheus.found(window))
+    assert not drift()
+    watched.send(surfaces(beyond_training), WINDOW)
+    assert eventually(drift)
+    watched.send(surfaces(), WINDOW)
+    assert eventually(lambda: not drift())
