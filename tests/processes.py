@@ -138,13 +138,26 @@ class Redis(Process):
     ----------
     folder : Path
         Where its socket is.
+    persistent : bool
+        Whether each write is on disk before it is acknowledged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, persistent: bool = False) -> None:
         self._part = RedisPart(folder)
         self.url = self._part.address
         binary, path = str(redis_binary()), str(self._part.socket)
-        options = ("--port", "0", "--unixsocket", path, "--save", "", "--loglevel", "warning")
+        options: tuple[str, ...] = (
+            "--port",
+            "0",
+            "--unixsocket",
+            path,
+            "--save",
+            "",
+            "--loglevel",
+            "warning",
+        )
+        if persistent:
+            options += ("--appendonly", "yes", "--appendfsync", "always")
         super().__init__([binary, *options, "--dir", str(folder)], {})
 
     def wait_until_ready(self) -> Self:
@@ -166,9 +179,9 @@ class Stack(ExitStack):
         self.callback(made.kill)
         return made.wait_until_ready()
 
-    def redis(self, folder: Path) -> Redis:
+    def redis(self, folder: Path, *, persistent: bool = False) -> Redis:
         """Start Redis."""
-        made = Redis(folder)
+        made = Redis(folder, persistent=persistent)
         self.callback(made.kill)
         return made.wait_until_ready()
 

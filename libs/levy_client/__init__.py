@@ -7,7 +7,21 @@
 """
 
 from levy_client.aio import AsyncClient
-from levy_client.errors import ClientError, NoAnswerError, ProblemError
+from levy_client.errors import (
+    ClientError,
+    JobCancelledError,
+    NoAnswerError,
+    ProblemError,
+    StillWorkingError,
+)
 from levy_client.sync import Client
 
-__all__ = ["AsyncClient", "Client", "ClientError", "NoAnswerError", "ProblemError"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "JobCancelledError",
+    "NoAnswerError",
+    "ProblemError",
+    "StillWorkingError",
+]

@@ -1,14 +1,17 @@
 """What is sent and what is read, the same for clients that wait and clients that do not."""
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 from httpx_retries import Retry
 from pydantic import BaseModel, ValidationError
 
-from levy_client.errors import NoAnswerError, ProblemError
+from levy_client.errors import ClientError, JobCancelledError, NoAnswerError, ProblemError
 from levy_schemas.calibration import (
     MAX_SURFACES,
     CalibrationBatch,
@@ -19,14 +22,23 @@ from levy_schemas.calibration import (
 )
 from levy_schemas.catalogue import ModelsResult
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
-from levy_schemas.headers import API_KEY, CACHE_CONTROL, DEADLINE_SECONDS
+from levy_schemas.headers import (
+    API_KEY,
+    CACHE_CONTROL,
+    DEADLINE_SECONDS,
+    IDEMPOTENCY_KEY,
+    RETRY_AFTER,
+)
 from levy_schemas.health import Health
+from levy_schemas.jobs import BayesianRequest, BayesianResult, JobAccepted, JobStatus
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_schemas.problems import MEDIA_TYPE, Problem
 
 ANSWER_SECONDS: Final = 35.0
 """Longer than the gateway waits for a calibration, so that it is the gateway who tells."""
 
+_JOBS: Final = "/calibrate/bayesian"
+_POLL_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 5.0
 _BATCH_BYTES: Final = 240 * 1024
 """What a batch may weigh: a little less than the gateway reads."""
@@ -72,15 +84,41 @@ class Call(Generic[_Answer]):
         NoAnswerError
             It is nothing that the engine says.
         """
-        try:
+        with _form_known(self.path):
             if response.is_success or response.status_code in self.also:
                 return self.answer.model_validate_json(response.content)
-            if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
-                raise ProblemError(Problem.model_validate_json(response.content))
-        except ValidationError as error:
-            message = f"{self.path}: the answer is not of the form that this client knows"
-            raise NoAnswerError(message) from error
-        raise NoAnswerError(f"{self.path}: HTTP {response.status_code}, and not from the engine")
+        raise _refusal(self.path, response)
+
+
+def refused_or_content(path: str, response: httpx.Response) -> bytes:
+    """Read an answer that is no JSON.
+
+    Raises
+    ------
+    ProblemError
+        It is a problem.
+    NoAnswerError
+        It is nothing that the engine says.
+    """
+    if response.is_success:
+        return response.content
+    raise _refusal(path, response)
+
+
+def _refusal(path: str, response: httpx.Response) -> ClientError:
+    if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+        with _form_known(path):
+            return ProblemError(Problem.model_validate_json(response.content))
+    return NoAnswerError(f"{path}: HTTP {response.status_code}, and not from the engine")
+
+
+@contextmanager
+def _form_known(path: str) -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        message = f"{path}: the answer is not of the form that this client knows"
+        raise NoAnswerError(message) from error
 
 
 def calibrate(
@@ -131,6 +169,58 @@ def compare(
 def price(asked: PriceRequest | None, fields: Mapping[str, Any]) -> Call[PriceResult]:
     """Price options."""
     return Call("POST", "/price", PriceResult, _checked(PriceRequest, asked, fields))
+
+
+def sample(
+    asked: BayesianRequest | None, fields: Mapping[str, Any], idempotency_key: str | None
+) -> Call[JobAccepted]:
+    """Have a posterior sampled; a key of its own makes a second try find the job of the first."""
+    headers = {IDEMPOTENCY_KEY: idempotency_key or uuid.uuid4().hex}
+    return Call("POST", _JOBS, JobAccepted, _checked(BayesianRequest, asked, fields), headers)
+
+
+def job(job_id: str) -> Call[JobStatus]:
+    """Ask how a job stands."""
+    return Call("GET", f"{_JOBS}/{quote(job_id, safe='')}", JobStatus)
+
+
+def cancel(job_id: str) -> Call[JobStatus]:
+    """End a job."""
+    return Call("DELETE", f"{_JOBS}/{quote(job_id, safe='')}", JobStatus)
+
+
+def draws_path(job_id: str) -> str:
+    """Where the draws of a job are."""
+    return f"{_JOBS}/{quote(job_id, safe='')}/inference-data"
+
+
+def pause(response: httpx.Response) -> float:
+    """Seconds to wait before asking again how a job stands."""
+    try:
+        return max(0.0, float(response.headers.get(RETRY_AFTER, _POLL_SECONDS)))
+    except ValueError:
+        return _POLL_SECONDS
+
+
+def outcome_of(status: JobStatus) -> BayesianResult:
+    """Return what a job found.
+
+    Raises
+    ------
+    ProblemError
+        It failed.
+    JobCancelledError
+        It was cancelled.
+    NoAnswerError
+        It ended, and neither result nor problem came.
+    """
+    if status.result is not None:
+        return status.result
+    if status.problem is not None:
+        raise ProblemError(status.problem)
+    if status.status == "cancelled":
+        raise JobCancelledError(status.job_id)
+    raise NoAnswerError(f"{_JOBS}: job {status.job_id} has neither result nor problem")
 
 
 def models() -> Call[ModelsResult]:

@@ -28,3 +28,17 @@ class ProblemError(ClientError):
     def code(self) -> str:
         """The kind of problem: `unknown-model` for one."""
         return self.problem.code
+
+
+class JobCancelledError(ClientError):
+    """The job was cancelled, by whoever asked for that."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"job {job_id} was cancelled")
+
+
+class StillWorkingError(ClientError):
+    """The job has not ended in the time that was given; it goes on."""
+
+    def __init__(self, job_id: str, seconds: float) -> None:
+        super().__init__(f"job {job_id} has not ended within {seconds:g} s, and goes on")

@@ -1,6 +1,7 @@
 """The client that waits."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -8,11 +9,18 @@ from httpx_retries import RetryTransport
 from pydantic import BaseModel
 
 from levy_client import calls
-from levy_client.errors import NoAnswerError, ProblemError
+from levy_client.errors import NoAnswerError, ProblemError, StillWorkingError
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
 from levy_schemas.catalogue import ModelsResult
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
 from levy_schemas.health import Health
+from levy_schemas.jobs import (
+    ENDED,
+    BayesianRequest,
+    BayesianResult,
+    JobAccepted,
+    JobStatus,
+)
 from levy_schemas.pricing import PriceRequest, PriceResult
 
 _Answer = TypeVar("_Answer", bound=BaseModel)
@@ -114,6 +122,77 @@ class Client:
         """Price European options."""
         return self._send(calls.price(request, fields))
 
+    def sample(
+        self,
+        request: BayesianRequest | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> JobAccepted:
+        """Have the posterior of a model sampled; `wait` for what the job finds.
+
+        Parameters
+        ----------
+        request : BayesianRequest, optional
+            Or its fields.
+        idempotency_key : str, optional
+            Makes a repeated submission return the job of the first; a new one if absent.
+        **fields
+            Of `BayesianRequest`.
+        """
+        return self._send(calls.sample(request, fields, idempotency_key))
+
+    def job(self, job_id: str) -> JobStatus:
+        """Ask how a job stands."""
+        return self._send(calls.job(job_id))
+
+    def cancel(self, job_id: str) -> JobStatus:
+        """End a job; one that runs stops at its next block of draws."""
+        return self._send(calls.cancel(job_id))
+
+    def draws(self, job_id: str) -> bytes:
+        """Download the draws of a job that succeeded: ArviZ's InferenceData, as netCDF."""
+        path = calls.draws_path(job_id)
+        return calls.refused_or_content(path, self._request(path, method="GET", url=path))
+
+    def wait(
+        self,
+        job_id: str,
+        *,
+        on_progress: Callable[[JobStatus], None] | None = None,
+        seconds: float | None = None,
+    ) -> BayesianResult:
+        """Wait for the end of a job, asking as often as the engine likes; what it found.
+
+        Parameters
+        ----------
+        job_id : str
+        on_progress : callable, optional
+            Told how the job stands, each time.
+        seconds : float, optional
+            The longest to wait; to the end if absent.
+
+        Raises
+        ------
+        ProblemError, JobCancelledError
+            The job ended otherwise.
+        StillWorkingError
+            It did not end in time, and goes on.
+        """
+        started = time.monotonic()
+        call = calls.job(job_id)
+        while True:
+            response = self._request(call.path, **call.arguments())
+            status = call.read(response)
+            if on_progress is not None:
+                on_progress(status)
+            if status.status in ENDED:
+                return calls.outcome_of(status)
+            pause = calls.pause(response)
+            if seconds is not None and time.monotonic() + pause - started > seconds:
+                raise StillWorkingError(job_id, seconds)
+            time.sleep(pause)
+
     def models(self) -> ModelsResult:
         """List the models, their parameters, and their networks."""
         return self._send(calls.models())
@@ -123,7 +202,10 @@ class Client:
         return self._send(calls.health())
 
     def _send(self, call: calls.Call[_Answer]) -> _Answer:
+        return call.read(self._request(call.path, **call.arguments()))
+
+    def _request(self, path: str, **arguments: Any) -> httpx.Response:
         try:
-            return call.read(self._http.request(**call.arguments()))
+            return self._http.request(**arguments)
         except httpx.TransportError as error:
-            raise NoAnswerError(f"{call.path}: {error}") from error
+            raise NoAnswerError(f"{path}: {error}") from error

@@ -48,7 +48,7 @@ def run(service: str, factory: str, settings: ServiceSettings) -> None:
     """
     bound_numeric_threads()
     logs.configure(service, level=settings.log_level)
-    with _metrics_put_together(settings.workers):
+    with metrics_put_together(settings.workers):
         uvicorn.run(
             factory,
             factory=True,
@@ -105,8 +105,11 @@ def bound_numeric_threads() -> None:
 
 
 @contextmanager
-def _metrics_put_together(workers: int) -> Iterator[None]:
-    """Give workers a folder for their counts; whichever is asked then tells those of all."""
+def metrics_put_together(workers: int) -> Iterator[None]:
+    """Give workers a folder for their counts; whichever is asked then tells those of all.
+
+    Must be entered before `levy_observability.metrics` is imported.
+    """
     if workers == 1:
         yield
         return

@@ -27,6 +27,9 @@ class NeighbourHealth(Answer):
     """A service as seen from the gateway."""
 
     status: Literal["ready", "not_ready", "unreachable"]
+    workers: int | None = Field(
+        default=None, description="of a service that takes jobs: those heard of lately"
+    )
 
 
 class Health(Answer):

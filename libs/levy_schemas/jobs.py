@@ -6,14 +6,17 @@ Gateway and workers meet in Redis on these names; nothing else is shared.
 |---|---|---|
 | `levy:job:{id}` | hash | `JobField`: state, progress, result or problem; expires |
 | `levy:job:{id}:draws` | string | InferenceData as netCDF; expires with the hash |
-| `levy:job-of:{digest}` | string | id of the job that an idempotency key made; lasts a day |
-| `bayesian.short`, `bayesian.long` | list | the queues, as Celery keeps them |
+| `levy:job:{id}:lease` | string | the worker that runs it; expires unless renewed |
+| `levy:job-of:{digest}` | string | id and body's digest of the job that an idempotency key made |
+| `levy:workers` | sorted set | workers, by when they were last heard, on Redis's clock |
+| `bayesian.short`, `bayesian.long` | list | as Celery keeps them; the last is the next |
 """
 
 from hashlib import sha256
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from levy_schemas.calibration import Interval
 from levy_schemas.problems import Problem
@@ -39,14 +42,26 @@ TASK: Final = "bayesian.sample"
 MAX_DRAWS: Final = 200_000
 """Draws of all chains together, warm-up included."""
 
-IDEMPOTENCY_SECONDS: Final = 24 * 3600
+WORKERS_KEY: Final = "levy:workers"
+HEARD_SECONDS: Final = 15
+"""A worker that was not heard for so long is taken for gone."""
 
 Engine = Literal["numpyro-nuts", "numpyro-svi", "pymc-nuts", "pymc-advi", "laplace-psis"]
 Likelihood = Literal["normal", "student_t"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 JobField = Literal[
-    "status", "progress", "result", "problem", "owner", "cancel", "created", "request_id", "path"
+    "status",
+    "progress",
+    "result",
+    "problem",
+    "owner",
+    "cancel",
+    "attempts",
+    "message",
+    "queue",
 ]
+"""`message` is what lies in the `queue`, until it is taken."""
+
 QueueName = Literal["bayesian.short", "bayesian.long"]
 
 QUEUES: Final[tuple[QueueName, ...]] = ("bayesian.short", "bayesian.long")
@@ -58,6 +73,16 @@ QUEUE_OF: Final[dict[Engine, QueueName]] = {
     "laplace-psis": "bayesian.short",
 }
 ENDED: Final[frozenset[str]] = frozenset({"succeeded", "failed", "cancelled"})
+
+
+_NUMBERS: Final = {
+    "normal": ("mu", "sigma"),
+    "lognormal": ("mu", "sigma", "beyond"),
+    "gamma": ("shape", "rate", "beyond"),
+    "half_normal": ("sigma", "beyond"),
+    "uniform": ("low", "high"),
+}
+_POSITIVE: Final = frozenset({"sigma", "shape", "rate"})
 
 
 class Prior(Request):
@@ -72,9 +97,31 @@ class Prior(Request):
     high: ParameterValue | None = None
     beyond: ParameterValue | None = Field(default=None, description="where the support begins")
 
+    @model_validator(mode="after")
+    def _takes_its_numbers(self) -> Self:
+        taken = _NUMBERS[self.distribution]
+        given = set(self.model_fields_set) - {"distribution"}
+        for name in sorted(given):
+            if name not in taken:
+                message = f"{self.distribution} takes {', '.join(taken)}"
+                raise _refuse("no_such_number", message, f"/{name}")
+        for name in taken:
+            value = getattr(self, name)
+            if value is None and name != "beyond":
+                raise _refuse("number_missing", f"{self.distribution} needs {name}", f"/{name}")
+            if name in _POSITIVE and not value > 0.0:
+                raise _refuse("not_positive", f"{name} must be positive", f"/{name}")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise _refuse("empty_support", "high must exceed low", "/high")
+        return self
+
     def described(self) -> dict[str, Any]:
         """Name and the numbers given."""
         return self.model_dump(exclude_none=True)
+
+
+def _refuse(kind: str, message: str, place: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, message, {"pointer": place})
 
 
 def _count(least: int, most: int) -> Any:
@@ -101,6 +148,14 @@ class BayesianRequest(SurfaceRequest):
     )
     likelihood: Likelihood = "normal"
     seed: Annotated[int, _count(0, 2**31 - 1)] = 0
+
+    @model_validator(mode="after")
+    def _in_bounds(self) -> Self:
+        draws = self.num_chains * (self.num_samples + self.num_warmup)
+        if draws > MAX_DRAWS:
+            message = f"{draws} draws of all chains, warm-up included; at most {MAX_DRAWS}"
+            raise _refuse("too_many_draws", message, "")
+        return self
 
 
 class JobAccepted(Answer):
@@ -167,6 +222,11 @@ def job_key(job_id: str) -> str:
 def draws_key(job_id: str) -> str:
     """Of the netCDF."""
     return f"levy:job:{job_id}:draws"
+
+
+def lease_key(job_id: str) -> str:
+    """Of the name of the worker that runs it."""
+    return f"levy:job:{job_id}:lease"
 
 
 def idempotency_key(owner: str, key: str) -> str:

@@ -42,7 +42,10 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = MappingProxyType(
             ProblemType("unauthorized", "A key is needed, and this is none", 401),
             ProblemType("not-found", "There is nothing at this address", 404),
             ProblemType("unknown-model", "There is no model of this name", 404),
+            ProblemType("unknown-job", "There is no job of this name", 404),
             ProblemType("method-not-allowed", "This address does not take this method", 405),
+            ProblemType("idempotency-conflict", "The key stands for another request", 409),
+            ProblemType("no-draws", "The job has no draws", 409),
             ProblemType("body-too-large", "The body is larger than the limit", 413),
             ProblemType("unsupported-media-type", "The body must be JSON", 415),
             ProblemType("invalid-input", "The request does not fit its schema", 422),
@@ -54,6 +57,7 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = MappingProxyType(
             ProblemType("internal", "Something failed inside the service", 500),
             ProblemType("neighbour-failed", "A service behind the gateway failed", 502),
             ProblemType("neighbour-unavailable", "A service behind the gateway is away", 503),
+            ProblemType("queue-full", "Too many jobs wait already", 503),
             ProblemType("deadline", "The answer did not come in time", 504),
         )
     }
@@ -65,7 +69,12 @@ MEANING: Final[Mapping[str, str]] = MappingProxyType(
         "unauthorized": "Send the key you were given, as Authorization: Bearer … or X-API-Key: ….",
         "not-found": "No endpoint has this path. See /docs for those there are.",
         "unknown-model": "GET /models lists the names; case matters.",
+        "unknown-job": "It was never made, not with your key, or its time has run out.",
         "method-not-allowed": "The Allow header lists what the address takes.",
+        "idempotency-conflict": "Send the request that the Idempotency-Key was first sent with, or "
+        "choose another key.",
+        "no-draws": "Only jobs that succeeded have draws. The member `job_status` says how this "
+        "one stands.",
         "body-too-large": "Send fewer options, or fewer digits.",
         "unsupported-media-type": "Send JSON with Content-Type: application/json.",
         "invalid-input": "The member `errors` points at each offending place with a JSON pointer.",
@@ -82,6 +91,7 @@ MEANING: Final[Mapping[str, str]] = MappingProxyType(
         "neighbour-failed": "A service answered with something that is no answer. Try again, and "
         "report the request id if it stays.",
         "neighbour-unavailable": "Try again after the seconds in Retry-After.",
+        "queue-full": "Try again after the seconds in Retry-After, or cancel jobs of yours.",
         "deadline": "Ask for fewer options, or less uncertainty, or try again later.",
     }
 )

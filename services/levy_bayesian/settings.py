@@ -1,5 +1,6 @@
 """What can be configured: `LEVY_BAYESIAN_…`."""
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, PositiveInt, SecretStr, model_validator
@@ -7,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from levy_observability.settings import ServiceSettings
 from levy_schemas.jobs import QUEUES, QueueName
+from levy_schemas.wire import ModelName
 
 
 class BayesianSettings(ServiceSettings):
@@ -20,30 +22,36 @@ class BayesianSettings(ServiceSettings):
         Which this worker serves; the first are no more urgent than the last.
     soft_limit_seconds, hard_limit_seconds : int
         When a job is told to end, and when its process is.
-    visibility_seconds : int
-        When a job whose worker is gone is handed to another; longer than the hard limit, or a job
-        that only takes long would run twice.
+    lease_seconds : int
+        How long after a worker was last heard its job is handed to another.
+    max_attempts : int
+        How often a job is begun whose processes die.
     keep_seconds : int
         How long a job and its draws are kept.
+    warm : tuple of str
+        Models whose sampler is compiled, for surfaces of 200 quotes, before the first job comes.
+    compiled : Path, optional
+        Folder where compiled samplers are kept, also for other workers and later starts; in the
+        user's cache if absent.
     """
 
     model_config = SettingsConfigDict(
         env_prefix="LEVY_BAYESIAN_", env_ignore_empty=True, hide_input_in_errors=True
     )
 
+    port: int = Field(default=8003, ge=0, le=65_535)
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     queues: tuple[QueueName, ...] = Field(default=QUEUES, min_length=1)
     soft_limit_seconds: PositiveInt = 1200
     hard_limit_seconds: PositiveInt = 1260
-    visibility_seconds: PositiveInt = 1500
+    lease_seconds: int = Field(default=30, ge=2)
+    max_attempts: PositiveInt = 3
     keep_seconds: PositiveInt = 24 * 3600
+    warm: tuple[ModelName, ...] = ()
+    compiled: Path | None = None
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> Self:
-        if not (self.soft_limit_seconds < self.hard_limit_seconds < self.visibility_seconds):
-            message = (
-                "limits must be in order: soft_limit_seconds < hard_limit_seconds < "
-                "visibility_seconds"
-            )
-            raise ValueError(message)
+        if not (self.soft_limit_seconds < self.hard_limit_seconds):
+            raise ValueError("limits must be in order: soft_limit_seconds < hard_limit_seconds")
         return self

@@ -1,7 +1,7 @@
 """The application, built and wired."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 
 import structlog
@@ -16,11 +16,15 @@ from levy_gateway.handlers.forward import Forward
 from levy_gateway.handlers.health import health
 from levy_gateway.handlers.models import models
 from levy_gateway.handlers.remember import Remember
+from levy_gateway.handlers.submit import KnownModels, Submit
 from levy_gateway.handlers.versions import Versions
+from levy_gateway.handlers.watch import watched
+from levy_gateway.jobs import Jobs, connect
 from levy_gateway.keys import KeyRing
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.rates import Rates
 from levy_gateway.routes import forwarded, pages, system
+from levy_gateway.routes import jobs as jobs_route
 from levy_gateway.settings import GatewaySettings
 from levy_gateway.store import Store
 from levy_observability import server, service
@@ -33,6 +37,7 @@ def create_app(
     *,
     pricing: Neighbour | None = None,
     calibration: Neighbour | None = None,
+    jobs: Jobs | None = None,
 ) -> FastAPI:
     """Build the gateway.
 
@@ -42,9 +47,11 @@ def create_app(
         Made once, at the entry.
     pricing, calibration : Neighbour, optional
         Instead of those at the addresses that the settings name; they stay open at the end.
+    jobs : Jobs, optional
+        Instead of those in the settings' Redis.
     """
     metrics = GatewayMetrics()
-    store = _store(settings, metrics)
+    store, jobs = _store(settings, metrics), jobs or _jobs(settings)
     opened: list[Neighbour] = []
 
     def reach(name: str, url: str, patience_seconds: float) -> Neighbour:
@@ -61,11 +68,11 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         _log.info("service.ready", neighbours=[neighbour.name for neighbour in neighbours])
-        yield
-        for neighbour in opened:
-            await neighbour.close()
-        if store is not None:
-            await store.close()
+        async with nullcontext() if jobs is None else watched(jobs, metrics):
+            yield
+        for each in (*opened, store, jobs):
+            if each is not None:
+                await each.close()
 
     app = service.build(
         title="Lévy calibration engine",
@@ -84,9 +91,11 @@ def create_app(
     app.include_router(
         system.router(
             partial(models, pricing, versions, to_price),
-            partial(health, neighbours, calibration.name, settings.health_seconds),
+            partial(health, neighbours, calibration.name, settings.health_seconds, jobs),
         )
     )
+    submit = None if jobs is None else Submit(jobs, KnownModels(pricing, to_price))
+    app.include_router(jobs_route.router(jobs, submit))
     app.include_router(pages.router())
     return app
 
@@ -95,6 +104,17 @@ def _store(settings: GatewaySettings, metrics: GatewayMetrics) -> Store | None:
     if settings.redis_url is None:
         return None
     return Store(settings.redis_url.get_secret_value(), settings.redis_seconds, metrics)
+
+
+def _jobs(settings: GatewaySettings) -> Jobs | None:
+    if settings.redis_url is None:
+        return None
+    return Jobs(
+        connect(settings.redis_url.get_secret_value(), settings.job_redis_seconds),
+        seconds=settings.job_redis_seconds,
+        keep_seconds=settings.job_keep_seconds,
+        queue_limit=settings.queue_limit,
+    )
 
 
 def _cache(settings: GatewaySettings, store: Store | None) -> ResultCache | None:

@@ -28,6 +28,18 @@ class GatewayMetrics(ServiceMetrics):
         self.redis_failures = self.counter(
             "redis_failures", "Requests answered without Redis, by what they lacked", ("purpose",)
         )
+        self.jobs_queued = self.gauge(
+            "jobs_queued", "Jobs that wait for a worker", ("queue",), across_workers="livemax"
+        )
+        self.oldest_job = self.gauge(
+            "oldest_job_age_seconds",
+            "Age of the job that is next, 0 if none waits",
+            ("queue",),
+            across_workers="livemax",
+        )
+        self.bayesian_workers = self.gauge(
+            "bayesian_workers", "Workers heard of lately", across_workers="livemax"
+        )
 
     def hop(self, neighbour: str, outcome: str, seconds: float) -> None:
         """Count one exchange with a neighbour."""
@@ -45,3 +57,8 @@ class GatewayMetrics(ServiceMetrics):
     def turned_away(self, reason: Refusal) -> None:
         """Count one request that was refused before it was read."""
         self.refused.labels(reason).inc()
+
+    def queue_level(self, queue: str, waiting: int, oldest_seconds: float) -> None:
+        """Show how full a queue is."""
+        self.jobs_queued.labels(queue).set(waiting)
+        self.oldest_job.labels(queue).set(oldest_seconds)

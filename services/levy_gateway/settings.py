@@ -45,6 +45,12 @@ class GatewaySettings(ServiceSettings):
         The longest that a request waits for Redis before it is answered without.
     cache_seconds : int
         How long a result is kept; 0 keeps none.
+    job_redis_seconds : float
+        The longest that a request about a job waits for Redis, which it cannot do without.
+    job_keep_seconds : int
+        How long a job is kept that waits, and what an idempotency key stands for.
+    queue_limit : int
+        Jobs that wait in each queue; more are refused.
     """
 
     model_config = SettingsConfigDict(
@@ -67,6 +73,9 @@ class GatewaySettings(ServiceSettings):
     redis_url: SecretStr | None = None
     redis_seconds: Seconds = 0.05
     cache_seconds: int = Field(default=300, ge=0)
+    job_redis_seconds: Seconds = 2.0
+    job_keep_seconds: PositiveInt = 24 * 3600
+    queue_limit: PositiveInt = 100
 
     @field_validator("rate_limit")
     @classmethod

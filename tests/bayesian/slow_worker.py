@@ -1,33 +1,40 @@
-"""A worker whose sampler takes its time, for tests of what happens meanwhile.
+"""A worker whose sampler only takes its time, for tests of what happens meanwhile.
 
-Run as `python -m tests.bayesian.slow_worker SECONDS`.
+Run as `python -m tests.bayesian.slow_worker`; a job takes a millisecond for each of its draws, and
+leaves its seed in the list `order` and the id of its process in its draws.
 """
 
 import os
 import sys
 import time
 
-from levy_bayesian.handlers.run import Progress
+from levy_bayesian.__main__ import main
+from levy_bayesian.clients import connect
+from levy_bayesian.handlers.run import Found, Progress
 from levy_bayesian.settings import BayesianSettings
-from levy_bayesian.worker import create_worker
-from levy_schemas.jobs import BayesianRequest, BayesianResult
+from levy_schemas.jobs import BayesianRequest
 from tests.bayesian.test_run import RESULT
 
+_STEPS = 20
 
-def main() -> None:
-    seconds = float(sys.argv[1])
 
-    def compute(_asked: BayesianRequest, progress: Progress) -> tuple[BayesianResult, bytes]:
-        for step in range(20):
-            time.sleep(seconds / 20)
-            progress(step / 20)
+class Slow:
+    """Waits in steps, and tells its progress after each."""
+
+    def __init__(self, settings: BayesianSettings) -> None:
+        self._url = settings.redis_url.get_secret_value()
+
+    def __call__(self, asked: BayesianRequest, progress: Progress) -> Found:
+        with connect(self._url) as redis:
+            redis.rpush("order", asked.seed)
+        for step in range(_STEPS):
+            time.sleep(1e-3 * asked.num_samples / _STEPS)
+            progress(step / _STEPS)
         return RESULT, str(os.getpid()).encode()
 
-    settings = BayesianSettings.from_environment()
-    app = create_worker(settings, compute)
-    queues = ",".join(settings.queues)
-    app.worker_main(["worker", "-Q", queues, "-l", "warning", "--without-gossip"])
+    def warm(self) -> None:
+        """Nothing is compiled here."""
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(Slow))

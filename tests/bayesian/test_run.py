@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import ValidationError
 
-from levy_bayesian.handlers.run import CancelledError, Progress, TimeLimitError, run
+from levy_bayesian.clients import Begun, JobLostError
+from levy_bayesian.handlers.run import CancelledError, HeldError, Progress, TimeLimitError, run
 from levy_bayesian.settings import BayesianSettings
 from levy_numerics.errors import InvalidInputError
-from levy_schemas.jobs import BayesianRequest, BayesianResult, idempotency_key
+from levy_schemas.jobs import BayesianResult, idempotency_key
 from levy_schemas.problems import Problem
-from levy_schemas.surface import EXAMPLE_GRID
 
-REQUEST = BayesianRequest.model_validate(EXAMPLE_GRID | {"model_type": "VarianceGamma"})
 RESULT = BayesianResult(
     model_type="VarianceGamma",
     engine="laplace-psis",
@@ -30,24 +29,25 @@ RESULT = BayesianResult(
 
 @dataclass
 class FakeJob:
-    """A job in memory, cancelled once it got as far as `cancelled_at`."""
+    """A job in memory, cancelled or lost once it got as far as `cancelled_at` or `lost_at`."""
 
     status: str = "queued"
+    begun: Begun = "begun"
     cancelled_at: float = 2.0
+    lost_at: float = 2.0
     shares: list[float] = field(default_factory=list)
     kept: tuple[BayesianResult, bytes] | None = None
     problem: Problem | None = None
 
-    def begin(self) -> bool:
-        if self.status not in ("queued", "running"):
-            return False
-        self.status = "running"
-        return True
+    def begin(self) -> Begun:
+        return self.begun
 
     def is_cancelled(self) -> bool:
         return bool(self.shares) and self.shares[-1] >= self.cancelled_at
 
     def advance(self, share: float) -> None:
+        if share >= self.lost_at:
+            raise JobLostError
         self.shares.append(share)
 
     def succeed(self, result: BayesianResult, draws: bytes) -> None:
@@ -60,42 +60,57 @@ class FakeJob:
         self.status = "cancelled"
 
 
-def in_blocks(_request: BayesianRequest, progress: Progress) -> tuple[BayesianResult, bytes]:
+def in_blocks(progress: Progress) -> tuple[BayesianResult, bytes]:
     for share in (0.25, 0.5, 0.75, 1.0):
         progress(share)
     return RESULT, b"netcdf"
 
 
 def raising(error: Exception) -> Callable[..., tuple[BayesianResult, bytes]]:
-    def compute(_request: BayesianRequest, _progress: Progress) -> tuple[BayesianResult, bytes]:
+    def work(_progress: Progress) -> tuple[BayesianResult, bytes]:
         raise error
 
-    return compute
+    return work
 
 
 def test_a_job_that_succeeds_keeps_its_result_and_its_draws() -> None:
     job = FakeJob()
-    assert run(job, REQUEST, in_blocks) == "succeeded"
+    assert run(job, in_blocks) == "succeeded"
     assert job.kept == (RESULT, b"netcdf")
     assert job.shares == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_cancelling_takes_effect_at_the_next_block_of_draws() -> None:
     job = FakeJob(cancelled_at=0.5)
-    assert run(job, REQUEST, in_blocks) == "cancelled"
+    assert run(job, in_blocks) == "cancelled"
     assert job.shares == [0.25, 0.5]
     assert job.kept is None
 
 
-@pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
-def test_a_job_delivered_again_after_its_end_is_left_alone(status: str) -> None:
-    job = FakeJob(status)
-    assert run(job, REQUEST, raising(AssertionError("must not run"))) == "skipped"
-    assert job.status == status
+def test_a_job_delivered_again_after_its_end_is_left_alone() -> None:
+    job = FakeJob("succeeded", begun="over")
+    assert run(job, raising(AssertionError("must not run"))) == "skipped"
+    assert job.status == "succeeded"
 
 
-def test_a_job_whose_worker_died_is_run_again() -> None:
-    assert run(FakeJob("running"), REQUEST, in_blocks) == "succeeded"
+def test_a_job_that_another_runs_is_not_run_beside_it() -> None:
+    with pytest.raises(HeldError):
+        run(FakeJob(begun="held"), raising(AssertionError("must not run")))
+
+
+def test_a_job_that_was_taken_over_ends_without_a_word() -> None:
+    job = FakeJob(lost_at=0.5)
+    assert run(job, in_blocks) == "lost"
+    assert job.shares == [0.25]
+    assert (job.kept, job.problem) == (None, None)
+
+
+def test_a_job_that_ended_every_process_is_not_tried_for_ever() -> None:
+    job = FakeJob(begun="worn")
+    assert run(job, raising(AssertionError("must not run"))) == "failed"
+    assert job.problem is not None
+    assert job.problem.code == "internal"
+    assert "died" in job.problem.detail
 
 
 @pytest.mark.parametrize(
@@ -108,7 +123,7 @@ def test_a_job_whose_worker_died_is_run_again() -> None:
 )
 def test_a_failure_is_a_problem(error: Exception, code: str) -> None:
     job = FakeJob()
-    assert run(job, REQUEST, raising(error)) == "failed"
+    assert run(job, raising(error)) == "failed"
     assert job.problem is not None
     assert job.problem.code == code
     assert "secret" not in job.problem.model_dump_json()
@@ -116,13 +131,13 @@ def test_a_failure_is_a_problem(error: Exception, code: str) -> None:
 
 def test_cancelled_is_no_failure() -> None:
     job = FakeJob()
-    assert run(job, REQUEST, raising(CancelledError())) == "cancelled"
+    assert run(job, raising(CancelledError())) == "cancelled"
     assert job.problem is None
 
 
-def test_a_job_is_not_handed_on_while_it_may_still_run() -> None:
+def test_a_job_is_told_of_its_time_limit_before_its_process_is_ended() -> None:
     with pytest.raises(ValidationError, match="in order"):
-        BayesianSettings(hard_limit_seconds=1260, visibility_seconds=1260)
+        BayesianSettings(soft_limit_seconds=1260, hard_limit_seconds=1260)
 
 
 def test_idempotency_keys_of_two_owners_never_meet() -> None:

@@ -1,101 +1,214 @@
-"""Messages as a worker reads them, with Redis in memory."""
+"""Messages as a worker reads them, and what it leaves in a real Redis."""
 
+import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from celery.exceptions import TimeLimitExceeded
+from redis import Redis
 
 from levy_bayesian import tasks
-from levy_bayesian.handlers.run import Progress
+from levy_bayesian.clients import JobLostError, RedisJob
+from levy_bayesian.handlers.run import Found, Progress
+from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.settings import BayesianSettings
 from levy_bayesian.worker import create_worker
-from levy_schemas.jobs import TASK, BayesianRequest, BayesianResult, JobStatus, draws_key, job_key
+from levy_schemas.jobs import (
+    TASK,
+    BayesianRequest,
+    BayesianResult,
+    JobStatus,
+    ParameterSummary,
+    draws_key,
+    job_key,
+    lease_key,
+)
 from levy_schemas.surface import EXAMPLE_GRID
 from tests.bayesian.test_run import RESULT
+from tests.processes import Redis as Server
 
 PAYLOAD = EXAMPLE_GRID | {"model_type": "VarianceGamma", "engine": "laplace-psis"}
+SUMMARY = ParameterSummary(
+    mean=0.2, sd=0.01, interval=(0.18, 0.22), r_hat=1.004, ess_bulk=1500.0, ess_tail=900.0
+)
 
 
-class FakeRedis:
-    """The few commands that a job needs; expiry is noted, not lived."""
+def sampled(_request: BayesianRequest, progress: Progress) -> Found:
+    progress(0.5)
+    summaries = {"sigma": SUMMARY, "nu": SUMMARY.model_copy(update={"r_hat": 1.001})}
+    return RESULT.model_copy(update={"parameters": summaries, "divergences": 3}), b"netcdf"
 
-    def __init__(self) -> None:
-        self.hashes: dict[str, dict[str, str]] = {}
-        self.strings: dict[str, bytes] = {}
-        self.expiries: dict[str, int] = {}
 
-    def __enter__(self) -> "FakeRedis":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def hget(self, key: str, field: str) -> bytes | None:
-        found = self.hashes.get(key, {}).get(field)
-        return None if found is None else found.encode()
-
-    def hset(self, key: str, mapping: dict[str, str]) -> None:
-        self.hashes.setdefault(key, {}).update(mapping)
-
-    def expire(self, key: str, seconds: int) -> None:
-        self.expiries[key] = seconds
-
-    def set(self, key: str, value: bytes, ex: int) -> None:
-        self.strings[key], self.expiries[key] = value, ex
+Deliver = Callable[..., Any]
 
 
 @pytest.fixture
-def redis(monkeypatch: pytest.MonkeyPatch) -> FakeRedis:
-    fake = FakeRedis()
-    monkeypatch.setattr(tasks.Redis, "from_url", lambda _url: fake)
-    fake.hset(job_key("j"), {"status": "queued"})
-    return fake
+def metrics() -> BayesianMetrics:
+    return BayesianMetrics()
 
 
-def sampled(_request: BayesianRequest, progress: Progress) -> tuple[BayesianResult, bytes]:
-    progress(0.5)
-    return RESULT, b"netcdf"
+@pytest.fixture
+def deliver(redis: Redis, redis_server: Server, metrics: BayesianMetrics) -> Deliver:
+    redis.hset(job_key("j"), mapping={"status": "queued", "message": "{}"})
+
+    def run(payload: Any, job_id: str = "j", compute: Any = sampled, **headers: Any) -> Any:
+        settings = BayesianSettings(redis_url=redis_server.url, keep_seconds=77, max_attempts=2)
+        app = create_worker(settings, compute, metrics, name="w")
+        return app.tasks[TASK].apply(args=(job_id, payload), headers=headers, throw=True)
+
+    return run
 
 
-def deliver(payload: dict[str, Any], job_id: str = "j") -> None:
-    app = create_worker(BayesianSettings(keep_seconds=77), sampled)
-    app.tasks[TASK].apply(args=(job_id, payload)).get()
+@pytest.fixture
+def job_of(redis: Redis, redis_server: Server) -> Callable[[str], RedisJob]:
+    def made(worker: str) -> RedisJob:
+        raw = Redis.from_url(redis_server.url)
+        return RedisJob(raw, "j", worker=worker, lease_seconds=30, keep_seconds=77, max_attempts=3)
+
+    redis.hset(job_key("j"), mapping={"status": "queued"})
+    return made
 
 
-def test_what_a_job_found_is_kept_for_a_while(redis: FakeRedis) -> None:
+def test_what_a_job_found_is_kept_for_a_while(redis: Redis, deliver: Deliver) -> None:
     deliver(PAYLOAD)
-    kept = redis.hashes[job_key("j")]
-    assert kept["status"] == "succeeded"
-    assert BayesianResult.model_validate_json(kept["result"]) == RESULT
-    assert redis.strings[draws_key("j")] == b"netcdf"
-    assert redis.expiries == {job_key("j"): 77, draws_key("j"): 77}
+    kept = redis.hgetall(job_key("j"))
+    assert (kept["status"], kept["progress"], kept["attempts"]) == ("succeeded", "1.0000", "1")
+    assert BayesianResult.model_validate_json(kept["result"]).divergences == 3
+    assert redis.get(draws_key("j")) == "netcdf"
+    assert 0 < redis.ttl(job_key("j")) <= 77
+    assert 0 < redis.ttl(draws_key("j")) <= 77
+    assert not redis.exists(lease_key("j"))
+    assert "message" not in kept
 
 
-def test_a_poisoned_payload_fails_with_a_problem(redis: FakeRedis) -> None:
-    deliver({"model_type": 7})
-    kept = redis.hashes[job_key("j")]
+@pytest.mark.parametrize("payload", [{"model_type": 7}, {}, None, [1, 2], "…"])
+def test_a_poisoned_payload_fails_with_a_problem(
+    redis: Redis, deliver: Deliver, payload: Any
+) -> None:
+    deliver(payload)
+    kept = redis.hgetall(job_key("j"))
     assert kept["status"] == "failed"
-    assert '"invalid-input"' in kept["problem"]
+    assert json.loads(kept["problem"])["code"] == "invalid-input"
 
 
-def test_a_job_cancelled_while_it_waited_never_runs(redis: FakeRedis) -> None:
-    redis.hset(job_key("j"), {"cancel": "1"})
+def test_a_job_cancelled_while_it_waited_never_runs(redis: Redis, deliver: Deliver) -> None:
+    redis.hset(job_key("j"), "cancel", "1")
     deliver(PAYLOAD)
-    assert redis.hashes[job_key("j")]["status"] == "cancelled"
-    assert redis.strings == {}
+    assert redis.hget(job_key("j"), "status") == "cancelled"
+    assert not redis.exists(draws_key("j"))
 
 
-def test_a_job_that_expired_while_it_waited_leaves_nothing_behind(redis: FakeRedis) -> None:
+def test_a_job_that_expired_while_it_waited_leaves_nothing_behind(
+    redis: Redis, deliver: Deliver
+) -> None:
     deliver(PAYLOAD, "gone")
-    assert job_key("gone") not in redis.hashes
+    assert redis.keys("levy:job:gone*") == []
+
+
+def test_a_job_that_another_worker_runs_goes_back_into_the_queue(
+    redis: Redis, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks.time, "sleep", lambda _seconds: None)
+    redis.hset(job_key("j"), mapping={"status": "running"})
+    redis.set(lease_key("j"), "another")
+    assert deliver(PAYLOAD).state == "REJECTED"
+    assert redis.hget(job_key("j"), "status") == "running"
+
+
+def test_a_job_that_ended_every_process_fails(redis: Redis, deliver: Deliver) -> None:
+    redis.hset(job_key("j"), mapping={"status": "running", "attempts": "2"})
+    deliver(PAYLOAD)
+    kept = redis.hgetall(job_key("j"))
+    assert kept["status"] == "failed"
+    assert "died" in json.loads(kept["problem"])["detail"]
+
+
+def test_a_process_ended_at_the_hard_limit_is_a_job_that_failed(
+    redis: Redis, redis_server: Server, metrics: BayesianMetrics
+) -> None:
+    redis.hset(job_key("j"), mapping={"status": "running"})
+    redis.set(lease_key("j"), "w")
+    settings = BayesianSettings(redis_url=redis_server.url)
+    task = create_worker(settings, sampled, metrics, name="w").tasks[TASK]
+    task.on_failure(TimeLimitExceeded(1260), "j", ("j", PAYLOAD), {}, None)
+    assert json.loads(redis.hget(job_key("j"), "problem") or "")["code"] == "deadline"
+
+
+def test_whoever_lost_a_job_can_no_longer_write(
+    redis: Redis, job_of: Callable[[str], RedisJob]
+) -> None:
+    first, second = job_of("first"), job_of("second")
+    assert first.begin() == "begun"
+    assert second.begin() == "held"
+    redis.delete(lease_key("j"))  # as if it had run out
+    assert second.begin() == "begun"
+    with pytest.raises(JobLostError):
+        first.advance(0.9)
+    with pytest.raises(JobLostError):
+        first.succeed(RESULT, b"stale")
+    second.succeed(RESULT, b"fresh")
+    assert redis.get(draws_key("j")) == "fresh"
+    with pytest.raises(JobLostError):
+        second.cancel()  # it has ended
+    assert redis.hget(job_key("j"), "status") == "succeeded"
+
+
+def test_a_lease_that_ran_out_unnoticed_is_taken_again(
+    redis: Redis, job_of: Callable[[str], RedisJob]
+) -> None:
+    job = job_of("w")
+    job.begin()
+    redis.delete(lease_key("j"))
+    job.advance(0.5)
+    assert redis.get(lease_key("j")) == "w"
+
+
+def test_lease_and_delivery_are_renewed_while_the_work_takes(
+    redis: Redis, redis_server: Server
+) -> None:
+    redis.hset(job_key("j"), "status", "queued")
+    redis.zadd("unacked_index", {"tag": 1.0})
+    with Redis.from_url(redis_server.url) as raw:
+        job = RedisJob(raw, "j", worker="w", lease_seconds=2, keep_seconds=77, max_attempts=3)
+        job.begin()
+        with job.held("tag"):
+            time.sleep(3.0)
+            assert redis.get(lease_key("j")) == "w"
+    assert (redis.zscore("unacked_index", "tag") or 0.0) > time.time() - 60.0
+
+
+def test_jobs_are_counted_by_how_they_ended_and_how_good_they_are(
+    deliver: Deliver, metrics: BayesianMetrics
+) -> None:
+    deliver(PAYLOAD, created=time.time() - 100.0)
+    told = metrics.exposition().decode()
+    labels = 'engine="laplace-psis",model="VarianceGamma"'
+    assert f'levy_bayesian_jobs_total{{{labels},status="succeeded"}} 1.0' in told
+    assert f"levy_bayesian_divergences_total{{{labels}}} 3.0" in told
+    assert f"levy_bayesian_r_hat_sum{{{labels}}} 1.004" in told
+    assert f"levy_bayesian_ess_sum{{{labels}}} 1500.0" in told
+    assert f"levy_bayesian_job_seconds_count{{{labels}}} 1.0" in told
+
+
+def test_a_poisoned_payload_is_no_label(deliver: Deliver, metrics: BayesianMetrics) -> None:
+    deliver({"model_type": "x" * 1000})
+    told = metrics.exposition().decode()
+    assert 'levy_bayesian_jobs_total{engine="unknown",model="unknown",status="failed"} 1.0' in told
 
 
 def test_a_worker_acknowledges_late_and_takes_one_job_at_a_time() -> None:
-    conf = create_worker(BayesianSettings(), sampled).conf
+    settings = BayesianSettings(lease_seconds=12)
+    conf = create_worker(settings, sampled, BayesianMetrics()).conf
     assert conf.task_acks_late
     assert conf.task_reject_on_worker_lost
     assert conf.worker_prefetch_multiplier == 1
+    assert conf.worker_concurrency == 1
     assert conf.accept_content == ["json"]
-    assert conf.broker_transport_options["visibility_timeout"] > conf.task_time_limit
+    options = conf.broker_transport_options
+    assert options["visibility_timeout"] == 12
+    assert options["unacked_restore_interval"] * options["unacked_restore_throttle"] <= 12
 
 
 def test_a_status_is_read_from_what_a_job_keeps() -> None:

@@ -9,7 +9,14 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from levy_client import AsyncClient, Client, NoAnswerError, ProblemError
+from levy_client import (
+    AsyncClient,
+    Client,
+    JobCancelledError,
+    NoAnswerError,
+    ProblemError,
+    StillWorkingError,
+)
 from levy_schemas.calibration import MAX_SURFACES, CalibrationRequest, CalibrationResult
 from levy_schemas.health import Health
 from levy_schemas.pricing import PriceResult
@@ -300,3 +307,105 @@ def test_a_surface_that_cannot_be_fitted_does_not_sink_the_others(
     assert isinstance(fitted, CalibrationResult)
     assert isinstance(refused, ProblemError)
     assert refused.code == "unknown-model"
+
+
+FOUND: dict[str, Any] = {
+    "model_type": "BlackScholes",
+    "engine": "laplace-psis",
+    "parameters": {},
+    "correlations": {},
+    "predictive": [],
+    "divergences": 0,
+    "converged": True,
+    "reason": "by decree",
+    "draws": 1,
+    "seconds": 0.1,
+}
+
+
+def stands(status: str, progress: float = 0.0, **more: Any) -> httpx.Response:
+    content = {"job_id": "j", "status": status, "progress": progress} | more
+    headers = {} if status in {"succeeded", "failed", "cancelled"} else {"Retry-After": "3"}
+    return httpx.Response(200, json=content, headers=headers)
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    seconds: list[float] = []
+
+    async def sleep(duration: float) -> None:
+        seconds.append(duration)
+
+    monkeypatch.setattr("levy_client.sync.time.sleep", seconds.append)
+    monkeypatch.setattr("levy_client.aio.asyncio.sleep", sleep)
+    return seconds
+
+
+def test_a_submission_that_is_tried_again_is_the_same_job(
+    call: Method, engine: Engine, slept: list[float]
+) -> None:
+    accepted = httpx.Response(202, json={"job_id": "j", "status_url": "/calibrate/bayesian/j"})
+    engine.answers = [problem(503, **{"Retry-After": "7"}), accepted]
+    assert call("sample", engine="laplace-psis", **SURFACE).job_id == "j"
+    assert slept == [7.0]
+    keys = [asked.headers["Idempotency-Key"] for asked in engine.asked]
+    assert keys[0] == keys[1]
+    call("sample", **SURFACE)
+    call("sample", idempotency_key="mine", **SURFACE)
+    last = [asked.headers["Idempotency-Key"] for asked in engine.asked[2:]]
+    assert last[0] != keys[0]
+    assert last[1] == "mine"
+
+
+def test_waiting_asks_as_often_as_the_engine_likes_and_tells_the_progress(
+    call: Method, engine: Engine, waited: list[float]
+) -> None:
+    engine.answers = [
+        stands("queued"),
+        stands("running", 0.4),
+        stands("succeeded", 1.0, result=FOUND),
+    ]
+    told: list[tuple[str, float]] = []
+    found = call("wait", "j", on_progress=lambda job: told.append((job.status, job.progress)))
+    assert found.reason == "by decree"
+    assert told == [("queued", 0.0), ("running", 0.4), ("succeeded", 1.0)]
+    assert waited == [3.0, 3.0]
+    assert {asked.url.path for asked in engine.asked} == {"/calibrate/bayesian/j"}
+
+
+def test_a_job_that_failed_raises_its_problem(call: Method, engine: Engine) -> None:
+    engine.answers = [stands("failed", problem=PROBLEM)]
+    with pytest.raises(ProblemError, match="unknown-model"):
+        call("wait", "j")
+
+
+def test_a_job_that_was_cancelled_says_so(call: Method, engine: Engine) -> None:
+    engine.answers = [stands("cancelled")]
+    assert call("cancel", "j").status == "cancelled"
+    assert engine.asked[0].method == "DELETE"
+    with pytest.raises(JobCancelledError):
+        call("wait", "j")
+
+
+def test_waiting_has_an_end_if_it_is_given_one(
+    call: Method, engine: Engine, waited: list[float]
+) -> None:
+    engine.answers = [stands("running", 0.4)]
+    with pytest.raises(StillWorkingError, match="within 2 s, and goes on"):
+        call("wait", "j", seconds=2.0)
+    assert waited == []
+
+
+def test_draws_come_as_they_are(call: Method, engine: Engine) -> None:
+    engine.answers = [httpx.Response(200, content=b"\x89HDF", headers={"Content-Type": "x"})]
+    assert call("draws", "j") == b"\x89HDF"
+    assert engine.asked[0].url.path == "/calibrate/bayesian/j/inference-data"
+    engine.answers = [problem(409)]
+    with pytest.raises(ProblemError):
+        call("draws", "j")
+
+
+def test_the_name_of_a_job_is_one_step_of_a_path(call: Method, engine: Engine) -> None:
+    engine.answers = [stands("queued")]
+    call("job", "../models")
+    assert engine.asked[0].url.raw_path == b"/calibrate/bayesian/..%2Fmodels"

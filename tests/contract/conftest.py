@@ -6,16 +6,21 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 import structlog
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
 from levy_calibration import app as calibration_app
 from levy_calibration.settings import CalibrationSettings
 from levy_gateway.app import create_app
 from levy_gateway.clients import Reply, reply_of
+from levy_gateway.jobs import Jobs
 from levy_gateway.settings import GatewaySettings
 from levy_pricing import app as pricing_app
 from levy_pricing.settings import PricingSettings
+from levy_schemas.jobs import WORKERS_KEY
+from tests.processes import Redis as RedisServer
 
 with warnings.catch_warnings():
     # The test client would rather have httpx's successor; our own client uses httpx.
@@ -64,10 +69,37 @@ def calibration() -> Iterator[FastAPI]:
         yield app
 
 
+class EachTimeAnew:
+    """Redis over a connection for each command: these clients ask in many event loops."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __getattr__(self, name: str) -> Any:
+        async def command(*args: Any) -> Any:
+            async with Redis.from_url(self._url) as connected:
+                return await getattr(connected, name)(*args)
+
+        return command
+
+
 @pytest.fixture(scope="session")
-def gateway(pricing: FastAPI, calibration: FastAPI) -> FastAPI:
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    url = server.wait_until_ready().url
+    with redis.Redis.from_url(url) as client:
+        # A worker that is heard for ever; jobs wait, since what takes them is tested elsewhere.
+        client.zadd(WORKERS_KEY, {"worker": float("inf")})
+    yield url
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def gateway(pricing: FastAPI, calibration: FastAPI, redis_url: str) -> FastAPI:
+    connection: Any = EachTimeAnew(redis_url)
     return create_app(
         GatewaySettings(),
+        jobs=Jobs(connection, seconds=10.0, keep_seconds=600, queue_limit=100_000),
         pricing=InProcess("pricing", pricing),
         calibration=InProcess("calibration", calibration),
     )

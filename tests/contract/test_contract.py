@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from levy_gateway import clients
+from levy_gateway import clients, jobs
+from levy_gateway.handlers import submit
 from levy_numerics import errors, pricing
 from levy_observability.work import DeadlineError
 from levy_schemas.pricing import PricingMethod
@@ -16,6 +17,10 @@ PUBLIC = {
     ("post", "/price"),
     ("post", "/calibrate"),
     ("post", "/compare"),
+    ("post", "/calibrate/bayesian"),
+    ("get", "/calibrate/bayesian/{job_id}"),
+    ("delete", "/calibrate/bayesian/{job_id}"),
+    ("get", "/calibrate/bayesian/{job_id}/inference-data"),
     ("get", "/models"),
     ("get", "/health"),
     ("get", "/metrics"),
@@ -39,6 +44,21 @@ def test_every_code_of_numerics_has_a_title_and_a_status(error: Any) -> None:
 )
 def test_every_code_of_operations_has_a_title_and_a_status(error: Any) -> None:
     assert PROBLEMS[error.code].status >= 500
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (jobs.UnknownJobError, 404),
+        (jobs.IdempotencyConflictError, 409),
+        (jobs.NoDrawsError, 409),
+        (jobs.QueueFullError, 503),
+        (submit.UnknownModelError, 404),
+        (submit.PriorError, 422),
+    ],
+)
+def test_every_code_of_jobs_has_its_status(error: Any, status: int) -> None:
+    assert PROBLEMS[error.code].status == status
 
 
 def test_the_methods_on_the_wire_are_those_of_numerics() -> None:

@@ -46,6 +46,11 @@ GENERATED = [
     ("POST", "/calibrate", GenerationMode.POSITIVE, 200),
     ("POST", "/compare", GenerationMode.NEGATIVE, 200),
     ("POST", "/compare", GenerationMode.POSITIVE, 100),
+    ("POST", "/calibrate/bayesian", GenerationMode.NEGATIVE, 200),
+    ("POST", "/calibrate/bayesian", GenerationMode.POSITIVE, 100),
+    ("GET", "/calibrate/bayesian/{job_id}", GenerationMode.POSITIVE, 30),
+    ("DELETE", "/calibrate/bayesian/{job_id}", GenerationMode.POSITIVE, 30),
+    ("GET", "/calibrate/bayesian/{job_id}/inference-data", GenerationMode.POSITIVE, 30),
     ("GET", "/problems/{code}", GenerationMode.POSITIVE, 50),
     ("GET", "/models", GenerationMode.POSITIVE, 1),
     ("GET", "/health", GenerationMode.POSITIVE, 1),
@@ -83,7 +88,10 @@ def check(answer: Any) -> None:
         assert PROBLEMS[answer.json()["code"]].status == answer.status_code
 
 
-@given(body=st.binary(max_size=2000), path=st.sampled_from(["/price", "/calibrate", "/compare"]))
+PATHS = ["/price", "/calibrate", "/compare", "/calibrate/bayesian"]
+
+
+@given(body=st.binary(max_size=2000), path=st.sampled_from(PATHS))
 @settings(max_examples=200, suppress_health_check=SHARED_CLIENT)
 def test_any_bytes_are_answered(client: TestClient, body: bytes, path: str) -> None:
     check(client.post(path, content=body, headers=JSON))
@@ -104,6 +112,7 @@ FIELDS = st.sampled_from(
         *("model_type", "parameters", "spot_price", "risk_free_rate", "dividend_yield"),
         *("strikes", "maturities", "option_type", "method", "greeks", "prices", "quotes"),
         *("forwards", "weights", "uncertainty", "per_maturity", "models", "holdout", "unknown"),
+        *("engine", "priors", "num_samples", "seed", "likelihood"),
     ]
 )
 GOOD: dict[str, dict[str, Any]] = {
@@ -117,6 +126,15 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "/calibrate": {
         "model_type": "VarianceGamma",
+        "spot_price": 100.0,
+        "risk_free_rate": 0.05,
+        "strikes": [90.0, 100.0, 110.0],
+        "maturities": [0.5],
+        "prices": [[14.0, 7.4, 3.2]],
+    },
+    "/calibrate/bayesian": {
+        "model_type": "VarianceGamma",
+        "engine": "laplace-psis",
         "spot_price": 100.0,
         "risk_free_rate": 0.05,
         "strikes": [90.0, 100.0, 110.0],

@@ -16,7 +16,7 @@ import pytest
 
 pytestmark = pytest.mark.system
 
-PARTS = {"redis", "pricing", "calibration", "gateway"}
+PARTS = {"redis", "pricing", "calibration", "bayesian", "gateway"}
 TRUTH = {"sigma": 0.2, "nu": 0.4, "theta": -0.15}
 GRID: dict[str, Any] = {
     "spot_price": 100.0,

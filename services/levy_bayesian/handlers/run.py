@@ -4,15 +4,17 @@ from collections.abc import Callable
 
 import structlog
 
-from levy_bayesian.clients import Job
+from levy_bayesian.clients import Job, JobLostError
 from levy_observability import request_id
 from levy_observability.problems import coded_problem
 from levy_schemas.jobs import BayesianRequest, BayesianResult
 from levy_schemas.problems import PROBLEMS, Problem
 
 Progress = Callable[[float], None]
-Compute = Callable[[BayesianRequest, Progress], tuple[BayesianResult, bytes]]
-"""Samples a request's posterior: its summary, and the draws as netCDF."""
+Found = tuple[BayesianResult, bytes]
+"""A posterior's summary, and its draws as netCDF."""
+Compute = Callable[[BayesianRequest, Progress], Found]
+"""Samples a request's posterior."""
 
 _PATH = "/calibrate/bayesian"
 _log = structlog.get_logger()
@@ -33,23 +35,55 @@ class TimeLimitError(Exception):
         super().__init__(self.message)
 
 
-def run(job: Job, request: BayesianRequest, compute: Compute) -> str:
+class WornError(Exception):
+    """The job ended every process that took it."""
+
+    code = "internal"
+
+    def __init__(self) -> None:
+        self.message = "Every process that took the job died of it, and it is not tried again."
+        self.details: dict[str, object] = {}
+        super().__init__(self.message)
+
+
+class HeldError(Exception):
+    """Another worker runs the job and is alive."""
+
+
+def run(job: Job, work: Callable[[Progress], Found]) -> str:
     """Run a job that is not yet done; running it again changes nothing.
 
     Parameters
     ----------
     job : Job
-    request : BayesianRequest
-    compute : callable
-        What samples.
+    work : callable
+        What samples; whatever it raises, the request's faults too, is told as a problem.
 
     Returns
     -------
     str
-        succeeded, failed, cancelled, or skipped.
+        succeeded, failed, cancelled, lost to another worker, or skipped.
+
+    Raises
+    ------
+    HeldError
+        It is not to be run now, and may have to be later.
     """
-    if not job.begin():
+    begun = job.begin()
+    if begun == "held":
+        raise HeldError
+    if begun == "over":
         return "skipped"
+    if begun == "worn":
+        job.fail(problem_of(WornError()))
+        return "failed"
+    try:
+        return _run_begun(job, work)
+    except JobLostError:
+        return "lost"
+
+
+def _run_begun(job: Job, work: Callable[[Progress], Found]) -> str:
 
     def progress(share: float) -> None:
         if job.is_cancelled():
@@ -57,10 +91,12 @@ def run(job: Job, request: BayesianRequest, compute: Compute) -> str:
         job.advance(share)
 
     try:
-        result, draws = compute(request, progress)
+        result, draws = work(progress)
     except CancelledError:
         job.cancel()
         return "cancelled"
+    except JobLostError:
+        raise
     except Exception as error:  # noqa: BLE001 - a failure travels as data
         job.fail(problem_of(error))
         return "failed"

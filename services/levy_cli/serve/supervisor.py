@@ -93,7 +93,15 @@ def _parts(host: str, port: int, folder: Path) -> tuple[Part, ...]:
         "CALIBRATION_URL": calibration.address,
         "REDIS_URL": redis.address,
     }
-    return (redis, pricing, calibration, ServicePart("gateway", host, port, settings))
+    bayesian = ServicePart(
+        "bayesian",
+        _LOOPBACK,
+        free_port(_LOOPBACK),
+        # Nothing outlives this run: a job that runs need not be waited for.
+        {"REDIS_URL": redis.address, "DRAIN_SECONDS": "0"},
+    )
+    gateway = ServicePart("gateway", host, port, settings)
+    return (redis, pricing, calibration, bayesian, gateway)
 
 
 @contextmanager
@@ -153,7 +161,7 @@ def _stop_all(children: Sequence[Child], stop: threading.Event) -> None:
 
 
 def _announce(parts: Sequence[Part], seconds: float) -> None:
-    redis, _, _, gateway = parts
+    redis, *_, gateway = parts
     assert isinstance(redis, RedisPart)
     assert isinstance(gateway, ServicePart)
     url = gateway.address

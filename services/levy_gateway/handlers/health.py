@@ -2,14 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from levy_gateway.clients import Neighbour, NeighbourFailedError, NeighbourUnavailableError
+from levy_gateway.jobs import Jobs
 from levy_observability.work import DeadlineError
 from levy_schemas.health import Health, NeighbourHealth
 
+_WORKERS: Final = "bayesian"
 
-async def health(neighbours: Sequence[Neighbour], calibrates: str, seconds: float) -> Health:
-    """Ask every service whether it is ready, all at once.
+
+async def health(
+    neighbours: Sequence[Neighbour], calibrates: str, seconds: float, jobs: Jobs | None = None
+) -> Health:
+    """Ask every service whether it is ready, all at once, and hear whether workers are there.
 
     Parameters
     ----------
@@ -19,9 +25,13 @@ async def health(neighbours: Sequence[Neighbour], calibrates: str, seconds: floa
         Name of the one whose readiness means that models are loaded.
     seconds : float
         The longest to wait.
+    jobs : Jobs, optional
+        Which knows of workers; none are expected if absent.
     """
     found = await asyncio.gather(*(_ask(neighbour, seconds) for neighbour in neighbours))
     services = {n.name: state for n, state in zip(neighbours, found, strict=True)}
+    if jobs is not None:
+        services[_WORKERS] = await _workers(jobs)
     ready = [state.status == "ready" for state in services.values()]
     status = "healthy" if all(ready) else "degraded" if any(ready) else "unhealthy"
     return Health.model_validate(
@@ -39,3 +49,11 @@ async def _ask(neighbour: Neighbour, seconds: float) -> NeighbourHealth:
     except (NeighbourUnavailableError, NeighbourFailedError, DeadlineError):
         return NeighbourHealth(status="unreachable")
     return NeighbourHealth(status="ready" if reply.status == 200 else "not_ready")
+
+
+async def _workers(jobs: Jobs) -> NeighbourHealth:
+    try:
+        n_workers = await jobs.workers()
+    except NeighbourUnavailableError:
+        return NeighbourHealth(status="unreachable", workers=0)
+    return NeighbourHealth(status="ready" if n_workers else "unreachable", workers=n_workers)

@@ -27,6 +27,7 @@ def router(
     @routes.get(
         "/health",
         tags=["operations"],
+        response_model_exclude_none=True,
         responses={503: {"model": Health, "description": "No service is ready"}},
     )
     async def gather_health(response: Response) -> Health:

@@ -1,0 +1,95 @@
+"""`python -m levy_bayesian`: a worker as a process."""
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from levy_bayesian.handlers.run import Found, Progress
+from levy_bayesian.settings import BayesianSettings
+from levy_bayesian.warming import Sampling, end_with_the_parent
+from levy_observability import logs, server
+from levy_schemas.jobs import BayesianRequest
+
+_SERVICE = "levy_bayesian"
+_PROCESSES = 2
+"""That which takes jobs, and its child, which samples."""
+
+
+class SamplesAndWarms(Protocol):
+    """What samples, and can be warmed."""
+
+    def __call__(self, asked: BayesianRequest, progress: Progress) -> Found:
+        """Sample; see `levy_bayesian.handlers.run`."""
+
+    def warm(self) -> None:
+        """Do what spares the first job to wait."""
+
+
+def main(sampling: Callable[[BayesianSettings], SamplesAndWarms] = Sampling) -> int:
+    """Work until a signal comes; a job that then runs on too long goes back into its queue.
+
+    Parameters
+    ----------
+    sampling : callable
+        Makes what samples.
+    """
+    # Celery's own way to say that SIGTERM waits for a job only so long; read when it is imported.
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    settings = BayesianSettings.from_environment()
+    server.bound_numeric_threads()
+    logs.configure(_SERVICE, level=settings.log_level)
+    with server.metrics_put_together(_PROCESSES):
+        return _work(settings, sampling(settings))
+
+
+def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
+    from celery import signals
+    from celery.platforms import SecurityWarning
+
+    from levy_bayesian.app import create_app, shown
+    from levy_bayesian.metrics import BayesianMetrics
+    from levy_bayesian.presence import Presence
+    from levy_bayesian.worker import create_worker, new_name
+
+    metrics, name = BayesianMetrics(), new_name()
+    consuming = threading.Event()
+
+    def on_ready(**_: Any) -> None:
+        consuming.set()
+
+    def on_fork(**_: Any) -> None:
+        end_with_the_parent()
+        sampling.warm()
+
+    def leave_logs_alone(**_: Any) -> None:
+        """Being there is all it takes: Celery then configures none of its own."""
+
+    # Root is warned of messages that are code; ours are JSON, and nothing else is read.
+    warnings.simplefilter("ignore", SecurityWarning)
+    signals.worker_ready.connect(on_ready)
+    signals.worker_process_init.connect(on_fork)
+    signals.setup_logging.connect(leave_logs_alone)
+
+    presence = Presence(settings.redis_url.get_secret_value(), name, consuming)
+    pages = create_app(settings, metrics, presence, consuming)
+    worker = create_worker(settings, sampling, metrics, name=name).Worker(
+        hostname=f"bayesian@{name}",
+        queues=list(settings.queues),
+        quiet=True,
+        # Workers of a queue need not know one another.
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        loglevel=settings.log_level.upper(),
+    )
+    with shown(pages, settings):
+        worker.start()
+        consuming.clear()
+    return int(worker.exitcode or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""How a worker is seen from outside: health and metrics, beside the work."""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from levy_bayesian.metrics import BayesianMetrics
+from levy_bayesian.presence import Presence
+from levy_bayesian.settings import BayesianSettings
+from levy_observability import service
+
+
+def create_app(
+    settings: BayesianSettings,
+    metrics: BayesianMetrics,
+    presence: Presence,
+    consuming: threading.Event,
+) -> FastAPI:
+    """Build the pages of a worker.
+
+    Parameters
+    ----------
+    settings : BayesianSettings
+    metrics : BayesianMetrics
+        What jobs are counted in.
+    presence : Presence
+        Told for as long as the pages are there.
+    consuming : threading.Event
+        Set while the worker takes jobs.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with presence.told():
+            yield
+
+    return service.build(
+        title="Lévy Bayesian worker",
+        summary="Samples posteriors; jobs come by the queue, and nothing by HTTP.",
+        metrics=metrics,
+        checks=lambda: {"consuming": consuming.is_set(), "redis": presence.heard},
+        max_body_bytes=settings.max_body_bytes,
+        lifespan=lifespan,
+    )
+
+
+@contextmanager
+def shown(app: FastAPI, settings: BayesianSettings) -> Iterator[None]:
+    """Serve the pages from a thread, since the worker needs the main one for its signals."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none"
+    )
+    server = uvicorn.Server(config)
+    # Opened here, so that a port that is taken stops the start and not a thread.
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.create_server((settings.host, settings.port), family=family) as listening:
+        thread = threading.Thread(target=server.run, args=([listening],), name="pages")
+        thread.start()
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join()

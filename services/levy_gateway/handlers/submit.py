@@ -1,0 +1,133 @@
+"""Taking a Bayesian job in: what can be refused here need not wait in a queue to be."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+import orjson
+from pydantic import ValidationError
+
+from levy_gateway.clients import Neighbour, NeighbourFailedError
+from levy_gateway.jobs import Jobs, Submission
+from levy_observability import request_id
+from levy_schemas.catalogue import Catalogue
+from levy_schemas.jobs import QUEUE_OF, BayesianRequest
+
+_FRESH_SECONDS: Final = 60.0
+"""How long a catalogue will do; models come with a release, and a release is a restart."""
+
+
+class UnknownModelError(Exception):
+    """No model has this name."""
+
+    code = "unknown-model"
+
+    def __init__(self, model_type: str, known: tuple[str, ...]) -> None:
+        self.message = f"no model is called {model_type!r}; known are {', '.join(known)}"
+        self.details: dict[str, object] = {}
+        super().__init__(self.message)
+
+
+class PriorError(Exception):
+    """A prior is given for what the model has not."""
+
+    code = "invalid-input"
+
+    def __init__(self, model_type: str, name: str, known: tuple[str, ...]) -> None:
+        self.message = f"{model_type} has {', '.join(known)}, and no {name}"
+        self.details: dict[str, object] = {"pointer": f"/priors/{name}"}
+        super().__init__(self.message)
+
+
+class KnownModels:
+    """Models and their parameters, as the pricing service has them.
+
+    Parameters
+    ----------
+    pricing : Neighbour
+        Who is asked.
+    seconds : float
+        The longest to wait for it.
+    clock : callable
+        Seconds that never run backwards.
+    """
+
+    def __init__(
+        self, pricing: Neighbour, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._pricing = pricing
+        self._seconds = seconds
+        self._clock = clock
+        self._asked_at = -float("inf")
+        self._parameters: dict[str, tuple[str, ...]] = {}
+
+    async def parameters(self) -> dict[str, tuple[str, ...]]:
+        """Names of the parameters of each model.
+
+        Raises
+        ------
+        NeighbourUnavailableError, NeighbourFailedError, DeadlineError
+            Nobody says.
+        """
+        if self._clock() - self._asked_at > _FRESH_SECONDS:
+            reply = await self._pricing.ask("GET", "/models", seconds=self._seconds)
+            try:
+                known = Catalogue.model_validate_json(reply.body)
+            except ValidationError as error:
+                raise NeighbourFailedError(self._pricing.name) from error
+            self._parameters = {
+                entry.name: tuple(parameter.name for parameter in entry.parameters)
+                for entry in known.catalogue
+            }
+            self._asked_at = self._clock()
+        return self._parameters
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Checks a request and makes its job.
+
+    Attributes
+    ----------
+    jobs : Jobs
+    known : KnownModels
+    """
+
+    jobs: Jobs
+    known: KnownModels
+
+    async def __call__(
+        self, asked: BayesianRequest, *, owner: str, idempotency_key: str | None
+    ) -> str:
+        """Make a job, or find the one that the key made; its id.
+
+        Raises
+        ------
+        UnknownModelError, PriorError
+            The request asks for what is not there.
+        QueueFullError, IdempotencyConflictError, NeighbourUnavailableError
+            There is no job.
+        """
+        await self._require_known(asked)
+        payload = asked.model_dump(mode="json", exclude_none=True)
+        canonical = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
+        submission = Submission(
+            owner=owner,
+            payload=payload,
+            digest=sha256(canonical).hexdigest(),
+            queue=QUEUE_OF[asked.engine],
+            request_id=request_id.current(),
+            idempotency_key=idempotency_key,
+        )
+        return await self.jobs.submit(submission)
+
+    async def _require_known(self, asked: BayesianRequest) -> None:
+        models = await self.known.parameters()
+        if asked.model_type not in models:
+            raise UnknownModelError(asked.model_type, tuple(models))
+        parameters = models[asked.model_type]
+        for name in asked.priors:
+            if name not in parameters:
+                raise PriorError(asked.model_type, name, parameters)

@@ -1,0 +1,291 @@
+"""Jobs at the gateway, with a real Redis and no worker."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as client_of_redis
+from fastapi.testclient import TestClient
+
+from levy_gateway.app import create_app
+from levy_gateway.clients import NeighbourUnavailableError
+from levy_gateway.keys import digest_of
+from levy_gateway.settings import GatewaySettings
+from levy_schemas.jobs import WORKERS_KEY, BayesianResult, draws_key, job_key
+from levy_schemas.surface import EXAMPLE_GRID
+from tests.processes import Redis
+
+REQUEST: dict[str, Any] = EXAMPLE_GRID | {"model_type": "VarianceGamma", "engine": "laplace-psis"}
+FOUND = BayesianResult(
+    model_type="VarianceGamma",
+    engine="laplace-psis",
+    parameters={},
+    correlations={},
+    predictive=(),
+    divergences=0,
+    converged=True,
+    reason="by decree",
+    draws=1,
+    seconds=0.1,
+)
+PATH = "/calibrate/bayesian"
+PATIENT = {"redis_seconds": 2.0, "job_redis_seconds": 10.0}
+
+Gateway = Callable[..., TestClient]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    started = Redis(tmp_path_factory.mktemp("redis"))
+    yield started.wait_until_ready()
+    started.kill()
+
+
+@pytest.fixture
+def redis(server: Redis) -> Iterator[client_of_redis.Redis]:
+    with client_of_redis.Redis.from_url(server.url, decode_responses=True) as connected:
+        connected.flushall()
+        yield connected
+
+
+@pytest.fixture
+def gateway(server: Redis, redis: Any, pricing: Any, calibration: Any) -> Iterator[Gateway]:
+    opened: list[TestClient] = []
+
+    def start(**settings: Any) -> TestClient:
+        chosen = GatewaySettings(redis_url=server.url, **PATIENT | settings)
+        made = TestClient(create_app(chosen, pricing=pricing, calibration=calibration))
+        opened.append(made.__enter__())
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.__exit__(None, None, None)
+
+
+@pytest.fixture
+def jobs(gateway: Gateway) -> TestClient:
+    return gateway()
+
+
+def submit(jobs: TestClient, change: dict[str, Any] | None = None, **headers: str) -> Any:
+    return jobs.post(PATH, json=REQUEST | (change or {}), headers=headers)
+
+
+def test_a_job_is_accepted_and_waits(jobs: TestClient, redis: Any) -> None:
+    answer = submit(jobs, **{"X-Request-ID": "desk-7"})
+    assert answer.status_code == 202
+    job_id = answer.json()["job_id"]
+    assert answer.json()["status_url"] == answer.headers["Location"] == f"{PATH}/{job_id}"
+    assert int(answer.headers["Retry-After"]) >= 1
+    stands = jobs.get(answer.headers["Location"])
+    assert stands.json() == {
+        "job_id": job_id,
+        "status": "queued",
+        "progress": 0.0,
+        "result": None,
+        "problem": None,
+    }
+    assert int(stands.headers["Retry-After"]) >= 1
+    (message,) = [json.loads(each) for each in redis.lrange("bayesian.short", 0, -1)]
+    assert message["headers"]["request_id"] == "desk-7"
+    (sent_id, payload), _, _ = json.loads(base64.b64decode(message["body"]))
+    assert sent_id == job_id
+    assert payload["num_samples"] == 5000
+    assert 0 < redis.ttl(job_key(job_id)) <= 24 * 3600
+
+
+def test_long_work_waits_in_a_queue_of_its_own(jobs: TestClient, redis: Any) -> None:
+    submit(jobs, {"engine": "numpyro-nuts"})
+    assert (redis.llen("bayesian.short"), redis.llen("bayesian.long")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "pointer"),
+    [
+        ({"model_type": "Nonsense"}, 404, "unknown-model", "/model_type"),
+        ({"engine": "magic"}, 422, "invalid-input", "/engine"),
+        ({"num_samples": 10**9}, 422, "invalid-input", "/num_samples"),
+        ({"num_chains": 16, "num_samples": 20_000}, 422, "invalid-input", ""),
+    ],
+)
+def test_what_is_wrong_is_told_before_it_waits(
+    jobs: TestClient, redis: Any, change: dict[str, Any], status: int, code: str, pointer: str
+) -> None:
+    answer = submit(jobs, change)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert pointer in [place["pointer"] for place in answer.json()["errors"]]
+    assert redis.keys("levy:job*") == []
+
+
+@pytest.mark.parametrize(
+    ("prior", "pointer"),
+    [
+        ({"distribution": "cauchy"}, "/distribution"),
+        ({"distribution": "normal", "mu": 0.2}, "/sigma"),
+        ({"distribution": "gamma", "shape": -2.0, "rate": 1.0}, "/shape"),
+        ({"distribution": "half_normal", "sigma": 1.0, "mu": 0.0}, "/mu"),
+        ({"distribution": "uniform", "low": 1.0, "high": 0.5}, "/high"),
+    ],
+)
+def test_a_prior_that_is_none_is_told_where(
+    jobs: TestClient, redis: Any, prior: dict[str, Any], pointer: str
+) -> None:
+    answer = submit(jobs, {"priors": {"sigma": prior}})
+    assert answer.status_code == 422
+    assert [place["pointer"] for place in answer.json()["errors"]] == [f"/priors/sigma{pointer}"]
+    assert redis.keys("levy:job*") == []
+
+
+def test_a_prior_of_what_the_model_has_not_is_told(jobs: TestClient) -> None:
+    answer = submit(jobs, {"priors": {"kappa": {"distribution": "half_normal", "sigma": 1.0}}})
+    assert answer.status_code == 422
+    assert [place["pointer"] for place in answer.json()["errors"]] == ["/priors/kappa"]
+
+
+def test_the_same_key_is_the_same_job(jobs: TestClient, redis: Any) -> None:
+    first = submit(jobs, **{"Idempotency-Key": "monday"})
+    again = submit(jobs, **{"Idempotency-Key": "monday"})
+    other = submit(jobs, **{"Idempotency-Key": "tuesday"})
+    assert first.status_code == again.status_code == 202
+    assert first.json() == again.json()
+    assert other.json() != first.json()
+    assert redis.llen("bayesian.short") == 2
+
+
+def test_the_same_key_with_another_request_is_refused(jobs: TestClient, redis: Any) -> None:
+    submit(jobs, **{"Idempotency-Key": "monday"})
+    # Spelling a default out changes nothing; another seed does.
+    assert submit(jobs, {"seed": 0}, **{"Idempotency-Key": "monday"}).status_code == 202
+    answer = submit(jobs, {"seed": 1}, **{"Idempotency-Key": "monday"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency-conflict")
+    assert redis.llen("bayesian.short") == 1
+
+
+def test_a_full_queue_says_when_to_come_back(gateway: Gateway, redis: Any) -> None:
+    jobs = gateway(queue_limit=2)
+    known = submit(jobs, **{"Idempotency-Key": "monday"}).json()
+    waiting = submit(jobs).headers["Location"]
+    answer = submit(jobs)
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue-full")
+    assert int(answer.headers["Retry-After"]) >= 1
+    # A job that is there already is found all the same, and the other queue has room.
+    assert submit(jobs, **{"Idempotency-Key": "monday"}).json() == known
+    assert submit(jobs, {"engine": "numpyro-nuts"}).status_code == 202
+    # Whoever leaves the queue makes room in it.
+    assert jobs.delete(waiting).json()["status"] == "cancelled"
+    assert submit(jobs).status_code == 202
+
+
+def test_a_job_that_waits_is_cancelled_at_once(jobs: TestClient, redis: Any) -> None:
+    where = submit(jobs).headers["Location"]
+    answer = jobs.delete(where)
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert "Retry-After" not in answer.headers
+    assert redis.llen("bayesian.short") == 0
+    assert jobs.delete(where).json() == answer.json() == jobs.get(where).json()
+
+
+def test_a_job_that_runs_is_asked_to_end(jobs: TestClient, redis: Any) -> None:
+    job_id = submit(jobs).json()["job_id"]
+    redis.hset(job_key(job_id), mapping={"status": "running", "progress": "0.25"})
+    answer = jobs.delete(f"{PATH}/{job_id}").json()
+    assert (answer["status"], answer["progress"]) == ("running", 0.25)
+    assert redis.hget(job_key(job_id), "cancel") == "1"
+
+
+def test_what_a_job_found_is_told_and_its_draws_are_sent(jobs: TestClient, redis: Any) -> None:
+    job_id = submit(jobs).json()["job_id"]
+    early = jobs.get(f"{PATH}/{job_id}/inference-data")
+    assert (early.status_code, early.json()["code"]) == (409, "no-draws")
+    assert early.json()["job_status"] == "queued"
+    redis.set(draws_key(job_id), "netcdf")
+    found = {"status": "succeeded", "progress": "1", "result": FOUND.model_dump_json()}
+    redis.hset(job_key(job_id), mapping=found)
+    stands = jobs.get(f"{PATH}/{job_id}")
+    assert stands.json()["result"]["reason"] == "by decree"
+    assert "Retry-After" not in stands.headers
+    draws = jobs.get(f"{PATH}/{job_id}/inference-data")
+    assert draws.content == b"netcdf"
+    assert draws.headers["content-type"] == "application/x-netcdf"
+    assert job_id in draws.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("job_id", ["0" * 32, "x", "a:draws", "%2e%2e", "0" * 31 + "G"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_no_other_job_is_known(jobs: TestClient, job_id: str, method: str) -> None:
+    answer = jobs.request(method, f"{PATH}/{job_id}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown-job")
+
+
+def test_a_job_belongs_to_the_key_that_made_it(gateway: Gateway) -> None:
+    keys = {"desk": digest_of("levy_a"), "risk": digest_of("levy_b")}
+    jobs = gateway(api_keys=keys)
+    theirs = submit(jobs, **{"X-API-Key": "levy_a", "Idempotency-Key": "k"})
+    ours = submit(jobs, {"seed": 3}, **{"X-API-Key": "levy_b", "Idempotency-Key": "k"})
+    assert theirs.status_code == ours.status_code == 202
+    where = theirs.headers["Location"]
+    for method, path in [("GET", where), ("DELETE", where), ("GET", f"{where}/inference-data")]:
+        answer = jobs.request(method, path, headers={"X-API-Key": "levy_b"})
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-job")
+    assert jobs.get(where, headers={"X-API-Key": "levy_a"}).json()["status"] == "queued"
+    assert jobs.get(where).status_code == 401
+
+
+def test_without_redis_no_jobs_are_taken(pricing: Any, calibration: Any) -> None:
+    with TestClient(
+        create_app(GatewaySettings(), pricing=pricing, calibration=calibration)
+    ) as jobs:
+        answer = submit(jobs)
+        assert (answer.status_code, answer.json()["code"]) == (422, "unsupported")
+        assert "bayesian" not in jobs.get("/health").json()["services"]
+
+
+def test_while_redis_is_away_jobs_are_refused_with_a_problem(
+    tmp_path: Path, pricing: Any, calibration: Any
+) -> None:
+    settings = GatewaySettings(redis_url=f"unix://{tmp_path}/nobody.sock")
+    with TestClient(create_app(settings, pricing=pricing, calibration=calibration)) as jobs:
+        for answer in (submit(jobs), jobs.get(f"{PATH}/{'0' * 32}")):
+            assert (answer.status_code, answer.json()["code"]) == (503, "neighbour-unavailable")
+            assert int(answer.headers["Retry-After"]) >= 1
+        health = jobs.get("/health").json()
+        assert health["services"]["bayesian"] == {"status": "unreachable", "workers": 0}
+
+
+def test_while_pricing_is_away_nobody_says_which_models_there_are(
+    jobs: TestClient, pricing: Any, redis: Any
+) -> None:
+    pricing.error = NeighbourUnavailableError("pricing", 1)
+    assert submit(jobs).status_code == 503
+    pricing.error = None
+    assert submit(jobs).status_code == 202
+    pricing.error = NeighbourUnavailableError("pricing", 1)
+    # What was said a moment ago will do.
+    assert submit(jobs).status_code == 202
+
+
+def test_health_hears_of_workers(jobs: TestClient, redis: Any) -> None:
+    assert jobs.get("/health").json()["status"] == "degraded"
+    now = redis.time()[0]
+    redis.zadd(WORKERS_KEY, {"heard": now, "also": now, "gone": now - 3600})
+    health = jobs.get("/health").json()
+    assert health["status"] == "healthy"
+    assert health["services"]["bayesian"] == {"status": "ready", "workers": 2}
+
+
+def test_queues_and_workers_are_shown(gateway: Gateway, redis: Any) -> None:
+    submit(gateway())
+    redis.zadd(WORKERS_KEY, {"heard": redis.time()[0]})
+    # A gateway looks when it starts, and then every few seconds.
+    jobs, give_up = gateway(), time.monotonic() + 30.0
+    while "levy_gateway_bayesian_workers 1.0" not in (told := jobs.get("/metrics").text):
+        assert time.monotonic() < give_up, told
+        time.sleep(0.05)
+    assert 'levy_gateway_jobs_queued{queue="bayesian.short"} 1.0' in told
+    assert 'levy_gateway_jobs_queued{queue="bayesian.long"} 0.0' in told
+    assert 'levy_gateway_oldest_job_age_seconds{queue="bayesian.long"} 0.0' in told
