@@ -1,6 +1,8 @@
 """Every engine draws from the posterior that quadrature gives."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +13,7 @@ from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import Priors
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
-from levy_numerics.models import BlackScholes
+from levy_numerics.models import BlackScholes, VarianceGamma
 from levy_numerics.pricing.sinh import SinhPricer
 
 jax = pytest.importorskip("jax")
@@ -50,8 +52,14 @@ def by_quadrature(posterior: Posterior) -> tuple[float, float]:
     return mean, math.sqrt(float(weight @ (sigma - mean) ** 2))
 
 
-@pytest.mark.parametrize("name", samplers.names())
-@pytest.mark.parametrize("degrees", [math.inf, 4.0])
+@pytest.mark.parametrize(
+    ("name", "degrees"),
+    [
+        *((name, math.inf) for name in samplers.names()),
+        ("numpyro-nuts", 4.0),
+        ("laplace-psis", 4.0),
+    ],
+)
 def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degrees: float) -> None:
     posterior = Posterior.of(
         noisy_quotes(), Priors.default(BlackScholes), noise=NOISE, degrees_of_freedom=degrees
@@ -80,6 +88,40 @@ def test_whoever_is_told_of_progress_can_end_it(name: str) -> None:
     posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
     with pytest.raises(EnoughError):
         samplers.get(name).sample(posterior, PLAN, enough)
+
+
+def test_engines_that_share_no_code_agree() -> None:
+    contracts = Contracts.grid(
+        spot=100.0,
+        rate=0.02,
+        dividend_yield=0.0,
+        strikes=np.linspace(80.0, 120.0, 9),
+        maturities=[0.25, 1.0],
+    )
+    exact = pricing.price(VarianceGamma(sigma=0.2, nu=0.3, theta=-0.15), contracts).value
+    quotes = Quotes.of(contracts, exact + 0.01 * np.random.default_rng(5).standard_normal(18))
+    posterior = Posterior.of(quotes, Priors.default(VarianceGamma))
+    plan = samplers.SamplingPlan(n_chains=2, n_samples=1000, n_warmup=300, seed=3)
+    found = {
+        name: samplers.get(name).sample(posterior, plan, lambda _: None).points
+        for name in ("numpyro-nuts", "pymc-nuts", "laplace-psis")
+    }
+    reference = found.pop("numpyro-nuts").reshape(-1, 4)
+    for name, points in found.items():
+        points = points.reshape(-1, 4)
+        # Each has at least 600 independent draws: five standard errors of their difference.
+        off = np.abs(points.mean(axis=0) - reference.mean(axis=0)) / reference.std(axis=0)
+        assert off.max() < 5.0 * math.sqrt(2.0 / 600.0), name
+        # A deviation's error is larger where tails are heavier than the normal's.
+        np.testing.assert_allclose(points.std(axis=0) / reference.std(axis=0), 1.0, atol=0.3)
+
+
+def test_no_engine_is_imported_before_it_is_asked_for() -> None:
+    script = (
+        "import sys; import levy_bayesian.samplers, levy_bayesian.handlers.sample; "
+        "sys.exit(bool({'numpyro', 'pymc', 'nutpie', 'pytensor', 'jax'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_an_unknown_engine_is_refused_by_name() -> None:

@@ -1,13 +1,13 @@
 """Laplace's approximation of a posterior, importance-weighted against the exact one.
 
 The approximation proposes, heavy-tailed so that it covers what it misses; the batched pricer
-weighs; the weights' own tail says whether to believe the result. Where it says no, the proposal
-moves to the mean and covariance of what was weighed, and tries again.
+weighs; the weights' own tail says whether to believe the result. Where it says no, a map learnt
+from what was weighed proposes next, and all draws so far count as those of one mixture.
 
 References
 ----------
-Vehtari et al. (2024), JMLR 25(72). Paananen, Piironen, Bürkner and Vehtari (2021), Implicitly
-adaptive importance sampling, Statistics and Computing 31, 16, for the adaptation.
+Vehtari et al. (2024), JMLR 25(72). Cornuet, Marin, Mira and Robert (2012), Adaptive multiple
+importance sampling, Scandinavian J. Statistics 39(4), 798-812, for the mixture.
 """
 
 import math
@@ -16,55 +16,100 @@ from functools import lru_cache
 from typing import Final, Self
 
 import numpy as np
-from scipy.special import gammaincinv, ndtri
+from scipy.special import gammaincinv, logsumexp, ndtri
 
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import LogNormal
-from levy_numerics.calibration.psis import SmoothedWeights, smooth
+from levy_numerics.calibration.psis import SmoothedWeights, resample, smooth
+from levy_numerics.calibration.transport import Transport
+from levy_numerics.calibration.unbounded import Box
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 
 _DRAWS: Final = 1024
 _TAIL: Final = 7.0
 """Degrees of freedom of the proposal."""
+_BOLDNESS: Final = 1.3
+"""How much wider than what they were learnt from maps propose: tails were seen last."""
 _GOOD_K: Final = 0.5
+_GOOD_SHARE: Final = 0.4
+"""Of a proposal's draws, by effective size."""
 _ADAPTATIONS: Final = 2
-_MODE_STEPS: Final = 6
+_LEARNT_FROM: Final = 60
+"""Effective draws for each entry of a point: weights are tempered until there are so many."""
+_UNCHANGED: Final = 0.05
+"""Standard deviations, and share of one."""
+_FLATTER, _FLATTEST = 0.7, 1e-9
+_MODE_STEPS: Final = 40
+_HALVINGS: Final = 12
+_SCREENED: Final = 256
 _CLOSE: Final = 1e-2
 """Standard deviations within which the mode is found."""
 _STEP: Final = 1e-3
 _NOISE_GRID: Final = np.linspace(-30.0, 5.0, 701)
 _WIDEST: Final = 3.0
 """Standard deviation of a coordinate that neither quotes nor prior determine."""
+_WIDEST_UNBOUNDED: Final = 2.0
+"""The same, without the box."""
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A multivariate Student's t.
+class Laplace:
+    """A normal about the mode of a posterior.
 
     Attributes
     ----------
     centre : ndarray, shape (d,)
-    factor : ndarray, shape (d, d)
-        The covariance is factor·factorᵀ, but for the tails.
+        A point of the posterior.
+    covariance : ndarray, shape (d, d)
+    noise : float
+        τ there.
     """
 
     centre: np.ndarray
-    factor: np.ndarray
+    covariance: np.ndarray
+    noise: float
 
-    @classmethod
-    def of_covariance(cls, centre: np.ndarray, covariance: np.ndarray) -> Self:
-        """Factorise, whatever rounding did to the covariance."""
-        values, vectors = np.linalg.eigh(covariance)
+    def without(self, box: Box) -> Transport:
+        """The same where there is no box."""
+        centre = box.emptied(self.centre[:, None])
+        slope = 1.0 / box.slopes(centre)
+        values, vectors = np.linalg.eigh(slope * self.covariance * slope.T)
         floor = values[-1] * np.finfo(float).eps
-        return cls(centre, vectors * np.sqrt(np.maximum(values, floor)))
+        deviations = np.sqrt(np.clip(values, floor, _WIDEST_UNBOUNDED**2))
+        return Transport.affine(centre[:, 0], (vectors * deviations)[:, ::-1])
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Student's t, carried by a map.
+
+    Attributes
+    ----------
+    transport : Transport
+    width : float
+        Scale of the t, beside that of the normal the map expects.
+    """
+
+    transport: Transport
+    width: float = 1.0
 
     def draw(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Points, shape (d, n), evenly spread, and log of their density up to a constant."""
-        d = self.centre.size
-        standard = _spread_out(d, n, seed)
-        points = self.centre[:, None] + self.factor @ standard
-        return points, -0.5 * (_TAIL + d) * np.log1p((standard**2).sum(axis=0) / _TAIL)
+        """Points, shape (d, n), evenly spread, and `log_density` there."""
+        v = self.width * _spread_out(self.transport.centre.size, n, seed)
+        u, log_volume = self.transport.from_standard(v)
+        return u, np.asarray(self._standard_log_density(v) - log_volume)
+
+    def log_density(self, u: np.ndarray) -> np.ndarray:
+        """At points, shape (d, n); up to a constant that all proposals share."""
+        v, log_volume = self.transport.to_standard(u)
+        return np.asarray(self._standard_log_density(v) + log_volume)
+
+    def _standard_log_density(self, v: np.ndarray) -> np.ndarray:
+        d = len(v)
+        squares = (v**2).sum(axis=0) / self.width**2
+        found = -0.5 * (_TAIL + d) * np.log1p(squares / _TAIL) - d * math.log(self.width)
+        return np.asarray(found)
 
 
 @dataclass(frozen=True)
@@ -77,6 +122,8 @@ class WeightedDraws:
         A batch, fields of shape (n,).
     points : ndarray, shape (d, n)
         Coordinates, and the noise's where it has a prior.
+    unbounded : ndarray, shape (d, n)
+        The same where there is no box.
     noise : ndarray, shape (n,)
         τ, in the unit of the weights asked for.
     smoothed : SmoothedWeights
@@ -84,6 +131,7 @@ class WeightedDraws:
 
     model: Model
     points: np.ndarray
+    unbounded: np.ndarray
     noise: np.ndarray
     smoothed: SmoothedWeights
 
@@ -96,6 +144,10 @@ class WeightedDraws:
     def weights(self) -> np.ndarray:
         """Shape (n,), with sum one."""
         return self.smoothed.weights
+
+    def transport(self) -> Transport:
+        """Map from a standard normal, learnt from the draws."""
+        return _learnt(self.unbounded, self.smoothed.log_weights)
 
     def intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
         """Central credible intervals by parameter."""
@@ -116,16 +168,18 @@ class WeightedDraws:
 
     def resample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Indices of n draws that count alike, by systematic resampling; in random order."""
-        positions = (np.arange(n) + rng.uniform()) / n
-        cumulated = np.cumsum(self.weights)
-        chosen = np.searchsorted(cumulated / cumulated[-1], positions, side="right")
-        return np.asarray(rng.permutation(np.minimum(chosen, self.weights.size - 1)))
+        return resample(self.weights, rng, n)
 
 
 def importance_sample(
-    posterior: Posterior, start: Model, *, n_draws: int = _DRAWS, seed: int = 0
+    posterior: Posterior,
+    start: Model,
+    *,
+    n_draws: int = _DRAWS,
+    n_adaptations: int = _ADAPTATIONS,
+    seed: int = 0,
 ) -> WeightedDraws:
-    """Draw from Laplace's approximation and weigh by the exact posterior.
+    """Draw from Laplace's approximation, then from maps learnt so far; weigh by the posterior.
 
     Parameters
     ----------
@@ -133,40 +187,129 @@ def importance_sample(
     start : Model
         The least-squares fit, near which the mode is looked for.
     n_draws : int
-        Of each attempt; the best answers.
+        Of each proposal; the draws of all count.
+    n_adaptations : int
+        Proposals after the first, at most; none where its weights are even, and no more once
+        they settle.
     seed : int
         Of the quasi-random draws.
     """
-    proposal, noise = laplace(posterior, start)
-    pricer = posterior.pricer_for(noise)
-    best: WeightedDraws | None = None
-    for attempt in range(1 + _ADAPTATIONS):
-        found = _weighed(posterior, proposal, pricer, n_draws, seed + attempt)
-        if best is None or found.pareto_k < best.pareto_k:
-            best = found
-        if best.pareto_k <= _GOOD_K:
+    box = Box.of(posterior.model_type)
+    mode = laplace(posterior, start)
+    found = _Weighing.empty(posterior, box, posterior.pricer_for(mode.noise))
+    proposal = Proposal(mode.without(box))
+    for attempt in range(1 + n_adaptations):
+        found = found.with_draws_of(proposal, n_draws, seed + attempt)
+        if attempt == n_adaptations or (attempt == 0 and found.is_even(n_draws)):
             break
-        proposal = _matched(found, proposal)
-    assert best is not None
-    return best
+        if not found.is_learnable():
+            proposal = replace(proposal, width=2.0 * proposal.width)
+            continue
+        learnt = _learnt(found.u, found.log_ratios())
+        # Evenness might only say that no tail was seen yet: later proposals are to stay the same.
+        if attempt and found.is_even(n_draws) and _settled(proposal.transport, learnt):
+            break
+        proposal = Proposal(learnt, _BOLDNESS)
+    return found.weighed()
 
 
-def laplace(posterior: Posterior, start: Model) -> tuple[Proposal, float]:
-    """Gaussian at the mode of a posterior, and the noise there.
+@dataclass(frozen=True)
+class _Weighing:
+    """Draws of several proposals, and how likely each was by each of them and by the target.
 
-    The mode is found by a few Gauss-Newton steps, prices with their gradient alternating with the
-    noise; curvature is JᵀJ/τ² plus that of the priors.
+    Attributes
+    ----------
+    proposals : tuple of Proposal
+        They drew alike.
+    u : ndarray, shape (d, n)
+    log_target : ndarray, shape (n,)
+    log_proposed : ndarray, shape (n_proposals, n)
+    """
+
+    posterior: Posterior
+    box: Box
+    pricer: SinhPricer
+    proposals: tuple[Proposal, ...]
+    u: np.ndarray
+    log_target: np.ndarray
+    log_proposed: np.ndarray
+
+    @classmethod
+    def empty(cls, posterior: Posterior, box: Box, pricer: SinhPricer) -> Self:
+        nothing = np.empty((posterior.size, 0))
+        return cls(posterior, box, pricer, (), nothing, np.empty(0), np.empty((0, 0)))
+
+    def with_draws_of(self, proposal: Proposal, n: int, seed: int) -> Self:
+        u, own = proposal.draw(n, seed)
+        points, log_volume = self.box.filled(u)
+        log_target = self.posterior.log_density(points, self.pricer) + log_volume
+        by_others = np.array([one.log_density(u) for one in self.proposals]).reshape(-1, n)
+        of_others = proposal.log_density(self.u) if self.proposals else np.empty(0)
+        log_proposed = np.block([[self.log_proposed, by_others], [of_others[None], own[None]]])
+        return replace(
+            self,
+            proposals=(*self.proposals, proposal),
+            u=np.concatenate([self.u, u], axis=1),
+            log_target=np.concatenate([self.log_target, log_target]),
+            log_proposed=log_proposed,
+        )
+
+    def is_even(self, n: int) -> bool:
+        """Whether the last n draws, of one proposal, are near what they stand for."""
+        found = smooth(self.log_target[-n:] - self.log_proposed[-1, -n:])
+        return found.pareto_k <= _GOOD_K and found.effective_size >= _GOOD_SHARE * n
+
+    def is_learnable(self) -> bool:
+        """Whether enough draws are where the target is at all."""
+        return int(np.isfinite(self.log_ratios()).sum()) >= _LEARNT_FROM * len(self.u)
+
+    def log_ratios(self) -> np.ndarray:
+        """Of the target to the mixture of all proposals."""
+        return np.asarray(self.log_target - logsumexp(self.log_proposed, axis=0))
+
+    def weighed(self) -> WeightedDraws:
+        points, _ = self.box.filled(self.u)
+        model = self.posterior.model_type.from_coordinates(points[: self.posterior.n_coordinates])
+        noise = np.asarray(self.posterior.noise_at(points))
+        return WeightedDraws(model, points, self.u, noise, smooth(self.log_ratios()))
+
+
+def _learnt(u: np.ndarray, log_ratios: np.ndarray) -> Transport:
+    """Map of draws, their weights flattened by a power until enough of them count."""
+    log_ratios = log_ratios - log_ratios.max()
+    power = 1.0
+    while True:
+        weights = np.exp(power * log_ratios)
+        weights /= weights.sum()
+        if 1.0 / np.sum(weights**2) >= _LEARNT_FROM * len(u) or power < _FLATTEST:
+            return Transport.fitted(u, weights)
+        power *= _FLATTER
+
+
+def _settled(before: Transport, after: Transport) -> bool:
+    """Whether centre and widths are what they were."""
+    shift = np.linalg.solve(after.factor, after.centre - before.centre)
+    widths = np.linalg.svd(np.linalg.solve(after.factor, before.factor), compute_uv=False)
+    return bool(np.abs(shift).max() < _UNCHANGED and np.abs(widths - 1.0).max() < _UNCHANGED)
+
+
+def laplace(posterior: Posterior, start: Model) -> Laplace:
+    """Gaussian at the mode of a posterior.
+
+    The mode is found by Gauss-Newton steps, halved until the posterior rises, prices with their
+    gradient alternating with the noise; curvature is JᵀJ/τ² plus that of the priors.
     """
     low, high = (np.array(end) for end in posterior.model_type.coordinate_bounds())
     pricer = SinhPricer(posterior.quotes.contracts)
-    z = np.clip(np.asarray(start.to_coordinates(), dtype=float), low, high)
+    z = np.clip(np.asarray(start.to_coordinates(), dtype=float)[: low.size], low, high)
+    z = _believable(posterior, pricer, z)
     for _ in range(_MODE_STEPS):
         residuals, jacobian = _linearised(posterior, pricer, z)
         eta, noise, noise_variance = _noise_mode(posterior, float(residuals @ residuals))
         slope, curvature = _prior_shape(posterior, np.clip(z, low + 2 * _STEP, high - 2 * _STEP))
         precision = _positive(jacobian.T @ jacobian / noise**2 - curvature)
         step = np.linalg.solve(precision, slope - jacobian.T @ residuals / noise**2)
-        moved = np.clip(z + step, low, high) - z
+        moved = _risen(posterior, pricer, noise, z, np.clip(z + step, low, high) - z)
         z = z + moved
         if float(moved @ precision @ moved) < _CLOSE**2:
             break
@@ -176,7 +319,44 @@ def laplace(posterior: Posterior, start: Model) -> tuple[Proposal, float]:
         padded = np.zeros((z.size, z.size))
         padded[:-1, :-1], padded[-1, -1] = covariance, noise_variance
         covariance = padded
-    return Proposal.of_covariance(z, covariance), noise
+    return Laplace(z, covariance, noise)
+
+
+def _believable(posterior: Posterior, pricer: SinhPricer, z: np.ndarray) -> np.ndarray:
+    """z, or where priors exclude it the best of some draws of theirs."""
+    if np.isfinite(posterior.priors.log_density_at(z[:, None])[0]):
+        return z
+    drawn = posterior.priors.sample(np.random.default_rng(0), _SCREENED).to_coordinates()
+    low, high = (np.array(end)[:, None] for end in posterior.model_type.coordinate_bounds())
+    candidates = np.clip(np.asarray(drawn)[: z.size], low + 2 * _STEP, high - 2 * _STEP)
+    prices = pricer.rough_price(posterior.model_type.from_coordinates(candidates)).value
+    squares = (((prices - posterior.quotes.price) / posterior.scale) ** 2).sum(axis=1)
+    possible = np.isfinite(posterior.priors.log_density_at(candidates))
+    return np.asarray(candidates[:, np.argmin(np.where(possible, squares, np.inf))])
+
+
+def _risen(
+    posterior: Posterior, pricer: SinhPricer, noise: float, z: np.ndarray, step: np.ndarray
+) -> np.ndarray:
+    """The longest of the step and its halves at whose end the posterior is higher, or nothing."""
+    shares = np.r_[0.0, 0.5 ** np.arange(_HALVINGS)]
+    for few in (slice(0, 2), slice(2, None)):  # Nearly always the whole step will do.
+        tried = np.r_[0.0, shares[few]] if few.start else shares[few]
+        ends = z[:, None] + step[:, None] * tried
+        level = _level(posterior, pricer, noise, ends)
+        risen = np.flatnonzero(level > level[0])
+        if risen.size:
+            return np.asarray(step * tried[risen[0]])
+    return np.zeros_like(step)
+
+
+def _level(posterior: Posterior, pricer: SinhPricer, noise: float, z: np.ndarray) -> np.ndarray:
+    """log posterior of coordinates, shape (d, n), where the noise is known; −∞ where it is not."""
+    with np.errstate(all="ignore"):
+        prices = pricer.rough_price(posterior.model_type.from_coordinates(z)).value
+        found = posterior.log_likelihood(prices, np.full(z.shape[1], noise))
+        found = found + posterior.priors.log_density_at(z)
+    return np.where(np.isfinite(found), found, -np.inf)
 
 
 def weighted_quantiles(
@@ -186,26 +366,6 @@ def weighted_quantiles(
     order = np.argsort(values)
     cumulated = np.cumsum(weights[order]) - 0.5 * weights[order]
     return np.asarray(np.interp(probabilities, cumulated, values[order]))
-
-
-def _weighed(
-    posterior: Posterior, proposal: Proposal, pricer: SinhPricer, n: int, seed: int
-) -> WeightedDraws:
-    points, log_proposal = proposal.draw(n, seed)
-    log_target = posterior.log_density(points, pricer)
-    smoothed = smooth(log_target - log_proposal)
-    model = posterior.model_type.from_coordinates(points[: posterior.n_coordinates])
-    return WeightedDraws(model, points, posterior.noise_at(points), smoothed)
-
-
-def _matched(found: WeightedDraws, proposal: Proposal) -> Proposal:
-    """Proposal of the weighted mean and covariance; a wider one where few draws have weight."""
-    w = found.weights
-    mean = found.points @ w
-    centred = found.points - mean[:, None]
-    if found.smoothed.effective_size < 4.0 * proposal.centre.size:
-        return replace(proposal, factor=2.0 * proposal.factor)
-    return Proposal.of_covariance(mean, (centred * w) @ centred.T)
 
 
 def _linearised(

@@ -91,10 +91,7 @@ class Posterior:
 
     def noise_at(self, points: Any) -> Any:
         """τ, shape of `points`, (size, …), but its first axis."""
-        xp = array_namespace(points)
-        if isinstance(self.noise, LogNormal):
-            return self.noise.beyond + xp.exp(points[-1])
-        return xp.full(points.shape[1:], float(self.noise))
+        return noise_at(self.noise, points)
 
     def log_density(self, points: np.ndarray, pricer: SinhPricer) -> np.ndarray:
         """log posterior, up to a constant, at `points`, shape (size, n_points); −∞ off the box.
@@ -128,21 +125,12 @@ class Posterior:
         """
         found = self.log_likelihood(prices, self.noise_at(points))
         found = found + self.priors.log_density_at(points[: self.n_coordinates])
-        if isinstance(self.noise, LogNormal):
-            # The logarithm is the coordinate, and normal: its volume element is in that.
-            found = found - 0.5 * ((points[-1] - self.noise.mu) / self.noise.sigma) ** 2
-        return found
+        return found + log_noise_density(self.noise, points)
 
     def log_likelihood(self, prices: Any, noise: Any) -> Any:
         """Of the quotes, at model `prices`, shape (…, n), and τ, shape (…)."""
-        xp = array_namespace(prices)
-        n = self.quotes.size
-        squares = ((prices - self.quotes.price) / self.scale) ** 2
-        if math.isinf(self.degrees_of_freedom):
-            return -n * xp.log(noise) - 0.5 * squares.sum(axis=-1) / noise**2
-        nu = self.degrees_of_freedom
-        heavy = xp.log1p(squares / (nu * noise[..., None] ** 2)).sum(axis=-1)
-        return -n * xp.log(noise) - 0.5 * (nu + 1.0) * heavy
+        errors = (prices - self.quotes.price) / self.scale
+        return log_likelihood(errors, noise, self.degrees_of_freedom)
 
     def pricer_for(self, noise: float) -> SinhPricer:
         """Prices whose errors are lost in a noise τ."""
@@ -150,3 +138,31 @@ class Posterior:
         least = float(np.median(self.scale / (c.discount * c.forward)))
         tolerance = min(max(_BELOW_NOISE * noise * least, _FINEST), _COARSEST)
         return SinhPricer(c, tolerance)
+
+
+def noise_at(noise: LogNormal | float, points: Any) -> Any:
+    """τ of points, shape (size, …): see `Posterior`."""
+    xp = array_namespace(points)
+    if isinstance(noise, LogNormal):
+        return noise.beyond + xp.exp(points[-1])
+    return xp.full(points.shape[1:], float(noise))
+
+
+def log_noise_density(noise: LogNormal | float, points: Any) -> Any:
+    """Of the noise's coordinate at points, shape (size, …), up to a constant; nothing if known."""
+    if isinstance(noise, LogNormal):
+        # The logarithm is the coordinate, and normal: its volume element is in that.
+        return -0.5 * ((points[-1] - noise.mu) / noise.sigma) ** 2
+    return 0.0
+
+
+def log_likelihood(errors: Any, noise: Any, degrees_of_freedom: float) -> Any:
+    """Up to a constant, of errors in units of their scale, shape (…, n), at τ, shape (…)."""
+    xp = array_namespace(errors)
+    n = errors.shape[-1]
+    squares = errors**2
+    if math.isinf(degrees_of_freedom):
+        return -n * xp.log(noise) - 0.5 * squares.sum(axis=-1) / noise**2
+    nu = degrees_of_freedom
+    heavy = xp.log1p(squares / (nu * noise[..., None] ** 2)).sum(axis=-1)
+    return -n * xp.log(noise) - 0.5 * (nu + 1.0) * heavy

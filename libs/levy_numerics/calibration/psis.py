@@ -79,6 +79,14 @@ def smooth(log_ratios: np.ndarray) -> SmoothedWeights:
     return SmoothedWeights(log_weights - _log_sum(log_weights), k)
 
 
+def resample(weights: np.ndarray, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Indices of n draws that count alike, by systematic resampling; in random order."""
+    positions = (np.arange(n) + rng.uniform()) / n
+    cumulated = np.cumsum(weights)
+    chosen = np.searchsorted(cumulated / cumulated[-1], positions, side="right")
+    return np.asarray(rng.permutation(np.minimum(chosen, weights.size - 1)))
+
+
 def fit_generalised_pareto(excess: np.ndarray) -> tuple[float, float]:
     """Shape k and scale σ by Zhang and Stephens' posterior mean over a profile likelihood.
 

@@ -1,15 +1,5 @@
-"""Engines that draw from a posterior, by name."""
+"""Engines that draw from a posterior, by name; each is imported when it is first asked for."""
 
-from levy_bayesian.samplers import laplace_psis, numpyro_nuts
 from levy_bayesian.samplers.sampler import Draws, Progress, Sampler, SamplingPlan, get, names
 
-__all__ = [
-    "Draws",
-    "Progress",
-    "Sampler",
-    "SamplingPlan",
-    "get",
-    "laplace_psis",
-    "names",
-    "numpyro_nuts",
-]
+__all__ = ["Draws", "Progress", "Sampler", "SamplingPlan", "get", "names"]

@@ -1,5 +1,7 @@
 """Laplace's approximation, importance-weighted against the exact posterior."""
 
+from typing import Final
+
 import numpy as np
 
 from levy_bayesian.samplers.sampler import Draws, Progress, Sampler, SamplingPlan, register
@@ -7,13 +9,15 @@ from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.laplace import importance_sample
 from levy_numerics.calibration.posterior import Posterior
 
+_ADAPTATIONS: Final = 8
+
 
 @register
 class LaplacePsis(Sampler):
-    """Tens of milliseconds; `pareto_k` says whether that was enough.
+    """Tens of milliseconds, or a second where the posterior is bent; `pareto_k` says if to believe.
 
-    Draws are the weighted ones, drawn again so that they count alike: of a few hundred
-    independent points, many a time each.
+    Draws are the weighted ones, drawn again so that they count alike: of a thousand independent
+    points or a few, many a time each.
     """
 
     name = "laplace-psis"
@@ -22,7 +26,7 @@ class LaplacePsis(Sampler):
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
         fit = calibrate(posterior.model_type, posterior.quotes)
         progress(0.3)
-        found = importance_sample(posterior, fit.model, seed=plan.seed)
+        found = importance_sample(posterior, fit.model, n_adaptations=_ADAPTATIONS, seed=plan.seed)
         progress(0.9)
         shape = (plan.n_chains, plan.n_samples)
         chosen = found.resample(np.random.default_rng(plan.seed), plan.n_chains * plan.n_samples)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import jax
@@ -21,12 +21,13 @@ import numpy as np
 from numpyro.infer.hmc import hmc
 
 from levy_bayesian.samplers.sampler import Draws, Progress, Sampler, SamplingPlan, register
-from levy_bayesian.samplers.target import Geometry, Target
+from levy_bayesian.samplers.target import Density, Geometry, Target
 from levy_numerics.calibration.posterior import Posterior
 
-_BLOCKS: Final = 20
-"""Each of warm-up and sampling is done in so many: between two a chain can be stopped."""
-_ACCEPTANCE: Final = 0.9
+_BLOCK: Final = 100
+"""Draws between two of which a chain can be stopped, and progress is told."""
+_FAILED: Final = -1
+_ACCEPTANCE: Final = 0.85
 _DEEPEST_TREE: Final = 8
 _STATISTICS: Final = {
     "diverging": "diverging",
@@ -46,94 +47,119 @@ class NumPyroNuts(Sampler):
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
         target = Target.of(posterior)
-        w, statistics = _Chains.of(target, plan).run(progress)
-        return target.draws(w, statistics)
+        v, statistics = _Chains(_program(target.density, plan.n_warmup), plan).run(
+            target.geometry, progress
+        )
+        kept = {name: one[:, plan.n_warmup :] for name, one in statistics.items()}
+        return target.draws(v[:, plan.n_warmup :], kept)
+
+
+@dataclass(frozen=True)
+class _Program:
+    """Compiled steps: how a chain begins, and how it goes on."""
+
+    begin: Callable[[Any, Geometry], Any]
+    advance: Callable[[Any, Geometry, int], Any]
+
+
+@lru_cache(maxsize=8)
+def _program(density: Density, n_warmup: int) -> _Program:
+    """For all posteriors that differ in their data alone; steps before `n_warmup` adapt."""
+    init, step = hmc(potential_fn_gen=lambda geometry: lambda v: -density(v, geometry), algo="NUTS")
+
+    @jax.jit
+    def begin(key: Any, geometry: Geometry) -> Any:
+        start, chain = jax.random.split(key)
+        return init(
+            jax.random.normal(start, (density.size,)),
+            n_warmup,
+            dense_mass=True,
+            target_accept_prob=_ACCEPTANCE,
+            max_tree_depth=_DEEPEST_TREE,
+            model_args=(geometry,),
+            rng_key=chain,
+        )
+
+    @partial(jax.jit, static_argnums=2)
+    def advance(state: Any, geometry: Geometry, n: int) -> Any:
+        def once(now: Any, _: None) -> tuple[Any, Any]:
+            after = step(now, model_args=(geometry,))
+            return after, (after.z, {name: getattr(after, name) for name in _STATISTICS})
+
+        return jax.lax.scan(once, state, length=n)
+
+    return _Program(begin, advance)
 
 
 @dataclass(frozen=True)
 class _Chains:
-    """The compiled step, and where each chain begins."""
+    """Chains side by side.
 
-    advance: Callable[[Any, Geometry, int], Any]
-    states: list[Any]
-    geometry: Geometry
+    Attributes
+    ----------
+    program : _Program
+    plan : SamplingPlan
+    """
+
+    program: _Program
     plan: SamplingPlan
 
-    @classmethod
-    def of(cls, target: Target, plan: SamplingPlan) -> "_Chains":
-        """Compile; chains begin where a standard normal says."""
-        init, step = hmc(
-            potential_fn_gen=lambda geometry: lambda w: -target.log_density(w, geometry),
-            algo="NUTS",
-        )
-
-        @jax.jit
-        def begin(key: Any, geometry: Geometry) -> Any:
-            start, chain = jax.random.split(key)
-            return init(
-                jax.random.normal(start, (target.size,)),
-                plan.n_warmup,
-                dense_mass=True,
-                target_accept_prob=_ACCEPTANCE,
-                max_tree_depth=_DEEPEST_TREE,
-                model_args=(geometry,),
-                rng_key=chain,
-            )
-
-        @partial(jax.jit, static_argnums=2)
-        def advance(state: Any, geometry: Geometry, n: int) -> Any:
-            def once(now: Any, _: None) -> tuple[Any, Any]:
-                after = step(now, model_args=(geometry,))
-                return after, (after.z, {name: getattr(after, name) for name in _STATISTICS})
-
-            return jax.lax.scan(once, state, length=n)
-
-        keys = jax.random.split(jax.random.key(plan.seed), plan.n_chains)
-        states = [begin(key, target.geometry) for key in keys]
-        return cls(advance, states, target.geometry, plan)
-
-    def run(self, progress: Progress) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Draws after warm-up, shape (n_chains, n_samples, size), and their statistics."""
-        lengths = _blocks(self.plan.n_warmup) + _blocks(self.plan.n_samples)
-        total = len(lengths) * len(self.states)
-        told: queue.SimpleQueue[None] = queue.SimpleQueue()
+    def run(
+        self, geometry: Geometry, progress: Progress
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """All draws, shape (n_chains, n_warmup + n_samples, size), and their statistics."""
+        n = self.plan.n_warmup + self.plan.n_samples
+        keys = jax.random.split(jax.random.key(self.plan.seed), self.plan.n_chains)
+        # One by one, before there are threads: NumPyro's set-up is not made for them.
+        states = [self.program.begin(key, geometry) for key in keys]
+        told: queue.SimpleQueue[int] = queue.SimpleQueue()
         stopped = threading.Event()
 
         def chain(state: Any) -> list[Any]:
             found = []
             try:
-                for n in lengths:
+                for length in _blocks(n):
                     if stopped.is_set():
                         break
-                    state, block = self.advance(state, self.geometry, n)
+                    state, block = self.program.advance(state, geometry, length)
                     found.append(jax.device_get(block))
-                    told.put(None)
+                    told.put(length)
             except BaseException:
                 # Whoever waits is to see the failure, and not to wait for more.
-                for _ in range(total):
-                    told.put(None)
+                told.put(_FAILED)
                 raise
             return found
 
-        with ThreadPoolExecutor(min(len(self.states), os.cpu_count() or 1)) as threads:
-            running = [threads.submit(chain, state) for state in self.states]
+        with ThreadPoolExecutor(min(len(states), os.cpu_count() or 1)) as threads:
+            running = [threads.submit(chain, state) for state in states]
             try:
-                for done in range(total):
-                    told.get()
-                    progress((done + 1) / total)
+                _wait(told, n * len(states), progress)
             finally:
                 stopped.set()
-        kept = [one.result()[len(_blocks(self.plan.n_warmup)) :] for one in running]
-        w = np.stack([np.concatenate([z for z, _ in blocks]) for blocks in kept])
-        statistics = {
-            name: np.stack([np.concatenate([s[own] for _, s in blocks]) for blocks in kept])
-            for own, name in _STATISTICS.items()
-        }
-        return w, statistics
+        return _joined([one.result() for one in running])
+
+
+def _wait(told: "queue.SimpleQueue[int]", n_all: int, progress: Progress) -> None:
+    """Tell of each block, until all have come or one failed."""
+    so_far = 0
+    while so_far < n_all:
+        length = told.get()
+        if length == _FAILED:
+            return
+        so_far += length
+        progress(so_far / n_all)
 
 
 def _blocks(n: int) -> list[int]:
     """Lengths that sum to n; few of them differ, since each length is compiled."""
-    usual = max(1, n // _BLOCKS)
-    whole, rest = divmod(n, usual)
-    return [usual] * whole + [rest] * (rest > 0)
+    whole, rest = divmod(n, _BLOCK)
+    return [_BLOCK] * whole + [rest] * (rest > 0)
+
+
+def _joined(chains: list[list[Any]]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    v = np.stack([np.concatenate([z for z, _ in blocks]) for blocks in chains])
+    statistics = {
+        name: np.stack([np.concatenate([s[own] for _, s in blocks]) for blocks in chains])
+        for own, name in _STATISTICS.items()
+    }
+    return v, statistics

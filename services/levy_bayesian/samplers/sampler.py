@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Literal, TypeVar
+from importlib import import_module
+from typing import ClassVar, Final, Literal, TypeVar, get_args
 
 import numpy as np
 
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.errors import InvalidInputError
+from levy_schemas.jobs import Engine
 
 Progress = Callable[[float], None]
 """Told the share that is done; may raise, and the sampler then ends."""
@@ -73,7 +75,7 @@ class Sampler(ABC):
         Seconds, or longer.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[Engine]
     queue: ClassVar[Literal["short", "long"]]
 
     @abstractmethod
@@ -100,18 +102,20 @@ def register(cls: _Registered) -> _Registered:
 
 
 def get(name: str) -> Sampler:
-    """Return the engine of that name.
+    """Return the engine of that name, imported from the module of that name.
 
     Raises
     ------
     InvalidInputError
         There is none.
     """
+    if name not in names():
+        raise InvalidInputError(f"no engine is called {name!r}; known are {', '.join(names())}")
     if name not in _SAMPLERS:
-        raise InvalidInputError(f"no engine is called {name!r}; known are {', '.join(_SAMPLERS)}")
+        import_module(f"levy_bayesian.samplers.{name.replace('-', '_')}")
     return _SAMPLERS[name]
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of all engines."""
-    return tuple(_SAMPLERS)
+def names() -> tuple[Engine, ...]:
+    """Return the names of all engines, as the wire has them."""
+    return get_args(Engine)

@@ -1,8 +1,8 @@
 """The log posterior as compiled engines see it: nearly a standard normal, on all of space.
 
-The model's coordinates z live in a box. u = logit of the place in the box has none, and
-w = L⁻¹(u − u*), with u* the mode and LLᵀ Laplace's covariance there, is what engines move in.
-Whatever the model and its units, the posterior in w then looks much the same.
+The model's coordinates z live in a box; u, the logit of the place in the box, does not; and a map
+learnt from weighted draws carries v, a standard normal, about to u. Whatever the model, its units
+and how the quotes bend its posterior, engines that move in v meet much the same.
 """
 
 from collections.abc import Mapping
@@ -17,22 +17,36 @@ from jax import Array
 
 from levy_bayesian.samplers.sampler import Draws
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.laplace import Proposal, laplace
-from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.calibration.laplace import importance_sample
+from levy_numerics.calibration.posterior import (
+    Posterior,
+    log_likelihood,
+    log_noise_density,
+    noise_at,
+)
+from levy_numerics.calibration.priors import Distribution, LogNormal, Priors
+from levy_numerics.calibration.transport import Conditional, Transport
+from levy_numerics.calibration.unbounded import Box
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.compiled import CompiledPricer
 
 _NEIGHBOURS: Final = 256
-_EDGE: Final = 1e-6
-"""Of the box: a mode on its face is moved in by so much."""
+_LEARNT_FROM: Final = 4096
+"""Draws of each proposal: maps from fewer are poor in their tails."""
+_ADAPTATIONS: Final = 10
 _CHECKED: Final = 200
-_WIDEST: Final = 2.0
-"""Standard deviation in u of a direction that nothing determines."""
+
+for _kind, _fields in (
+    (Box, ("low", "high")),
+    (Conditional, ("mean", "log_scale", "curve")),
+    (Transport, ("centre", "factor", "log_determinant", "conditionals")),
+):
+    jax.tree_util.register_dataclass(_kind, data_fields=_fields, meta_fields=())
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("pricer", "low", "high", "centre", "factor"),
+    data_fields=("pricer", "box", "transport", "price", "scale"),
     meta_fields=(),
 )
 @dataclass(frozen=True)
@@ -43,28 +57,70 @@ class Geometry:
     ----------
     pricer : CompiledPricer
         Right in the neighbourhood of the posterior.
-    low, high : array, shape (n_coordinates,)
-        The box.
-    centre, factor : array, shape (size,), (size, size)
-        u* and L.
+    box : Box
+    transport : Transport
+        From v to u.
+    price, scale : array, shape (n,)
+        The quotes, and what one unit of their errors is worth.
     """
 
     pricer: CompiledPricer
-    low: Array
-    high: Array
-    centre: Array
-    factor: Array
+    box: Box
+    transport: Transport
+    price: Array
+    scale: Array
 
-    def points(self, w: Array) -> tuple[Array, Array]:
-        """Points of the posterior, shape of `w`, (size, …), and log |∂z/∂u|."""
-        d = self.low.size
-        u = self.centre[:, None] + self.factor @ w.reshape(w.shape[0], -1)
-        width = (self.high - self.low)[:, None]
-        share, rest = jax.nn.sigmoid(u[:d]), jax.nn.sigmoid(-u[:d])
-        from_low, from_high = self.low[:, None] + width * share, self.high[:, None] - width * rest
-        z = jnp.where(share < 0.5, from_low, from_high)
-        volume = jnp.sum(jax.nn.log_sigmoid(u[:d]) + jax.nn.log_sigmoid(-u[:d]), axis=0)
-        return jnp.concatenate([z, u[d:]]).reshape(w.shape), volume.reshape(w.shape[1:])
+    def points(self, v: Array) -> tuple[Array, Array]:
+        """Points of the posterior, shape of `v`, (size, …), and log |∂z/∂v|."""
+        u, log_carried = self.transport.from_standard(v.reshape(v.shape[0], -1))
+        z, log_filled = self.box.filled(u)
+        return z.reshape(v.shape), (log_carried + log_filled).reshape(v.shape[1:])
+
+
+@dataclass(frozen=True)
+class Density:
+    """A log posterior but for its data: what is compiled, and the key under which it is kept.
+
+    Attributes
+    ----------
+    model_type : type of Model
+    priors : tuple of (str, Distribution)
+    noise : LogNormal or float
+    degrees_of_freedom : float
+        See `Posterior`.
+    """
+
+    model_type: type[Model]
+    priors: tuple[tuple[str, Distribution], ...]
+    noise: LogNormal | float
+    degrees_of_freedom: float
+
+    @classmethod
+    def of(cls, posterior: Posterior) -> Self:
+        """The part of a posterior that other quotes can share."""
+        priors = tuple(posterior.priors.by_parameter.items())
+        return cls(posterior.model_type, priors, posterior.noise, posterior.degrees_of_freedom)
+
+    @property
+    def size(self) -> int:
+        """Entries of v."""
+        return len(self.priors) + isinstance(self.noise, LogNormal)
+
+    def __call__(self, v: Array, geometry: Geometry) -> Array:
+        """log posterior at v, shape (size,), up to a constant; differentiable."""
+        point, log_volume = geometry.points(v)
+        errors = (geometry.pricer.prices(self.parameters(point)) - geometry.price) / geometry.scale
+        found = log_likelihood(errors, noise_at(self.noise, point), self.degrees_of_freedom)
+        priors = Priors(self.model_type, dict(self.priors))
+        found = found + priors.log_density_at(point[: len(self.priors)])
+        found = found + log_noise_density(self.noise, point) + log_volume
+        return jnp.where(jnp.isfinite(found), found, -jnp.inf)
+
+    def parameters(self, point: Array) -> Array:
+        """The model's, in the order of declaration, at a point, shape (size,)."""
+        z = point[: len(self.priors)]
+        fields = self.model_type.from_coordinates(z).as_mapping().values()
+        return jnp.stack([jnp.asarray(value, dtype=z.dtype) for value in fields])
 
 
 @dataclass(frozen=True)
@@ -74,81 +130,68 @@ class Target:
     Attributes
     ----------
     posterior : Posterior
+    density : Density
     geometry : Geometry
     fit : Model
         The least-squares fit about which it was made.
     """
 
     posterior: Posterior
+    density: Density
     geometry: Geometry
     fit: Model
 
     @classmethod
     def of(cls, posterior: Posterior) -> Self:
-        """Fit by least squares, find the mode near the fit, and make prices for about there."""
+        """Fit by least squares, learn the map, and make prices for where the posterior is."""
         fit = calibrate(posterior.model_type, posterior.quotes, seed=0).model
-        proposal, noise = laplace(posterior, fit)
-        low, high = (np.array(end) for end in posterior.model_type.coordinate_bounds())
-        drawn, _ = proposal.draw(_NEIGHBOURS, seed=0)
-        near = posterior.model_type.from_coordinates(
-            np.clip(drawn[: low.size], low[:, None], high[:, None])
-        )
+        found = importance_sample(posterior, fit, n_draws=_LEARNT_FROM, n_adaptations=_ADAPTATIONS)
+        some = found.resample(np.random.default_rng(0), _NEIGHBOURS)
         pricer = CompiledPricer.of(
             posterior.model_type,
             posterior.quotes.contracts,
-            near=near,
-            tolerance=posterior.pricer_for(noise).tolerance,
+            near=found.model.select(some),
+            tolerance=_rounded(posterior.pricer_for(float(np.median(found.noise[some]))).tolerance),
         )
-        centre, factor = _without_box(proposal, low, high)
-        arrays = map(jnp.asarray, (low, high, centre, factor))
-        return cls(posterior, Geometry(pricer, *arrays), fit)
+        geometry = Geometry(
+            pricer,
+            Box.of(posterior.model_type),
+            found.transport(),
+            jnp.asarray(posterior.quotes.price),
+            jnp.asarray(posterior.scale),
+        )
+        geometry = jax.tree.map(jnp.asarray, geometry)
+        return cls(posterior, Density.of(posterior), geometry, fit)
 
     @property
     def size(self) -> int:
-        """Entries of w."""
-        return self.posterior.size
+        """Entries of v."""
+        return self.density.size
 
-    def log_density(self, w: Array, geometry: Geometry) -> Array:
-        """log posterior at w, shape (size,), up to a constant; differentiable."""
-        point, log_volume = geometry.points(w)
-        prices = geometry.pricer.prices(self._parameters(point))
-        found = self.posterior.log_density_of(point, prices) + log_volume
-        return jnp.where(jnp.isfinite(found), found, -jnp.inf)
-
-    def draws(self, w: np.ndarray, statistics: Mapping[str, np.ndarray]) -> Draws:
-        """Draws of the posterior, from those of w, shape (n_chains, n_samples, size)."""
-        moved, _ = self.geometry.points(jnp.moveaxis(jnp.asarray(w), -1, 0))
+    def draws(
+        self,
+        v: np.ndarray,
+        statistics: Mapping[str, np.ndarray],
+        *,
+        pareto_k: float | None = None,
+        n_independent: float | None = None,
+    ) -> Draws:
+        """Draws of the posterior, from those of v, shape (n_chains, n_samples, size)."""
+        moved, _ = self.geometry.points(jnp.moveaxis(jnp.asarray(v), -1, 0))
         points = np.moveaxis(np.asarray(moved), 0, -1)
-        return Draws(points, statistics, price_error=self.price_error(points))
+        error = self.price_error(points)
+        return Draws(points, statistics, pareto_k, n_independent, error)
 
     def price_error(self, points: np.ndarray) -> float:
         """Largest estimated error of a price among some of the points, in units of the noise."""
         flat = points.reshape(-1, points.shape[-1])
         some = flat[:: max(1, len(flat) // _CHECKED)].T
-        parameters = jax.vmap(self._parameters, in_axes=1)(jnp.asarray(some))
+        parameters = jax.vmap(self.density.parameters, in_axes=1)(jnp.asarray(some))
         error = np.asarray(jax.vmap(self.geometry.pricer.error)(parameters))
         noise = np.asarray(self.posterior.noise_at(some))[:, None]
         return float(np.max(error / (self.posterior.scale * noise)))
 
-    def _parameters(self, point: Array) -> Array:
-        z = point[: self.posterior.n_coordinates]
-        fields = self.posterior.model_type.from_coordinates(z).as_mapping().values()
-        return jnp.stack([jnp.asarray(value, dtype=z.dtype) for value in fields])
 
-
-def _without_box(
-    proposal: Proposal, low: np.ndarray, high: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """u* and L, from the mode and its covariance factor in the box."""
-    d = low.size
-    share = np.clip((proposal.centre[:d] - low) / (high - low), _EDGE, 1.0 - _EDGE)
-    centre = np.concatenate([np.log(share / (1.0 - share)), proposal.centre[d:]])
-    slope = np.concatenate([1.0 / (share * (1.0 - share) * (high - low)), np.ones(centre.size - d)])
-    covariance = (slope[:, None] * proposal.factor) @ (slope[:, None] * proposal.factor).T
-    return centre, np.linalg.cholesky(_limited(covariance))
-
-
-def _limited(covariance: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(covariance)
-    floor = values[-1] * np.finfo(float).eps
-    return np.asarray((vectors * np.clip(values, floor, _WIDEST**2)) @ vectors.T)
+def _rounded(tolerance: float) -> float:
+    """The next lower power of ten: surfaces much alike then share a contour, and a program."""
+    return float(10.0 ** np.floor(np.log10(tolerance) + 1e-9))

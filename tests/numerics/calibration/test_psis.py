@@ -155,3 +155,35 @@ def test_resampled_draws_count_alike() -> None:
     found = importance_sample(posterior, BlackScholes(sigma=0.21))
     chosen = found.resample(np.random.default_rng(0), 4000)
     assert found.model.sigma[chosen].mean() == pytest.approx(found.means()["sigma"], rel=1e-4)
+
+
+def test_a_bent_posterior_has_its_tails() -> None:
+    quotes = noisy(models.CGMY.example(), 1e-4)
+    posterior = Posterior.of(quotes, Priors.default(models.CGMY))
+    fit = calibrate(models.CGMY, quotes).model
+    first, second = (
+        importance_sample(posterior, fit, n_draws=2048, n_adaptations=8, seed=seed)
+        for seed in (0, 100)
+    )
+    for name, (low, high) in first.intervals().items():
+        assert second.intervals()[name] == pytest.approx((low, high), abs=0.15 * (high - low))
+    assert first.smoothed.effective_size > 2048
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        {"distribution": "normal", "mu": -0.16, "sigma": 1e-3},
+        {"distribution": "normal", "mu": 0.0, "sigma": 5e-3},
+        {"distribution": "uniform", "low": 0.0, "high": 0.05},
+    ],
+)
+def test_a_prior_may_be_narrow_and_far_from_the_quotes(prior: dict[str, object]) -> None:
+    quotes = noisy(VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15), 1e-4)
+    priors = Priors.default(VarianceGamma).overridden({"theta": prior})
+    fit = calibrate(VarianceGamma, quotes).model
+    found = importance_sample(Posterior.of(quotes, priors), fit, n_adaptations=6)
+    low, high = found.intervals()["theta"]
+    allowed = priors.by_parameter["theta"]
+    assert allowed.log_density(np.array([low, high])).min() > -20.0
+    assert found.smoothed.effective_size > 200

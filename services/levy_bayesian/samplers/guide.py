@@ -1,0 +1,51 @@
+"""Normal guides, judged and mended: how close one came, and draws that it did not mean."""
+
+from functools import lru_cache
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from levy_bayesian.samplers.sampler import Draws, SamplingPlan
+from levy_bayesian.samplers.target import Density, Geometry, Target
+from levy_numerics.calibration.psis import resample, smooth
+
+_WEIGHED: Final = 4096
+_BATCH: Final = 64
+
+
+@lru_cache(maxsize=8)
+def _log_densities(density: Density) -> Any:
+    @jax.jit
+    def at(v: Any, geometry: Geometry) -> Any:
+        return jax.lax.map(lambda one: density(one, geometry), v, batch_size=_BATCH)
+
+    return at
+
+
+def weighted_draws(
+    target: Target, centre: np.ndarray, factor: np.ndarray, plan: SamplingPlan
+) -> Draws:
+    """Draws of the normal N(centre, factor·factorᵀ) in v, drawn again by what they should weigh.
+
+    Parameters
+    ----------
+    target : Target
+    centre : ndarray, shape (size,)
+    factor : ndarray, shape (size, size)
+    plan : SamplingPlan
+    """
+    rng = np.random.default_rng(plan.seed)
+    standard = rng.standard_normal((_WEIGHED, target.size))
+    v = centre + standard @ factor.T
+    log_target = _log_densities(target.density)(jnp.asarray(v), target.geometry)
+    smoothed = smooth(np.asarray(log_target) + 0.5 * (standard**2).sum(axis=1))
+    shape = (plan.n_chains, plan.n_samples)
+    chosen = resample(smoothed.weights, rng, plan.n_chains * plan.n_samples)
+    return target.draws(
+        v[chosen].reshape(*shape, -1),
+        {},
+        pareto_k=smoothed.pareto_k,
+        n_independent=smoothed.effective_size,
+    )

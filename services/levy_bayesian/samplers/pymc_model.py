@@ -1,0 +1,66 @@
+"""The posterior as PyMC knows it: the JAX pricer, with its derivative, inside PyTensor."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.jax.dispatch.basic import jax_funcify
+
+from levy_bayesian.samplers.target import Target
+
+with warnings.catch_warnings():
+    # ArviZ, which both import, announces its successor once a day.
+    warnings.filterwarnings("ignore", r"\s*ArviZ is undergoing", FutureWarning)
+    import nutpie
+    import pymc as pm
+
+__all__ = ["LogDensity", "nutpie", "pm", "pymc_model"]
+
+
+def pymc_model(target: Target) -> pm.Model:
+    """A model of one variable `v`, all of space, with the log posterior as its density."""
+    with pm.Model() as model:
+        v = pm.Flat("v", shape=target.size)
+        pm.Potential("posterior", LogDensity(target)(v))
+    return model
+
+
+class LogDensity(Op):
+    """log posterior at v, compiled by JAX; PyTensor's other back ends call it from outside."""
+
+    itypes = (pt.dvector,)
+    otypes = (pt.dscalar,)
+
+    def __init__(self, target: Target) -> None:
+        geometry = target.geometry
+        self.of = lambda v: target.density(v, geometry)
+        self._compiled = jax.jit(self.of)
+        self._slope = _LogDensityGradient(jax.jit(jax.grad(self.of)))
+
+    def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: Any) -> None:
+        output_storage[0][0] = np.asarray(self._compiled(inputs[0]))
+
+    def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Any]:
+        return [output_grads[0] * self._slope(inputs[0])]
+
+
+class _LogDensityGradient(Op):
+    itypes = (pt.dvector,)
+    otypes = (pt.dvector,)
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+
+    def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: Any) -> None:
+        output_storage[0][0] = np.asarray(self._compiled(inputs[0]))
+
+
+@jax_funcify.register(LogDensity)
+def _as_jax(op: LogDensity, **_: Any) -> Any:
+    """Within JAX there is no outside: the density is traced, and JAX differentiates it."""
+    return op.of

@@ -1,0 +1,87 @@
+"""The No-U-Turn sampler for PyMC's models, by nutpie: another adaptation, other code.
+
+PyMC's own sampler calls each gradient through Python, one chain at a time unless it forks, which
+JAX does not survive; nutpie runs chains in threads, on the gradient that JAX compiles.
+
+References
+----------
+Abril-Pla et al. (2023), PyMC: a modern and comprehensive probabilistic programming framework in
+Python, PeerJ Computer Science 9, e1516.
+"""
+
+import os
+import warnings
+from typing import Any, Final
+
+import numpy as np
+
+from levy_bayesian.samplers.pymc_model import nutpie, pymc_model
+from levy_bayesian.samplers.sampler import Draws, Progress, Sampler, SamplingPlan, register
+from levy_bayesian.samplers.target import Target
+from levy_numerics.calibration.posterior import Posterior
+
+_POLLED_SECONDS: Final = 0.5
+_STATISTICS: Final = {
+    "diverging": "diverging",
+    "mean_tree_accept": "acceptance_rate",
+    "n_steps": "n_steps",
+    "energy": "energy",
+}
+"""nutpie's names, and ArviZ's."""
+
+
+@register
+class PyMCNuts(Sampler):
+    """Slower than NumPyro's: each gradient passes through Python. It is there to agree."""
+
+    name = "pymc-nuts"
+    queue = "long"
+
+    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
+        target = Target.of(posterior)
+        compiled = nutpie.compile_pymc_model(
+            pymc_model(target), backend="jax", gradient_backend="jax"
+        )
+        running = nutpie.sample(
+            compiled,
+            draws=plan.n_samples,
+            tune=plan.n_warmup,
+            chains=plan.n_chains,
+            cores=min(plan.n_chains, os.cpu_count() or 1),
+            seed=plan.seed,
+            progress_bar=False,
+            blocking=False,
+        )
+        try:
+            found = _awaited(running, plan, progress)
+        except BaseException:
+            running.cancel()
+            raise
+        statistics = {
+            name: np.asarray(found.sample_stats[own]) for own, name in _STATISTICS.items()
+        }
+        draws = target.draws(np.asarray(found.posterior["v"]), statistics)
+        progress(1.0)
+        return draws
+
+
+def _awaited(running: Any, plan: SamplingPlan, progress: Progress) -> Any:
+    """The trace, once it is whole; told of meanwhile."""
+    n_all = plan.n_chains * (plan.n_warmup + plan.n_samples)
+    share = 0.0
+    while True:
+        progress(share)
+        try:
+            return running.wait(timeout=_POLLED_SECONDS)
+        except TimeoutError:
+            share = max(share, 0.99 * min(_n_drawn(running) / n_all, 1.0))
+
+
+def _n_drawn(running: Any) -> int:
+    """Draws of all chains so far; where one is ahead, the others' are not a number yet."""
+    with warnings.catch_warnings():
+        # ArviZ takes a trace that has hardly begun for one that lies on its side.
+        warnings.filterwarnings("ignore", "More chains", UserWarning)
+        trace = running.inspect()
+    groups = [trace[name] for name in ("warmup_posterior", "posterior") if name in trace.groups()]
+    return sum(int(np.isfinite(group["v"][..., 0]).sum()) for group in groups)
