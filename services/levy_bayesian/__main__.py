@@ -3,10 +3,12 @@
 import os
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from levy_bayesian.clients import Leases
 from levy_bayesian.handlers.run import Found, Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_bayesian.warming import Sampling, end_with_the_parent
@@ -14,6 +16,7 @@ from levy_observability import logs, server
 from levy_schemas.jobs import BayesianRequest
 
 _SERVICE = "levy_bayesian"
+_DRAIN_PAUSE_SECONDS = 0.2
 _PROCESSES = 2
 """That which takes jobs, and its child, which samples."""
 
@@ -73,9 +76,19 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     signals.worker_process_init.connect(on_fork)
     signals.setup_logging.connect(leave_logs_alone)
 
-    presence = Presence(settings.redis_url.get_secret_value(), name, consuming)
+    url = settings.redis_url.get_secret_value()
+    presence = Presence(url, name, consuming)
     pages = create_app(settings, metrics, presence, consuming)
-    worker = create_worker(settings, sampling, metrics, name=name).Worker(
+    app, leases = create_worker(settings, sampling, metrics, name=name), Leases(url, name)
+
+    class Draining(app.Worker):  # type: ignore[misc, name-defined] # Celery ships no types
+        def wait_for_soft_shutdown(self) -> None:
+            """Wait for the job that runs, and not, as Celery would, longer than it takes."""
+            give_up = time.monotonic() + settings.drain_seconds
+            while time.monotonic() < give_up and leases.any():
+                time.sleep(_DRAIN_PAUSE_SECONDS)
+
+    worker = Draining(
         hostname=f"bayesian@{name}",
         queues=list(settings.queues),
         quiet=True,
@@ -88,6 +101,7 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     with shown(pages, settings):
         worker.start()
         consuming.clear()
+        leases.give_up()
     return int(worker.exitcode or 0)
 
 

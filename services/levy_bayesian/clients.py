@@ -193,7 +193,44 @@ class RedisJob:
             raise JobLostError
 
 
-def connect(url: str) -> Redis:
+class Leases:
+    """All leases of one worker.
+
+    Parameters
+    ----------
+    url : str
+        Of Redis.
+    worker : str
+        Who holds them.
+    """
+
+    def __init__(self, url: str, worker: str) -> None:
+        self._url = url
+        self._worker = worker
+
+    def any(self) -> bool:
+        """Whether a job runs; False if Redis does not say."""
+        try:
+            with connect(self._url, retries=0) as redis:
+                return bool(self._held(redis))
+        except RedisError:
+            return False
+
+    def give_up(self) -> None:
+        """Let others take over at once what is left undone; without Redis, leases just end."""
+        try:
+            with connect(self._url, retries=0) as redis:
+                for key in self._held(redis):
+                    redis.delete(key)
+        except RedisError as error:
+            _log.warning("leases.not_given_up", reason=str(error))
+
+    def _held(self, redis: Redis) -> list[bytes]:
+        mine = self._worker.encode()
+        return [key for key in redis.scan_iter(lease_key("*")) if redis.get(key) == mine]
+
+
+def connect(url: str, retries: int = _RETRIES) -> Redis:
     """Open Redis for a worker, which has a minute's patience while it restarts."""
     return Redis.from_url(
         url,
@@ -201,7 +238,7 @@ def connect(url: str) -> Redis:
         socket_timeout=10.0,
         retry=Retry(
             ExponentialBackoff(cap=_LONGEST_PAUSE_SECONDS, base=0.05),
-            _RETRIES,
+            retries,
             supported_errors=(RedisConnectionError, RedisTimeoutError, OSError),
         ),
     )

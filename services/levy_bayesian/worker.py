@@ -62,7 +62,6 @@ def create_worker(
         worker_hijack_root_logger=False,
         worker_prefetch_multiplier=1,
         worker_proc_alive_timeout=600.0,
-        worker_soft_shutdown_timeout=float(settings.drain_seconds),
     )
     tasks.register(app, settings, compute, metrics, name or new_name())
     return app

@@ -1,7 +1,7 @@
 """A worker whose sampler only takes its time, for tests of what happens meanwhile.
 
-Run as `python -m tests.bayesian.slow_worker`; a job takes a millisecond for each of its draws, and
-leaves its seed in the list `order` and the id of its process in its draws.
+Run as `python -m tests.bayesian.slow_worker`; a job takes `SECONDS_A_DRAW` for each of its
+draws, and leaves its seed in the list `order` and the id of its process in its draws.
 """
 
 import os
@@ -15,6 +15,7 @@ from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest
 from tests.bayesian.test_run import RESULT
 
+SECONDS_A_DRAW = 2e-4
 _STEPS = 20
 
 
@@ -27,8 +28,9 @@ class Slow:
     def __call__(self, asked: BayesianRequest, progress: Progress) -> Found:
         with connect(self._url) as redis:
             redis.rpush("order", asked.seed)
+        seconds = SECONDS_A_DRAW * asked.num_chains * asked.num_samples
         for step in range(_STEPS):
-            time.sleep(1e-3 * asked.num_samples / _STEPS)
+            time.sleep(seconds / _STEPS)
             progress(step / _STEPS)
         return RESULT, str(os.getpid()).encode()
 
