@@ -133,10 +133,11 @@ def number(
     return panel
 
 
-def quantile(share: float, metric: str, *by: str, where: str = "") -> str:
-    """The expression of a quantile of a distribution, by labels, over five minutes."""
+def quantile(share: float, metric: str, *by: str, where: str = "", window: str = "5m") -> str:
+    """The expression of a quantile of a distribution, by labels, over some time."""
     labels = ", ".join((*by, "le"))
-    rate = f"rate({metric}_bucket{{{where}}}[5m])" if where else f"rate({metric}_bucket[5m])"
+    matches = f"{{{where}}}" if where else ""
+    rate = f"rate({metric}_bucket{matches}[{window}])"
     return f"histogram_quantile({share}, sum by ({labels}) ({rate}))"
 
 

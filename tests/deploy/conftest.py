@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from levy_bayesian.metrics import BayesianMetrics
 from levy_calibration.app import create_app as calibration
 from levy_calibration.settings import CalibrationSettings
 from levy_gateway.app import create_app as gateway
@@ -29,7 +30,8 @@ def exposed() -> set[str]:
         pricing(PricingSettings()),
         calibration(CalibrationSettings()),
     ]
-    text = "\n".join(asyncio.run(metrics_of(app)) for app in apps)
+    told = [asyncio.run(metrics_of(app)) for app in apps]
+    text = "\n".join((*told, BayesianMetrics().exposition().decode()))
     names = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, flags=re.MULTILINE):
         suffixes = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)

@@ -13,7 +13,7 @@ from levy_calibration.settings import CalibrationSettings
 from levy_gateway.settings import GatewaySettings
 from levy_observability.settings import ServiceSettings
 from levy_pricing.settings import PricingSettings
-from tests.deploy.rules import ALERTS, AWAITED, OF_OTHERS, RECORDED, metrics_asked
+from tests.deploy.rules import ALERTS, OF_OTHERS, RECORDED, metrics_asked
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -66,7 +66,7 @@ def test_a_page_asks_for_metrics_that_exist(page: Path, exposed: set[str]) -> No
     for query in queries(page):
         asked = metrics_asked(query)
         assert asked, query
-        assert asked <= exposed | RECORDED | OF_OTHERS | AWAITED, query
+        assert asked <= exposed | RECORDED | OF_OTHERS, query
 
 
 def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
