@@ -9,6 +9,7 @@ from tests.benchmarks import (
     calibration_speed,
     data_sets,
     growth,
+    hybrid,
     implied_vol,
     network_inputs,
     pricing_speed,
@@ -20,6 +21,7 @@ SUITES = {
     "growth": growth.run,
     "implied_vol": implied_vol.run,
     "calibration": calibration_speed.run,
+    "hybrid": hybrid.run,
     "data_sets": data_sets.run,
     "network_inputs": network_inputs.run,
 }
