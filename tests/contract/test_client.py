@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from levy_client import AsyncClient, ProblemError
+from levy_client import AsyncClient, JobCancelledError, ProblemError, StillWorkingError
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
 
 MARKET: dict[str, Any] = {"spot_price": 100.0, "risk_free_rate": 0.05}
@@ -42,6 +42,19 @@ async def use(gateway: FastAPI) -> None:
             models=["BlackScholes"], prices=priced.prices, holdout=False, **MARKET, **GRID
         )
         assert ranked.results[0].model_type == "BlackScholes"
+        made = await levy.sample(
+            model_type="BlackScholes", prices=priced.prices, engine="laplace-psis", **MARKET, **GRID
+        )
+        assert (await levy.job(made.job_id)).status == "queued"
+        with pytest.raises(StillWorkingError):
+            await levy.wait(made.job_id, seconds=0.0)
+        with pytest.raises(ProblemError, match="no-draws"):
+            await levy.draws(made.job_id)
+        assert (await levy.cancel(made.job_id)).status == "cancelled"
+        with pytest.raises(JobCancelledError):
+            await levy.wait(made.job_id)
+        with pytest.raises(ProblemError, match="unknown-job"):
+            await levy.job("0" * 32)
 
 
 def test_what_the_client_asks_the_services_answer(gateway: FastAPI) -> None:
