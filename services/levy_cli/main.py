@@ -305,7 +305,13 @@ def _add_train(commands: "_Commands") -> None:
         metavar="[MODEL/]VERSION",
         help="begin from a trained network: to learn from new data, or for another model",
     )
-    command.add_argument("--promote", action="store_true", help="make it the champion")
+    command.add_argument(
+        "--promote",
+        nargs="?",
+        choices=("champion", "challenger"),
+        const="champion",
+        help="make it the champion, which is what --promote alone does, or the challenger",
+    )
     command.add_argument(
         "--strategy",
         choices=("none", "mirrored", "multi_worker"),

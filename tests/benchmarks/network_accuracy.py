@@ -156,15 +156,23 @@ def main() -> None:
     ]
     market = os.environ.get("LEVY_MARKET_DATA")
     starts = list(_starts(registry, Path(market))) if market else []
-    lines = [
-        _INTRODUCTION.format(n=asked.surfaces, repriced=min(_REPRICED, asked.surfaces), seed=SEED)
-    ]
+    asked.page.write_text(_page(asked.surfaces, judged, costs, starts), encoding="utf-8")
+
+
+def _page(
+    n: int,
+    judged: dict[str, list[Judged]],
+    costs: Sequence["Cost"],
+    starts: Sequence["Start"],
+) -> str:
+    """The whole page; without real quotes, without their table."""
+    lines = [_INTRODUCTION.format(n=n, repriced=min(_REPRICED, n), seed=SEED)]
     lines += _in_short(judged, costs, starts)
     for model, ours in judged.items():
         lines += _of_model(model, ours)
     lines += _of_costs(costs)
     lines += _of_starts(starts) if starts else []
-    asked.page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
 def _judged(artifacts: Sequence[Artifact], held: Holdout) -> Iterator[Judged]:

@@ -1,15 +1,20 @@
 """From a trained network to an artifact."""
 
+import json
 import platform
+import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
+from zipfile import ZipFile, ZipInfo
 
 import keras
 import numpy as np
 
+from levy_calibration.networks import architectures  # noqa: F401  # makes layers of their own known
 from levy_calibration.networks.architecture import N_CHANNELS, N_GRID, SUMMARY
 from levy_calibration.networks.layers import LeastSquaresPooling
 from levy_calibration.networks.novelty import Novelty
@@ -51,11 +56,11 @@ def served(network: keras.Model) -> bytes:
 
 
 def trainable(network: keras.Model) -> bytes:
-    """The network as Keras keeps it, to train further."""
+    """The network as Keras keeps it, to train further: the same bytes whenever it is written."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, TRAINABLE)
         network.save(path)
-        return path.read_bytes()
+        return _undated(path)
 
 
 def load_trainable(path: Path) -> keras.Model:
@@ -72,6 +77,38 @@ def provenance() -> dict[str, Any]:
         "backend": keras.backend.backend(),
         "device": ", ".join(keras.distribution.list_devices()) or "cpu",
     }
+
+
+def _undated(path: Path) -> bytes:
+    """An archive of Keras without times and addresses: versions follow from the content alone."""
+    content = BytesIO()
+    with ZipFile(path) as dated, ZipFile(content, "w") as undated:
+        for entry in dated.infolist():
+            inside = dated.read(entry)
+            if entry.filename in _PLAIN:
+                inside = _PLAIN[entry.filename](inside.decode()).encode()
+            undated.writestr(ZipInfo(entry.filename), inside, compress_type=entry.compress_type)
+    return content.getvalue()
+
+
+def _without_date(metadata: str) -> str:
+    told = json.loads(metadata)
+    return json.dumps({key: told[key] for key in told if key != "date_saved"})
+
+
+def _without_addresses(config: str) -> str:
+    """Objects that are shared are named by their place in memory; here by their first mention."""
+    number: dict[str, int] = {}
+    return _SHARED.sub(
+        lambda found: f"{found[1]}{number.setdefault(found[2], len(number))}", config
+    )
+
+
+_SHARED: Final = re.compile(r'("shared_object_id": )(\d+)')
+_PLAIN: Final[Mapping[str, Callable[[str], str]]] = {
+    "metadata.json": _without_date,
+    "config.json": _without_addresses,
+}
 
 
 def _unrolled(layer: keras.layers.Layer) -> keras.layers.Layer:

@@ -39,7 +39,8 @@ class Workshop:
     data : Path
         Folder of data sets.
     recipes : Path
-        Folder of recipes, one for each network.
+        Folder of recipes, one for each network; those for one model alone are in a folder of its
+        name, and go first.
     runs : Path
         Where checkpoints go, a folder for each model and network.
     registry : Path
@@ -51,13 +52,20 @@ class Workshop:
     runs: Path
     registry: Path
 
-    def recipe(self, network: str) -> Recipe:
-        """Return the recipe of a network."""
-        path = self.recipes / f"{network}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(each.stem for each in self.recipes.glob("*.yaml")))
-            raise InvalidInputError(f"{path} is not there; recipes are {known or 'none'}")
-        return Recipe.read(path)
+    def recipe(self, model: str, network: str) -> Recipe:
+        """Return the recipe of a network: that for the model, if there is one.
+
+        Raises
+        ------
+        InvalidInputError
+            There is none at all, or it is no recipe.
+        """
+        general = self.recipes / f"{network}.yaml"
+        for path in (self.recipes / model / general.name, general):
+            if path.is_file():
+                return Recipe.read(path)
+        known = ", ".join(sorted(each.stem for each in self.recipes.glob("*.yaml")))
+        raise InvalidInputError(f"{general} is not there; recipes are {known or 'none'}")
 
     def run_folder(self, model: str, network: str) -> Path:
         """Folder of a run's checkpoints."""
@@ -101,7 +109,9 @@ def publish(
         if start is not None:
             raise InvalidInputError("an ensemble begins from its members; train those")
         run = _ensemble(shop, model, ensemble, data, resume, told)
-        unseen = _seen_by_none(data.sources[0], [shop.recipe(name) for name in ensemble.members])
+        unseen = _seen_by_none(
+            data.sources[0], [shop.recipe(model, name) for name in ensemble.members]
+        )
     else:
         run = train(
             recipe,
@@ -187,7 +197,7 @@ def _ensemble(
     """Members by their recipes, then one network of them."""
     runs = []
     for name in ensemble.members:
-        recipe = shop.recipe(name)
+        recipe = shop.recipe(model, name)
         folder = shop.run_folder(model, name)
         taken_up = resume and _is_begun(shop, model, name)
         runs.append(train(recipe, data, folder=folder, resume=taken_up, told=told))
@@ -206,7 +216,7 @@ def _seen_by_none(source: Source, members: Sequence[Recipe]) -> Source:
 def _data_of(shop: Workshop, model: str, recipe: Recipe) -> TrainingData:
     architecture = recipe.architecture()
     if isinstance(architecture, Ensemble):
-        surfaces = max(shop.recipe(name).surfaces for name in architecture.members)
+        surfaces = max(shop.recipe(model, name).surfaces for name in architecture.members)
         recipe = replace(recipe, surfaces=surfaces)
     return TrainingData.open(shop.data, model, architecture.reads, most=recipe.surfaces)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from levy_calibration.registry.aliases import ALIASES
 from levy_cli.output import console, print_json, table
 from levy_cli.training_progress import training_progress
 from levy_numerics.errors import InvalidInputError
@@ -29,7 +30,11 @@ def run(options: argparse.Namespace) -> int:
         runs=Path(options.runs),
         registry=Path(options.registry or PACKAGED),
     )
-    recipe = Recipe.read(options.recipe) if options.recipe else shop.recipe(options.network)
+    recipe = (
+        Recipe.read(options.recipe)
+        if options.recipe
+        else shop.recipe(options.model, options.network)
+    )
     if recipe.network != options.network:
         raise InvalidInputError(f"{options.recipe} makes a {recipe.network}")
     if options.folds:
@@ -56,9 +61,7 @@ def _train(shop: Any, recipe: Any, options: argparse.Namespace) -> int:
             strategy=strategy_of(options.strategy),
             told=told,
         )
-    registry = Registry.open(shop.registry)
-    if options.promote or registry.aliases(options.model).champion is None:
-        registry.promote(options.model, artifact.version)
+    _promote(Registry.open(shop.registry), artifact, options.promote)
     page = _write_curves(shop, options.model, recipe.network, history)
     if options.json:
         print_json({**artifact.manifest, "folder": str(artifact.folder), "history": history})
@@ -68,6 +71,15 @@ def _train(shop: Any, recipe: Any, options: argparse.Namespace) -> int:
     if page:
         console().print(f"Learning curves are in {page}", soft_wrap=True)
     return 0
+
+
+def _promote(registry: Any, artifact: Any, asked: str | None) -> None:
+    """Give it the alias that was asked for, if any; a model's first network is its champion."""
+    held = registry.aliases(artifact.model)
+    first = "champion" if held.champion is None else None
+    for alias in ALIASES:
+        if alias in (asked, first) and held.version(alias) != artifact.version:
+            registry.promote(artifact.model, artifact.version, alias=alias)
 
 
 def _cross_validate(shop: Any, recipe: Any, options: argparse.Namespace) -> int:

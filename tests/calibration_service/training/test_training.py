@@ -17,7 +17,7 @@ from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box, sobol_targets
 
-RECIPES = sorted((Path(__file__).parents[3] / "deploy" / "training").glob("*.yaml"))
+RECIPES = sorted((Path(__file__).parents[3] / "deploy" / "training").rglob("*.yaml"))
 SMALL = Recipe(
     network="mlp", options={"widths": [32]}, epochs=6, batch_size=64, rounds=2, patience=6
 )
@@ -80,7 +80,7 @@ def test_the_distribution_of_training_is_that_of_what_is_shown(
         assert known["n_quotes"][-1] == 200  # the whole grid
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_recipes_are_admissible_and_named_by_their_network(path: Path) -> None:
     assert Recipe.read(path).network == path.stem
 
