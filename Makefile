@@ -15,7 +15,7 @@ SOURCES := libs services tests
 # One test process a core, up to four: each imports the numerics anew.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
 
-.PHONY: help setup run test test-all check format lint types contracts manifests system audit bench load sbc networks train real-quotes whole-surfaces extras clean
+.PHONY: help setup run test test-all check format lint types contracts manifests system audit bench load sbc posteriors networks train real-quotes whole-surfaces extras clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -78,6 +78,9 @@ bench: $(INSTALLED_BENCH) ## speed and accuracy beside other libraries; writes b
 
 load: setup ## what the gateway and calibration bear, beside doing nothing; writes build/load.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.load $(LOAD)
+
+posteriors: setup ## posteriors by every engine and of real quotes, into docs/bayesian.md; half an hour
+	$(BIN)/python -m tests.benchmarks.posteriors
 
 sbc: setup ## are posteriors honest? simulated surfaces, into docs/posterior-checks.md; hours
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.sbc $(SBC)

@@ -222,7 +222,8 @@ def _add_bayes(commands: "_Commands") -> None:
     command.add_argument(
         "--engine",
         default="numpyro-nuts",
-        help="numpyro-nuts (default), or laplace-psis: an approximation in a moment, weighted",
+        help="numpyro-nuts (default), or laplace-psis: an approximation in a moment, weighted; "
+        "numpyro-svi, pymc-advi and pymc-nuts check them",
     )
     command.add_argument("--chains", type=_positive, default=4, help="default 4")
     command.add_argument("--samples", type=_positive, default=5000, help="a chain (default 5000)")
