@@ -2,6 +2,7 @@
 
 import base64
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -255,6 +256,17 @@ def test_while_redis_is_away_jobs_are_refused_with_a_problem(
             assert int(answer.headers["Retry-After"]) >= 1
         health = jobs.get("/health").json()
         assert health["services"]["bayesian"] == {"status": "unreachable", "workers": 0}
+
+
+def test_redis_that_hangs_is_not_waited_for(server: Redis, gateway: Gateway) -> None:
+    jobs = gateway(job_redis_seconds=0.2)
+    submit(jobs)
+    server.send(signal.SIGSTOP)
+    try:
+        answer = submit(jobs)
+    finally:
+        server.send(signal.SIGCONT)
+    assert (answer.status_code, answer.json()["code"]) == (503, "neighbour-unavailable")
 
 
 def test_while_pricing_is_away_nobody_says_which_models_there_are(

@@ -71,17 +71,24 @@ class Engine:
         self.gateway.stop()
         self.gateway = self.stack.service("gateway", settings=self._settings)
 
-    def post(self, seconds: float, **headers: str) -> httpx.Response:
-        seed = int(headers.pop("seed", 0))
+    def post(
+        self, seconds: float, seed: int = 0, likelihood: str = "normal", **headers: str
+    ) -> httpx.Response:
         n_chains = 1 if seconds < 1.0 else 8
         n_samples = max(100, round(seconds / SECONDS_A_DRAW / n_chains))
-        draws = {"num_chains": n_chains, "num_samples": n_samples, "seed": seed}
-        request = EXAMPLE_GRID | {"model_type": "VarianceGamma", "engine": "laplace-psis"} | draws
+        request = EXAMPLE_GRID | {
+            "model_type": "VarianceGamma",
+            "engine": "laplace-psis",
+            "num_chains": n_chains,
+            "num_samples": n_samples,
+            "seed": seed,
+            "likelihood": likelihood,
+        }
         url = self.gateway.url + PATH
         return httpx.post(url, json=request, headers=headers, timeout=60.0, trust_env=False)
 
-    def submit(self, seconds: float, **headers: str) -> str:
-        answer = self.post(seconds, **headers)
+    def submit(self, seconds: float, **how: Any) -> str:
+        answer = self.post(seconds, **how)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["job_id"])
 
@@ -177,6 +184,27 @@ def test_a_job_that_takes_too_long_fails_and_its_worker_lives(start: Start) -> N
     engine.wait_for(engine.submit(0.1), "succeeded")
 
 
+def test_a_job_that_does_not_listen_ends_with_its_process(start: Start) -> None:
+    engine = start()
+    engine.worker(SOFT_LIMIT_SECONDS="1", HARD_LIMIT_SECONDS="2")
+    found = engine.wait_for(engine.submit(20.0, likelihood="student_t"), "failed")
+    assert found["problem"]["code"] == "deadline"
+    engine.wait_for(engine.submit(0.1), "succeeded")
+
+
+def test_a_job_whose_process_dies_begins_again_in_another(start: Start) -> None:
+    engine = start()
+    worker = engine.worker()
+    job_id = engine.submit(4.0)
+    engine.wait_for(job_id, "running")
+    _, *sampling = family_of(worker.pid)
+    for pid in sampling:
+        os.kill(pid, signal.SIGKILL)
+    engine.wait_for(job_id, "succeeded")
+    assert engine.redis.hget(job_key(job_id), "attempts") == "2"
+    assert engine.ran_by(job_id) not in sampling
+
+
 def test_jobs_outlive_a_restart_of_redis_that_keeps_what_it_was_told(start: Start) -> None:
     engine = start(persistent=True)
     engine.worker()
@@ -220,7 +248,7 @@ def test_a_poisoned_message_harms_no_other(start: Start) -> None:
 
 def test_fifty_jobs_wait_for_one_worker_and_keep_their_order(start: Start) -> None:
     engine = start()
-    jobs = [engine.submit(0.1, seed=str(i)) for i in range(QUEUE_LIMIT)]
+    jobs = [engine.submit(0.1, seed=i) for i in range(QUEUE_LIMIT)]
     refused = engine.post(0.1)
     assert (refused.status_code, refused.json()["code"]) == (503, "queue-full")
     assert int(refused.headers["Retry-After"]) >= 1

@@ -1,0 +1,91 @@
+"""How a worker is seen from outside."""
+
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from redis import Redis
+
+from levy_bayesian.app import create_app, shown
+from levy_bayesian.clients import Leases
+from levy_bayesian.metrics import BayesianMetrics
+from levy_bayesian.presence import Presence
+from levy_bayesian.settings import BayesianSettings
+from levy_schemas.jobs import WORKERS_KEY, lease_key
+from tests.processes import Redis as Server
+from tests.processes import free_port
+
+with warnings.catch_warnings():
+    # The test client would rather have httpx's successor; our own client uses httpx.
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
+
+
+@pytest.fixture
+def consuming() -> threading.Event:
+    return threading.Event()
+
+
+def pages(url: str, consuming: threading.Event) -> TestClient:
+    presence = Presence(url, "w", consuming)
+    return TestClient(create_app(BayesianSettings(), BayesianMetrics(), presence, consuming))
+
+
+def until(condition: Callable[[], Any]) -> None:
+    give_up = time.monotonic() + 30.0
+    while not condition():
+        assert time.monotonic() < give_up, "it did not happen"
+        time.sleep(0.02)
+
+
+def test_a_worker_is_ready_and_heard_of_once_it_takes_jobs(
+    redis: Redis, redis_server: Server, consuming: threading.Event
+) -> None:
+    with pages(redis_server.url, consuming) as worker:
+        assert worker.get("/health/live").status_code == 200
+        early = worker.get("/health/ready")
+        assert early.status_code == 503
+        assert early.json()["checks"] == {"consuming": False, "redis": False}
+        consuming.set()
+        until(lambda: worker.get("/health/ready").status_code == 200)
+        assert abs((redis.zscore(WORKERS_KEY, "w") or 0.0) - redis.time()[0]) < 60
+        assert "levy_bayesian_build_info" in worker.get("/metrics").text
+    assert redis.zscore(WORKERS_KEY, "w") is None
+
+
+def test_a_worker_without_redis_lives_and_is_not_ready(
+    tmp_path: Path, consuming: threading.Event
+) -> None:
+    consuming.set()
+    with pages(f"unix://{tmp_path}/nobody.sock", consuming) as worker:
+        assert worker.get("/health/live").status_code == 200
+        assert worker.get("/health/ready").json()["checks"] == {"consuming": True, "redis": False}
+
+
+def test_a_port_that_is_taken_stops_the_start(redis_server: Server) -> None:
+    port = free_port()
+    settings, metrics, event = BayesianSettings(port=port), BayesianMetrics(), threading.Event()
+    app = create_app(settings, metrics, Presence(redis_server.url, "w", event), event)
+    with (
+        structlog.testing.capture_logs(),
+        shown(app, settings),
+        pytest.raises(OSError, match="in use"),
+        shown(app, settings),
+    ):
+        pytest.fail("it started")
+
+
+def test_a_worker_gives_up_its_own_leases_alone(redis: Redis, redis_server: Server) -> None:
+    leases = Leases(redis_server.url, "w")
+    assert not leases.any()
+    redis.set(lease_key("a"), "w")
+    redis.set(lease_key("b"), "another")
+    assert leases.any()
+    leases.give_up()
+    assert not leases.any()
+    assert redis.get(lease_key("b")) == "another"
