@@ -161,11 +161,12 @@ def shuffled(surfaces: PricedSurfaces, rng: np.random.Generator, width: int) -> 
 
 
 def batches(
-    data: Sequence[Shown], size: int, rng: np.random.Generator
+    data: Sequence[Shown], size: int, rng: np.random.Generator, replicas: int = 1
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Every surface once, in random order, `size` of one source at a time.
 
-    Of points, each batch sees the first few: they are in random order already.
+    Of points, each batch sees the first few: they are in random order already. Where replicas share
+    a batch, each has as many; the few that cannot be shared are left to other epochs.
     """
     cuts = [
         (k, piece)
@@ -175,11 +176,12 @@ def batches(
         )
     ]
     for place in rng.permutation(len(cuts)):
-        k, which = cuts[place]
-        features = data[k].features[np.sort(which)]
+        k, piece = cuts[place]
+        which = np.sort(piece[: len(piece) // replicas * replicas])
+        features = data[k].features[which]
         if features.ndim == 3:
             features = features[:, : rng.choice(_FEWER_POINTS)]
-        yield features, data[k].targets[np.sort(which)]
+        yield features, data[k].targets[which]
 
 
 def _joined(parts: Sequence[PricedSurfaces]) -> PricedSurfaces:

@@ -28,12 +28,17 @@ Split = Callable[[int, int], tuple[np.ndarray, np.ndarray]]
 _MOST_HELD: Final = 4096
 """Surfaces of a source whose loss is watched."""
 _STEPS_AT_ONCE: Final = 8
+"""Steps in one call of TensorFlow; of batches that devices share, it can take but one."""
 _CLIPPED_NORM: Final = 1.0
 _EXPONENTIAL_END: Final = 0.01
 
 
 class Strategy(Protocol):
     """Of `tf.distribute`."""
+
+    @property
+    def num_replicas_in_sync(self) -> int:
+        """Copies of the network, among which each batch is divided evenly."""
 
     def scope(self) -> AbstractContextManager[Any]:
         """Variables made inside are copied to every device."""
@@ -98,10 +103,11 @@ def train(
         network = start or recipe.architecture().build(
             len(data.box.axes), StandardScaler.fit(drawn[0].features), recipe.seed
         )
-        learner = _learner(network, recipe, drawn)
+        learner = _learner(network, recipe, drawn, 1 if strategy else _STEPS_AT_ONCE)
     fingerprint = _fingerprint(recipe, data)
     progress = Progress.read(folder, learner, fingerprint) if folder and resume else Progress()
-    watched = _watched(held, reads, recipe)
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    watched = [_divisible(one, replicas) for one in _watched(held, reads, recipe)]
     last = recipe.epochs if stop_after is None else min(stop_after, recipe.epochs)
     current = 0
     for epoch in range(len(progress.history), last):
@@ -109,7 +115,7 @@ def train(
             break
         if (wanted := epoch * recipe.rounds // recipe.epochs) != current:
             drawn, current = _drawn(trained, reads, recipe, wanted), wanted
-        progress.add(_epoch(learner, drawn, watched, recipe, epoch), learner)
+        progress.add(_epoch(learner, drawn, watched, recipe, epoch, replicas), learner)
         if folder:
             progress.write(folder, learner, fingerprint)
         if told:
@@ -125,21 +131,29 @@ def _epoch(
     watched: Sequence[Shown],
     recipe: Recipe,
     epoch: int,
+    replicas: int,
 ) -> dict[str, float]:
     """Pass over the surfaces once, and tell how it went."""
     began = time.perf_counter()
     order = np.random.default_rng([recipe.seed, 2, epoch])
-    fed = _feed(lambda: batches(drawn, recipe.batch_size, order), drawn[0])
+    fed = _feed(lambda: batches(drawn, recipe.batch_size, order, replicas), drawn[0])
     steps = _steps(drawn, recipe.batch_size)
     score = learner.fit(fed, steps_per_epoch=steps, shuffle=False, verbose=0).history["score"][-1]
     weights = [len(one.targets) for one in watched]
-    scores = [_score(learner, one, recipe.batch_size) for one in watched]
+    at_once = recipe.batch_size // replicas * replicas or replicas
+    scores = [_score(learner, one, at_once) for one in watched]
     return {
         "score": float(score),
         "holdout_score": float(np.average(scores, weights=weights)),
         "learning_rate": float(learner.optimizer.learning_rate),
         "seconds": time.perf_counter() - began,
     }
+
+
+def _divisible(watched: Shown, replicas: int) -> Shown:
+    """All but the last few, so that every replica has as many: Keras averages over them."""
+    n = len(watched.targets) // replicas * replicas
+    return Shown(watched.features[:n], watched.targets[:n])
 
 
 def _score(learner: keras.Model, watched: Shown, size: int) -> float:
@@ -150,7 +164,9 @@ def _score(learner: keras.Model, watched: Shown, size: int) -> float:
     return float(found["score"])
 
 
-def _learner(network: keras.Model, recipe: Recipe, drawn: Sequence[Shown]) -> keras.Model:
+def _learner(
+    network: keras.Model, recipe: Recipe, drawn: Sequence[Shown], at_once: int
+) -> keras.Model:
     """The network with its answers side by side, loss and optimiser."""
     joined = keras.layers.Concatenate(name="answers")(
         [network.output[PLACES], network.output[LOG_DEVIATIONS]]
@@ -165,7 +181,7 @@ def _learner(network: keras.Model, recipe: Recipe, drawn: Sequence[Shown]) -> ke
         optimizer,
         loss=loss_of(recipe.loss, n_targets),
         metrics=[keras.metrics.MeanMetricWrapper(score_of(recipe.loss, n_targets), name="score")],
-        steps_per_execution=_STEPS_AT_ONCE,
+        steps_per_execution=at_once,
         jit_compile="auto" if keras.backend.backend() == "jax" else False,
     )
     optimizer.build(learner.trainable_variables)

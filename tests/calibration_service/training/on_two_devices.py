@@ -1,0 +1,58 @@
+"""Train on two logical devices, and say what came out, as JSON: run by the test beside this.
+
+Devices can be told only before TensorFlow has started, so this needs a process of its own.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from levy_calibration.networks.architecture import PLACES
+from levy_calibration.registry.artifact import Artifact
+from levy_calibration.training.distribution import strategy_of
+from levy_calibration.training.examples import TrainingData, shown
+from levy_calibration.training.export import files_of
+from levy_calibration.training.recipe import Recipe
+from levy_calibration.training.trainer import train
+
+MODEL = "VarianceGamma"
+
+
+def main(data_folder: Path, registry: Path) -> None:
+    """Train, publish, load and ask."""
+    host = tf.config.list_physical_devices("CPU")[0]
+    halves = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
+    tf.config.set_logical_device_configuration(host, halves)
+    recipe = Recipe.of(
+        {
+            "network": "mlp",
+            "options": {"widths": [32]},
+            "epochs": 8,
+            "batch_size": 64,
+            "patience": 8,
+        }
+    )
+    data = TrainingData.open(data_folder, MODEL, "grid")
+    strategy = strategy_of("mirrored")
+    run = train(recipe, data, strategy=strategy)
+    held = shown(run.held[0], "grid", np.random.default_rng(0), exact=True)
+    trained = np.asarray(run.network(held.features, training=False)[PLACES])
+    told = {"model": MODEL, "network": "mlp", "reads": "grid"}
+    loaded = Artifact.write(registry, told, files_of(run.network, [held.features])).load()
+    served = loaded.answers(run.held[0].surfaces).places
+    copies = strategy.experimental_local_results(run.network.weights[-1].value)
+    found = {
+        "replicas": strategy.num_replicas_in_sync,
+        "copies": len(copies),
+        "scores": [epoch["holdout_score"] for epoch in run.history],
+        "rmse": float(np.sqrt(np.mean((trained - held.targets) ** 2))),
+        "apart": float(np.max(np.abs(served - trained))),
+    }
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
