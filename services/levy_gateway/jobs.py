@@ -110,8 +110,8 @@ class NoDrawsError(Exception):
     code = "no-draws"
 
     def __init__(self, status: JobState) -> None:
-        gone = "; they are no longer kept" if status == "succeeded" else ""
-        self.message = f"The job is {status}{gone}." if not gone else f"The job {status}{gone}."
+        gone = "Its draws are no longer kept." if status == "succeeded" else "It has no draws."
+        self.message = f"This job counts as {status}. {gone}"
         self.details: dict[str, object] = {"job_status": status}
         super().__init__(self.message)
 
