@@ -94,7 +94,7 @@ real-quotes: setup ## fit real quotes, into docs/real-quotes.md; needs LEVY_MARK
 whole-surfaces: setup ## fit real surfaces by every model, into docs/whole-surfaces.md; the same
 	$(BIN)/python -m tests.benchmarks.whole_surfaces
 
-train: setup ## make data sets and train every network again, into build/trained; an hour
+train: setup ## make data sets and train every network again, into build/trained; an hour and a half
 	BIN=$(BIN) deploy/training/all build/data build/trained
 
 extras: ## install each service's extra alone and import its entry point
