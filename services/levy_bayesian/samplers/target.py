@@ -193,5 +193,5 @@ class Target:
 
 
 def _rounded(tolerance: float) -> float:
-    """The next lower power of ten: surfaces much alike then share a contour, and a program."""
-    return float(10.0 ** np.floor(np.log10(tolerance) + 1e-9))
+    """The nearest power of ten: surfaces much alike then share a contour, and a program."""
+    return float(10.0 ** np.round(np.log10(tolerance)))
