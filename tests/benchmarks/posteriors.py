@@ -164,9 +164,10 @@ def on_quotes(name: str, quotes: Quotes, weights: str) -> dict[str, Any]:
 
 _INTRODUCTION: Final = """# Posteriors: which engine, and what to expect
 
-Made by `make posteriors` on a shared machine with two cores; seconds are of the processor, which
-does not count the waiting, and of the clock, once compiled. How a posterior is defined and asked
-for is told in [bayesian-jobs.md](bayesian-jobs.md).
+Made by `make posteriors` on two cores that a dozen other computations shared: seconds of the clock
+are mostly waiting, and those of the processor, all threads together, suffer too (a gradient took
+100 µs at best and 180 µs in the median). Both are once compiled. How a posterior is defined and
+asked for is told in [bayesian-jobs.md](bayesian-jobs.md).
 
 | engine | what it does | when |
 |---|---|---|
@@ -178,13 +179,14 @@ for is told in [bayesian-jobs.md](bayesian-jobs.md).
 
 All engines but `laplace-psis` move in coordinates that a map learnt from weighted draws has
 straightened (`levy_numerics.calibration.transport`): where quotes leave one direction open, the
-posterior is a thin bent ridge, and trees of 15 to 50 steps a draw crept along it. A normal on
+posterior is a thin bent ridge, and trees of 15 to 45 steps a draw crept along it. A normal on
 straightened coordinates is a flow guide whose bends are learnt from draws and not by stochastic
 gradients; two layers of inverse autoregressive flow in its place took three times as long and came
 no nearer (Pareto k of 0.68 against 0.68 before the map, 0.2 with it).
 
 `pareto_k` above 0.7 says that an approximation is not to be relied on. Below it, it says that the
-draws seen are evenly weighted, not that no tail was missed: Merton's ridge below is the example.
+draws seen are evenly weighted, not that no tail was missed. Where the fit lies on an edge of what
+is admissible (Kou with p near 0), `laplace-psis` says k above 0.7: ask `numpyro-nuts`.
 
 ## The standard job
 
@@ -221,6 +223,10 @@ def _shown(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
+def _seconds(value: float) -> str:
+    return f"{value:.0f}" if value >= 10.0 else f"{value:.2g}"
+
+
 def _engines(done: Mapping[tuple[str, str], dict[str, Any]]) -> str:
     head = ("model", "engine", "s, processor", "s, clock", "R-hat", "bulk ESS", "tail ESS")
     text = _table(*head, "steps a draw", "divergences", "Pareto k", "independent draws")
@@ -228,8 +234,7 @@ def _engines(done: Mapping[tuple[str, str], dict[str, Any]]) -> str:
         text += _row(
             name,
             f"`{engine}`",
-            f"{one['seconds']['processor']:.2g}",
-            f"{one['seconds']['wall']:.2g}",
+            *(_seconds(one["seconds"][clock]) for clock in ("processor", "wall")),
             _shown(_worst(one, "r_hat", max), ".4f"),
             _shown(_worst(one, "ess_bulk", min), ",.0f"),
             _shown(_worst(one, "ess_tail", min), ",.0f"),
@@ -238,7 +243,8 @@ def _engines(done: Mapping[tuple[str, str], dict[str, Any]]) -> str:
             _shown(one["pareto_k"], ".2f"),
             _shown(one["n_independent"], ",.0f"),
         )
-    return text
+    left = [f"{name} by `{engine}`" for name, engine in JOBS if (name, engine) not in done]
+    return text + (f"\nNot measured in this run: {', '.join(left)}.\n" if left else "")
 
 
 def _agreement(done: Mapping[tuple[str, str], dict[str, Any]]) -> str:
@@ -282,7 +288,7 @@ def _real(title: str, name: str, one: Mapping[str, Any]) -> str:
     text = (
         f"\n### {name}, {title}\n\n{one['n']} quotes, {one['inside']:.0%} of them inside their 95% "
         f"predictive bands, whose median width is\n{one['width']:.2%} of the forward. "
-        f"{one['reason'].capitalize()}.\n\n"
+        f"{one['reason']}.\n\n"
     )
     text += _table("parameter", "mean", "sd", "median", "95% interval", "R-hat", "bulk ESS")
     for parameter, p in one["parameters"].items():
@@ -296,7 +302,7 @@ def _real(title: str, name: str, one: Mapping[str, Any]) -> str:
             _shown(p["r_hat"], ".4f"),
             _shown(p["ess_bulk"], ",.0f"),
         )
-    return text + "".join(f"\n{warning.capitalize()}.\n" for warning in one["warnings"])
+    return text + "".join(f"\n{warning[0].upper()}{warning[1:]}.\n" for warning in one["warnings"])
 
 
 if __name__ == "__main__":
