@@ -60,9 +60,6 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     metrics, name = BayesianMetrics(), new_name()
     consuming = threading.Event()
 
-    def on_ready(**_: Any) -> None:
-        consuming.set()
-
     def on_fork(**_: Any) -> None:
         end_with_the_parent()
         sampling.warm()
@@ -72,7 +69,6 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
 
     # Root is warned of messages that are code; ours are JSON, and nothing else is read.
     warnings.simplefilter("ignore", SecurityWarning)
-    signals.worker_ready.connect(on_ready)
     signals.worker_process_init.connect(on_fork)
     signals.setup_logging.connect(leave_logs_alone)
 
@@ -98,7 +94,13 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
         without_heartbeat=True,
         loglevel=settings.log_level.upper(),
     )
-    with shown(pages, settings):
+    with shown(pages, settings) as show:
+
+        def on_ready(**_: Any) -> None:
+            consuming.set()
+            show()
+
+        signals.worker_ready.connect(on_ready)
         worker.start()
         consuming.clear()
         leases.give_up()

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
@@ -49,8 +49,12 @@ def create_app(
 
 
 @contextmanager
-def shown(app: FastAPI, settings: BayesianSettings) -> Iterator[None]:
-    """Serve the pages from a thread, since the worker needs the main one for its signals."""
+def shown(app: FastAPI, settings: BayesianSettings) -> Iterator[Callable[[], None]]:
+    """Serve the pages from a thread, since the worker needs the main one for its signals.
+
+    Yields what starts the thread. That is to be called when the worker has forked: a child that is
+    forked while another thread imports or logs waits for ever for a lock that nobody holds.
+    """
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none"
     )
@@ -59,9 +63,9 @@ def shown(app: FastAPI, settings: BayesianSettings) -> Iterator[None]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.create_server((settings.host, settings.port), family=family) as listening:
         thread = threading.Thread(target=server.run, args=([listening],), name="pages")
-        thread.start()
         try:
-            yield
+            yield thread.start
         finally:
             server.should_exit = True
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
