@@ -138,7 +138,7 @@ def test_whoever_is_told_of_progress_can_end_the_job() -> None:
     [
         ({"model_type": "Nobody"}, UnknownModelError),
         ({"priors": {"G": UNIFORM}}, InvalidParameterError),
-        ({"priors": {"nu": UNIFORM | {"high": -1.0}}}, InvalidInputError),
+        ({"priors": {"nu": UNIFORM | {"low": -2.0, "high": -1.0}}}, InvalidParameterError),
         ({"strikes": [100.0], "maturities": [1.0], "prices": [[9.0]]}, InvalidInputError),
     ],
 )
