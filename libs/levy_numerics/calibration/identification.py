@@ -89,7 +89,9 @@ class Identification:
         seen = self.identified
         spread = np.where(seen, 1.0 / np.where(seen, self.singular_values, 1.0), 0.0)
         scaled = along * spread
-        covariance: np.ndarray = self.residual_variance * scaled @ scaled.T
+        # Quantities that nearly have no value, as a kurtosis at the edge of its domain, overflow.
+        with np.errstate(over="ignore", invalid="ignore"):
+            covariance: np.ndarray = self.residual_variance * scaled @ scaled.T
         touched = np.abs(along[:, ~seen]).max(axis=1, initial=0.0)
         blind = touched > negligible * np.abs(along).max(axis=1)
         covariance[blind, :] = np.nan

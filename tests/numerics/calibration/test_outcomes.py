@@ -5,6 +5,7 @@ import pytest
 
 from levy_numerics import models
 from levy_numerics.calibration import CalibrationError, calibrate
+from levy_numerics.calibration.identification import Identification
 from levy_numerics.errors import (
     ArbitrageError,
     InvalidInputError,
@@ -127,3 +128,9 @@ def test_a_calibration_that_is_told_to_stop_answers_with_the_best_so_far() -> No
     assert "stopped on request" in result.reason
     assert result.n_evaluations == 3
     assert len(asked) == 4
+
+
+def test_what_overflows_has_no_end_to_its_interval_and_warns_nobody() -> None:
+    found = Identification(np.ones(2), np.eye(2), 1.0).covariance(np.array([[1e200, 0], [1, 1]]))
+    assert found[0, 0] == np.inf
+    assert found[1, 1] == 2.0
