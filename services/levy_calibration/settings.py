@@ -20,7 +20,8 @@ class CalibrationSettings(ServiceSettings):
     Attributes
     ----------
     threads : int
-        Surfaces fitted at once.
+        Least squares, batches and comparisons worked on at once, beside one surface that a network
+        starts.
     deadline_seconds : float
         The longest that a request is worked on.
     n_starts : int, optional

@@ -56,3 +56,28 @@ def test_no_more_threads_work_than_were_given() -> None:
 
     anyio.run(many)
     assert most[0] == 2
+
+
+def test_brief_work_goes_one_at_a_time_and_waits_for_no_long_work() -> None:
+    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
+    release, at_once, most = threading.Event(), [0], [0]
+
+    def brief() -> None:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        time.sleep(0.02)
+        at_once[0] -= 1
+
+    async def many() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(threads.run, lambda: release.wait(20.0), request())
+            async with anyio.create_task_group() as briefs:
+                for _ in range(4):
+                    briefs.start_soon(threads.run_brief, brief, request())
+            # Long work still holds its only thread, and brief work is done.
+            release.set()
+
+    started = time.monotonic()
+    anyio.run(many)
+    assert most[0] == 1
+    assert time.monotonic() - started < 20.0

@@ -76,13 +76,17 @@ def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> A
         """Fit a model to one surface of quotes, or to each of a batch."""
         if isinstance(body, CalibrationBatch):
             return await each(body, request)
+        run = threads.run_brief if _is_brief(body) else threads.run
         return finished(
-            await threads.run(
-                lambda: handler(body, checkpoint=from_thread.check_cancelled), request
-            )
+            await run(lambda: handler(body, checkpoint=from_thread.check_cancelled), request)
         )
 
     return routes
+
+
+def _is_brief(surface: CalibrationRequest) -> bool:
+    """Whether a network's start is to leave but a few evaluations."""
+    return surface.method != "least_squares" and not surface.per_maturity
 
 
 def _fit_each(handler: Handler, batch: CalibrationBatch) -> list[CalibrationResult | SurfaceAnswer]:
