@@ -164,10 +164,9 @@ def on_quotes(name: str, quotes: Quotes, weights: str) -> dict[str, Any]:
 
 _INTRODUCTION: Final = """# Posteriors: which engine, and what to expect
 
-Made by `make posteriors` on two cores that a dozen other computations shared: seconds of the clock
-are mostly waiting, and those of the processor, all threads together, suffer too (a gradient took
-100 µs at best and 180 µs in the median). Both are once compiled. How a posterior is defined and
-asked for is told in [bayesian-jobs.md](bayesian-jobs.md).
+Made by `make posteriors` on two cores; seconds are once compiled, of all threads together and of
+the clock. How a posterior is defined and asked for is told in
+[bayesian-jobs.md](bayesian-jobs.md).
 
 | engine | what it does | when |
 |---|---|---|
