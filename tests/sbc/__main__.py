@@ -36,7 +36,7 @@ Ranks are among {n_draws} draws, thinned, in {n_bins} bins; `p` is that of the c
 level ranks. With several tests in a table, one below 0.01 in a hundred is to be expected.
 Coverage of {level:.0%} has a standard error of {error:.1%} for {n} surfaces. The prior reaches
 far: some surfaces determine hardly anything, and engines say so (*not converged*); they are
-counted all the same.
+counted all the same. Engines see the same surfaces, so that what is chance is common to them.
 """
 
 
