@@ -1,15 +1,12 @@
 """`GET /models`."""
 
 from collections.abc import Mapping
-from typing import Final, Self
+from typing import Self
 
 from pydantic import Field
 
-from levy_schemas.networks import ServedNetwork
+from levy_schemas.networks import SURFACE_SIZE, ServedNetwork
 from levy_schemas.wire import Answer, FiniteFloat
-
-SURFACE_SIZE: Final = 200
-"""Prices that a network on the standard grid reads: 20 strikes at 10 maturities."""
 
 
 class CatalogueParameter(Answer):

@@ -1,8 +1,13 @@
 """`GET /networks` of the calibration service: who proposes starts now."""
 
+from typing import Final, Literal, Self
+
 from pydantic import Field
 
 from levy_schemas.wire import Answer
+
+SURFACE_SIZE: Final = 200
+"""Prices that a network on the standard grid reads: 20 strikes at 10 maturities."""
 
 
 class ServedNetwork(Answer):
@@ -13,6 +18,14 @@ class ServedNetwork(Answer):
     input_dimension: int | None = Field(
         default=None, description="prices that the champion reads; null where any number will do"
     )
+
+    @classmethod
+    def of(
+        cls, champion: str, reads: Literal["grid", "points"], challenger: str | None = None
+    ) -> Self:
+        """Tell of the champion by its version and by what it reads."""
+        dimension = SURFACE_SIZE if reads == "grid" else None
+        return cls(champion=champion, challenger=challenger, input_dimension=dimension)
 
 
 class ServedNetworks(Answer):

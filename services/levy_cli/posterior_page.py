@@ -14,8 +14,9 @@ from levy_cli.fit_page import dropped_table, expiries_table
 from levy_cli.output import sentence
 from levy_cli.page import html_figure, html_notes, html_numbers, html_table, write_page
 from levy_cli.posterior_figures import marginals, pairs, predicted_smiles, ranks, share_inside
+from levy_cli.posterior_rows import POSTERIOR_COLUMNS, posterior_cells
 from levy_numerics.calibration.priors import Distribution
-from levy_schemas.jobs import BayesianResult, ParameterSummary
+from levy_schemas.jobs import BayesianResult
 
 
 @dataclass(frozen=True)
@@ -94,22 +95,9 @@ def _numbers(sampled: SampledSurface, chains: dict[str, np.ndarray]) -> list[tup
 
 
 def _parameters(result: BayesianResult) -> str:
-    head = ("parameter", "mean", "sd", "median", "95% interval", "R-hat", "bulk ESS", "tail ESS")
-    rows = [(name, *_cells(one)) for name, one in result.parameters.items()]
+    head = ("parameter", *POSTERIOR_COLUMNS)
+    rows = [(name, *posterior_cells(one)) for name, one in result.parameters.items()]
     return html_table(head, rows, numbers=(1, 2, 3, 5, 6, 7))
-
-
-def _cells(one: ParameterSummary) -> tuple[str, ...]:
-    low, high = one.interval
-    return (
-        f"{one.mean:.5g}",
-        f"{one.sd:.2g}",
-        _or_dash(one.median, ".5g"),
-        f"{low:.5g} … {high:.5g}",
-        _or_dash(one.r_hat, ".3f"),
-        _or_dash(one.ess_bulk, ".0f"),
-        _or_dash(one.ess_tail, ".0f"),
-    )
 
 
 def _correlations(result: BayesianResult) -> str:
@@ -130,7 +118,3 @@ def _ranks(result: BayesianResult, chains: dict[str, np.ndarray]) -> str:
         "all chains: level lines about 1 are chains that agree.</p>"
         f"{html_figure(ranks(chains))}</section>"
     )
-
-
-def _or_dash(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)

@@ -15,7 +15,6 @@ from levy_calibration.registry import Registry
 from levy_calibration.registry.aliases import ALIASES, Alias
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
-from levy_schemas.catalogue import SURFACE_SIZE
 from levy_schemas.networks import ServedNetwork, ServedNetworks
 
 _log: Final = structlog.get_logger()
@@ -74,11 +73,8 @@ class Serving:
             champion = self._current(model, "champion")
             challenger = self._current(model, "challenger") if self._share > 0.0 else None
             if champion is not None:
-                networks[model] = ServedNetwork(
-                    champion=champion.version,
-                    challenger=None if challenger is None else challenger.version,
-                    input_dimension=SURFACE_SIZE if champion.reads == "grid" else None,
-                )
+                beside = None if challenger is None else challenger.version
+                networks[model] = ServedNetwork.of(champion.version, champion.reads, beside)
         return ServedNetworks(engine_version=engine_version, networks=networks)
 
     def reference(self, model_type: str) -> Reference | None:

@@ -10,10 +10,11 @@ from levy_bayesian.handlers.sample import Sampling
 from levy_bayesian.summary import NOISE
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.output import console, print_json, refuse_unwritable, sentence, table
+from levy_cli.posterior_rows import POSTERIOR_COLUMNS, posterior_cells
 from levy_cli.progress import progress
 from levy_numerics import models
 from levy_numerics.errors import InvalidInputError
-from levy_schemas.jobs import BayesianResult, ParameterSummary, Prior
+from levy_schemas.jobs import BayesianResult, Prior
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,28 +93,15 @@ def _show(out: "Console", result: BayesianResult) -> None:
     verdict = "converged" if result.converged else "not converged"
     shown = table(
         left=["parameter"],
-        right=["mean", "sd", "median", "95% interval", "R-hat", "bulk ESS", "tail ESS"],
+        right=[*POSTERIOR_COLUMNS],
         last=["meaning"],
         title=f"{result.model_type} by {result.engine}: {verdict}",
     )
     meaning = {p.name: p.meaning for p in models.get(result.model_type).parameters()}
     meaning[NOISE] = "scale of the quotes' errors, in the unit of the weights"
     for name, one in result.parameters.items():
-        shown.add_row(name, *_cells(one), meaning[name])
+        shown.add_row(name, *posterior_cells(one), meaning[name])
     out.print(shown)
     out.print(f"{sentence(result.reason)}. {result.draws:,} draws, {result.seconds:.1f} s.")
     for warning in result.warnings:
         out.print(f"[yellow]Note:[/] {sentence(warning)}")
-
-
-def _cells(one: ParameterSummary) -> tuple[str, ...]:
-    low, high = one.interval
-    median = "–" if one.median is None else f"{one.median:.5g}"
-    return (
-        f"{one.mean:.5g}",
-        f"{one.sd:.2g}",
-        median,
-        f"{low:.5g} to {high:.5g}",
-        "–" if one.r_hat is None else f"{one.r_hat:.3f}",
-        *("–" if ess is None else f"{ess:.0f}" for ess in (one.ess_bulk, one.ess_tail)),
-    )

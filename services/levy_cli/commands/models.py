@@ -7,7 +7,7 @@ from levy_cli.output import print_json
 from levy_cli.trained import networks
 from levy_observability.version import engine_version
 from levy_pricing.handlers.catalogue import catalogue
-from levy_schemas.catalogue import SURFACE_SIZE, CatalogueEntry, ModelsResult
+from levy_schemas.catalogue import CatalogueEntry, ModelsResult
 from levy_schemas.networks import ServedNetwork
 
 
@@ -27,9 +27,8 @@ def _champions(registry: Registry) -> dict[str, ServedNetwork]:
     for model in registry.models():
         version = registry.aliases(model).champion
         if version is not None:
-            on_grid = registry.artifact(model, version).manifest["reads"] == "grid"
-            dimension = SURFACE_SIZE if on_grid else None
-            found[model] = ServedNetwork(champion=version, input_dimension=dimension)
+            reads = registry.artifact(model, version).manifest["reads"]
+            found[model] = ServedNetwork.of(version, reads)
     return found
 
 
