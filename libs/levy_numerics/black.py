@@ -16,6 +16,7 @@ Black (1976), Journal of Financial Economics 3(1-2), 167-179.
 Jäckel (2017), Let's be rational, Wilmott 2015(75), 40-53.
 """
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -23,17 +24,17 @@ from scipy.special import erfcx, ndtr
 
 from levy_numerics.errors import InvalidInputError
 
-SQRT_HALF: Final = np.sqrt(0.5)
-SQRT_HALF_PI: Final = np.sqrt(0.5 * np.pi)
-SQRT_TWO_PI: Final = np.sqrt(2.0 * np.pi)
+SQRT_HALF: Final = math.sqrt(0.5)
+SQRT_HALF_PI: Final = math.sqrt(0.5 * math.pi)
+SQRT_TWO_PI: Final = math.sqrt(2.0 * math.pi)
 
-_SERIES_BELOW: Final = 0.35
+SERIES_BELOW: Final = 0.35
 """The difference of two R loses a factor 1/(s + |x|); below this value the series takes over."""
-_SERIES_TERMS: Final = 7
+SERIES_TERMS: Final = 7
 """The eighth is under 2e-17 of the first when s < 0.35."""
 _TOTAL_VOL: Final = (1e-200, 70.0)
 """Outside, a price is its intrinsic value, or its upper bound, in double precision."""
-_LOWEST_H: Final = -50.0
+LOWEST_H: Final = -50.0
 """exp(−h²/2) is zero in double precision from −38.6 on."""
 _DIRECT_ABOVE: Final = 1.0
 """Where t exceeds it and h + t > 0, the textbook formula is the more precise one."""
@@ -165,7 +166,7 @@ def price_over_vega(h: np.ndarray, t: np.ndarray) -> np.ndarray:
     """r = b/b′ = R(h + t) − R(h − t), for h ≤ 0 and t > 0, arrays of one shape."""
     low, half = -SQRT_HALF * h, SQRT_HALF * t
     ratio = np.asarray(SQRT_HALF_PI * (erfcx(low - half) - erfcx(low + half)))
-    small = np.flatnonzero(2.0 * t * (1.0 - h) < _SERIES_BELOW)
+    small = np.flatnonzero(2.0 * t * (1.0 - h) < SERIES_BELOW)
     if small.size:
         ratio.flat[small] = _series(h.flat[small], t.flat[small])
     return ratio
@@ -185,7 +186,7 @@ def _checked(vol: Any) -> np.ndarray:
 
 def _h_and_t(x: Any, total_vol: Any) -> tuple[np.ndarray, np.ndarray]:
     s = np.clip(total_vol, *_TOTAL_VOL)
-    return np.maximum(x / s, _LOWEST_H), 0.5 * s
+    return np.maximum(x / s, LOWEST_H), 0.5 * s
 
 
 def _series(h: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -197,7 +198,7 @@ def _series(h: np.ndarray, t: np.ndarray) -> np.ndarray:
     t2, h2t2 = t * t, (h * t) ** 2
     term = 1.0 + h * SQRT_HALF_PI * erfcx(-SQRT_HALF * h)
     total, subtracted = term, t2
-    for k in range(1, 2 * _SERIES_TERMS - 1, 2):
+    for k in range(1, 2 * SERIES_TERMS - 1, 2):
         following = ((h2t2 + (2 * k + 1) * t2) * term - subtracted) / ((k + 1) * (k + 2))
         subtracted = t2 * t2 * term
         term = following

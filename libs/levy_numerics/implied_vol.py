@@ -15,6 +15,7 @@ Jäckel (2017), Let's be rational, Wilmott 2015(75), 40-53.
 Householder (1970), The numerical treatment of a single nonlinear equation, sec. 4.4.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,12 +30,12 @@ BELOW_INTRINSIC: Final = "below_intrinsic"
 ABOVE_MAXIMUM: Final = "above_maximum"
 NOT_A_NUMBER: Final = "not_a_number"
 
-_LOG_SQRT_TWO_PI: Final = np.log(SQRT_TWO_PI)
-_ROUNDING: Final = 4.0 * np.finfo(float).eps
+LOG_SQRT_TWO_PI: Final = math.log(SQRT_TWO_PI)
+ROUNDING: Final = 4.0 * np.finfo(float).eps
 """A price this close to intrinsic, relative to D·max(F, K), is intrinsic but for rounding."""
-_STEPS: Final = 2
+STEPS: Final = 2
 """The bound is within 36% of the root everywhere, one step within 0.2%, the second exact."""
-_LOWEST_X: Final = -700.0
+LOWEST_X: Final = -700.0
 """exp(−x) is finite above it."""
 _SHOWN: Final = 5
 
@@ -154,7 +155,7 @@ def _status(
     undiscounted: np.ndarray, time_value: np.ndarray, smaller: np.ndarray, larger: np.ndarray
 ) -> np.ndarray:
     """Why a price has no volatility, or "ok"."""
-    below = ~(time_value >= -_ROUNDING * larger)
+    below = ~(time_value >= -ROUNDING * larger)
     above = ~(time_value < smaller)
     if not (below.any() or above.any()):
         return np.full(time_value.shape, OK)
@@ -164,9 +165,9 @@ def _status(
 
 def _total_vol(x: np.ndarray, c: np.ndarray) -> np.ndarray:
     """s for which the out-of-the-money price is c, 0 < c < 1; arrays of shape (n,)."""
-    target = np.log(c) + 0.5 * x + _LOG_SQRT_TWO_PI
+    target = np.log(c) + 0.5 * x + LOG_SQRT_TWO_PI
     s = _lower_bound(x, c)
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         s = _householder(x, s, target)
     return s
 
@@ -176,7 +177,7 @@ def _lower_bound(x: np.ndarray, c: np.ndarray) -> np.ndarray:
 
     The at-the-money bound c ≤ s/√(2π), valid for every x, helps where c is lost against one.
     """
-    rise = np.expm1(-np.maximum(x, _LOWEST_X))
+    rise = np.expm1(-np.maximum(x, LOWEST_X))
     scale = 1.0 / (2.0 * c + rise)
     delta, complement = c * (c + 1.0 + rise) * scale, (1.0 - c) * (rise + c) * scale
     d1 = np.copysign(ndtri(np.minimum(delta, complement)), delta - complement)

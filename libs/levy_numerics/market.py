@@ -84,6 +84,8 @@ class MaturityTable:
 def _row_width(counts: np.ndarray) -> int:
     """Width at which the padded rows, each with a fixed cost of its own, cost least."""
     ordered = np.sort(counts)
+    if ordered[0] == ordered[-1]:
+        return int(ordered[0])
     candidates = ordered[np.linspace(0, ordered.size - 1, _WIDTHS_TRIED).round().astype(int)]
     n_rows = (-(-counts // candidates[:, None])).sum(axis=1)
     return int(candidates[np.argmin(n_rows * (candidates + _ROW_COST))])

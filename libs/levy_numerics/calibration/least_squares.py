@@ -129,7 +129,9 @@ def result_of(
     """Everything there is to say of a solution."""
     quotes = objective.quotes
     found = model.from_coordinates(solution.point)
-    fitted = objective.pricer.price(found).value
+    # What cannot be priced raises here.
+    priced = np.isfinite(solution.cost)
+    fitted = solution.values if priced else objective.pricer.price(found).value
     errors = PricingErrors.of(quotes, fitted)
     misfit = model.stationary and misfits_term_structure(quotes.contracts, errors)
     geometry = Identification.of(solution)

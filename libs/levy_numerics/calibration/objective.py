@@ -11,6 +11,7 @@ from levy_numerics.errors import OutsideStripError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
+from levy_numerics.pricing.sinh_single import LazyTable
 
 _TOLERANCE: Final = 1e-9
 
@@ -33,20 +34,22 @@ class Objective:
     @classmethod
     def of(cls, quotes: Quotes, weights: str) -> Self:
         """Choose the weighting by name: see `weights.weighting`."""
-        return cls(quotes, weighting(quotes, weights), SinhPricer(quotes.contracts, _TOLERANCE))
+        pricer = SinhPricer(quotes.contracts, _TOLERANCE, LazyTable.of)
+        return cls(quotes, weighting(quotes, weights), pricer)
 
     def problem(self, model: type[Model]) -> LeastSquaresProblem:
-        """Least squares in the coordinates of `model`."""
+        """Least squares in the coordinates of `model`; the values behind residuals are prices."""
 
-        def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             try:
                 prices = self.pricer.price_gradient(model.from_coordinates(z))
             except OutsideStripError:
                 # A step into a region without a forward; the solver turns back.
-                return np.full(self.quotes.size, np.nan), np.full((self.quotes.size, z.size), 0.0)
+                nowhere = np.full(self.quotes.size, np.nan)
+                return nowhere, np.zeros((self.quotes.size, z.size)), nowhere
             slopes = self.weighting.slopes(prices.value)
             by_coordinate = model.coordinate_jacobian(z).T @ (prices.gradient * slopes)
-            return self.weighting.residuals(prices.value), by_coordinate.T
+            return self.weighting.residuals(prices.value), by_coordinate.T, prices.value
 
         low, high = model.coordinate_bounds()
         c = self.quotes.contracts

@@ -8,7 +8,7 @@ import numpy as np
 
 from levy_numerics.black import black_price, black_vega
 from levy_numerics.errors import InvalidInputError, UnsupportedError
-from levy_numerics.implied_vol import implied_vol_or_reason
+from levy_numerics.implied_vol_single import vols_of_prices
 from levy_numerics.market import Contracts, Quotes
 
 Weights = Literal["price", "vega", "bid_ask"]
@@ -173,16 +173,8 @@ def _vol_of_least_vega(contracts: Contracts) -> tuple[np.ndarray, np.ndarray]:
 
 def vols_of(prices: np.ndarray, quotes: Quotes) -> tuple[np.ndarray, np.ndarray]:
     """Implied volatilities of `prices` for the contracts of `quotes`, and which of them exist."""
-    c = quotes.contracts
-    found = implied_vol_or_reason(
-        prices,
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        is_call=c.is_call,
-    )
-    return found.vol, found.ok
+    vols = vols_of_prices(prices, quotes.contracts)
+    return vols, ~np.isnan(vols)
 
 
 def vega_of(vol: np.ndarray, quotes: Quotes) -> np.ndarray:

@@ -7,6 +7,7 @@ Convention: E[exp(iuX_T)] = φ_T(u), X the log-return before the drift correctio
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -197,10 +198,18 @@ class Model(ABC):
         Squire and Trapp (1998), SIAM Review 40(1), 110-112.
         """
         point = np.asarray(z, dtype=complex)
-        unit = np.eye(len(point)).reshape(len(point), -1, *(1,) * (point.ndim - 1))
-        model = cls.from_coordinates(point[:, None] + 1j * _COMPLEX_STEP * unit)
-        rows = [np.imag(value) / _COMPLEX_STEP for value in model.as_mapping().values()]
-        return np.stack([np.broadcast_to(row, point.shape) for row in rows])
+        steps = _complex_steps(len(point)).reshape(len(point), -1, *(1,) * (point.ndim - 1))
+        model = cls.from_coordinates(point[:, None] + steps)
+        values = model.as_mapping().values()
+        found = np.empty((len(values), *point.shape))
+        for row, value in zip(found, values, strict=True):
+            row[...] = np.imag(value)
+        return found / _COMPLEX_STEP
+
+
+@lru_cache
+def _complex_steps(n: int) -> np.ndarray:
+    return np.asarray(1j * _COMPLEX_STEP * np.eye(n))
 
 
 class LevyModel(Model):

@@ -58,14 +58,16 @@ class VarianceGamma(LevyModel):
         return -log1p(self._clock_argument(u)) / self.nu
 
     def exponent_gradient(self, u: Any) -> Any:
+        return self.exponent_with_gradient(u)[1]
+
+    def exponent_with_gradient(self, u: Any) -> tuple[Any, Any]:
         xp = array_namespace(u, self.nu)
         less_one = self._clock_argument(u)
-        argument = 1.0 + less_one
-        by_nu = (
-            log1p(less_one) / self.nu
-            - (0.5 * self.sigma**2 * u**2 - 1j * u * self.theta) / argument
-        ) / self.nu
-        return xp.stack([-self.sigma * u**2 / argument, by_nu, 1j * u / argument])
+        exponent = -log1p(less_one) / self.nu
+        by_theta = 1j * u / (1.0 + less_one)
+        by_sigma = (1j * self.sigma) * u * by_theta
+        by_nu = (0.5 * self.sigma * by_sigma + self.theta * by_theta - exponent) / self.nu
+        return exponent, xp.stack([by_sigma, by_nu, by_theta])
 
     def _clock_argument(self, u: Any) -> Any:
         """What the logarithm takes, less one: −iuθν + σ²νu²/2."""

@@ -87,6 +87,11 @@ class Contour:
         return slice((n - 1) % stride, None, stride)
 
     @cached_property
+    def probe_indices(self) -> np.ndarray:
+        """`probes`, counted out."""
+        return np.arange(self.nodes.shape[-1])[self.probes]
+
+    @cached_property
     def frequencies(self) -> np.ndarray:
         """All nodes in one row, and −i, where log φ_T is the forward's; shape (2·n_nodes + 1,)."""
         return np.append(self.nodes.ravel(), -1j)

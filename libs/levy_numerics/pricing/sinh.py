@@ -5,16 +5,17 @@ tolerance is priced again on a table of its own, with finer steps and flatter wi
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from levy_numerics.errors import InvalidInputError
-from levy_numerics.market import Contracts
+from levy_numerics.market import Contracts, MaturityTable
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.contour import TILT, sinh_contour, step_for
+from levy_numerics.pricing.contour import TILT, Contour, sinh_contour, step_for
 from levy_numerics.pricing.drift import drift_or_nan, require_forward
 from levy_numerics.pricing.result import PriceGradient, Prices
 from levy_numerics.pricing.sinh_sums import (
@@ -78,6 +79,24 @@ def price_gradient(
     return SinhPricer(contracts, tolerance).price_gradient(model)
 
 
+class Table(Protocol):
+    """What a pricer sums on: a contour, and waves on its nodes for some contracts."""
+
+    @property
+    def contour(self) -> Contour:
+        """Where its nodes are."""
+
+    @property
+    def maturity_years(self) -> np.ndarray:
+        """Of its rows."""
+
+    def reaches(self, drift: np.ndarray) -> bool:
+        """Whether all nodes count for sets of this drift."""
+
+    def covered(self, model: Model, factors: Factors) -> Covered:
+        """E[min(S_T, K)]/K of one parameter set, its error and its derivatives."""
+
+
 @dataclass
 class SinhPricer:
     """Prices the same contracts again and again; tables are kept between calls.
@@ -87,17 +106,21 @@ class SinhPricer:
     contracts : Contracts
     tolerance : float
         Wanted error, as a fraction of the forward's present value; 1e-13 to 1e-2.
+    table_of : callable
+        Makes the tables on which single parameter sets are priced: `SinhTable.of_layout`, or
+        `sinh_single.LazyTable.of`, which is faster but takes Numba to load.
     """
 
     contracts: Contracts
     tolerance: float = 1e-10
-    _latest: dict[int, SinhTable] = field(default_factory=dict, init=False, repr=False)
+    table_of: Callable[[Contour, MaturityTable, np.ndarray], Table] = SinhTable.of_layout
+    _latest: dict[int, Table] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         low, high = _TOLERANCES
         if not (low <= self.tolerance <= high):
             raise InvalidInputError(f"tolerance = {self.tolerance:g} must lie in [{low}, {high}]")
-        self._steps = [step_for(self.tolerance, tilt) for tilt in _TILTS]
+        self._steps = list(_usual_steps(self.tolerance))
         layout, c = self.contracts.by_maturity, self.contracts
         # Errors come in units of the strike; the tolerance is in units of the forward.
         self._wanted = np.where(
@@ -164,7 +187,8 @@ class SinhPricer:
         model, drift = model.select(known), drift[known]
         flatness = int(_flatness(self._sector(model)).max())
         needed = self._needed(model, drift, flatness, order).max()
-        return self._table(flatness, math.ceil(_SPARE * needed), _middle(drift))
+        contour = self._contour(flatness, math.ceil(_SPARE * needed))
+        return SinhTable.of_layout(contour, self.contracts.by_maturity, _middle(drift))
 
     def evaluate(self, model: Model, factors: Factors = NO_FACTORS) -> Covered:
         """E[min(S, K)]/K of one parameter set, by maturity; refined where necessary."""
@@ -174,13 +198,15 @@ class SinhPricer:
             table = self._latest.get(flatness) or self._scanned_table(
                 model, flatness, factors.order
             )
-            found = covered(table, model, factors)
+            found = table.covered(model, factors)
             require_forward(model, table.maturity_years, found.drift)
-            if self._failing(found.error).any():
+            failing = self._failing(found.error).any()
+            if failing:
                 scanned = self._scanned_table(model, flatness, factors.order)
                 if scanned is not table:
-                    found = covered(scanned, model, factors)
-            if self._failing(found.error).any():
+                    found = scanned.covered(model, factors)
+                    failing = self._failing(found.error).any()
+            if failing:
                 self._refine(found, model, factors, sector)
                 self._shorten_step(flatness)
         return found
@@ -192,7 +218,7 @@ class SinhPricer:
             if not bad.size:
                 break
             table = self._own_table(model, found.drift, bad, sector, refinement, factors.order)
-            _keep_better(found, covered(table, model, factors), bad)
+            _keep_better(found, table.covered(model, factors), bad)
 
     def _shorten_step(self, flatness: int) -> None:
         """Make the next table finer: who missed the tolerance once will price the neighbours."""
@@ -247,7 +273,8 @@ class SinhPricer:
         step *= self._steps[flatness]
         needed = np.sort(self._needed(chosen, drift, flatness, step=step))
         n_nodes = int(needed[int(_MOST * needed.size)])
-        table = self._table(flatness, n_nodes, _middle(drift), step=step)
+        contour = self._contour(flatness, n_nodes, step)
+        table = SinhTable.of_layout(contour, self.contracts.by_maturity, _middle(drift))
         size = max(1, _BATCH_ELEMENTS // (2 * drift.shape[-1] * n_nodes))
         for start in range(0, members.size, size):
             which = members[start : start + size]
@@ -288,7 +315,7 @@ class SinhPricer:
         )
         return np.asarray(np.minimum(count, _MAX_NODES))
 
-    def _scanned_table(self, model: Model, flatness: int, order: int) -> SinhTable:
+    def _scanned_table(self, model: Model, flatness: int, order: int) -> Table:
         """Table as large as this model needs, about its drift; the latest if that is one."""
         drift = self._drift(model)
         require_forward(model, self.contracts.by_maturity.maturity_years, drift)
@@ -297,19 +324,15 @@ class SinhPricer:
         if latest is not None and latest.contour.n_nodes >= needed and latest.reaches(drift):
             return latest
         spare = 1.0 if latest is None else _SPARE
-        self._latest[flatness] = self._table(flatness, math.ceil(spare * needed), drift)
+        contour = self._contour(flatness, math.ceil(spare * needed))
+        self._latest[flatness] = self.table_of(contour, self.contracts.by_maturity, drift)
         return self._latest[flatness]
 
-    def _table(
-        self, flatness: int, n_nodes: int, origin: np.ndarray, step: float | None = None
-    ) -> SinhTable:
-        layout = self.contracts.by_maturity
+    def _contour(self, flatness: int, n_nodes: int, step: float | None = None) -> Contour:
         # Sets that share the flattest wings may have any room above them, or none.
         room = 0.0 if flatness == len(_TILTS) - 1 else None
-        contour = sinh_contour(
-            float(_TILTS[flatness]), step or self._steps[flatness], n_nodes + n_nodes % 2, room
-        )
-        return SinhTable.of(contour, layout.maturity_years, layout.log_moneyness, origin)
+        step = step or self._steps[flatness]
+        return sinh_contour(float(_TILTS[flatness]), step, n_nodes + n_nodes % 2, room)
 
     def _own_table(
         self,
@@ -319,7 +342,7 @@ class SinhPricer:
         sector: float,
         refinement: tuple[float, float],
         order: int,
-    ) -> SinhTable:
+    ) -> Table:
         """Table about the drift of one parameter set, for the maturities that need it."""
         part = self.contracts.by_maturity.rows(rows)
         flatness = int(_flatness(sector))
@@ -334,7 +357,7 @@ class SinhPricer:
             order=order,
         )
         contour = sinh_contour(tilt, step, min(int(count), _MAX_NODES), max(sector - tilt, 0.0))
-        return SinhTable.of(contour, part.maturity_years, part.log_moneyness, drift[rows])
+        return self.table_of(contour, part, drift[rows])
 
     def _present_values(self, covered_value: np.ndarray, error: np.ndarray) -> Prices:
         """Prices from E[min(S, K)]/K and its error, shapes (…, n_maturities, n_columns)."""
@@ -342,6 +365,11 @@ class SinhPricer:
         value = self._other - flat(covered_value) * self._scale
         bounded = np.minimum(np.maximum(value, c.lower_bound), c.upper_bound)
         return Prices(bounded, flat(error) * self._scale)
+
+
+@lru_cache(maxsize=64)
+def _usual_steps(tolerance: float) -> tuple[float, ...]:
+    return tuple(step_for(tolerance, float(tilt)) for tilt in _TILTS)
 
 
 def _count(model: Model) -> int | None:

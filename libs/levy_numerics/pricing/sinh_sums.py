@@ -24,14 +24,14 @@ from levy_numerics.pricing.contour import SAFETY, TILT, Contour, sinh_contour
 from levy_numerics.pricing.ripples import hidden, rise
 from levy_numerics.special import array_namespace, bounded_exp, bounded_size, either
 
-_LARGEST_EXPONENT: Final = 680.0
+LARGEST_EXPONENT: Final = 680.0
 """exp() of more, summed over nodes, might overflow."""
-_ROUNDING: Final = 4e-15
+ROUNDING: Final = 4e-15
 _TRUNCATION: Final = 0.1
 _SCAN_STEP: Final = 0.5
 _SCAN_NODES: Final = 72
 _NODE_BLOCK: Final = 8
-_INSIGNIFICANT: Final = math.log(1e-14)
+INSIGNIFICANT: Final = math.log(1e-14)
 _TINY: Final = 1e-300
 
 
@@ -72,17 +72,26 @@ class SinhTable:
         at = x[:, None, None, None, :]
         # The wings are each other's mirror image: they grow at different rates, and turn alike.
         turn = bounded_exp(1j * contour.nodes[:1].real[..., None] * at, 0.0)
-        size = bounded_size(-contour.nodes.imag[..., None] * at, _LARGEST_EXPONENT)
+        size = bounded_size(-contour.nodes.imag[..., None] * at, LARGEST_EXPONENT)
         waves = xp.concatenate([size * xp.real(turn), -size * xp.imag(turn)], axis=-2)
         imaginary = contour.nodes[:, 1, contour.probes].imag
         decay = xp.asarray(imaginary[..., None] * x[:, None, None, :], dtype=np.float32)
         ratio = xp.exp(log_moneyness)
         return cls(contour, maturity_years, log_moneyness, origin, waves, ratio, decay)
 
+    @classmethod
+    def of_layout(cls, contour: Contour, layout: MaturityTable, origin: np.ndarray) -> Self:
+        """Tabulate contracts laid out by maturity."""
+        return cls.of(contour, layout.maturity_years, layout.log_moneyness, origin)
+
+    def covered(self, model: Model, factors: "Factors | None" = None) -> "Covered":
+        """See `covered`."""
+        return covered(self, model, factors or NO_FACTORS)
+
     def reaches(self, drift: np.ndarray) -> bool:
         """Whether all nodes count for sets of this drift."""
         farthest = float(np.max(np.abs(drift - self.origin)))
-        return farthest * self.contour.reach <= _LARGEST_EXPONENT
+        return farthest * self.contour.reach <= LARGEST_EXPONENT
 
     @cached_property
     def wave_sizes(self) -> Any:
@@ -156,7 +165,7 @@ def covered(table: SinhTable, model: Model, factors: Factors = NO_FACTORS) -> Co
     drift = xp.where(exists, -xp.real(log_cf[..., -1:]), np.nan)
     shift = contour.turned * (drift - table.origin[:, None])
     log_amplitude = log_cf[..., :-1] + shift + contour.flat_log_weights
-    amplitude = bounded_exp(log_amplitude, _LARGEST_EXPONENT)
+    amplitude = bounded_exp(log_amplitude, LARGEST_EXPONENT)
     terms = amplitude[None]
     if by_factor is not None:
         terms = xp.concatenate([terms, by_factor[..., :-1] * amplitude])
@@ -176,7 +185,9 @@ def covered(table: SinhTable, model: Model, factors: Factors = NO_FACTORS) -> Co
     if log_ripple is not None:
         error = error + _unseen(table, up, hidden(_by_wing(table, log_ripple), envelope))
     error = xp.where(error < np.inf, error, np.inf)
-    return Covered(value, error, fine[1:] - contour.pole_error * _at_poles(table, factors), drift)
+    return Covered(
+        value, error, fine[1:] - contour.pole_error * at_poles(table.forward_ratio, factors), drift
+    )
 
 
 def _by_wing(table: SinhTable, at_nodes: Any) -> Any:
@@ -184,13 +195,23 @@ def _by_wing(table: SinhTable, at_nodes: Any) -> Any:
     return at_nodes.reshape(*at_nodes.shape[:-1], *table.contour.nodes.shape)
 
 
-def _at_poles(table: SinhTable, factors: Factors) -> Any:
-    """Residues, up to a constant, of the terms' integrands at the two poles together."""
+def at_poles(forward_ratio: Any, factors: Factors) -> Any:
+    """Residues, up to a constant, of the terms' integrands at the two poles together.
+
+    Parameters
+    ----------
+    forward_ratio : array, shape (n_maturities, n_columns)
+        F/K.
+
+    Returns
+    -------
+    array, shape (n_terms, n_maturities, n_columns), or zero
+    """
     if not factors.at_poles:
         return 0.0
-    xp = array_namespace(table.log_moneyness)
-    ratio = table.forward_ratio
-    return xp.stack([at_zero + at_minus_i * ratio for at_zero, at_minus_i in factors.at_poles])
+    xp = array_namespace(forward_ratio)
+    each = [at_zero + at_minus_i * forward_ratio for at_zero, at_minus_i in factors.at_poles]
+    return xp.stack(each)
 
 
 def _wings_up(table: SinhTable, envelope: Any) -> Any:
@@ -201,7 +222,7 @@ def _wings_up(table: SinhTable, envelope: Any) -> Any:
     at a few nodes, its logarithm stands above insignificance.
     """
     xp = array_namespace(table.log_moneyness, envelope)
-    size = xp.asarray(envelope[..., 1, table.contour.probes] - _INSIGNIFICANT, dtype=np.float32)
+    size = xp.asarray(envelope[..., 1, table.contour.probes] - INSIGNIFICANT, dtype=np.float32)
     above = xp.maximum(size[..., None] - table.probe_decay, np.float32(0.0))
     area = above.sum(axis=-2)
     return area[..., 0, :] <= area[..., 1, :]
@@ -243,7 +264,7 @@ def _discretisation(table: SinhTable, difference: Any, poles: Any) -> Any:
     contour = table.contour
     largest = (xp.abs(difference) / poles).max(axis=-1, keepdims=True)
     observed = largest * (SAFETY * largest + contour.usual_rate)
-    return (observed + (contour.usual_error + _ROUNDING)) * poles
+    return (observed + (contour.usual_error + ROUNDING)) * poles
 
 
 def _tail(table: SinhTable, up: Any, drift: Any, envelope: Any) -> Any:
@@ -261,14 +282,14 @@ def _tail(table: SinhTable, up: Any, drift: Any, envelope: Any) -> Any:
 
     def before_loss() -> Any:
         reach = contour.nodes[:, 1].imag
-        lost = _LARGEST_EXPONENT / xp.maximum(away, _TINY)
+        lost = LARGEST_EXPONENT / xp.maximum(away, _TINY)
         end = xp.maximum(xp.searchsorted(np.abs(reach[0]), lost, side="right") - 1, 0)
         last = xp.asarray(reach.T)[end][..., None]
         index = xp.broadcast_to(end[..., None, None], last.shape)
         size = xp.take_along_axis(envelope[..., 1, :], index, axis=-1)
         return size - last * (table.log_moneyness + table.origin[:, None])[:, None, :]
 
-    within = away.max() * contour.reach <= _LARGEST_EXPONENT
+    within = away.max() * contour.reach <= LARGEST_EXPONENT
     exponent = either(within, at_end, before_loss)
     exponent = xp.where(up, exponent[..., 0, :], exponent[..., 1, :])
     return xp.exp(xp.minimum(exponent, 0.0)) / -math.expm1(-contour.step)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.black import black_vega
-from levy_numerics.implied_vol import implied_vol_or_reason
+from levy_numerics.implied_vol_single import vols_out_of_the_money
 from levy_surfaces.synthetic.priced import PricedSurfaces
 
 PRICE_FLOOR: Final = 1e-6
@@ -27,8 +27,6 @@ POINT_CHANNELS: Final = (
 _WEIGHT_VOL: Final = 0.01
 """A quote that leaves this much volatility open counts half."""
 _CEILING: Final = 1.0 - 1e-9
-_PIECE: Final = 2**16
-"""Quotes inverted at a time, so that intermediate results stay in the cache."""
 
 
 def log_vols(surfaces: PricedSurfaces) -> np.ndarray:
@@ -39,24 +37,10 @@ def log_vols(surfaces: PricedSurfaces) -> np.ndarray:
     strike = np.exp(surfaces.log_strike)
     ceiling = _CEILING * np.minimum(1.0, strike)
     price = np.clip(surfaces.price, np.minimum(PRICE_FLOOR, 0.5 * ceiling), ceiling)
-    arrays = np.broadcast_arrays(price, surfaces.log_strike, surfaces.maturity_years)
-    flat = [array.reshape(-1) for array in arrays]
-    found = np.empty(flat[0].shape)
-    for start in range(0, found.size, _PIECE):
-        part = slice(start, start + _PIECE)
-        found[part] = _vol(*(array[part] for array in flat))
-    return np.where(surfaces.present, np.log(found.reshape(arrays[0].shape)), 0.0)
-
-
-def _vol(price: np.ndarray, log_strike: np.ndarray, maturity_years: np.ndarray) -> np.ndarray:
-    return implied_vol_or_reason(
-        price,
-        forward=1.0,
-        strike=np.exp(log_strike),
-        maturity_years=maturity_years,
-        discount=1.0,
-        is_call=log_strike >= 0.0,
-    ).vol
+    vols = vols_out_of_the_money(
+        *np.broadcast_arrays(price, surfaces.log_strike, surfaces.maturity_years)
+    )
+    return np.where(surfaces.present, np.log(vols), 0.0)
 
 
 def grid_features(surfaces: PricedSurfaces) -> np.ndarray:

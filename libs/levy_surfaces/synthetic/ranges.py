@@ -16,6 +16,7 @@ is no forward, holds throughout. Networks learn the place in the box, the *targe
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -87,15 +88,19 @@ class Box:
         axes, matrix = _DECLARED[name]
         return cls(model_type, axes, matrix)
 
-    @property
+    @cached_property
     def low(self) -> np.ndarray:
         """Lower ends, shape (p,)."""
         return np.array([axis.low for axis in self.axes])
 
-    @property
+    @cached_property
     def high(self) -> np.ndarray:
         """Upper ends, shape (p,)."""
         return np.array([axis.high for axis in self.axes])
+
+    @cached_property
+    def _inverse(self) -> np.ndarray:
+        return np.asarray(np.linalg.inv(self.matrix))
 
     def coordinates(self, targets: np.ndarray) -> np.ndarray:
         """The model's own coordinates z at places in the box.
@@ -132,7 +137,7 @@ class Box:
 
         Errors of the targets are taken as independent.
         """
-        width = np.linalg.inv(self.matrix) * (self.high - self.low)
+        width = self._inverse * (self.high - self.low)
         return np.asarray(np.sqrt(np.asarray(targets, dtype=float) ** 2 @ (width**2).T))
 
     def as_mapping(self) -> dict[str, Any]:

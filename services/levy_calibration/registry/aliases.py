@@ -11,6 +11,8 @@ from levy_surfaces.synthetic.manifest import write_atomically
 
 Alias = Literal["champion", "challenger"]
 ALIASES: Final[tuple[Alias, ...]] = ("champion", "challenger")
+Stamp = tuple[int, ...] | None
+"""What differs between two versions of a file; None where there is none."""
 _FILE: Final = "aliases.json"
 
 
@@ -40,6 +42,15 @@ class Aliases:
             return cls()
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise InvalidInputError(f"{path} does not tell the aliases: {error}") from None
+
+    @staticmethod
+    def stamp(folder: Path) -> Stamp:
+        """What changes when they do: who reads them often need not read the same ones again."""
+        try:
+            status = (folder / _FILE).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def write(self, folder: Path) -> None:
         """Write all of it or nothing."""

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Final, Self
 
 from levy_calibration.networks.trained import TrainedNetwork
-from levy_calibration.registry.aliases import Alias, Aliases
+from levy_calibration.registry.aliases import Alias, Aliases, Stamp
 from levy_calibration.registry.artifact import MANIFEST, Artifact
 from levy_numerics.errors import InvalidInputError, LevyError
 
@@ -39,6 +39,7 @@ class Registry:
     clock: Callable[[], float] = time.monotonic
     _loaded: dict[tuple[str, Alias], TrainedNetwork] = field(default_factory=dict, repr=False)
     _tried: dict[tuple[str, Alias], tuple[str, float]] = field(default_factory=dict, repr=False)
+    _aliases: dict[str, tuple[Stamp, Aliases]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
@@ -83,8 +84,13 @@ class Registry:
         return found[0]
 
     def aliases(self, model: str) -> Aliases:
-        """Who answers for a model."""
-        return Aliases.read(self.root / model)
+        """Who answers for a model; read again only when the file has changed."""
+        folder = self.root / model
+        stamp = Aliases.stamp(folder)
+        known = self._aliases.get(model)
+        if known is None or known[0] != stamp:
+            self._aliases[model] = known = stamp, Aliases.read(folder)
+        return known[1]
 
     def champion(self, model_type: str) -> TrainedNetwork | None:
         """Who answers for this model; None where nobody was trained."""

@@ -14,7 +14,7 @@ from tests.numerics.calibration.surfaces import CONTRACTS, exact_quotes
 
 def problem_of(residuals, jacobian, low, high) -> LeastSquaresProblem:  # type: ignore[no-untyped-def]
     return LeastSquaresProblem(
-        lambda z: (residuals(z), jacobian(z)), np.array(low), np.array(high), 1e-14
+        lambda z: (residuals(z), jacobian(z), z), np.array(low), np.array(high), 1e-14
     )
 
 
@@ -84,7 +84,7 @@ def test_the_jacobian_equals_central_differences(name: str) -> None:
     cls = models.get(name)
     problem = Objective.of(exact_quotes(cls.example()), "price").problem(cls)
     z = np.asarray(cls.example().to_coordinates()) + 0.05
-    _, jacobian = problem.evaluate(z)
+    _, jacobian, _ = problem.evaluate(z)
     for j, step in enumerate(1e-4 * np.eye(z.size)):
         difference = (problem.evaluate(z + step)[0] - problem.evaluate(z - step)[0]) / 2e-4
         assert jacobian[:, j] == pytest.approx(difference, abs=2e-8)

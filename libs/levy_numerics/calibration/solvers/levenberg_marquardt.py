@@ -14,9 +14,11 @@ where parameters may be unidentified.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
+from scipy.linalg import lapack
 
 from levy_numerics.calibration.solvers.problem import LeastSquaresProblem, Solution, Status
 
@@ -40,8 +42,9 @@ class _Iterate:
     point: np.ndarray
     residuals: np.ndarray
     jacobian: np.ndarray
+    values: np.ndarray
 
-    @property
+    @cached_property
     def cost(self) -> float:
         return 0.5 * float(self.residuals @ self.residuals)
 
@@ -155,11 +158,23 @@ def _local_model(problem: LeastSquaresProblem, current: _Iterate) -> _LocalModel
         (current.point >= problem.high) & (gradient < 0)
     )
     free = ~held
-    beside = np.column_stack([current.jacobian[:, free], current.residuals])
+    n = np.count_nonzero(free)
+    beside = np.empty((current.residuals.size, n + 1), order="F")
+    beside[:, :n] = current.jacobian[:, free]
+    beside[:, n] = current.residuals
     # The last column of the triangle is Qᵀr, and below it what no step can reach.
-    triangle = np.asarray(np.linalg.qr(beside, mode="r"))[: int(free.sum())]
-    u, singular, right = np.linalg.svd(triangle[:, :-1])
-    return _LocalModel(free, u.T @ triangle[:, -1], singular, right)
+    factored, *_ = lapack.dgeqrf(beside, overwrite_a=True)
+    triangle = factored[:n] * _upper(n)
+    if n == 0:
+        return _LocalModel(free, triangle[:, 0], np.empty(0), np.empty((0, 0)))
+    u, singular, right, _ = lapack.dgesdd(triangle[:, :n])
+    return _LocalModel(free, triangle[:, n] @ u, singular, right)
+
+
+@lru_cache
+def _upper(n: int) -> np.ndarray:
+    """Mask of the upper triangle, with one column more; shape (n, n + 1)."""
+    return np.triu(np.ones((n, n + 1)))
 
 
 def _finished(
@@ -173,4 +188,12 @@ def _finished(
 def _solution(
     problem: LeastSquaresProblem, current: _Iterate, status: Status, reason: str, evaluations: int
 ) -> Solution:
-    return Solution(current.point, current.residuals, current.jacobian, status, reason, evaluations)
+    return Solution(
+        current.point,
+        current.residuals,
+        current.jacobian,
+        current.values,
+        status,
+        reason,
+        evaluations,
+    )

@@ -16,13 +16,14 @@ class LeastSquaresProblem:
     Attributes
     ----------
     evaluate : callable
-        z, shape (n,) ↦ (residuals, shape (m,), Jacobian ∂r/∂z, shape (m, n)).
+        z, shape (n,) ↦ (residuals, shape (m,), Jacobian ∂r/∂z, shape (m, n), and the values that
+        the residuals were made of, which the solver passes on).
     low, high : ndarray, shape (n,)
     floor : float
         Norm of the residuals below which they are rounding.
     """
 
-    evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
     low: np.ndarray
     high: np.ndarray
     floor: float
@@ -37,6 +38,8 @@ class Solution:
     point : ndarray, shape (n,)
     residuals : ndarray, shape (m,)
     jacobian : ndarray, shape (m, n)
+    values : ndarray
+        What the residuals were made of.
     status : Status
     reason : str
         A sentence.
@@ -46,6 +49,7 @@ class Solution:
     point: np.ndarray
     residuals: np.ndarray
     jacobian: np.ndarray
+    values: np.ndarray
     status: Status
     reason: str
     n_evaluations: int

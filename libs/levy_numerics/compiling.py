@@ -1,0 +1,19 @@
+"""How loops are compiled: by Numba, kept on disk for the next process, without Python's lock."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+_Loop = TypeVar("_Loop", bound=Callable[..., Any])
+
+
+def compiled(loop: _Loop) -> _Loop:
+    """Compile; sums may be taken in any order, what is no number or infinite stays so."""
+    fast = {"reassoc", "contract", "nsz"}
+    return cast(_Loop, njit(cache=True, nogil=True, error_model="numpy", fastmath=fast)(loop))
+
+
+def compiled_in_order(loop: _Loop) -> _Loop:
+    """Compile to just the operations that are written, in their order."""
+    return cast(_Loop, njit(cache=True, nogil=True, error_model="numpy")(loop))
