@@ -1,0 +1,30 @@
+"""Compile the loops before anybody waits for them: `python -m levy_numerics.warming`.
+
+What is compiled is kept on disk for all processes of this machine: see `compiling`.
+"""
+
+import numpy as np
+
+from levy_numerics import pricing
+from levy_numerics.calibration.polish import polish
+from levy_numerics.implied_vol_single import vols_out_of_the_money
+from levy_numerics.market import Contracts, Quotes
+from levy_numerics.models import VarianceGamma
+
+
+def main() -> None:
+    """Fit a small surface; whatever the model, the loops are the same."""
+    contracts = Contracts.grid(
+        spot=100.0,
+        rate=0.0,
+        dividend_yield=0.0,
+        strikes=[90.0, 100.0, 110.0],
+        maturities=[0.5, 1.0],
+    )
+    truth = VarianceGamma.example()
+    polish(Quotes.of(contracts, pricing.price(truth, contracts).value), truth)
+    vols_out_of_the_money(np.array([0.05]), np.array([0.0]), np.array([1.0]))
+
+
+if __name__ == "__main__":
+    main()
