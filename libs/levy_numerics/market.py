@@ -46,19 +46,22 @@ class MaturityTable:
     @classmethod
     def of(cls, maturity_years: np.ndarray, log_moneyness: np.ndarray) -> Self:
         """Lay out contracts, arrays of shape (n,)."""
-        distinct, group, counts = np.unique(maturity_years, return_inverse=True, return_counts=True)
+        order = np.argsort(maturity_years, kind="stable")
+        ordered = maturity_years[order]
+        first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        counts = np.diff(first, append=ordered.size)
         width = _row_width(counts)
-        order = np.argsort(group, kind="stable")
-        rank = np.empty_like(group)
-        rank[order] = np.arange(group.size) - np.repeat(np.cumsum(counts) - counts, counts)
         rows_each = -(-counts // width)
-        row = (np.cumsum(rows_each) - rows_each)[group] + rank // width
-        column = rank % width
+        first_row = np.cumsum(rows_each) - rows_each
+        rank = np.arange(ordered.size) - np.repeat(first, counts)
+        row, column = np.empty_like(order), np.empty_like(order)
+        row[order] = np.repeat(first_row, counts) + rank // width
+        column[order] = rank % width
         table = np.zeros((int(rows_each.sum()), width))
         occupied = np.zeros(table.shape, dtype=bool)
         table[row, column] = log_moneyness
         occupied[row, column] = True
-        return cls(np.repeat(distinct, rows_each), table, occupied, row, column)
+        return cls(np.repeat(ordered[first], rows_each), table, occupied, row, column)
 
     @cached_property
     def _position(self) -> np.ndarray:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.load import closed_loop
+from tests.load.__main__ import bodies
 from tests.processes import Service, Stack, family_of, free_port
 from tests.system.slow_calibration import SECONDS
 
@@ -328,6 +329,17 @@ def steady(stack: Stack, n_before: int, n_after: int, limit_mib: float) -> None:
 
 def test_memory_is_steady(stack: Stack) -> None:
     steady(stack, 2_000, 6_000, 4.0)
+
+
+def test_memory_of_a_service_that_fits_is_steady(stack: Stack) -> None:
+    calibration = stack.service("calibration", settings={"LOG_LEVEL": "warning"})
+    requests = [
+        closed_loop.request_of("/calibrate", body, calibration.port) for body in bodies("hybrid")
+    ]
+    closed_loop.run(calibration.port, requests, 2, 0.0, 100)
+    held = calibration.resident_mib()
+    closed_loop.run(calibration.port, requests, 2, 0.0, 300)
+    assert calibration.resident_mib() - held < 8.0
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """What the quotes determine: directions, limits, and functionals of the distribution."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from scipy.special import ndtri
@@ -13,7 +13,12 @@ from levy_numerics.parameters import Parameter
 _UNIDENTIFIED: Final = 1e-7
 """Singular values below this share of the largest: prices do not see that direction."""
 _NEGLIGIBLE: Final = 1e-4
-_DIFFERENCE: Final = 1e-5
+_NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
+"""Of the gradients of functionals, and of parameters: what may move along an unseen direction."""
+_ORDERS: Final = np.arange(1.0, 5.0)
+_CENTRAL: Final = np.array([[1.0, 0.0, 0.0], [-3.0, 1.0, 0.0], [6.0, -4.0, 1.0]])
+_CENTRAL_CONSTANT: Final = np.array([-1.0, 2.0, -3.0])
+"""Central moments of a variable of mean one from its second, third and fourth raw ones."""
 _OUTWARD: Final = 1e-3
 _LEAST_PACE: Final = 0.3 * _OUTWARD
 FUNCTIONALS: Final = ("variance", "skewness", "excess_kurtosis")
@@ -70,13 +75,13 @@ class Identification:
         """Which directions prices see, boolean, shape (n_coordinates,)."""
         return np.asarray(self.singular_values > _UNIDENTIFIED * self.singular_values[0])
 
-    def covariance(self, gradient: np.ndarray, negligible: float = _NEGLIGIBLE) -> np.ndarray:
+    def covariance(self, gradient: np.ndarray, negligible: float | np.ndarray) -> np.ndarray:
         """Gauss-Newton covariance s²·G(JᵀJ)⁻¹Gᵀ of what has the derivatives G.
 
         Parameters
         ----------
         gradient : ndarray, shape (k, n_coordinates)
-        negligible : float
+        negligible : float or ndarray, shape (k,)
             Share of its gradient with which a quantity may move along an undetermined direction
             and still count as determined.
 
@@ -100,43 +105,67 @@ class Identification:
         return covariance
 
 
-def functionals(
-    model: type[Model], point: np.ndarray, geometry: Identification
-) -> dict[str, Functional]:
-    """Variance, skewness and excess kurtosis of S/F at one year, with Gauss-Newton errors.
+@dataclass(frozen=True)
+class Determined:
+    """What quotes determine of a model: its parameters, and functionals of its distribution.
 
-    Of the price and not of its logarithm: a left tail that the quotes do not determine, such as
-    that of G → 0, moves the price by little, and its logarithm without bound.
+    Attributes
+    ----------
+    covariance : ndarray, shape (n_parameters, n_parameters)
+        Of the parameters.
+    functionals : dict of Functional
+        Variance, skewness and excess kurtosis of S/F at one year, with Gauss-Newton errors. Of the
+        price and not of its logarithm: a left tail that the quotes do not determine, such as that
+        of G → 0, moves the price by little, and its logarithm without bound.
     """
-    steps = _DIFFERENCE * np.eye(point.size)
-    points = np.concatenate([point + steps, point - steps, point[None]]).T
-    values = _functionals_of(model.from_coordinates(points))
-    up, down, centre = np.split(values, [point.size, 2 * point.size], axis=1)
-    with np.errstate(invalid="ignore"):
-        gradient = (up - down) / (2.0 * _DIFFERENCE)
-    centre = centre[:, 0]
-    exists = np.isfinite(gradient).all(axis=1) & np.isfinite(centre)
-    errors = np.full(centre.size, np.inf)
-    errors[exists] = np.sqrt(np.diag(geometry.covariance(gradient[exists])))
-    return {
-        name: Functional(float(value), float(error))
-        for name, value, error in zip(FUNCTIONALS, centre, errors, strict=True)
-    }
+
+    covariance: np.ndarray
+    functionals: dict[str, Functional]
+
+    @classmethod
+    def of(cls, model: Model, point: np.ndarray, geometry: Identification) -> Self:
+        """See how far the quotes determine `model`, which lies at the coordinates `point`."""
+        by_coordinate = model.coordinate_jacobian(point)
+        with np.errstate(all="ignore"):
+            values, by_parameter = _functionals(model)
+            slopes = by_parameter @ by_coordinate
+        exists = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
+        n = len(by_coordinate)
+        covariance = geometry.covariance(
+            np.concatenate([by_coordinate, np.where(exists[:, None], slopes, 0.0)]),
+            np.repeat([_NEGLIGIBLE_FOR_PARAMETERS, _NEGLIGIBLE], [n, len(values)]),
+        )
+        errors = np.where(exists, np.sqrt(np.diag(covariance)[n:]), np.inf)
+        found = map(Functional, values.tolist(), errors.tolist())
+        return cls(covariance[:n, :n], dict(zip(FUNCTIONALS, found, strict=True)))
 
 
-def _functionals_of(model: Model) -> np.ndarray:
-    """Central moments of S/F at one year from φ(−in), n = 2, 3, 4; infinite beyond the strip."""
-    order = np.arange(1.0, 5.0)
-    batch = model.expanded(1)
-    with np.errstate(all="ignore"):
-        log_moment = np.real(batch.log_cf(-1j * order, 1.0))
-        moment = np.exp(log_moment - order * log_moment[..., :1])
-        exists = np.asarray(batch.strip(1.0)[0]) > order
-        _, m2, m3, m4 = np.moveaxis(np.where(exists, moment, np.inf), -1, 0)
-        variance = m2 - 1.0
-        third, fourth = m3 - 3.0 * m2 + 2.0, m4 - 4.0 * m3 + 6.0 * m2 - 3.0
-        ratios = [variance, third / variance**1.5, fourth / variance**2 - 3.0]
-        return np.asarray(np.nan_to_num(np.stack(ratios), nan=np.inf, posinf=np.inf))
+def _functionals(model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """Of the moments φ(−in)/φ(−i)ⁿ of S/F at one year, n = 2, 3, 4; infinite beyond the strip.
+
+    Returns
+    -------
+    values : ndarray, shape (3,)
+    gradient : ndarray, shape (3, n_parameters)
+        In the model's parameters.
+    """
+    log_cf, by_parameter = model.log_cf_with_gradient(-1j * _ORDERS, np.float64(1.0))
+    log_moment = (log_cf - _ORDERS * log_cf[0]).real[1:]
+    slopes = (by_parameter - _ORDERS * by_parameter[:, :1]).real[:, 1:]
+    exists = float(model.strip(1.0)[0]) > _ORDERS[1:]
+    moment = np.where(exists, np.exp(log_moment), np.inf)
+    variance, third, fourth = _CENTRAL @ moment + _CENTRAL_CONSTANT
+    d_variance, d_third, d_fourth = _CENTRAL @ (moment * slopes).T
+    deviation = np.sqrt(variance)
+    values = np.array([variance, third / deviation**3, fourth / variance**2 - 3.0])
+    gradient = np.stack(
+        [
+            d_variance,
+            (d_third - 1.5 * third / variance * d_variance) / deviation**3,
+            (d_fourth - 2.0 * fourth / variance * d_variance) / variance**2,
+        ]
+    )
+    return np.where(np.isfinite(values), values, np.inf), gradient
 
 
 def limits(model: type[Model], solution: Solution, low: np.ndarray, high: np.ndarray) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
-from levy_numerics.calibration.identification import Identification, functionals, limits
+from levy_numerics.calibration.identification import Determined, Identification, limits
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.calibration.solvers import levenberg_marquardt
@@ -17,7 +17,6 @@ from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 
-_NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
 _MAX_STARTS: Final = 1000
 _UNTIL_CONFIRMED: Final = 12
 _SAME_COST: Final = 1e-6
@@ -135,17 +134,16 @@ def result_of(
     errors = PricingErrors.of(quotes, fitted)
     misfit = model.stationary and misfits_term_structure(quotes.contracts, errors)
     geometry = Identification.of(solution)
+    determined = Determined.of(found, solution.point, geometry)
     low, high = model.coordinate_bounds()
     run_to = limits(model, solution, np.array(low), np.array(high))
     return CalibrationResult(
         model=found,
         status=solution.status,
         reason=solution.reason,
-        covariance=geometry.covariance(
-            model.coordinate_jacobian(solution.point), negligible=_NEGLIGIBLE_FOR_PARAMETERS
-        ),
+        covariance=determined.covariance,
         singular_values=geometry.singular_values,
-        functionals=functionals(model, solution.point, geometry),
+        functionals=determined.functionals,
         limits=tuple(run_to),
         model_prices=fitted,
         residuals=errors.price,

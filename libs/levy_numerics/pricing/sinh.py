@@ -5,19 +5,19 @@ tolerance is priced again on a table of its own, with finer steps and flatter wi
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
 from levy_numerics.errors import InvalidInputError
-from levy_numerics.market import Contracts, MaturityTable
+from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.contour import TILT, Contour, sinh_contour, step_for
 from levy_numerics.pricing.drift import drift_or_nan, require_forward
 from levy_numerics.pricing.result import PriceGradient, Prices
+from levy_numerics.pricing.single_sums import ARRAYS, SingleSums, Table
 from levy_numerics.pricing.sinh_sums import (
     NO_FACTORS,
     Covered,
@@ -79,24 +79,6 @@ def price_gradient(
     return SinhPricer(contracts, tolerance).price_gradient(model)
 
 
-class Table(Protocol):
-    """What a pricer sums on: a contour, and waves on its nodes for some contracts."""
-
-    @property
-    def contour(self) -> Contour:
-        """Where its nodes are."""
-
-    @property
-    def maturity_years(self) -> np.ndarray:
-        """Of its rows."""
-
-    def reaches(self, drift: np.ndarray) -> bool:
-        """Whether all nodes count for sets of this drift."""
-
-    def covered(self, model: Model, factors: Factors) -> Covered:
-        """E[min(S_T, K)]/K of one parameter set, its error and its derivatives."""
-
-
 @dataclass
 class SinhPricer:
     """Prices the same contracts again and again; tables are kept between calls.
@@ -106,14 +88,13 @@ class SinhPricer:
     contracts : Contracts
     tolerance : float
         Wanted error, as a fraction of the forward's present value; 1e-13 to 1e-2.
-    table_of : callable
-        Makes the tables on which single parameter sets are priced: `SinhTable.of_layout`, or
-        `sinh_single.LazyTable.of`, which is faster but takes Numba to load.
+    single : SingleSums
+        How single parameter sets are priced.
     """
 
     contracts: Contracts
     tolerance: float = 1e-10
-    table_of: Callable[[Contour, MaturityTable, np.ndarray], Table] = SinhTable.of_layout
+    single: SingleSums = ARRAYS
     _latest: dict[int, Table] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -317,15 +298,23 @@ class SinhPricer:
 
     def _scanned_table(self, model: Model, flatness: int, order: int) -> Table:
         """Table as large as this model needs, about its drift; the latest if that is one."""
-        drift = self._drift(model)
-        require_forward(model, self.contracts.by_maturity.maturity_years, drift)
-        needed = int(self._needed(model, drift, flatness, order))
+        layout = self.contracts.by_maturity
+        drift, needed = self.single.scan(
+            model,
+            layout,
+            tolerance=self.tolerance,
+            step=self._steps[flatness],
+            tilt=float(_TILTS[flatness]),
+            order=order,
+        )
+        require_forward(model, layout.maturity_years, drift)
+        needed = min(needed, _MAX_NODES)
         latest = self._latest.get(flatness)
         if latest is not None and latest.contour.n_nodes >= needed and latest.reaches(drift):
             return latest
         spare = 1.0 if latest is None else _SPARE
         contour = self._contour(flatness, math.ceil(spare * needed))
-        self._latest[flatness] = self.table_of(contour, self.contracts.by_maturity, drift)
+        self._latest[flatness] = self.single.table_of(contour, layout, drift)
         return self._latest[flatness]
 
     def _contour(self, flatness: int, n_nodes: int, step: float | None = None) -> Contour:
@@ -357,7 +346,7 @@ class SinhPricer:
             order=order,
         )
         contour = sinh_contour(tilt, step, min(int(count), _MAX_NODES), max(sector - tilt, 0.0))
-        return self.table_of(contour, part, drift[rows])
+        return self.single.table_of(contour, part, drift[rows])
 
     def _present_values(self, covered_value: np.ndarray, error: np.ndarray) -> Prices:
         """Prices from E[min(S, K)]/K and its error, shapes (…, n_maturities, n_columns)."""

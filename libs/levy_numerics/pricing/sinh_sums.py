@@ -27,10 +27,10 @@ from levy_numerics.special import array_namespace, bounded_exp, bounded_size, ei
 LARGEST_EXPONENT: Final = 680.0
 """exp() of more, summed over nodes, might overflow."""
 ROUNDING: Final = 4e-15
-_TRUNCATION: Final = 0.1
-_SCAN_STEP: Final = 0.5
-_SCAN_NODES: Final = 72
-_NODE_BLOCK: Final = 8
+TRUNCATION: Final = 0.1
+SCAN_STEP: Final = 0.5
+SCAN_NODES: Final = 72
+NODE_BLOCK: Final = 8
 INSIGNIFICANT: Final = math.log(1e-14)
 _TINY: Final = 1e-300
 
@@ -325,7 +325,7 @@ def node_count(
     ndarray of int, shape (…,)
         For the most demanding maturity; a multiple of eight.
     """
-    scan = sinh_contour(tilt, _SCAN_STEP, _SCAN_NODES)
+    scan = sinh_contour(tilt, SCAN_STEP, SCAN_NODES)
     nodes, years = scan.frequencies[:-1], layout.maturity_years
     expanded = model.expanded(2)
     level = np.real(expanded.log_cf(nodes, years[:, None]))
@@ -333,18 +333,18 @@ def node_count(
     if log_ripple is not None:
         level = level + rise(log_ripple)
     level = level + (scan.flat_log_weights.real + order * np.log(np.abs(nodes)))
-    level = level - math.log(_TRUNCATION * tolerance * _SCAN_STEP)
+    level = level - math.log(TRUNCATION * tolerance * SCAN_STEP)
     x = _nearest(layout, drift, np.asarray(model.expanded(1).cumulants(years)[0]))
     # Axes: (…, maturity, one of two contracts, side, node).
-    level = level.reshape(*level.shape[:-1], 1, 2, _SCAN_NODES)
-    level = level - x[..., None, None] * nodes.imag.reshape(2, _SCAN_NODES)
+    level = level.reshape(*level.shape[:-1], 1, 2, SCAN_NODES)
+    level = level - x[..., None, None] * nodes.imag.reshape(2, SCAN_NODES)
     area = np.maximum(level, 0.0).sum(axis=-1)
     up = area[..., 0] <= area[..., 1]
     alive = np.where(up[..., None], level[..., 0, :], level[..., 1, :]) > 0.0
-    position = _SCAN_STEP * np.arange(_SCAN_NODES).reshape(-1, 2).T.ravel()
+    position = SCAN_STEP * np.arange(SCAN_NODES).reshape(-1, 2).T.ravel()
     reached = np.where(alive.any(axis=(-3, -2)), position, 0.0).max(axis=-1)
-    blocks = np.ceil((reached + _SCAN_STEP) / step / _NODE_BLOCK)
-    return np.asarray(_NODE_BLOCK * np.maximum(blocks, 1.0), dtype=int)
+    blocks = np.ceil((reached + SCAN_STEP) / step / NODE_BLOCK)
+    return np.asarray(NODE_BLOCK * np.maximum(blocks, 1.0), dtype=int)
 
 
 def _nearest(layout: MaturityTable, drift: np.ndarray, mean: np.ndarray) -> np.ndarray:

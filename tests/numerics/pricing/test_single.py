@@ -6,8 +6,9 @@ import pytest
 from levy_numerics.errors import OutsideStripError
 from levy_numerics.models import Merton, Model, VarianceGamma
 from levy_numerics.pricing.contour import sinh_contour
+from levy_numerics.pricing.single_sums import ARRAYS
 from levy_numerics.pricing.sinh import BY_PARAMETER, SinhPricer
-from levy_numerics.pricing.sinh_single import LazyTable
+from levy_numerics.pricing.sinh_single import LOOPS, LazyTable
 from levy_numerics.pricing.sinh_sums import SinhTable, covered
 from tests.numerics.models.members import every_model
 from tests.numerics.pricing.domain import members
@@ -28,11 +29,24 @@ def test_on_one_contour_sums_errors_and_derivatives_agree(cls):
 
 
 @every_model
+@pytest.mark.parametrize("order", [0, 2])
+def test_scans_ask_for_as_many_nodes(cls, order):
+    layout = ragged(60).by_maturity
+    for model in members(cls, 6, "scans", longest_years=2.0):
+        asked = {"tolerance": 1e-9, "step": 0.14, "tilt": np.pi / 8, "order": order}
+        with np.errstate(over="ignore", invalid="ignore"):
+            drift, n_nodes = LOOPS.scan(model, layout, **asked)
+            expected_drift, expected = ARRAYS.scan(model, layout, **asked)
+        assert n_nodes == expected
+        np.testing.assert_allclose(drift, expected_drift, rtol=1e-12, atol=1e-14)
+
+
+@every_model
 def test_prices_agree_over_the_domain_to_their_own_errors(cls):
     contracts = ragged(60)
     for model in members(cls, 6, "compiled sums", longest_years=2.0):
         sums = SinhPricer(contracts, 1e-10).price(model)
-        single = SinhPricer(contracts, 1e-10, LazyTable.of).price(model)
+        single = SinhPricer(contracts, 1e-10, LOOPS).price(model)
         assert np.all(np.abs(single.value - sums.value) <= single.error + sums.error)
         assert np.all(single.error <= 1e-10 * contracts.discount * contracts.forward)
 
@@ -40,7 +54,7 @@ def test_prices_agree_over_the_domain_to_their_own_errors(cls):
 @every_model
 def test_a_table_serves_neighbours_as_a_fresh_one_does(cls):
     contracts = surface()
-    kept = SinhPricer(contracts, 1e-10, LazyTable.of)
+    kept = SinhPricer(contracts, 1e-10, LOOPS)
     for model in members(cls, 4, "neighbours"):
         fresh = SinhPricer(contracts, 1e-10).price(model)
         found = kept.price(model)
@@ -84,7 +98,7 @@ def test_revivals_between_nodes_are_part_of_the_error():
 def test_a_model_without_a_forward_is_refused():
     heavy = VarianceGamma(sigma=0.2, nu=2.0, theta=1.0)
     with pytest.raises(OutsideStripError):
-        SinhPricer(surface(), 1e-10, LazyTable.of).price(heavy)
+        SinhPricer(surface(), 1e-10, LOOPS).price(heavy)
 
 
 def _batch_of(model: Model) -> Model:
