@@ -214,8 +214,10 @@ def _amplitudes(
 
 @compiled
 def _bounded_exp(exponent: float) -> float:
-    """exp of an exponent cut at both ends of the floating-point range."""
-    return math.exp(min(max(exponent, _LOWEST_EXPONENT), LARGEST_EXPONENT))
+    """exp of an exponent cut at the largest; zero below the lowest, or large waves would raise it."""
+    if exponent < _LOWEST_EXPONENT:
+        return 0.0
+    return math.exp(min(exponent, LARGEST_EXPONENT))
 
 
 @compiled
