@@ -214,7 +214,7 @@ def _amplitudes(
 
 @compiled
 def _bounded_exp(exponent: float) -> float:
-    """exp of an exponent cut at the largest; zero below the lowest, or large waves would raise it."""
+    """exp of an exponent cut at the largest; zero below the lowest: large waves would raise it."""
     if exponent < _LOWEST_EXPONENT:
         return 0.0
     return math.exp(min(exponent, LARGEST_EXPONENT))
