@@ -1,11 +1,17 @@
 """Becomes the service that the image was made for, as process 1."""
 
 import os
+import shutil
 import sys
+from pathlib import Path
 
 service = os.environ["SERVICE"]
 prefix = f"LEVY_{service.upper()}_"
 # In a container the outside is another host, and there is no neighbour to share a port with.
 os.environ.setdefault(f"{prefix}HOST", "0.0.0.0")
 os.environ.setdefault(f"{prefix}PORT", "8000")
+# Numba reads compiled loops only where it could write them.
+loops, cache = Path("/opt/levy/loops"), Path(os.environ["NUMBA_CACHE_DIR"])
+if loops.is_dir() and not cache.exists():
+    shutil.copytree(loops, cache)
 os.execv(sys.executable, [sys.executable, "-m", f"levy_{service}", *sys.argv[1:]])
