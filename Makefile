@@ -61,8 +61,8 @@ manifests: setup ## write the dashboards, and the rules for Prometheus' operator
 	$(BIN)/python -m grafana
 	$(BIN)/python -m k8s
 
-system: setup ## build the images, start the composed stack, test it from outside
-	@PYTHON=$(BIN)/python deploy/system
+system: setup ## build the images, start the composed stack, test it from outside; TESTS= some alone
+	@PYTHON=$(BIN)/python deploy/system $(TESTS)
 
 audit: $(AUDIT)/.installed ## secrets in git, bills of materials into build/bom, advisories on what is pinned
 	BIN=$(AUDIT)/bin deploy/audit
