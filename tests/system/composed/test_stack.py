@@ -6,11 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.system.composed.conftest import SURFACE, TO_PRICE, TO_SAMPLE, Stack
+from tests.system.composed.conftest import SERVICES, SURFACE, TO_PRICE, TO_SAMPLE, Stack
 
 pytestmark = pytest.mark.system
-
-OURS = ("gateway", "pricing", "calibration", "bayesian")
 
 
 def test_a_surface_is_calibrated_through_the_public_port(stack: Stack) -> None:
@@ -75,7 +73,7 @@ def test_the_public_port_listens_where_it_was_told_to_alone(stack: Stack) -> Non
         pass
 
 
-@pytest.mark.parametrize("service", OURS)
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_container_is_nobody_and_can_write_nothing_but_tmp(stack: Stack, service: str) -> None:
     if service not in stack.services:
         pytest.skip(f"{service} was not built")
