@@ -118,3 +118,15 @@ def test_the_networks_hide_redis_from_those_who_do_not_need_it(stack: Stack) -> 
     reach = "import socket; socket.create_connection(('redis', 6379), 2)"
     assert stack.inside("gateway", "python", "-c", reach).returncode == 0
     assert stack.inside("pricing", "python", "-c", reach).returncode != 0
+
+
+def test_workers_are_as_many_as_scale_says(stack: Stack) -> None:
+    def watched(number: int) -> bool:
+        return len(stack.query("up{job='bayesian'} == 1")) == number
+
+    def heard(number: int) -> bool:
+        return bool(stack.client.get("/health").json()["services"]["bayesian"]["workers"] == number)
+
+    for number in (2, 1):
+        stack.compose("up", "-d", "--no-deps", "--scale", f"bayesian={number}", "bayesian")
+        stack.wait(lambda number=number: watched(number) and heard(number), 120)
