@@ -97,8 +97,8 @@ whole-surfaces: setup ## fit real surfaces by every model, into docs/whole-surfa
 train: setup ## make data sets and train every network again, into build/trained; an hour and a half
 	BIN=$(BIN) deploy/training/all build/data build/trained
 
-extras: ## install each service's extra alone and import its entry point
-	@PYTHON="$(PYTHON)" .ci/extras
+extras: ## install each service's extra alone and import its entry point; EXTRAS= some alone
+	@PYTHON="$(PYTHON)" .ci/extras $(EXTRAS)
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
