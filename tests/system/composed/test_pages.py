@@ -13,6 +13,8 @@ from tests.system.composed.conftest import Stack
 
 pytestmark = pytest.mark.system
 
+SHOWN = [page for page in PAGES if commands(page)]
+
 COMPOSE = """#!/bin/sh
 # `docker compose` means the stack under test, and `up` those of its services that run;
 # there is no terminal here.
@@ -45,7 +47,7 @@ def checkout(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", filter(commands, PAGES), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.stem)
 def test_every_command_of_a_page_works(stack: Stack, checkout: Path, page: Path) -> None:
     environment = {**os.environ, "PATH": f"{checkout / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     for command in commands(page):
