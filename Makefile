@@ -62,8 +62,8 @@ manifests: setup ## write the dashboards, and the rules for Prometheus' operator
 	$(BIN)/python -m grafana
 	$(BIN)/python -m k8s
 
-system: setup ## build the images, start the composed stack, test it from outside
-	@PYTHON=$(BIN)/python deploy/system
+system: setup ## build the images, start the composed stack, test it from outside; TESTS= some alone
+	@PYTHON=$(BIN)/python deploy/system $(TESTS)
 
 audit: $(AUDIT)/.installed ## secrets in git, bills of materials into build/bom, advisories on what is pinned
 	BIN=$(AUDIT)/bin deploy/audit
@@ -98,8 +98,8 @@ whole-surfaces: setup ## fit real surfaces by every model, into docs/whole-surfa
 train: setup ## make data sets and train every network again, into build/trained; an hour and a half
 	BIN=$(BIN) deploy/training/all build/data build/trained
 
-extras: ## install each service's extra alone and import its entry point
-	@PYTHON="$(PYTHON)" .ci/extras
+extras: ## install each service's extra alone and import its entry point; EXTRAS= some alone
+	@PYTHON="$(PYTHON)" .ci/extras $(EXTRAS)
 
 clean: ## remove what was built and installed
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

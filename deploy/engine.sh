@@ -1,7 +1,7 @@
 # A Docker engine for tests: sourced by the scripts beside it.
 #   find_engine    uses the engine that runs; else starts one, installing Debian's if CI asks
 #   stop_engine    stops it again if it was started here
-#   $docker        the client; $compose: the words that run Compose
+#   find_tools     $docker, the client, and $compose, the words that run Compose
 #   image_of NAME  the image of that name in .env.example
 
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -30,17 +30,24 @@ find_compose() {
   fi
 }
 
+# Compose 1 builds by BuildKit only if told to, and by the first client on the path.
+find_tools() {
+  docker=$(find_client) || { echo "no Docker client that builds with BuildKit" && return 1; }
+  compose=$(find_compose) || { echo "no Docker Compose" && return 1; }
+  export docker compose DOCKER_BUILDKIT=1 COMPOSE_DOCKER_CLI_BUILD=1
+  export PATH="$(dirname "$(command -v "$docker")"):$PATH"
+}
+
 # Says why there is no engine and fails, if there is none.
 find_engine() {
-  if docker=$(find_client) && compose=$(find_compose) && "$docker" info >/dev/null 2>&1; then
+  if find_tools >/dev/null && "$docker" info >/dev/null 2>&1; then
     return
   fi
   if [ "$(id -u)" != 0 ]; then
     echo "no Docker engine answers, and only root could start one" && return 1
   fi
   install_engine || return 1
-  docker=$(find_client) || { echo "no Docker client that builds with BuildKit" && return 1; }
-  compose=$(find_compose) || { echo "no Docker Compose" && return 1; }
+  find_tools || return 1
   start_engine
 }
 

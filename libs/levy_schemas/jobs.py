@@ -59,8 +59,9 @@ JobField = Literal[
     "attempts",
     "message",
     "queue",
+    "missed",
 ]
-"""`message` is what lies in the `queue`, until it is taken."""
+"""`message` is what lies in the `queue`, until it is taken; `missed` since when it is nowhere."""
 
 QueueName = Literal["bayesian.short", "bayesian.long"]
 

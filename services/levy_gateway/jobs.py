@@ -30,6 +30,10 @@ from levy_schemas.jobs import (
 from levy_schemas.messages import task_message
 from levy_schemas.problems import Problem
 
+_DELIVERED: Final = "unacked"
+"""Messages that workers have, as Celery's transport keeps them."""
+_MISSED_SECONDS: Final = 10
+"""For so long a message may be nowhere; between a live worker's two commands are milliseconds."""
 _RETRY_SECONDS: Final = 2
 _FULL_RETRY_SECONDS: Final = 10
 _JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -61,6 +65,25 @@ elseif status == 'running' then
     redis.call('HSET', KEYS[1], 'cancel', '1')
 end
 return status
+"""
+
+_SEEK: Final = """
+local job = redis.call('HMGET', KEYS[1], 'status', 'queue', 'message', 'missed')
+if job[1] ~= 'queued' then return end
+if redis.call('LPOS', job[2], job[3]) or redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
+    redis.call('HDEL', KEYS[1], 'missed')
+    return
+end
+local now = redis.call('TIME')[1]
+if not job[4] then
+    redis.call('HSET', KEYS[1], 'missed', now)
+elseif now - job[4] >= tonumber(ARGV[2]) then
+    redis.call('RPUSH', job[2], job[3])
+    redis.call('HDEL', KEYS[1], 'missed')
+end
+"""
+"""Celery's transport takes a message by one command and notes it in `unacked` by another: a worker
+that is killed between them takes the message along. One sent twice harms nobody: the job is fenced.
 """
 
 _HEARD: Final = """
@@ -215,7 +238,7 @@ class Jobs:
         return job_id
 
     async def status(self, job_id: str, owner: str) -> JobStatus:
-        """How a job stands.
+        """How a job stands; one that waits, but whose message a dead worker took, waits again.
 
         Raises
         ------
@@ -226,6 +249,9 @@ class Jobs:
         status, progress, result, problem, whose = found
         if status is None or (whose or b"").decode() != owner:
             raise UnknownJobError(job_id)
+        if status == b"queued":
+            keys = (job_key(job_id), _DELIVERED)
+            await self._within(self._redis.eval(_SEEK, 2, *keys, job_id, _MISSED_SECONDS))
         return JobStatus(
             job_id=job_id,
             status=status.decode(),

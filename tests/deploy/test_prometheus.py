@@ -10,6 +10,7 @@ import yaml
 
 from tests.deploy.rules import (
     ALERTS,
+    OF_DESKS,
     OF_OTHERS,
     PROMETHEUS,
     RECORDED,
@@ -26,7 +27,7 @@ def test_a_rule_asks_for_metrics_that_exist(rule: dict[str, Any], exposed: set[s
         assert any(re.fullmatch(pattern, name) for name in exposed), pattern
     asked = metrics_asked(rule["expr"])
     assert asked or patterns, "asks for nothing known"
-    assert asked <= exposed | RECORDED | OF_OTHERS
+    assert asked <= exposed | RECORDED | OF_OTHERS | OF_DESKS
 
 
 def test_every_alert_is_driven_in_the_rules_own_tests() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from levy_calibration.settings import CalibrationSettings
 from levy_gateway.settings import GatewaySettings
 from levy_observability.settings import ServiceSettings
 from levy_pricing.settings import PricingSettings
-from tests.deploy.rules import ALERTS, OF_OTHERS, RECORDED, metrics_asked
+from tests.deploy.rules import ALERTS, OF_OTHERS, PROMETHEUS, RECORDED, metrics_asked
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -79,6 +80,43 @@ def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
     file.write_text(json.dumps({"groups": [{"name": "runbooks", "rules": rules}]}))
     done = subprocess.run(
         [promtool, "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_level_of_a_desk_s_own_quiets_its_model_and_no_other(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed; Debian's package prometheus has it")
+    page = (RUNBOOKS / "LevyOutOfDistribution.md").read_text()
+    (desk,) = re.findall(r"^ *```yaml\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "desk.yml").write_text(textwrap.dedent(desk))
+    share = "model:levy_out_of_distribution:ratio15m"
+    fires = {
+        "exp_labels": {"model": "NIG", "severity": "ticket"},
+        "exp_annotations": {
+            "summary": "40% of NIG surfaces are unlike any in training",
+            "runbook_url": "docs/runbooks/LevyOutOfDistribution.md",
+        },
+    }
+    case = {
+        "interval": "1m",
+        "input_series": [
+            {"series": f'{share}{{model="{model}"}}', "values": "0.4x30"}
+            for model in ("CGMY", "NIG")
+        ],
+        "alert_rule_test": [
+            {"eval_time": "20m", "alertname": "LevyOutOfDistribution", "exp_alerts": [fires]}
+        ],
+    }
+    rules = [str(PROMETHEUS / "rules" / "alerts.yml"), "desk.yml"]
+    (tmp_path / "test.yml").write_text(json.dumps({"rule_files": rules, "tests": [case]}))
+    done = subprocess.run(
+        [promtool, "test", "rules", "test.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -199,6 +199,34 @@ def test_a_job_that_runs_is_asked_to_end(jobs: TestClient, redis: Any) -> None:
     assert redis.hget(job_key(job_id), "cancel") == "1"
 
 
+def test_a_message_that_a_dead_worker_took_along_waits_again(jobs: TestClient, redis: Any) -> None:
+    job_id = submit(jobs).json()["job_id"]
+    message = redis.rpop("bayesian.short")
+    assert jobs.get(f"{PATH}/{job_id}").json()["status"] == "queued"
+    # A live worker may be about to note that it has it.
+    assert redis.llen("bayesian.short") == 0
+    missed = int(redis.hget(job_key(job_id), "missed"))
+    redis.hset(job_key(job_id), "missed", missed - 60)
+    for _ in range(2):
+        jobs.get(f"{PATH}/{job_id}")
+        assert redis.lrange("bayesian.short", 0, -1) == [message]
+    assert not redis.hexists(job_key(job_id), "missed")
+
+
+@pytest.mark.parametrize("where", ["queue", "worker"])
+def test_a_message_that_is_somewhere_is_not_sent_twice(
+    jobs: TestClient, redis: Any, where: str
+) -> None:
+    job_id = submit(jobs).json()["job_id"]
+    if where == "worker":
+        redis.hset("unacked", job_id, redis.rpop("bayesian.short"))
+    waiting = redis.llen("bayesian.short")
+    redis.hset(job_key(job_id), "missed", 1)
+    assert jobs.get(f"{PATH}/{job_id}").json()["status"] == "queued"
+    assert redis.llen("bayesian.short") == waiting
+    assert not redis.hexists(job_key(job_id), "missed")
+
+
 def test_what_a_job_found_is_told_and_its_draws_are_sent(jobs: TestClient, redis: Any) -> None:
     job_id = submit(jobs).json()["job_id"]
     early = jobs.get(f"{PATH}/{job_id}/inference-data")

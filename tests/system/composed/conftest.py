@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).parents[3]
+SERVICES = ("gateway", "pricing", "calibration", "bayesian")
 
 SURFACE: dict[str, Any] = {
     "model_type": "VarianceGamma",

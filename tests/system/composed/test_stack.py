@@ -6,23 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.deploy.panels import queries
-from tests.deploy.rules import metrics_asked
-from tests.system.composed.conftest import SURFACE, TO_PRICE, TO_SAMPLE, Stack
+from tests.system.composed.conftest import SERVICES, SURFACE, TO_PRICE, TO_SAMPLE, Stack
 
 pytestmark = pytest.mark.system
-
-WORTHLESS = [[12.09, 7.96, 4.44, 1.98, 900.0], *SURFACE["prices"][1:]]
-ONLY_IN_TROUBLE = {
-    "levy_gateway_redis_failures_total",
-    "levy_gateway_requests_refused_total",
-    "levy_calibration_drift_ks",
-    "levy_calibration_drift_outside",
-    "levy_calibration_drift_psi",
-}
-"""Counts of what does not happen here; drift is told of two hundred surfaces and more."""
-
-OURS = ("gateway", "pricing", "calibration", "bayesian")
 
 
 def test_a_surface_is_calibrated_through_the_public_port(stack: Stack) -> None:
@@ -70,32 +56,6 @@ def test_prometheus_sees_every_target(stack: Stack) -> None:
     assert stack.query("redis_up")[0]["value"][1] == "1"
 
 
-def test_every_panel_of_the_dashboards_finds_data(stack: Stack) -> None:
-    """But for those that only show something while a part is away."""
-    asked = {
-        name: expression
-        for name, expression in queries().items()
-        if not metrics_asked(expression) & ONLY_IN_TROUBLE
-    }
-    stack.client.post("/calibrate", json=SURFACE | {"uncertainty": "psis", "model_type": "CGMY"})
-    stack.client.post("/calibrate", json=SURFACE | {"prices": WORTHLESS})
-    stack.client.post("/price", json=TO_PRICE)
-    chains = {"engine": "numpyro-nuts", "num_chains": 2, "num_samples": 300, "num_warmup": 300}
-    job = stack.client.post("/calibrate/bayesian", json=SURFACE | chains).json()["job_id"]
-    stack.wait(lambda: stack.ended(job) == "succeeded", 240)
-    missing: dict[str, str] = asked
-
-    def all_found() -> bool:
-        nonlocal missing
-        missing = {name: each for name, each in missing.items() if not stack.query(each)}
-        return not missing
-
-    try:
-        stack.wait(all_found, 90)
-    except AssertionError:
-        assert missing == {}
-
-
 def test_the_alerts_are_loaded_and_silent_but_for_what_does_not_run(stack: Stack) -> None:
     assert len(stack.query("ALERTS{alertstate='firing', severity='page'}")) == 0
 
@@ -113,7 +73,7 @@ def test_the_public_port_listens_where_it_was_told_to_alone(stack: Stack) -> Non
         pass
 
 
-@pytest.mark.parametrize("service", OURS)
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_container_is_nobody_and_can_write_nothing_but_tmp(stack: Stack, service: str) -> None:
     if service not in stack.services:
         pytest.skip(f"{service} was not built")
@@ -158,3 +118,15 @@ def test_the_networks_hide_redis_from_those_who_do_not_need_it(stack: Stack) -> 
     reach = "import socket; socket.create_connection(('redis', 6379), 2)"
     assert stack.inside("gateway", "python", "-c", reach).returncode == 0
     assert stack.inside("pricing", "python", "-c", reach).returncode != 0
+
+
+def test_workers_are_as_many_as_scale_says(stack: Stack) -> None:
+    def watched(number: int) -> bool:
+        return len(stack.query("up{job='bayesian'} == 1")) == number
+
+    def heard(number: int) -> bool:
+        return bool(stack.client.get("/health").json()["services"]["bayesian"]["workers"] == number)
+
+    for number in (2, 1):
+        stack.compose("up", "-d", "--no-deps", "--scale", f"bayesian={number}", "bayesian")
+        stack.wait(lambda number=number: watched(number) and heard(number), 120)
