@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from levy_bayesian.clients import Leases
-from levy_bayesian.handlers.run import Found, Progress
+from levy_bayesian.handlers.run import Found
+from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_bayesian.warming import Sampling, end_with_the_parent
 from levy_observability import logs, server

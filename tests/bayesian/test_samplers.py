@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from levy_bayesian.progress import Standing
 from levy_numerics import pricing
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import Priors
@@ -64,17 +65,47 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degree
     posterior = Posterior.of(
         noisy_quotes(), Priors.default(BlackScholes), noise=NOISE, degrees_of_freedom=degrees
     )
-    told: list[float] = []
+    told: list[Standing] = []
     draws = samplers.get(name).sample(posterior, PLAN, told.append)
     mean, deviation = by_quadrature(posterior)
     sigma = BlackScholes.from_coordinates(np.moveaxis(draws.points, -1, 0)).sigma
     assert draws.points.shape == (2, 1000, 1)
     assert sigma.mean() == pytest.approx(mean, abs=0.15 * deviation)
     assert sigma.std() == pytest.approx(deviation, rel=0.1)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    shares = [one.share for one in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
     assert draws.n_divergences == 0
     assert draws.price_error < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("numpyro-nuts", {"draws", "r_hat", "divergences", "acceptance_rate", "step_size"}),
+        ("numpyro-svi", {"elbo", "pareto_k"}),
+        ("pymc-advi", {"elbo", "pareto_k"}),
+        ("laplace-psis", {"pareto_k"}),
+    ],
+)
+def test_each_engine_says_how_its_draws_are_doing(name: str, members: set[str]) -> None:
+    posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
+    told: list[Standing] = []
+    samplers.get(name).sample(posterior, PLAN, told.append)
+    seen = [one.diagnostics for one in told if one.diagnostics is not None]
+    said = {member for one in seen for member, value in one if value is not None}
+    assert said == members
+    if "draws" in members:
+        last = seen[-1]
+        assert last.draws == PLAN.n_chains * PLAN.n_samples
+        assert last.r_hat == pytest.approx(1.0, abs=0.05)
+        assert last.acceptance_rate == pytest.approx(0.9, abs=0.1)
+        counts = [one.draws or 0 for one in seen]
+        assert counts == sorted(counts)
+        assert counts[0] == 0  # in warm-up already it tells of its steps
+    if "elbo" in members:
+        first, *_, last_bound = (one.elbo for one in seen if one.elbo is not None)
+        assert last_bound > first - 1.0
 
 
 @pytest.mark.parametrize("name", samplers.names())
@@ -82,7 +113,7 @@ def test_whoever_is_told_of_progress_can_end_it(name: str) -> None:
     class EnoughError(Exception):
         pass
 
-    def enough(_: float) -> None:
+    def enough(_: Standing) -> None:
         raise EnoughError
 
     posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)

@@ -9,7 +9,8 @@ import pytest
 import structlog
 
 from levy_bayesian import warming
-from levy_bayesian.handlers.run import Found, Progress
+from levy_bayesian.handlers.run import Found
+from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest
 from tests.bayesian.test_run import RESULT

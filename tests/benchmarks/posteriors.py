@@ -16,6 +16,7 @@ from typing import Any, Final
 import jax
 import numpy as np
 
+from levy_bayesian.progress import Standing
 from levy_bayesian.samplers import Draws, SamplingPlan, get
 from levy_bayesian.summary import Summary, summarise
 from levy_numerics import models, pricing
@@ -103,9 +104,9 @@ def timed(posterior: Posterior, engine: str) -> tuple[Draws, Mapping[str, float]
     """Draws, and the seconds they took from when progress was first told of: once compiled."""
     clocks: list[tuple[float, float, float]] = [(0.0, time.perf_counter(), time.process_time())]
 
-    def note(share: float) -> None:
+    def note(standing: Standing) -> None:
         if engine == "numpyro-nuts":
-            clocks.append((share, time.perf_counter(), time.process_time()))
+            clocks.append((standing.share, time.perf_counter(), time.process_time()))
 
     draws = get(engine).sample(posterior, PLAN, note)
     share, wall, processor = clocks[min(1, len(clocks) - 1)]

@@ -28,8 +28,8 @@ class Run:
     model_type: str
     engine: str
     n_chains: int = 2
-    n_samples: int = 1000
-    n_warmup: int = 1000
+    n_samples: int = 700
+    n_warmup: int = 300
 
     def one(self, number: int) -> dict[str, Any]:
         """Simulate, sample and rank one surface."""

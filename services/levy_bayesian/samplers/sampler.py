@@ -1,19 +1,17 @@
 """What a sampler is: from a posterior to draws, told as it goes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar, Final, Literal, TypeVar, get_args
 
 import numpy as np
 
+from levy_bayesian.progress import Progress
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.errors import InvalidInputError
 from levy_schemas.jobs import Engine
-
-Progress = Callable[[float], None]
-"""Told the share that is done; may raise, and the sampler then ends."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class Sampler(ABC):
 
     @abstractmethod
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
-        """Draw, and tell the share done as it goes.
+        """Draw, and tell how far it is as it goes.
 
         Parameters
         ----------

@@ -187,9 +187,13 @@ class Target:
         flat = points.reshape(-1, points.shape[-1])
         some = flat[:: max(1, len(flat) // _CHECKED)].T
         parameters = jax.vmap(self.density.parameters, in_axes=1)(jnp.asarray(some))
-        error = np.asarray(jax.vmap(self.geometry.pricer.error)(parameters))
+        error = np.asarray(_errors(self.geometry.pricer, parameters))
         noise = np.asarray(self.posterior.noise_at(some))[:, None]
         return float(np.max(error / (self.posterior.scale * noise)))
+
+
+_errors = jax.jit(jax.vmap(CompiledPricer.error, in_axes=(None, 0)))
+"""Of a pricer at parameters, shape (n_points, n_parameters)."""
 
 
 def _rounded(tolerance: float) -> float:
