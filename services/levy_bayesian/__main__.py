@@ -1,5 +1,6 @@
 """`python -m levy_bayesian`: a worker as a process."""
 
+import multiprocessing
 import os
 import sys
 import threading
@@ -61,9 +62,16 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     metrics, name = BayesianMetrics(), new_name()
     consuming = threading.Event()
 
+    warmed = multiprocessing.Event()
+
     def on_fork(**_: Any) -> None:
         end_with_the_parent()
         sampling.warm()
+        warmed.set()
+
+    def consume_when_warm() -> None:
+        warmed.wait()
+        consuming.set()
 
     def leave_logs_alone(**_: Any) -> None:
         """Being there is all it takes: Celery then configures none of its own."""
@@ -98,8 +106,8 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     with shown(pages, settings) as show:
 
         def on_ready(**_: Any) -> None:
-            consuming.set()
             show()
+            threading.Thread(target=consume_when_warm, name="warming", daemon=True).start()
 
         signals.worker_ready.connect(on_ready)
         worker.start()

@@ -10,7 +10,7 @@ import numpy as np
 from levy_bayesian.prediction import INTERVAL, expected_quotes
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import LogNormal
-from levy_numerics.calibration.psis import RELIABLE_K
+from levy_numerics.calibration.psis import RELIABLE_K, reliable_k
 from levy_schemas.jobs import ParameterSummary, PredictiveInterval
 
 if TYPE_CHECKING:
@@ -177,8 +177,12 @@ def _correlations(values: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
 def _faults(parameters: dict[str, ParameterSummary], draws: "Draws") -> list[str]:
     """Why the draws are not to be relied on, if there is a reason."""
     found = _faults_of_chains(parameters, draws) if draws.pareto_k is None else []
-    if draws.pareto_k is not None and not draws.pareto_k <= RELIABLE_K:
-        found.append(f"Pareto k is {draws.pareto_k:.2f}, above {RELIABLE_K}")
+    if draws.pareto_k is not None and not draws.pareto_k <= (most := _most_k(draws)):
+        found.append(f"Pareto k is {draws.pareto_k:.2f}, above {most:.2g}")
+    if not draws.settled:
+        found.append(
+            "what was proposed had not settled: a tail may be missing, which numpyro-nuts finds"
+        )
     if not draws.price_error < MAX_PRICE_ERROR:
         found.append(
             f"prices may err by {draws.price_error:.2g} of the noise, {MAX_PRICE_ERROR} is allowed"
@@ -221,10 +225,14 @@ def _merits(parameters: dict[str, ParameterSummary], draws: "Draws") -> str:
             if draws.n_independent is None
             else f"; the draws are worth {draws.n_independent:.0f} independent ones"
         )
-        return f"Pareto k is {draws.pareto_k:.2f}, at most {RELIABLE_K}{worth}"
+        return f"Pareto k is {draws.pareto_k:.2f}, at most {_most_k(draws):.2g}{worth}"
     _, r_hat = _worst(parameters, "r_hat", max, math.inf)
     ess = min(_worst(parameters, field, min, 0.0)[1] for field in ("ess_bulk", "ess_tail"))
     return f"R-hat is at most {r_hat:.4f} and ESS at least {ess:.0f}; no draw diverged"
+
+
+def _most_k(draws: "Draws") -> float:
+    return RELIABLE_K if draws.n_weighed is None else reliable_k(draws.n_weighed)
 
 
 def _scarcity(draws: "Draws") -> list[str]:

@@ -22,6 +22,7 @@ from tests.bayesian.test_run import RESULT
 
 SECONDS_A_DRAW = 2e-4
 _STEPS = 20
+_STEP_SECONDS = 0.05
 
 
 class Slow:
@@ -42,7 +43,10 @@ class Slow:
         return RESULT, str(os.getpid()).encode()
 
     def warm(self) -> None:
-        """Nothing is compiled here."""
+        """As long as Redis has the key `cold`."""
+        with connect(self._url) as redis:
+            while redis.exists("cold"):
+                time.sleep(_STEP_SECONDS)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,8 @@ def changed(draws: Any, fault: str) -> Any:
         "no price error": replace(draws, price_error=math.nan),
         "a heavy tail": replace(draws, pareto_k=0.71),
         "no tail": replace(draws, pareto_k=math.inf),
+        "a heavy tail of few": replace(draws, pareto_k=0.68, n_weighed=1024),
+        "a tail perhaps unseen": replace(draws, pareto_k=0.3, n_weighed=9216, settled=False),
     }[fault]
 
 
@@ -134,6 +136,8 @@ def test_draws_without_a_fault_have_converged() -> None:
         ("no price error", "nan of the noise"),
         ("a heavy tail", "Pareto k is 0.71"),
         ("no tail", "Pareto k is inf"),
+        ("a heavy tail of few", "Pareto k is 0.68, above 0.67"),
+        ("a tail perhaps unseen", "had not settled"),
     ],
 )
 def test_each_fault_is_named(fault: str, said: str) -> None:

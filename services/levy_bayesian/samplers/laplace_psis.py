@@ -11,7 +11,7 @@ from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.laplace import importance_sample
 from levy_numerics.calibration.posterior import Posterior
 
-_ADAPTATIONS: Final = 8
+_ADAPTATIONS: Final = 12
 
 
 @register
@@ -34,4 +34,10 @@ class LaplacePsis(Sampler):
         chosen = found.resample(np.random.default_rng(plan.seed), plan.n_chains * plan.n_samples)
         points = found.points[:, chosen].T.reshape(*shape, -1)
         progress(Standing(1.0))
-        return Draws(points, pareto_k=found.pareto_k, n_independent=found.smoothed.effective_size)
+        return Draws(
+            points,
+            pareto_k=found.pareto_k,
+            n_independent=found.smoothed.effective_size,
+            n_weighed=found.noise.size,
+            settled=found.settled,
+        )

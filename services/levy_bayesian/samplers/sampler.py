@@ -46,6 +46,10 @@ class Draws:
         Of engines that approximate: above 0.7 their draws are not to be relied on.
     n_independent : float, optional
         Of engines that weigh: independent draws that would tell as much.
+    n_weighed : int, optional
+        Of engines that weigh: draws that were weighed.
+    settled : bool
+        Of engines that learn what to propose: whether what they learnt stopped changing.
     price_error : float
         Largest estimated error of a price the draws rest on, in units of the noise.
     """
@@ -54,6 +58,8 @@ class Draws:
     statistics: Mapping[str, np.ndarray] = field(default_factory=dict)
     pareto_k: float | None = None
     n_independent: float | None = None
+    n_weighed: int | None = None
+    settled: bool = True
     price_error: float = 0.0
 
     @property
