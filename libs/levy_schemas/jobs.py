@@ -278,11 +278,11 @@ class JobStatus(Answer):
     job_id: str
     status: JobState
     progress: FiniteFloat = Field(ge=0.0, le=1.0, description="share done")
+    result: BayesianResult | None = None
+    problem: Problem | None = None
     diagnostics: Diagnostics | None = Field(
         default=None, description="as told last; null until there are draws"
     )
-    result: BayesianResult | None = None
-    problem: Problem | None = None
 
 
 def job_key(job_id: str) -> str:

@@ -24,8 +24,10 @@ from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import Priors
 from levy_numerics.market import Quotes
 from tests.benchmarks import real_quotes, surface
+from tests.benchmarks.bands import bands_of, plot_bands
 
 PAGE: Final = Path("docs/bayesian.md")
+PLOTS: Final = PAGE.parent / "plots"
 KEPT: Final = Path("build/posteriors")
 PLAN: Final = SamplingPlan(n_chains=4, n_samples=5000, n_warmup=2000, seed=1)
 NOISE: Final = 1e-3
@@ -64,11 +66,17 @@ def main() -> None:
     real = {}
     for title, quotes, weights in real_sets():
         for name in REAL:
-            key = f"{title}-{name}".replace(" ", "-").replace(",", "")
+            key = slug(title, name)
             if arguments.only in f"{key} numpyro-nuts":
                 job = lambda n=name, q=quotes, w=weights: on_quotes(n, q, w)  # noqa: E731
                 real[title, name] = _kept(key, job)
+                plot_bands(real[title, name]["bands"], PLOTS / f"bands-{key}.svg")
     arguments.page.write_text(page(done, real))
+
+
+def slug(title: str, name: str) -> str:
+    """Of a set of real quotes and a model, in names of files."""
+    return f"{title}-{name}".replace(" ", "-").replace(",", "")
 
 
 def _kept(name: str, job: Callable[..., dict[str, Any]]) -> dict[str, Any]:
@@ -160,6 +168,7 @@ def on_quotes(name: str, quotes: Quotes, weights: str) -> dict[str, Any]:
         "n": quotes.size,
         "inside": float(inside.mean()),
         "width": float(np.median(width)),
+        "bands": bands_of(quotes, low, np.array([one.mean for one in summary.predictive]), high),
     }
 
 
@@ -290,6 +299,7 @@ def _real(title: str, name: str, one: Mapping[str, Any]) -> str:
         f"predictive bands, whose median width is\n{one['width']:.2%} of the forward. "
         f"{one['reason']}.\n\n"
     )
+    text += f"![{name} on {title}: predictive bands](plots/bands-{slug(title, name)}.svg)\n\n"
     text += _table("parameter", "mean", "sd", "median", "95% interval", "R-hat", "bulk ESS")
     for parameter, p in one["parameters"].items():
         low, high = p["interval"]

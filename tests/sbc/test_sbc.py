@@ -84,11 +84,13 @@ def test_ranks_fill_bins_that_are_equally_likely() -> None:
 
 def test_the_page_tells_levels_and_shows_them(ranked: list[dict[str, Any]], tmp_path: Any) -> None:
     page = tmp_path / "page.md"
-    write_page({RUN: ranked}, page, SURFACES)
+    write_page({RUN: ranked}, page)
     text = page.read_text(encoding="utf-8")
     assert "## VarianceGamma by laplace-psis" in text
     assert "| theta | " in text
+    assert "60 surfaces; " in text
+    assert "Standard error of coverage: 3.9%" in text
     plot = tmp_path / "plots" / "sbc-VarianceGamma-laplace-psis.svg"
     drawn = plot.read_bytes()
-    write_page({RUN: ranked}, page, SURFACES)
+    write_page({RUN: ranked}, page)
     assert plot.read_bytes() == drawn
