@@ -14,6 +14,8 @@ mpl.use("svg")
 from matplotlib import pyplot as plt
 
 _COLUMNS: Final = 4
+_MARGIN: Final = 0.5
+"""Of the market's range; what a band reaches beyond it is cut."""
 _DIGITS: Final = 5
 """Of what is kept: a hundredth of a vol point, and small files."""
 
@@ -67,8 +69,8 @@ def plot_bands(smiles: Sequence[Mapping[str, Any]], path: Path) -> None:
         axis.fill_between(smile["strike"], np.nan_to_num(low), high, color="#c2410c", alpha=0.18)
         axis.plot(smile["strike"], mean, color="#c2410c", linewidth=1.0)
         axis.plot(smile["strike"], market, ".", color="#33506b", markersize=3)
-        span = np.nanmax(market) - np.nanmin(market)
-        axis.set_ylim(max(0.0, np.nanmin(market) - span), np.nanmax(market) + span)
+        margin = _MARGIN * (np.nanmax(market) - np.nanmin(market))
+        axis.set_ylim(max(0.0, np.nanmin(market) - margin), np.nanmax(market) + margin)
         axis.set_title(f"{365 * smile['years']:.0f} days")
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[:, 0]:
