@@ -147,6 +147,21 @@ def test_engines_that_share_no_code_agree() -> None:
         np.testing.assert_allclose(points.std(axis=0) / reference.std(axis=0), 1.0, atol=0.3)
 
 
+def test_numpyro_and_pymc_agree_within_their_monte_carlo_errors() -> None:
+    arviz = pytest.importorskip("arviz")
+    posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
+    plan = samplers.SamplingPlan(n_chains=4, n_samples=2000, n_warmup=500, seed=8)
+    one, other = (
+        samplers.get(name).sample(posterior, plan, lambda _: None).points[..., 0]
+        for name in ("numpyro-nuts", "pymc-nuts")
+    )
+    for method, of in (("mean", np.mean), ("sd", np.std)):
+        error = math.hypot(*(float(arviz.mcse(chains, method=method)) for chains in (one, other)))
+        assert abs(of(one) - of(other)) < 4.0 * error
+        # And that is little: a twentieth of a deviation at most.
+        assert error < 0.05 * np.std(one)
+
+
 def test_no_engine_is_imported_before_it_is_asked_for() -> None:
     script = (
         "import sys; import levy_bayesian.samplers, levy_bayesian.handlers.sample; "

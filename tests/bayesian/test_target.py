@@ -72,3 +72,19 @@ def test_a_table_on_a_rung_gives_the_same_prices_with_a_few_nodes_more(name: str
     np.testing.assert_allclose(
         target.covered(wider, batch).value, target.covered(made, batch).value, atol=1e-8
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.names())
+def test_every_model_has_a_density_with_a_slope(name: str) -> None:
+    kind = models.get(name)
+    exact = pricing.price(kind.example(), CONTRACTS).value
+    errors = 0.02 * np.random.default_rng(3).standard_normal(exact.size)
+    inside = np.clip(exact + errors, CONTRACTS.lower_bound + 1e-6, CONTRACTS.upper_bound)
+    made = target.Target.of(Posterior.of(Quotes.of(CONTRACTS, inside), Priors.default(kind)))
+    at = 0.3 * np.random.default_rng(5).standard_normal(made.size)
+    density = jax.jit(lambda v: made.density(v, made.geometry))
+    slope = np.asarray(jax.jit(jax.grad(density))(at))
+    step = 1e-4 * np.eye(made.size)
+    expected = [(density(at + h) - density(at - h)) / 2e-4 for h in step]
+    np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-2)

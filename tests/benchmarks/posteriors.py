@@ -293,7 +293,8 @@ _REAL: Final = """
 By `numpyro-nuts`, quotes from the sets of [real-quotes.md](real-quotes.md). The errors' scale is
 sampled with the parameters, so that a model that does not fit says so by wide bands: the predictive
 bands hold the quotes because the noise has grown until they do. Calls alone hardly determine how
-downward jumps decay: under a prior wider by half, CGMY's `G` on those of 2002 lay from 0.01 to 0.58.
+downward jumps decay: under a prior wider by half, CGMY's `G` on those of 2002 lay from 0.01 to
+0.58.
 """
 
 

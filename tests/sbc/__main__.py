@@ -70,6 +70,7 @@ def write_page(found: Mapping[Run, Sequence[Mapping[str, Any]]], page: Path) -> 
     parts = [
         _INTRODUCTION.format(level=LEVEL, n_draws=N_DRAWS, n_bins=N_BINS),
         *(_section(run, surfaces, page) for run, surfaces in found.items()),
+        *_side_by_side(found),
     ]
     page.write_text("\n".join(parts), encoding="utf-8")
 
@@ -102,6 +103,34 @@ def _section(run: Run, surfaces: Sequence[Mapping[str, Any]], page: Path) -> str
             "",
         ]
     )
+
+
+def _side_by_side(found: Mapping[Run, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """How far engines differ on the surfaces that all of them saw, where there are several."""
+    rows = []
+    for model in dict.fromkeys(run.model_type for run in found):
+        seen = [
+            {one["number"]: one["inside"] for one in surfaces if "failed" not in one}
+            for run, surfaces in found.items()
+            if run.model_type == model
+        ]
+        both = sorted(set.intersection(*(set(one) for one in seen)))
+        if len(seen) < 2 or not both:
+            continue
+        for name in seen[0][both[0]]:
+            shares = [f"{np.mean([one[k][name] for k in both]):.1%}" for one in seen]
+            rows.append(f"| {model} | {name} | {len(both)} | {' | '.join(shares)} |")
+    if not rows:
+        return []
+    engines = list(dict.fromkeys(run.engine for run in found))
+    return [
+        "## On the surfaces that every engine saw\n",
+        "What is chance is common to them: coverage of 90% by each.\n",
+        f"| model | parameter | surfaces | {' | '.join(engines)} |",
+        "|---|---|---:|" + "---:|" * len(engines),
+        *rows,
+        "",
+    ]
 
 
 def _sentence(ranked: Sequence[Mapping[str, Any]], n: int) -> str:
