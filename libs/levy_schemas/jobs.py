@@ -4,7 +4,7 @@ Gateway and workers meet in Redis on these names; nothing else is shared.
 
 | key | type | what |
 |---|---|---|
-| `levy:job:{id}` | hash | `JobField`: state, progress, result or problem; expires |
+| `levy:job:{id}` | hash | `JobField`: state, progress, diagnostics, result, problem; expires |
 | `levy:job:{id}:draws` | string | InferenceData as netCDF; expires with the hash |
 | `levy:job:{id}:lease` | string | the worker that runs it; expires unless renewed |
 | `levy:job-of:{digest}` | string | id and body's digest of the job that an idempotency key made |
@@ -19,6 +19,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from levy_schemas.calibration import Interval
+from levy_schemas.pricing import OptionType
 from levy_schemas.problems import Problem
 from levy_schemas.surface import (
     EXAMPLE_GRID,
@@ -27,9 +28,12 @@ from levy_schemas.surface import (
     SurfaceRequest,
 )
 from levy_schemas.wire import (
+    MAX_OPTIONS,
     MAX_PARAMETERS,
+    Amount,
     Answer,
     FiniteFloat,
+    MaturityYears,
     ModelName,
     ParameterName,
     ParameterValue,
@@ -52,6 +56,7 @@ JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 JobField = Literal[
     "status",
     "progress",
+    "diagnostics",
     "result",
     "problem",
     "owner",
@@ -129,6 +134,14 @@ def _count(least: int, most: int) -> Any:
     return Field(strict=True, ge=least, le=most)
 
 
+class NewOption(Request):
+    """An option that is to be predicted."""
+
+    strike: Amount
+    maturity: MaturityYears = Field(description="in years")
+    option_type: OptionType = "call"
+
+
 class BayesianRequest(SurfaceRequest):
     """Quotes of one underlying, and how to sample the posterior of a model given them."""
 
@@ -148,7 +161,23 @@ class BayesianRequest(SurfaceRequest):
         default_factory=dict, max_length=MAX_PARAMETERS, description="instead of the default ones"
     )
     likelihood: Likelihood = "normal"
+    predict: tuple[NewOption, ...] = Field(
+        default=(),
+        max_length=MAX_OPTIONS,
+        description="options to predict; their maturities need a forward as the quotes' do",
+    )
     seed: Annotated[int, _count(0, 2**31 - 1)] = 0
+
+    @model_validator(mode="after")
+    def _forwards_of_what_is_predicted(self) -> Self:
+        if self.forwards is None:
+            return self
+        known = {forward.maturity for forward in self.forwards}
+        for i, option in enumerate(self.predict):
+            if option.maturity not in known:
+                message = f"forwards lack {option.maturity!r} years"
+                raise _refuse("no_forward", message, f"/predict/{i}/maturity")
+        return self
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
@@ -187,6 +216,24 @@ class PredictiveInterval(Answer):
     interval: Interval = Field(description="95%, errors of the quotes included")
 
 
+class OptionPrediction(Answer):
+    """What the posterior expects of an option that was asked for."""
+
+    strike: FiniteFloat
+    maturity: FiniteFloat = Field(description="in years")
+    option_type: OptionType
+    mean: FiniteFloat = Field(description="of the model's price, as the next two")
+    median: FiniteFloat
+    interval: Interval = Field(description="95%")
+    quote_interval: Interval | None = Field(
+        description="95%, a quote's error included; null by bid_ask: its spread is not known"
+    )
+    implied_vol: FiniteFloat | None = Field(
+        description="median; null where a price determines none, as in the next"
+    )
+    implied_vol_interval: tuple[FiniteFloat | None, FiniteFloat | None] = Field(description="95%")
+
+
 class BayesianResult(Answer):
     """A posterior, summarised; one that did not converge is told all the same."""
 
@@ -195,6 +242,9 @@ class BayesianResult(Answer):
     parameters: dict[str, ParameterSummary]
     correlations: dict[str, dict[str, FiniteFloat]]
     predictive: tuple[PredictiveInterval, ...]
+    predicted: tuple[OptionPrediction, ...] = Field(
+        default=(), description="options that the request asked to predict, in its order"
+    )
     divergences: int
     pareto_k: FiniteFloat | None = None
     converged: bool
@@ -205,6 +255,24 @@ class BayesianResult(Answer):
     warnings: tuple[str, ...] = ()
 
 
+class Diagnostics(Answer):
+    """What draws say of themselves so far; null where an engine has no such thing, or not yet."""
+
+    draws: int | None = Field(default=None, description="of all chains, warm-up aside")
+    r_hat: FiniteFloat | None = Field(
+        default=None, description="largest over the sampler's coordinates, of split chains"
+    )
+    divergences: int | None = Field(default=None, description="of these draws")
+    acceptance_rate: FiniteFloat | None = Field(
+        default=None, description="mean over the latest draws, warm-up included"
+    )
+    step_size: FiniteFloat | None = Field(default=None, description="mean over the chains")
+    elbo: FiniteFloat | None = Field(
+        default=None, description="bound that a variational fit raises, up to a constant"
+    )
+    pareto_k: FiniteFloat | None = Field(default=None, description="of the weights")
+
+
 class JobStatus(Answer):
     """How a job stands."""
 
@@ -213,6 +281,9 @@ class JobStatus(Answer):
     progress: FiniteFloat = Field(ge=0.0, le=1.0, description="share done")
     result: BayesianResult | None = None
     problem: Problem | None = None
+    diagnostics: Diagnostics | None = Field(
+        default=None, description="as told last; null until there are draws"
+    )
 
 
 def job_key(job_id: str) -> str:

@@ -31,6 +31,16 @@ _DATES: Final = ("quote_date", "expiry")
 COLUMNS: Final = (*_DATES, *_TEXT, *_NUMBERS)
 
 
+_Needs = tuple[tuple[str, tuple[set[str], ...]], ...]
+_A_MATURITY: Final = ("expiry or maturity_years", ({"expiry"}, {"maturity_years"}))
+_OPTION_NEEDS: Final[_Needs] = (_A_MATURITY,)
+_QUOTE_NEEDS: Final[_Needs] = (
+    _A_MATURITY,
+    ("quote_date or maturity_years", ({"quote_date"}, {"maturity_years"})),
+    ("mid, or bid and ask", ({"mid"}, {"bid", "ask"})),
+)
+
+
 @dataclass(frozen=True)
 class QuoteTable:
     """Quotes of one underlying at one date, as read: checked number by number, not yet cleaned.
@@ -95,6 +105,39 @@ _FRAME_COLUMNS: Final = (
     *("row", "expiry", "maturity_years", "root", "series", "strike", "is_call"),
     *("bid", "ask", "mid", "rate", "dividend_yield", "forward", "discount"),
 )
+
+
+def read_options(path: str | Path, *, quote_date: str | None = None) -> pd.DataFrame:
+    """Read options that are not quoted, to be priced.
+
+    Parameters
+    ----------
+    path : str or Path
+        As `read_quotes` reads, but for the prices, which are not looked at.
+    quote_date : str, optional
+        ISO date from which maturities count, where the file has expiries and no date of its own.
+
+    Returns
+    -------
+    DataFrame
+        `row` (its place in the file), `maturity_years`, `strike`, `is_call`.
+
+    Raises
+    ------
+    InvalidInputError
+        The file cannot be read, a column is missing, a value is not what its column says.
+    """
+    source = Path(path)
+    pieces = [_with_known_columns(source, raw, _OPTION_NEEDS) for raw in _pieces(source)]
+    text = pd.concat(pieces)
+    text = text[~text.apply(_blank).all(axis=1)]
+    if not len(text):
+        _fail(source, "the file holds no options")
+    if "quote_date" not in text and quote_date is not None:
+        text = text.assign(quote_date=quote_date)
+    frame = _typed(source, text)
+    frame["maturity_years"] = _maturities(source, frame)
+    return frame[["row", "maturity_years", "strike", "is_call"]]
 
 
 def _fail(source: Path, message: str, **details: object) -> NoReturn:
@@ -162,7 +205,7 @@ def _selected(source: Path, selection: dict[str, str]) -> pd.DataFrame:
     n_read = n_kept = 0
     seen: dict[str, set[str]] = {name: set() for name in selection}
     for raw in _pieces(source):
-        piece = _with_known_columns(source, raw)
+        piece = _with_known_columns(source, raw, _QUOTE_NEEDS)
         piece = piece[~piece.apply(_blank).all(axis=1)]
         n_read += len(piece)
         for name, value in selection.items():
@@ -184,7 +227,8 @@ def _selected(source: Path, selection: dict[str, str]) -> pd.DataFrame:
     return pd.concat([piece for piece in kept if len(piece)])
 
 
-def _with_known_columns(source: Path, raw: pd.DataFrame) -> pd.DataFrame:
+def _with_known_columns(source: Path, raw: pd.DataFrame, needs: _Needs) -> pd.DataFrame:
+    """Columns of `COLUMNS` that are there; each need is met by any one of its sets of them."""
     names = [str(name).strip().lower() for name in raw.columns]
     if len(names) == 1 and ";" in names[0]:
         _fail(source, "columns are separated by semicolons; commas are expected")
@@ -192,12 +236,7 @@ def _with_known_columns(source: Path, raw: pd.DataFrame) -> pd.DataFrame:
         if names.count(name) > 1:
             _fail(source, f"the column {name} is there twice", column=name)
     missing = [n for n in ("strike", "option_type") if n not in names]
-    if not {"expiry", "maturity_years"} & set(names):
-        missing.append("expiry or maturity_years")
-    if "maturity_years" not in names and "expiry" in names and "quote_date" not in names:
-        missing.append("quote_date or maturity_years")
-    if "mid" not in names and not {"bid", "ask"} <= set(names):
-        missing.append("mid, or bid and ask")
+    missing += [said for said, ways in needs if not any(way <= set(names) for way in ways)]
     if missing:
         _fail(source, f"columns are missing: {'; '.join(missing)}", columns=missing)
     raw = raw.set_axis(names, axis=1)

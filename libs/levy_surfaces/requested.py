@@ -114,7 +114,9 @@ def surface_of(
     rows = _Rows.of(request)
     if rows.size < n_parameters:
         raise _too_few(request, rows.size, n_parameters, model_type, ())
-    contracts = _contracts(request, rows)
+    contracts = contracts_of(
+        request, maturity_years=rows.maturity_years, strike=rows.strike, is_call=rows.is_call
+    )
     reasons = _reasons(contracts, rows)
     if at_each_maturity:
         _leave_out_thin_maturities(rows.maturity_years, reasons, n_parameters)
@@ -144,21 +146,27 @@ def _leave_out_thin_maturities(
             reasons[i] = "too_few_at_maturity"
 
 
-def _contracts(request: SurfaceRequest, rows: _Rows) -> Contracts:
-    maturity = rows.maturity_years
+def contracts_of(
+    request: SurfaceRequest,
+    *,
+    maturity_years: np.ndarray,
+    strike: np.ndarray,
+    is_call: np.ndarray,
+) -> Contracts:
+    """Options in a request's market, shape (n,) all; its forwards must have their maturities."""
     if request.forwards is not None:
         by_maturity = {f.maturity: (f.forward, f.discount) for f in request.forwards}
-        forward, discount = np.array([by_maturity[float(years)] for years in maturity]).T
+        forward, discount = np.array([by_maturity[float(years)] for years in maturity_years]).T
     else:
         rate, dividend = request.risk_free_rate or 0.0, request.dividend_yield or 0.0
-        forward = (request.spot_price or 0.0) * np.exp((rate - dividend) * maturity)
-        discount = np.exp(-rate * maturity)
+        forward = (request.spot_price or 0.0) * np.exp((rate - dividend) * maturity_years)
+        discount = np.exp(-rate * maturity_years)
     return Contracts.of(
-        maturity_years=maturity,
-        strike=rows.strike,
+        maturity_years=maturity_years,
+        strike=strike,
         forward=forward,
         discount=discount,
-        is_call=rows.is_call,
+        is_call=is_call,
     )
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_surfaces.forwards import SeriesForward, implied_forwards
-from levy_surfaces.reading import QuoteTable, read_quotes
+from levy_surfaces.reading import DAYS_PER_YEAR, QuoteTable, read_quotes
 
 _NO_ROOT: Final = ""
+_SAME_EXPIRY_YEARS: Final = 0.5 / DAYS_PER_YEAR
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,41 @@ class Surface:
     def size(self) -> int:
         """Number of quotes."""
         return self.quotes.size
+
+    def market_of(self, options: pd.DataFrame) -> Contracts:
+        """Options that need not be quoted, at the forwards of the surface's expiries.
+
+        Parameters
+        ----------
+        options : DataFrame
+            As `read_options` reads it. A maturity is that of the nearest expiry, within half a
+            day; where several roots have it, the root of most quotes.
+
+        Raises
+        ------
+        InvalidInputError
+            No expiry of the surface is as near.
+        """
+        counts = {f.series: int(np.sum(self.series == f.series)) for f in self.forwards}
+        by_quotes = sorted(self.forwards, key=lambda f: -counts[f.series])
+        chosen = []
+        for row, years in zip(options["row"], options["maturity_years"], strict=True):
+            near = min(by_quotes, key=lambda f: round(abs(f.maturity_years - years), 9))
+            if not (abs(near.maturity_years - years) <= _SAME_EXPIRY_YEARS):
+                known = ", ".join(f"{f.maturity_years:.4f}" for f in self.forwards)
+                raise InvalidInputError(
+                    f"row {row}: no forward is known at {years:.4f} years; quotes are at {known}",
+                    row=int(row),
+                )
+            chosen.append((near.maturity_years, near.forward, near.discount))
+        maturity, forward, discount = np.array(chosen).T
+        return Contracts.of(
+            maturity_years=maturity,
+            strike=options["strike"].to_numpy(float),
+            forward=forward,
+            discount=discount,
+            is_call=options["is_call"].to_numpy(bool),
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """The surface as a table, with the columns that `read_quotes` reads."""

@@ -1,5 +1,6 @@
 """`python -m levy_bayesian`: a worker as a process."""
 
+import multiprocessing
 import os
 import sys
 import threading
@@ -9,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from levy_bayesian.clients import Leases
-from levy_bayesian.handlers.run import Found, Progress
+from levy_bayesian.handlers.run import Found
+from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_bayesian.warming import Sampling, end_with_the_parent
 from levy_observability import logs, server
@@ -60,9 +62,16 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     metrics, name = BayesianMetrics(), new_name()
     consuming = threading.Event()
 
+    warmed = multiprocessing.Event()
+
     def on_fork(**_: Any) -> None:
         end_with_the_parent()
         sampling.warm()
+        warmed.set()
+
+    def consume_when_warm() -> None:
+        warmed.wait()
+        consuming.set()
 
     def leave_logs_alone(**_: Any) -> None:
         """Being there is all it takes: Celery then configures none of its own."""
@@ -97,8 +106,8 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     with shown(pages, settings) as show:
 
         def on_ready(**_: Any) -> None:
-            consuming.set()
             show()
+            threading.Thread(target=consume_when_warm, name="warming", daemon=True).start()
 
         signals.worker_ready.connect(on_ready)
         worker.start()

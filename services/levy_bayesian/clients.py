@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from levy_bayesian.progress import Standing
 from levy_schemas.jobs import BayesianResult, JobField, draws_key, job_key, lease_key
 from levy_schemas.problems import Problem
 
@@ -44,7 +45,7 @@ local holder = redis.call('GET', KEYS[2])
 if holder and holder ~= ARGV[1] then return 'held' end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 redis.call('HSET', KEYS[1], 'status', 'running', 'progress', '0')
-redis.call('HDEL', KEYS[1], 'message')
+redis.call('HDEL', KEYS[1], 'message', 'diagnostics')
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 if redis.call('HINCRBY', KEYS[1], 'attempts', 1) > tonumber(ARGV[4]) then return 'worn' end
 return 'begun'
@@ -84,8 +85,8 @@ class Job(Protocol):
     def is_cancelled(self) -> bool:
         """Whether somebody asked to end it."""
 
-    def advance(self, share: float) -> None:
-        """Tell the share done; JobLostError if it is no longer ours, as from the others below."""
+    def advance(self, standing: Standing) -> None:
+        """Tell how far it is; JobLostError if it is no longer ours, as from the others below."""
 
     def succeed(self, result: BayesianResult, draws: bytes) -> None:
         """Keep what was found."""
@@ -141,12 +142,15 @@ class RedisJob:
     def is_cancelled(self) -> bool:
         return bool(self._redis.hexists(job_key(self._job_id), "cancel"))
 
-    def advance(self, share: float) -> None:
-        self._write({"progress": f"{min(max(share, 0.0), 1.0):.4f}"})
+    def advance(self, standing: Standing) -> None:
+        fields: dict[JobField, str] = {"progress": f"{min(max(standing.share, 0.0), 1.0):.4f}"}
+        if standing.diagnostics is not None:
+            fields["diagnostics"] = standing.diagnostics.model_dump_json()
+        self._write(fields)
 
     def succeed(self, result: BayesianResult, draws: bytes) -> None:
         # The draws first: whoever reads "succeeded" finds them.
-        self.advance(1.0)
+        self.advance(Standing(1.0))
         self._redis.set(draws_key(self._job_id), draws, ex=self._keep_seconds)
         self._write({"result": result.model_dump_json(), "status": "succeeded"})
 

@@ -29,7 +29,7 @@ class BayesianSettings(ServiceSettings):
     keep_seconds : int
         How long a job and its draws are kept.
     warm : tuple of str
-        Models whose sampler is compiled, for surfaces of 200 quotes, before the first job comes.
+        Models whose sampler is compiled, for surfaces of 200 quotes, before the worker is ready.
     compiled : Path, optional
         Folder where compiled samplers are kept, also for other workers and later starts; in the
         user's cache if absent.

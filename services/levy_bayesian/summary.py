@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from levy_bayesian.prediction import INTERVAL, expected_quotes
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import LogNormal
-from levy_numerics.calibration.psis import RELIABLE_K
+from levy_numerics.calibration.psis import RELIABLE_K, reliable_k
 from levy_schemas.jobs import ParameterSummary, PredictiveInterval
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ MIN_ESS: Final = 1000.0
 MAX_PRICE_ERROR: Final = 0.01
 """Of the noise: what an error of the prices may be."""
 
-_INTERVAL: Final = (0.025, 0.975)
-_PREDICTED_FROM: Final = 500
-_ERRORS_EACH: Final = 8
 _FEW_INDEPENDENT: Final = 100.0
 _ALL_BUT_ONE: Final = 0.99
 
@@ -64,7 +62,7 @@ def summarise(posterior: Posterior, draws: "Draws", *, seed: int = 0) -> Summary
     return Summary(
         parameters=parameters,
         correlations=correlations,
-        predictive=_predictive(posterior, draws.points, seed),
+        predictive=expected_quotes(posterior, draws.points, seed),
         divergences=draws.n_divergences,
         # Infinite where the tail is too short to tell, which JSON cannot say: the reason does.
         pareto_k=pareto_k if pareto_k is not None and math.isfinite(pareto_k) else None,
@@ -135,7 +133,7 @@ def _arviz() -> Any:
 
 
 def _of_one(x: np.ndarray, *, has_chains: bool) -> ParameterSummary:
-    low, median, high = np.quantile(x, (_INTERVAL[0], 0.5, _INTERVAL[1]))
+    low, median, high = np.quantile(x, (INTERVAL[0], 0.5, INTERVAL[1]))
     r_hat, ess_bulk, ess_tail = _of_chains(x) if has_chains else (None, None, None)
     return ParameterSummary(
         mean=float(x.mean()),
@@ -176,46 +174,15 @@ def _correlations(values: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     }
 
 
-def _predictive(
-    posterior: Posterior, points: np.ndarray, seed: int
-) -> tuple[PredictiveInterval, ...]:
-    flat = points.reshape(-1, points.shape[-1])
-    # Evenly over all chains.
-    some = flat[np.linspace(0, len(flat) - 1, min(len(flat), _PREDICTED_FROM)).astype(int)].T
-    noise = np.asarray(posterior.noise_at(some))
-    model = posterior.model_type.from_coordinates(some[: posterior.n_coordinates])
-    prices = posterior.pricer_for(float(np.median(noise))).price(model).value
-    rng = np.random.default_rng(seed)
-    errors = _unit_errors(rng, posterior.degrees_of_freedom, (_ERRORS_EACH, *prices.shape))
-    quotes = (prices + posterior.scale * noise[:, None] * errors).reshape(-1, prices.shape[1])
-    low, high = np.quantile(quotes, _INTERVAL, axis=0)
-    c = posterior.quotes.contracts
-    return tuple(
-        PredictiveInterval(strike=strike, maturity=maturity, mean=mean, interval=(least, most))
-        for strike, maturity, mean, least, most in zip(
-            c.strike.tolist(),
-            c.maturity_years.tolist(),
-            prices.mean(axis=0).tolist(),
-            low.tolist(),
-            high.tolist(),
-            strict=True,
-        )
-    )
-
-
-def _unit_errors(
-    rng: np.random.Generator, degrees_of_freedom: float, shape: tuple[int, ...]
-) -> np.ndarray:
-    if math.isinf(degrees_of_freedom):
-        return rng.standard_normal(shape)
-    return rng.standard_t(degrees_of_freedom, shape)
-
-
 def _faults(parameters: dict[str, ParameterSummary], draws: "Draws") -> list[str]:
     """Why the draws are not to be relied on, if there is a reason."""
     found = _faults_of_chains(parameters, draws) if draws.pareto_k is None else []
-    if draws.pareto_k is not None and not draws.pareto_k <= RELIABLE_K:
-        found.append(f"Pareto k is {draws.pareto_k:.2f}, above {RELIABLE_K}")
+    if draws.pareto_k is not None and not draws.pareto_k <= (most := _most_k(draws)):
+        found.append(f"Pareto k is {draws.pareto_k:.2f}, above {most:.2g}")
+    if not draws.settled:
+        found.append(
+            "what was proposed had not settled: a tail may be missing, which numpyro-nuts finds"
+        )
     if not draws.price_error < MAX_PRICE_ERROR:
         found.append(
             f"prices may err by {draws.price_error:.2g} of the noise, {MAX_PRICE_ERROR} is allowed"
@@ -258,10 +225,14 @@ def _merits(parameters: dict[str, ParameterSummary], draws: "Draws") -> str:
             if draws.n_independent is None
             else f"; the draws are worth {draws.n_independent:.0f} independent ones"
         )
-        return f"Pareto k is {draws.pareto_k:.2f}, at most {RELIABLE_K}{worth}"
+        return f"Pareto k is {draws.pareto_k:.2f}, at most {_most_k(draws):.2g}{worth}"
     _, r_hat = _worst(parameters, "r_hat", max, math.inf)
     ess = min(_worst(parameters, field, min, 0.0)[1] for field in ("ess_bulk", "ess_tail"))
     return f"R-hat is at most {r_hat:.4f} and ESS at least {ess:.0f}; no draw diverged"
+
+
+def _most_k(draws: "Draws") -> float:
+    return RELIABLE_K if draws.n_weighed is None else reliable_k(draws.n_weighed)
 
 
 def _scarcity(draws: "Draws") -> list[str]:

@@ -15,12 +15,12 @@ from levy_bayesian.handlers.run import (
     Compute,
     Found,
     HeldError,
-    Progress,
     TimeLimitError,
     problem_of,
     run,
 )
 from levy_bayesian.metrics import BayesianMetrics
+from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_numerics.errors import InvalidInputError
 from levy_observability import request_id

@@ -10,7 +10,8 @@ from typing import Final
 
 import structlog
 
-from levy_bayesian.handlers.run import Found, Progress
+from levy_bayesian.handlers.run import Found
+from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest
 

@@ -244,6 +244,12 @@ def _add_bayes(commands: "_Commands") -> None:
         help="instead of the default ones: "
         """'{"nu": {"distribution": "gamma", "shape": 2, "rate": 2}}'""",
     )
+    command.add_argument(
+        "--predict",
+        metavar="OPTIONS",
+        help="file of options to predict (strike, option_type, and maturity_years or expiry), at "
+        "maturities of the quotes",
+    )
     _add_weights(command, "price")
     _add_selection(command)
     outputs = command.add_argument_group("outputs")

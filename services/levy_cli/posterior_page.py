@@ -14,7 +14,13 @@ from levy_cli.fit_page import dropped_table, expiries_table
 from levy_cli.output import sentence
 from levy_cli.page import html_figure, html_notes, html_numbers, html_table, write_page
 from levy_cli.posterior_figures import marginals, pairs, predicted_smiles, ranks, share_inside
-from levy_cli.posterior_rows import POSTERIOR_COLUMNS, posterior_cells
+from levy_cli.posterior_rows import (
+    POSTERIOR_COLUMNS,
+    PREDICTED_COLUMNS,
+    option_name,
+    posterior_cells,
+    predicted_cells,
+)
 from levy_numerics.calibration.priors import Distribution
 from levy_schemas.jobs import BayesianResult
 
@@ -61,6 +67,7 @@ def write_posterior_page(sampled: SampledSurface, path: str | Path) -> None:
             predicted_smiles(quotes.surface, result.predictive), with_library=True
         ),
         "parameters": _parameters(result),
+        "predicted": _predicted(result),
         "correlations": _correlations(result),
         "marginals": html_figure(marginals(chains, sampled.priors)),
         "ranks": _ranks(result, chains),
@@ -98,6 +105,19 @@ def _parameters(result: BayesianResult) -> str:
     head = ("parameter", *POSTERIOR_COLUMNS)
     rows = [(name, *posterior_cells(one)) for name, one in result.parameters.items()]
     return html_table(head, rows, numbers=(1, 2, 3, 5, 6, 7))
+
+
+def _predicted(result: BayesianResult) -> str:
+    """What was asked to be predicted; nothing where nothing was."""
+    if not result.predicted:
+        return ""
+    head = ("option", *PREDICTED_COLUMNS)
+    rows = [(option_name(one), *predicted_cells(one)) for one in result.predicted]
+    return (
+        '<section><h2>Other options</h2><p class="soft">What the posterior expects of options that '
+        "were asked for: of the model's price, and of a quote, its own error included.</p>"
+        f'<div class="scroll">{html_table(head, rows, numbers=(1, 2, 5))}</div></section>'
+    )
 
 
 def _correlations(result: BayesianResult) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import orjson
+from pydantic import BaseModel
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -20,6 +21,7 @@ from levy_schemas.jobs import (
     TASK,
     WORKERS_KEY,
     BayesianResult,
+    Diagnostics,
     JobState,
     JobStatus,
     QueueName,
@@ -37,7 +39,7 @@ _MISSED_SECONDS: Final = 10
 _RETRY_SECONDS: Final = 2
 _FULL_RETRY_SECONDS: Final = 10
 _JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
-_STATUS: Final = ("status", "progress", "result", "problem", "owner")
+_STATUS: Final = ("status", "progress", "diagnostics", "result", "problem", "owner")
 
 _ACCEPT: Final = """
 local lasting = tonumber(ARGV[4])
@@ -91,6 +93,7 @@ return redis.call('ZCOUNT', KEYS[1], redis.call('TIME')[1] - ARGV[1], '+inf')
 """
 
 _Result = TypeVar("_Result")
+_Read = TypeVar("_Read", bound=BaseModel)
 
 
 class UnknownJobError(Exception):
@@ -246,7 +249,7 @@ class Jobs:
         """
         self._require_well_formed(job_id)
         found = await self._within(self._redis.hmget(job_key(job_id), _STATUS))
-        status, progress, result, problem, whose = found
+        status, progress, diagnostics, result, problem, whose = found
         if status is None or (whose or b"").decode() != owner:
             raise UnknownJobError(job_id)
         if status == b"queued":
@@ -256,8 +259,9 @@ class Jobs:
             job_id=job_id,
             status=status.decode(),
             progress=float(progress or 0.0),
-            result=None if result is None else BayesianResult.model_validate_json(result),
-            problem=None if problem is None else Problem.model_validate_json(problem),
+            diagnostics=_read(Diagnostics, diagnostics),
+            result=_read(BayesianResult, result),
+            problem=_read(Problem, problem),
         )
 
     async def cancel(self, job_id: str, owner: str) -> JobStatus:
@@ -323,6 +327,10 @@ class Jobs:
     def _require_well_formed(job_id: str) -> None:
         if not _JOB_ID.fullmatch(job_id):
             raise UnknownJobError(job_id)
+
+
+def _read(kind: type[_Read], text: bytes | None) -> _Read | None:
+    return None if text is None else kind.model_validate_json(text)
 
 
 def connect(url: str, seconds: float) -> Redis:

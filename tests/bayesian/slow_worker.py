@@ -14,13 +14,15 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from levy_bayesian.__main__ import main
 from levy_bayesian.clients import connect
-from levy_bayesian.handlers.run import Found, Progress
+from levy_bayesian.handlers.run import Found
+from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.settings import BayesianSettings
-from levy_schemas.jobs import BayesianRequest
+from levy_schemas.jobs import BayesianRequest, Diagnostics
 from tests.bayesian.test_run import RESULT
 
 SECONDS_A_DRAW = 2e-4
 _STEPS = 20
+_STEP_SECONDS = 0.05
 
 
 class Slow:
@@ -37,11 +39,14 @@ class Slow:
             deaf = SoftTimeLimitExceeded if asked.likelihood == "student_t" else ()
             with suppress(deaf):
                 time.sleep(seconds / _STEPS)
-            progress(step / _STEPS)
+            progress(Standing(step / _STEPS, Diagnostics(draws=step)))
         return RESULT, str(os.getpid()).encode()
 
     def warm(self) -> None:
-        """Nothing is compiled here."""
+        """As long as Redis has the key `cold`."""
+        with connect(self._url) as redis:
+            while redis.exists("cold"):
+                time.sleep(_STEP_SECONDS)
 
 
 if __name__ == "__main__":

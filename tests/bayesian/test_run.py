@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from levy_bayesian.clients import Begun, JobLostError
-from levy_bayesian.handlers.run import CancelledError, HeldError, Progress, TimeLimitError, run
+from levy_bayesian.handlers.run import CancelledError, HeldError, TimeLimitError, run
+from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.settings import BayesianSettings
 from levy_numerics.errors import InvalidInputError
 from levy_schemas.jobs import BayesianResult, idempotency_key
@@ -45,10 +46,10 @@ class FakeJob:
     def is_cancelled(self) -> bool:
         return bool(self.shares) and self.shares[-1] >= self.cancelled_at
 
-    def advance(self, share: float) -> None:
-        if share >= self.lost_at:
+    def advance(self, standing: Standing) -> None:
+        if standing.share >= self.lost_at:
             raise JobLostError
-        self.shares.append(share)
+        self.shares.append(standing.share)
 
     def succeed(self, result: BayesianResult, draws: bytes) -> None:
         self.status, self.kept = "succeeded", (result, draws)
@@ -62,7 +63,7 @@ class FakeJob:
 
 def in_blocks(progress: Progress) -> tuple[BayesianResult, bytes]:
     for share in (0.25, 0.5, 0.75, 1.0):
-        progress(share)
+        progress(Standing(share))
     return RESULT, b"netcdf"
 
 

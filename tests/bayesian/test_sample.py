@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from levy_bayesian.handlers.sample import Sampling, sample
+from levy_bayesian.progress import Standing
 from levy_numerics import models, pricing
 from levy_numerics.errors import InvalidInputError, InvalidParameterError, UnknownModelError
 from levy_numerics.market import Contracts
@@ -55,7 +56,7 @@ def request(**changes: Any) -> BayesianRequest:
 
 
 def test_a_job_recovers_the_parameters_and_keeps_draws_that_others_read(tmp_path: Path) -> None:
-    told: list[float] = []
+    told: list[Standing] = []
     result, kept = sample(request(), told.append)
     assert BayesianResult.model_validate_json(result.model_dump_json()) == result
     assert result.converged, result.reason
@@ -66,8 +67,11 @@ def test_a_job_recovers_the_parameters_and_keeps_draws_that_others_read(tmp_path
     assert result.parameters["noise"].interval[0] < 1e-4 < result.parameters["noise"].interval[1]
     assert len(result.predictive) == len(STRIKES) * len(MATURITIES)
     assert result.draws == 2000
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    shares = [one.share for one in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    # The judgement of the weights is told before the draws are summarised.
+    assert result.pareto_k in [one.diagnostics.pareto_k for one in told if one.diagnostics]
 
     path = tmp_path / "draws.nc"
     path.write_bytes(kept)
@@ -126,7 +130,7 @@ def test_whoever_is_told_of_progress_can_end_the_job() -> None:
     class EnoughError(Exception):
         pass
 
-    def enough(_: float) -> None:
+    def enough(_: Standing) -> None:
         raise EnoughError
 
     with pytest.raises(EnoughError):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from levy_bayesian.progress import Standing
 from levy_numerics import pricing
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import Priors
@@ -64,17 +65,47 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degree
     posterior = Posterior.of(
         noisy_quotes(), Priors.default(BlackScholes), noise=NOISE, degrees_of_freedom=degrees
     )
-    told: list[float] = []
+    told: list[Standing] = []
     draws = samplers.get(name).sample(posterior, PLAN, told.append)
     mean, deviation = by_quadrature(posterior)
     sigma = BlackScholes.from_coordinates(np.moveaxis(draws.points, -1, 0)).sigma
     assert draws.points.shape == (2, 1000, 1)
     assert sigma.mean() == pytest.approx(mean, abs=0.15 * deviation)
     assert sigma.std() == pytest.approx(deviation, rel=0.1)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    shares = [one.share for one in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
     assert draws.n_divergences == 0
     assert draws.price_error < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("numpyro-nuts", {"draws", "r_hat", "divergences", "acceptance_rate", "step_size"}),
+        ("numpyro-svi", {"elbo", "pareto_k"}),
+        ("pymc-advi", {"elbo", "pareto_k"}),
+        ("laplace-psis", {"pareto_k"}),
+    ],
+)
+def test_each_engine_says_how_its_draws_are_doing(name: str, members: set[str]) -> None:
+    posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
+    told: list[Standing] = []
+    samplers.get(name).sample(posterior, PLAN, told.append)
+    seen = [one.diagnostics for one in told if one.diagnostics is not None]
+    said = {member for one in seen for member, value in one if value is not None}
+    assert said == members
+    if "draws" in members:
+        last = seen[-1]
+        assert last.draws == PLAN.n_chains * PLAN.n_samples
+        assert last.r_hat == pytest.approx(1.0, abs=0.05)
+        assert last.acceptance_rate == pytest.approx(0.9, abs=0.1)
+        counts = [one.draws or 0 for one in seen]
+        assert counts == sorted(counts)
+        assert counts[0] == 0  # in warm-up already it tells of its steps
+    if "elbo" in members:
+        first, *_, last_bound = (one.elbo for one in seen if one.elbo is not None)
+        assert last_bound > first - 1.0
 
 
 @pytest.mark.parametrize("name", samplers.names())
@@ -82,7 +113,7 @@ def test_whoever_is_told_of_progress_can_end_it(name: str) -> None:
     class EnoughError(Exception):
         pass
 
-    def enough(_: float) -> None:
+    def enough(_: Standing) -> None:
         raise EnoughError
 
     posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
@@ -114,6 +145,23 @@ def test_engines_that_share_no_code_agree() -> None:
         assert off.max() < 5.0 * math.sqrt(2.0 / 600.0), name
         # A deviation's error is larger where tails are heavier than the normal's.
         np.testing.assert_allclose(points.std(axis=0) / reference.std(axis=0), 1.0, atol=0.3)
+
+
+def test_numpyro_and_pymc_agree_within_their_monte_carlo_errors() -> None:
+    arviz = pytest.importorskip("arviz")
+    posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
+    plan = samplers.SamplingPlan(n_chains=4, n_samples=2000, n_warmup=500, seed=8)
+    one, other = (
+        samplers.get(name).sample(posterior, plan, lambda _: None).points[..., 0]
+        for name in ("numpyro-nuts", "pymc-nuts")
+    )
+    # Deviations of means over deviations, and of deviations of a normal likewise.
+    for method, of, least in (("mean", np.mean, 1.0), ("sd", np.std, 2.0)):
+        sizes = [float(np.ravel(arviz.ess(chains, method=method))[0]) for chains in (one, other)]
+        error = float(np.std(one)) * math.sqrt(sum(1.0 / (least * size) for size in sizes))
+        assert abs(of(one) - of(other)) < 4.0 * error
+        # And that is little: a twentieth of a deviation at most.
+        assert error < 0.05 * np.std(one)
 
 
 def test_no_engine_is_imported_before_it_is_asked_for() -> None:

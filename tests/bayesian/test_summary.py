@@ -14,6 +14,7 @@ from levy_numerics.calibration.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes, VarianceGammaCIR
 from levy_numerics.pricing.sinh import SinhPricer
+from tests.benchmarks.posteriors import standard_posterior
 
 jax = pytest.importorskip("jax")
 samplers = pytest.importorskip("levy_bayesian.samplers")
@@ -67,6 +68,8 @@ def changed(draws: Any, fault: str) -> Any:
         "no price error": replace(draws, price_error=math.nan),
         "a heavy tail": replace(draws, pareto_k=0.71),
         "no tail": replace(draws, pareto_k=math.inf),
+        "a heavy tail of few": replace(draws, pareto_k=0.68, n_weighed=1024),
+        "a tail perhaps unseen": replace(draws, pareto_k=0.3, n_weighed=9216, settled=False),
     }[fault]
 
 
@@ -134,6 +137,8 @@ def test_draws_without_a_fault_have_converged() -> None:
         ("no price error", "nan of the noise"),
         ("a heavy tail", "Pareto k is 0.71"),
         ("no tail", "Pareto k is inf"),
+        ("a heavy tail of few", "Pareto k is 0.68, above 0.67"),
+        ("a tail perhaps unseen", "had not settled"),
     ],
 )
 def test_each_fault_is_named(fault: str, said: str) -> None:
@@ -153,6 +158,21 @@ def test_an_approximation_is_judged_by_its_tail_and_has_no_chains() -> None:
     assert (sigma.r_hat, sigma.ess_bulk, sigma.ess_tail) == (None, None, None)
     assert "worth 50" in found.reason
     assert "only 50" in found.warnings[0]
+
+
+def test_weights_that_look_even_are_not_believed_where_a_tail_was_missed() -> None:
+    # Merton's rare jumps: k says 0.3 to 0.8, and intervals are off by up to half their width.
+    posterior = standard_posterior("Merton")
+    plan = samplers.SamplingPlan(n_chains=2, n_samples=500)
+    found = summarise(posterior, samplers.get("laplace-psis").sample(posterior, plan, ignored))
+    assert not found.converged
+    assert "had not settled" in found.reason
+    settled = standard_posterior("VarianceGamma")
+    assert summarise(settled, samplers.get("laplace-psis").sample(settled, plan, ignored)).converged
+
+
+def ignored(_standing: Any) -> None:
+    pass
 
 
 def test_correlations_are_those_of_the_parameters_and_the_noise() -> None:

@@ -11,14 +11,16 @@ from redis import Redis
 
 from levy_bayesian import tasks
 from levy_bayesian.clients import JobLostError, RedisJob
-from levy_bayesian.handlers.run import Found, Progress
+from levy_bayesian.handlers.run import Found
 from levy_bayesian.metrics import BayesianMetrics
+from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.settings import BayesianSettings
 from levy_bayesian.worker import create_worker
 from levy_schemas.jobs import (
     TASK,
     BayesianRequest,
     BayesianResult,
+    Diagnostics,
     JobStatus,
     ParameterSummary,
     draws_key,
@@ -35,8 +37,11 @@ SUMMARY = ParameterSummary(
 )
 
 
+SEEN = Diagnostics(draws=400, r_hat=1.02, divergences=1, acceptance_rate=0.87, step_size=0.6)
+
+
 def sampled(_request: BayesianRequest, progress: Progress) -> Found:
-    progress(0.5)
+    progress(Standing(0.5, SEEN))
     summaries = {"sigma": SUMMARY, "nu": SUMMARY.model_copy(update={"r_hat": 1.001})}
     return RESULT.model_copy(update={"parameters": summaries, "divergences": 3}), b"netcdf"
 
@@ -76,6 +81,7 @@ def test_what_a_job_found_is_kept_for_a_while(redis: Redis, deliver: Deliver) ->
     kept = redis.hgetall(job_key("j"))
     assert (kept["status"], kept["progress"], kept["attempts"]) == ("succeeded", "1.0000", "1")
     assert BayesianResult.model_validate_json(kept["result"]).divergences == 3
+    assert Diagnostics.model_validate_json(kept["diagnostics"]) == SEEN
     assert redis.get(draws_key("j")) == "netcdf"
     assert 0 < redis.ttl(job_key("j")) <= 77
     assert 0 < redis.ttl(draws_key("j")) <= 77
@@ -136,6 +142,19 @@ def test_a_process_ended_at_the_hard_limit_is_a_job_that_failed(
     assert json.loads(redis.hget(job_key("j"), "problem") or "")["code"] == "deadline"
 
 
+def test_what_was_told_of_draws_is_forgotten_when_a_job_begins_again(
+    redis: Redis, job_of: Callable[[str], RedisJob]
+) -> None:
+    job = job_of("w")
+    job.begin()
+    job.advance(Standing(0.5, SEEN))
+    # A share alone leaves standing what was told before.
+    job.advance(Standing(0.6))
+    assert redis.hget(job_key("j"), "diagnostics") == SEEN.model_dump_json()
+    job.begin()
+    assert redis.hmget(job_key("j"), "progress", "diagnostics") == ["0", None]
+
+
 def test_whoever_lost_a_job_can_no_longer_write(
     redis: Redis, job_of: Callable[[str], RedisJob]
 ) -> None:
@@ -145,7 +164,7 @@ def test_whoever_lost_a_job_can_no_longer_write(
     redis.delete(lease_key("j"))  # as if it had run out
     assert second.begin() == "begun"
     with pytest.raises(JobLostError):
-        first.advance(0.9)
+        first.advance(Standing(0.9))
     with pytest.raises(JobLostError):
         first.succeed(RESULT, b"stale")
     second.succeed(RESULT, b"fresh")
@@ -161,7 +180,7 @@ def test_a_lease_that_ran_out_unnoticed_is_taken_again(
     job = job_of("w")
     job.begin()
     redis.delete(lease_key("j"))
-    job.advance(0.5)
+    job.advance(Standing(0.5))
     assert redis.get(lease_key("j")) == "w"
 
 

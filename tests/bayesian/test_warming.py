@@ -9,7 +9,8 @@ import pytest
 import structlog
 
 from levy_bayesian import warming
-from levy_bayesian.handlers.run import Found, Progress
+from levy_bayesian.handlers.run import Found
+from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest
 from tests.bayesian.test_run import RESULT
@@ -44,6 +45,47 @@ def test_jax_is_told_of_doubles_and_of_its_cache_by_the_first_job_and_not_before
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split(maxsplit=1) == ["20000", "b'\\x89HDF'\n"]
+
+
+TWO_JOBS = """
+import sys
+from pathlib import Path
+from levy_bayesian.settings import BayesianSettings
+from levy_bayesian.warming import Sampling
+from levy_schemas.jobs import BayesianRequest
+from levy_schemas.surface import EXAMPLE_GRID
+sampling = Sampling(BayesianSettings(compiled=Path(sys.argv[1])))
+compiled = []
+def told(event, _seconds, **_):
+    if event.endswith("backend_compile_duration"):
+        compiled.append(event)
+def job(move):
+    prices = [[price + move for price in row] for row in EXAMPLE_GRID["prices"]]
+    asked = EXAMPLE_GRID | {"model_type": "VarianceGamma", "prices": prices}
+    asked |= {"num_chains": 2, "num_samples": 100, "num_warmup": 100}
+    before = len(compiled)
+    sampling(BayesianRequest.model_validate(asked), lambda standing: None)
+    return len(compiled) - before
+from levy_bayesian.warming import _prepare_jax
+_prepare_jax(Path(sys.argv[1]))
+import jax
+jax.monitoring.register_event_duration_secs_listener(told)
+print(job(0.0), job(0.002))
+"""
+
+
+def test_a_second_job_of_like_size_compiles_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_JOBS, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = map(int, done.stdout.split())
+    assert first > 0
+    assert second == 0
 
 
 @pytest.fixture

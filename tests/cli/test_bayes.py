@@ -2,10 +2,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from levy_cli.commands.bayes import note_of
 from levy_cli.main import main
-from levy_schemas.jobs import BayesianResult
+from levy_numerics import models, pricing
+from levy_numerics.market import Contracts
+from levy_schemas.jobs import BayesianResult, Diagnostics
 from tests.cli.conftest import PARAMETERS
 
 jax = pytest.importorskip("jax")
@@ -65,6 +69,64 @@ def test_a_page_shows_bands_marginals_chains_and_pairs(
     # One figure each of smiles, marginals and pairs; ranks are for chains.
     assert text.count('class="plotly-graph-div"') == 3
     assert "<h2>Ranks</h2>" not in text
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Path:
+    path = tmp_path / "options.csv"
+    path.write_text("expiry,strike,option_type\n2024-04-03,97.5,C\n2025-01-02,82,P\n")
+    return path
+
+
+def test_options_that_are_not_quoted_are_predicted(
+    quotes: Path, options: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "posterior.html"
+    assert bayes(quotes, *SMALL, "--predict", str(options), "--plot", str(page), "--json") == 0
+    call, put = json.loads(capsys.readouterr().out)["predicted"]
+    contracts = Contracts.of(
+        maturity_years=[91 / 365, 1.0],
+        strike=[97.5, 82.0],
+        forward=100.0 * np.exp(0.02 * np.array([91 / 365, 1.0])),
+        discount=np.exp(-0.03 * np.array([91 / 365, 1.0])),
+        is_call=[True, False],
+    )
+    exact = pricing.price(models.from_mapping("VarianceGamma", PARAMETERS), contracts).value
+    for one, price in zip((call, put), exact, strict=True):
+        assert one["median"] == pytest.approx(price, rel=2e-3)
+        assert one["interval"][0] < one["median"] < one["interval"][1]
+        assert one["quote_interval"][0] < one["interval"][0]
+        assert one["implied_vol_interval"][0] < one["implied_vol"] < one["implied_vol_interval"][1]
+    text = page.read_text(encoding="utf-8")
+    assert "<h2>Other options</h2>" in text
+    assert "put 82, 1.0000 years" in text
+    assert bayes(quotes, *SMALL, "--predict", str(options)) == 0
+    assert "call 97.5, 0.2493 years" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2024-05-03,100,C", "row 2: no forward is known at 0.3315 years"),
+        ("2024-04-03,-1,C", "must be positive"),
+        ("2024-04-03,100,X", "neither C nor P"),
+        ("", "holds no options"),
+    ],
+)
+def test_options_that_cannot_be_predicted_are_told(
+    quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, said: str
+) -> None:
+    path = tmp_path / "options.csv"
+    path.write_text(f"expiry,strike,option_type\n{line}\n")
+    assert bayes(quotes, *SMALL, "--predict", str(path)) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_progress_line_tells_what_draws_say_of_themselves() -> None:
+    seen = Diagnostics(draws=400, r_hat=1.0213, divergences=2, acceptance_rate=0.87, step_size=0.61)
+    assert note_of(seen) == "400 draws, R-hat 1.0213, 2 diverged, acceptance 0.87, step 0.61"
+    assert note_of(Diagnostics(elbo=-12.5)) == "ELBO -12.50"
+    assert note_of(None) == ""
 
 
 def test_priors_of_ones_own_move_the_posterior(

@@ -16,7 +16,7 @@ from levy_gateway.app import create_app
 from levy_gateway.clients import NeighbourUnavailableError
 from levy_gateway.keys import digest_of
 from levy_gateway.settings import GatewaySettings
-from levy_schemas.jobs import WORKERS_KEY, BayesianResult, draws_key, job_key
+from levy_schemas.jobs import WORKERS_KEY, BayesianResult, Diagnostics, draws_key, job_key
 from levy_schemas.surface import EXAMPLE_GRID
 from tests.processes import Redis
 
@@ -88,6 +88,7 @@ def test_a_job_is_accepted_and_waits(jobs: TestClient, redis: Any) -> None:
         "job_id": job_id,
         "status": "queued",
         "progress": 0.0,
+        "diagnostics": None,
         "result": None,
         "problem": None,
     }
@@ -148,6 +149,44 @@ def test_a_prior_of_what_the_model_has_not_is_told(jobs: TestClient) -> None:
     assert [place["pointer"] for place in answer.json()["errors"]] == ["/priors/kappa"]
 
 
+CALL: dict[str, Any] = {"strike": 97.5, "maturity": 0.3}
+FORWARDS: list[dict[str, Any]] = [
+    {"maturity": years, "forward": 101.0, "discount": 0.99} for years in (0.25, 0.5, 1.0)
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"predict": [CALL, CALL | {"strike": -1.0}]}, "/predict/1/strike"),
+        ({"predict": [CALL | {"maturity": 0.0}]}, "/predict/0/maturity"),
+        ({"predict": [CALL | {"option_type": "straddle"}]}, "/predict/0/option_type"),
+        ({"predict": [CALL | {"price": 3.0}]}, "/predict/0/price"),
+        ({"predict": [CALL] * 1001}, "/predict"),
+        (
+            {"predict": [CALL | {"maturity": 0.5}, CALL], "forwards": FORWARDS}
+            | {"risk_free_rate": None, "dividend_yield": None},
+            "/predict/1/maturity",
+        ),
+    ],
+    ids=["negative", "over", "no option", "quoted", "too many", "no forward"],
+)
+def test_what_cannot_be_predicted_is_told_where(
+    jobs: TestClient, redis: Any, change: dict[str, Any], pointer: str
+) -> None:
+    answer = submit(jobs, change)
+    assert answer.status_code == 422
+    assert pointer in [place["pointer"] for place in answer.json()["errors"]]
+    assert redis.keys("levy:job*") == []
+
+
+def test_options_to_predict_go_with_the_job(jobs: TestClient, redis: Any) -> None:
+    assert submit(jobs, {"predict": [CALL]}).status_code == 202
+    (message,) = [json.loads(each) for each in redis.lrange("bayesian.short", 0, -1)]
+    (_, payload), _, _ = json.loads(base64.b64decode(message["body"]))
+    assert payload["predict"] == [CALL | {"option_type": "call"}]
+
+
 def test_the_same_key_is_the_same_job(jobs: TestClient, redis: Any) -> None:
     first = submit(jobs, **{"Idempotency-Key": "monday"})
     again = submit(jobs, **{"Idempotency-Key": "monday"})
@@ -193,9 +232,12 @@ def test_a_job_that_waits_is_cancelled_at_once(jobs: TestClient, redis: Any) -> 
 
 def test_a_job_that_runs_is_asked_to_end(jobs: TestClient, redis: Any) -> None:
     job_id = submit(jobs).json()["job_id"]
-    redis.hset(job_key(job_id), mapping={"status": "running", "progress": "0.25"})
+    seen = Diagnostics(draws=400, r_hat=1.02, divergences=1)
+    stands = {"status": "running", "progress": "0.25", "diagnostics": seen.model_dump_json()}
+    redis.hset(job_key(job_id), mapping=stands)
     answer = jobs.delete(f"{PATH}/{job_id}").json()
     assert (answer["status"], answer["progress"]) == ("running", 0.25)
+    assert answer["diagnostics"] == seen.model_dump()
     assert redis.hget(job_key(job_id), "cancel") == "1"
 
 

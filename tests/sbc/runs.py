@@ -28,8 +28,8 @@ class Run:
     model_type: str
     engine: str
     n_chains: int = 2
-    n_samples: int = 1000
-    n_warmup: int = 1000
+    n_samples: int = 700
+    n_warmup: int = 300
 
     def one(self, number: int) -> dict[str, Any]:
         """Simulate, sample and rank one surface."""
@@ -57,11 +57,11 @@ class Run:
         }
 
     def all(self, n: int, folder: Path, workers: int) -> Iterator[Mapping[str, Any]]:
-        """Surfaces 0 to n, in the order in which they are done; those kept in `folder` first."""
+        """All that are kept in `folder`, then what is left of 0 to n, as each is done."""
         path = folder / f"{self.model_type}-{self.engine}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        yield from (one for one in kept if one["number"] < n)
+        yield from kept
         left = sorted(set(range(n)) - {one["number"] for one in kept})
         # Processes of their own: JAX does not survive a fork.
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:

@@ -84,11 +84,19 @@ def test_ranks_fill_bins_that_are_equally_likely() -> None:
 
 def test_the_page_tells_levels_and_shows_them(ranked: list[dict[str, Any]], tmp_path: Any) -> None:
     page = tmp_path / "page.md"
-    write_page({RUN: ranked}, page, SURFACES)
+    write_page({RUN: ranked}, page)
     text = page.read_text(encoding="utf-8")
     assert "## VarianceGamma by laplace-psis" in text
     assert "| theta | " in text
+    assert "60 surfaces; " in text
+    assert "Standard error of coverage: 3.9%" in text
+    assert "every engine saw" not in text
+    other = Run(RUN.model_type, "numpyro-nuts")
+    write_page({RUN: ranked, other: ranked[:40]}, tmp_path / "both.md")
+    both = (tmp_path / "both.md").read_text(encoding="utf-8")
+    share = f"{np.mean([one['inside']['nu'] for one in ranked[:40]]):.1%}"
+    assert f"| VarianceGamma | nu | 40 | {share} | {share} |" in both
     plot = tmp_path / "plots" / "sbc-VarianceGamma-laplace-psis.svg"
     drawn = plot.read_bytes()
-    write_page({RUN: ranked}, page, SURFACES)
+    write_page({RUN: ranked}, page)
     assert plot.read_bytes() == drawn

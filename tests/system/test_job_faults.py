@@ -63,6 +63,13 @@ class Engine:
         }
         return self.stack.service("bayesian", command=SLOW, settings=chosen | settings)
 
+    def cold_worker(self) -> Service:
+        """One that is not waited for."""
+        settings = {"REDIS_URL": self.redis_server.url, "LEASE_SECONDS": str(LEASE_SECONDS)}
+        made = Service("bayesian", command=SLOW, settings=settings)
+        self.stack.callback(made.kill)
+        return made
+
     def restart_redis(self) -> None:
         self.redis_server.kill()
         self.redis_server = self.stack.redis(self._folder, persistent=self._persistent)
@@ -162,6 +169,34 @@ def test_a_worker_that_is_stopped_gives_its_job_back_at_once(start: Start) -> No
     second = engine.worker(LEASE_SECONDS="3600")
     engine.wait_for(job_id, "succeeded")
     assert engine.ran_by(job_id) in family_of(second.pid)
+
+
+def answers(service: Service, page: str) -> int | None:
+    try:
+        return httpx.get(f"{service.url}/health/{page}", trust_env=False).status_code
+    except httpx.TransportError:
+        return None
+
+
+def test_a_worker_is_ready_once_it_is_warm_and_not_before(start: Start) -> None:
+    engine = start()
+    engine.redis.set("cold", "1")
+    worker = engine.cold_worker()
+    job_id = engine.submit(0.1)
+    until(lambda: answers(worker, "live") == 200)
+    assert answers(worker, "ready") == 503
+    assert engine.job(job_id)["status"] == "queued"
+    engine.redis.delete("cold")
+    worker.wait_until_ready()
+    engine.wait_for(job_id, "succeeded")
+
+
+def test_how_draws_are_doing_is_told_while_a_job_runs(start: Start) -> None:
+    engine = start()
+    engine.worker()
+    job_id = engine.submit(6.0)
+    until(lambda: ((engine.job(job_id)["diagnostics"] or {}).get("draws") or 0) > 0)
+    assert engine.job(job_id)["status"] == "running"
 
 
 def test_cancelling_stops_the_sampler_and_the_next_job_runs(start: Start) -> None:

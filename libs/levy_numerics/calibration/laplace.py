@@ -127,6 +127,9 @@ class WeightedDraws:
     noise : ndarray, shape (n,)
         τ, in the unit of the weights asked for.
     smoothed : SmoothedWeights
+    settled : bool
+        Whether proposals stopped changing. Else a tail may not have been seen yet, of which the
+        weights, k with them, say nothing.
     """
 
     model: Model
@@ -134,6 +137,7 @@ class WeightedDraws:
     unbounded: np.ndarray
     noise: np.ndarray
     smoothed: SmoothedWeights
+    settled: bool
 
     @property
     def pareto_k(self) -> float:
@@ -198,19 +202,23 @@ def importance_sample(
     mode = laplace(posterior, start)
     found = _Weighing.empty(posterior, box, posterior.pricer_for(mode.noise))
     proposal = Proposal(mode.without(box))
+    settled = False
     for attempt in range(1 + n_adaptations):
         found = found.with_draws_of(proposal, n_draws, seed + attempt)
-        if attempt == n_adaptations or (attempt == 0 and found.is_even(n_draws)):
+        even = found.is_even(n_draws)
+        settled = even and attempt == 0
+        if settled or attempt == n_adaptations:
             break
         if not found.is_learnable():
             proposal = replace(proposal, width=2.0 * proposal.width)
             continue
         learnt = _learnt(found.u, found.log_ratios())
         # Evenness might only say that no tail was seen yet: later proposals are to stay the same.
-        if attempt and found.is_even(n_draws) and _settled(proposal.transport, learnt):
+        settled = even and _settled(proposal.transport, learnt)
+        if settled:
             break
         proposal = Proposal(learnt, _BOLDNESS)
-    return found.weighed()
+    return found.weighed(settled)
 
 
 @dataclass(frozen=True)
@@ -267,11 +275,11 @@ class _Weighing:
         """Of the target to the mixture of all proposals."""
         return np.asarray(self.log_target - logsumexp(self.log_proposed, axis=0))
 
-    def weighed(self) -> WeightedDraws:
+    def weighed(self, settled: bool) -> WeightedDraws:
         points, _ = self.box.filled(self.u)
         model = self.posterior.model_type.from_coordinates(points[: self.posterior.n_coordinates])
         noise = np.asarray(self.posterior.noise_at(points))
-        return WeightedDraws(model, points, self.u, noise, smooth(self.log_ratios()))
+        return WeightedDraws(model, points, self.u, noise, smooth(self.log_ratios()), settled)
 
 
 def _learnt(u: np.ndarray, log_ratios: np.ndarray) -> Transport:

@@ -226,9 +226,9 @@ class Priors:
     def default(cls, model_type: type[Model]) -> Self:
         """Weakly informative ones.
 
-        Those of Variance Gamma are chosen; otherwise log-normal about the declared default where
-        the domain is half a line, normal where it is the line, uniform where it is bounded, of
-        a width such that the declared plausible range is ± two standard deviations.
+        Those of Variance Gamma and CGMY are chosen; otherwise log-normal about the declared
+        default where the domain is half a line, normal where it is the line, uniform where it is
+        bounded, of a width such that the declared plausible range is ± two standard deviations.
         """
         chosen = _chosen(model_type)
         return cls(
@@ -320,12 +320,24 @@ _VARIANCE_GAMMA: Final[dict[str, Distribution]] = {
     "nu": Gamma(2.0, 2.0),
     "theta": Normal(-0.2, 0.2),
 }
+_CGMY: Final[dict[str, Distribution]] = {
+    "C": LogNormal(math.log(0.3), 1.25),
+    "G": LogNormal(math.log(5.0), 1.25),
+    "M": LogNormal(math.log(10.0), 1.25, 1.0),
+    "Y": Normal(0.8, 0.4),
+}
+"""Each parameter over its whole plausible range, independently of the others, would believe in
+volatilities of 500% for one surface of ten: C and Y together make the variance."""
+_CHOSEN: Final[Mapping[str, Mapping[str, Distribution]]] = {
+    "VarianceGamma": _VARIANCE_GAMMA,
+    "CGMY": _CGMY,
+}
 
 
 def _chosen(model_type: type[Model]) -> Mapping[str, Distribution]:
     """Priors that are chosen and not derived; those of a composition's base are its base's."""
     base = model_type.base_type if issubclass(model_type, Composition) else model_type
-    return _VARIANCE_GAMMA if base.name == "VarianceGamma" else {}
+    return _CHOSEN.get(base.name, {})
 
 
 def _from_declaration(p: Parameter) -> Distribution:

@@ -15,10 +15,26 @@ import numpy as np
 
 RELIABLE_K: Final = 0.7
 """Above it weighted averages are not to be relied on, however many draws there are."""
+
 _FEWEST_IN_TAIL: Final = 5
 _PRIOR_DRAWS: Final = 10.0
 """The shape is shrunk towards a half, as if so many draws had said so."""
 _PRIOR_SHAPE: Final = 0.5
+
+
+def reliable_k(n_draws: int) -> float:
+    """The largest k at which so many draws can be relied on.
+
+    References
+    ----------
+    Vehtari et al. (2024), section 3.2.4: min(1 − 1/log₁₀ S, 0.7).
+
+    Examples
+    --------
+    >>> round(reliable_k(1024), 2), reliable_k(10_000)
+    (0.67, 0.7)
+    """
+    return min(1.0 - 1.0 / math.log10(max(n_draws, 2)), RELIABLE_K)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import structlog
 
 from levy_bayesian.clients import Job, JobLostError
+from levy_bayesian.progress import Progress, Standing
 from levy_observability import request_id
 from levy_observability.problems import coded_problem
 from levy_schemas.jobs import BayesianRequest, BayesianResult
 from levy_schemas.problems import PROBLEMS, Problem
 
-Progress = Callable[[float], None]
 Found = tuple[BayesianResult, bytes]
 """A posterior's summary, and its draws as netCDF."""
 Compute = Callable[[BayesianRequest, Progress], Found]
@@ -85,10 +85,10 @@ def run(job: Job, work: Callable[[Progress], Found]) -> str:
 
 def _run_begun(job: Job, work: Callable[[Progress], Found]) -> str:
 
-    def progress(share: float) -> None:
+    def progress(standing: Standing) -> None:
         if job.is_cancelled():
             raise CancelledError
-        job.advance(share)
+        job.advance(standing)
 
     try:
         result, draws = work(progress)

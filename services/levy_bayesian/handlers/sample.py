@@ -8,18 +8,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from levy_bayesian.handlers.run import Progress
+import numpy as np
+
+from levy_bayesian.prediction import expected_options
+from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.summary import inference_data, summarise
 from levy_numerics import models
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import Distribution, Priors
-from levy_numerics.market import Quotes
-from levy_schemas.jobs import BayesianRequest, BayesianResult, Engine, Likelihood
+from levy_numerics.market import Contracts, Quotes
+from levy_schemas.jobs import BayesianRequest, BayesianResult, Engine, Likelihood, OptionPrediction
 from levy_schemas.surface import DroppedQuote, Weights
-from levy_surfaces.requested import surface_of
+from levy_surfaces.requested import contracts_of, surface_of
 
 if TYPE_CHECKING:
     from arviz import InferenceData
+
+    from levy_bayesian.samplers import Draws
 
 _DEGREES_OF_FREEDOM: Final[dict[Likelihood, float]] = {"normal": math.inf, "student_t": 4.0}
 _SAMPLED: Final = 0.95
@@ -92,9 +97,23 @@ class Sampling:
         return Priors.default(models.get(self.model_type)).overridden(self.priors)
 
     def run(
-        self, quotes: Quotes, progress: Progress, *, dropped: tuple[DroppedQuote, ...] = ()
+        self,
+        quotes: Quotes,
+        progress: Progress,
+        *,
+        dropped: tuple[DroppedQuote, ...] = (),
+        predict: Contracts | None = None,
     ) -> tuple[BayesianResult, bytes]:
         """Sample and summarise; JAX must compute in doubles where the engine uses it.
+
+        Parameters
+        ----------
+        quotes : Quotes
+        progress : callable
+        dropped : tuple of DroppedQuote
+            What is told of quotes that were left out.
+        predict : Contracts, optional
+            Other options, to be predicted.
 
         Returns
         -------
@@ -109,18 +128,31 @@ class Sampling:
         sampler = get(self.engine)
         posterior = self.posterior(quotes)
         plan = SamplingPlan(self.num_chains, self.num_samples, self.num_warmup, self.seed)
-        draws = sampler.sample(posterior, plan, lambda share: progress(_SAMPLED * share))
+
+        def of_the_whole(standing: Standing) -> None:
+            progress(Standing(_SAMPLED * standing.share, standing.diagnostics))
+
+        draws = sampler.sample(posterior, plan, of_the_whole)
         found = summarise(posterior, draws, seed=self.seed)
+        predicted = () if predict is None else self._predicted(posterior, draws, predict)
         kept = _netcdf(inference_data(posterior, draws))
-        progress(1.0)
+        progress(Standing(1.0))
         result = BayesianResult(
             model_type=self.model_type,
             engine=self.engine,
             seconds=time.perf_counter() - started,
             dropped=dropped,
+            predicted=predicted,
             **{name: getattr(found, name) for name in found.__dataclass_fields__},
         )
         return result, kept
+
+    def _predicted(
+        self, posterior: Posterior, draws: "Draws", options: Contracts
+    ) -> tuple[OptionPrediction, ...]:
+        return expected_options(
+            posterior, draws.points, options, weights=self.weights, seed=self.seed
+        )
 
 
 def sample(request: BayesianRequest, progress: Progress) -> tuple[BayesianResult, bytes]:
@@ -141,7 +173,20 @@ def sample(request: BayesianRequest, progress: Progress) -> tuple[BayesianResult
     surface = surface_of(
         request, n_parameters=len(model.parameters()), model_type=request.model_type
     )
-    return Sampling.of(request).run(surface.quotes, progress, dropped=surface.dropped)
+    return Sampling.of(request).run(
+        surface.quotes, progress, dropped=surface.dropped, predict=_to_predict(request)
+    )
+
+
+def _to_predict(request: BayesianRequest) -> Contracts | None:
+    if not request.predict:
+        return None
+    return contracts_of(
+        request,
+        maturity_years=np.array([option.maturity for option in request.predict]),
+        strike=np.array([option.strike for option in request.predict]),
+        is_call=np.array([option.option_type == "call" for option in request.predict]),
+    )
 
 
 def _netcdf(data: "InferenceData") -> bytes:

@@ -48,4 +48,5 @@ def weighted_draws(
         {},
         pareto_k=smoothed.pareto_k,
         n_independent=smoothed.effective_size,
+        n_weighed=_WEIGHED,
     )

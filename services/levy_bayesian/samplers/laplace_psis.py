@@ -4,12 +4,14 @@ from typing import Final
 
 import numpy as np
 
-from levy_bayesian.samplers.sampler import Draws, Progress, Sampler, SamplingPlan, register
+from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.samplers.diagnostics import of_weights
+from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.laplace import importance_sample
 from levy_numerics.calibration.posterior import Posterior
 
-_ADAPTATIONS: Final = 8
+_ADAPTATIONS: Final = 12
 
 
 @register
@@ -25,11 +27,17 @@ class LaplacePsis(Sampler):
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
         fit = calibrate(posterior.model_type, posterior.quotes)
-        progress(0.3)
+        progress(Standing(0.3))
         found = importance_sample(posterior, fit.model, n_adaptations=_ADAPTATIONS, seed=plan.seed)
-        progress(0.9)
+        progress(Standing(0.9, of_weights(found.pareto_k)))
         shape = (plan.n_chains, plan.n_samples)
         chosen = found.resample(np.random.default_rng(plan.seed), plan.n_chains * plan.n_samples)
         points = found.points[:, chosen].T.reshape(*shape, -1)
-        progress(1.0)
-        return Draws(points, pareto_k=found.pareto_k, n_independent=found.smoothed.effective_size)
+        progress(Standing(1.0))
+        return Draws(
+            points,
+            pareto_k=found.pareto_k,
+            n_independent=found.smoothed.effective_size,
+            n_weighed=found.noise.size,
+            settled=found.settled,
+        )

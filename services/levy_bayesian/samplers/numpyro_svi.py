@@ -23,8 +23,10 @@ import numpyro.distributions as dist
 from numpyro.infer import SVI, Trace_ELBO, init_to_value
 from numpyro.infer.autoguide import AutoMultivariateNormal
 
+from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.samplers.diagnostics import of_bound, of_weights
 from levy_bayesian.samplers.guide import weighted_draws
-from levy_bayesian.samplers.sampler import Draws, Progress, Sampler, SamplingPlan, register
+from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Density, Geometry, Target
 from levy_numerics.calibration.posterior import Posterior
 
@@ -50,21 +52,22 @@ class NumPyroSvi(Sampler):
         target = Target.of(posterior)
         program = _program(target.density)
         state = program.begin(jax.random.key(plan.seed), target.geometry)
-        for done in range(0, _STEPS, _BLOCK):
-            progress(_FITTED * done / _STEPS)
-            state = program.advance(state, target.geometry)
+        progress(Standing(0.0))
+        for done in range(_BLOCK, _STEPS + 1, _BLOCK):
+            state, loss = program.advance(state, target.geometry)
+            progress(Standing(_FITTED * done / _STEPS, of_bound(-float(loss))))
         centre, factor = program.normal(state)
         draws = weighted_draws(target, centre, factor, plan)
-        progress(1.0)
+        progress(Standing(1.0, of_weights(draws.pareto_k)))
         return draws
 
 
 @dataclass(frozen=True)
 class _Program:
-    """Compiled steps: how a fit begins, goes on, and what normal it has come to."""
+    """Compiled steps: how a fit begins, goes on with what loss, and what normal it has come to."""
 
     begin: Callable[[Any, Geometry], Any]
-    advance: Callable[[Any, Geometry], Any]
+    advance: Callable[[Any, Geometry], tuple[Any, Any]]
     normal: Callable[[Any], tuple[np.ndarray, np.ndarray]]
 
 
@@ -83,11 +86,13 @@ def _program(density: Density) -> _Program:
     svi = SVI(model, guide, numpyro.optim.Adam(_rate), _ELBO)
 
     @jax.jit
-    def advance(state: Any, geometry: Geometry) -> Any:
-        def once(now: Any, _: None) -> tuple[Any, None]:
-            return svi.stable_update(now, geometry)[0], None
+    def advance(state: Any, geometry: Geometry) -> tuple[Any, Any]:
+        def once(now: Any, _: None) -> tuple[Any, Any]:
+            after, loss = svi.stable_update(now, geometry)
+            return after, loss
 
-        return jax.lax.scan(once, state, length=_BLOCK)[0]
+        after, losses = jax.lax.scan(once, state, length=_BLOCK)
+        return after, losses.mean()
 
     def normal(state: Any) -> tuple[np.ndarray, np.ndarray]:
         found = guide.get_posterior(svi.get_params(state))

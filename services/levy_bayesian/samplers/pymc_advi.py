@@ -13,9 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.samplers.diagnostics import of_bound, of_weights
 from levy_bayesian.samplers.guide import weighted_draws
 from levy_bayesian.samplers.pymc_model import pm, pymc_model
-from levy_bayesian.samplers.sampler import Draws, Progress, Sampler, SamplingPlan, register
+from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Target
 from levy_numerics.calibration.posterior import Posterior
 
@@ -39,9 +41,10 @@ class PyMCAdvi(Sampler):
         with pymc_model(target), _told_no_more():
             fit = pm.FullRankADVI(random_seed=plan.seed)
 
-            def told(_: Any, __: Any, step: int) -> None:
+            def told(_: Any, losses: np.ndarray, step: int) -> None:
                 if step % _TOLD_EVERY == 0:
-                    progress(_FITTED * step / _STEPS)
+                    bound = of_bound(-float(np.mean(losses[-_TOLD_EVERY:])))
+                    progress(Standing(_FITTED * step / _STEPS, bound))
                 if step > _STEPS // 2:
                     averaged.add({k: v.get_value() for k, v in fit.approx.params_dict.items()})
 
@@ -50,7 +53,7 @@ class PyMCAdvi(Sampler):
             averaged.put(fit.approx.params_dict)
             centre, covariance = fit.approx.mean.eval(), fit.approx.cov.eval()
         draws = weighted_draws(target, centre, np.linalg.cholesky(covariance), plan)
-        progress(1.0)
+        progress(Standing(1.0, of_weights(draws.pareto_k)))
         return draws
 
 

@@ -11,12 +11,15 @@ Python, PeerJ Computer Science 9, e1516.
 
 import os
 import warnings
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
+from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.samplers.diagnostics import of_chains
 from levy_bayesian.samplers.pymc_model import nutpie, pymc_model
-from levy_bayesian.samplers.sampler import Draws, Progress, Sampler, SamplingPlan, register
+from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Target
 from levy_numerics.calibration.posterior import Posterior
 
@@ -61,27 +64,43 @@ class PyMCNuts(Sampler):
             name: np.asarray(found.sample_stats[own]) for own, name in _STATISTICS.items()
         }
         draws = target.draws(np.asarray(found.posterior["v"]), statistics)
-        progress(1.0)
+        progress(Standing(1.0))
         return draws
 
 
 def _awaited(running: Any, plan: SamplingPlan, progress: Progress) -> Any:
     """The trace, once it is whole; told of meanwhile."""
-    n_all = plan.n_chains * (plan.n_warmup + plan.n_samples)
-    share = 0.0
+    standing = Standing(0.0)
     while True:
-        progress(share)
+        progress(standing)
         try:
             return running.wait(timeout=_POLLED_SECONDS)
         except TimeoutError:
-            share = max(share, 0.99 * min(_n_drawn(running) / n_all, 1.0))
+            now = _standing(running, plan)
+            standing = replace(now, share=max(standing.share, now.share))
 
 
-def _n_drawn(running: Any) -> int:
-    """Draws of all chains so far; where one is ahead, the others' are not a number yet."""
+def _standing(running: Any, plan: SamplingPlan) -> Standing:
+    """How far all chains are; where one is ahead, the others' draws are not a number yet."""
     with warnings.catch_warnings():
         # ArviZ takes a trace that has hardly begun for one that lies on its side.
         warnings.filterwarnings("ignore", "More chains", UserWarning)
         trace = running.inspect()
-    groups = [trace[name] for name in ("warmup_posterior", "posterior") if name in trace.groups()]
-    return sum(int(np.isfinite(group["v"][..., 0]).sum()) for group in groups)
+    n_warm, n_kept = _n_drawn(trace, "warmup_posterior"), _n_drawn(trace, "posterior")
+    n_all = plan.n_chains * (plan.n_warmup + plan.n_samples)
+    share = 0.99 * min(int((n_warm + n_kept).sum()) / n_all, 1.0)
+    if not n_kept.size or not (n := int(n_kept.min())):
+        return Standing(share)
+    said = trace["sample_stats"]
+    statistics = {name: np.asarray(said[own])[:, :n] for own, name in _STATISTICS.items()}
+    step_sizes = np.asarray(said["step_size"])[:, n - 1].tolist()
+    return Standing(
+        share, of_chains(np.asarray(trace["posterior"]["v"])[:, :n], statistics, step_sizes)
+    )
+
+
+def _n_drawn(trace: Any, group: str) -> np.ndarray:
+    """Draws of each chain so far, shape (n_chains,); of none where there is no such group."""
+    if group not in trace.groups():
+        return np.zeros(1, dtype=int)
+    return np.asarray(np.isfinite(trace[group]["v"][..., 0]).sum(axis=-1))

@@ -1,19 +1,17 @@
 """What a sampler is: from a posterior to draws, told as it goes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import ClassVar, Final, Literal, TypeVar, get_args
 
 import numpy as np
 
+from levy_bayesian.progress import Progress
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.errors import InvalidInputError
 from levy_schemas.jobs import Engine
-
-Progress = Callable[[float], None]
-"""Told the share that is done; may raise, and the sampler then ends."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,10 @@ class Draws:
         Of engines that approximate: above 0.7 their draws are not to be relied on.
     n_independent : float, optional
         Of engines that weigh: independent draws that would tell as much.
+    n_weighed : int, optional
+        Of engines that weigh: draws that were weighed.
+    settled : bool
+        Of engines that learn what to propose: whether what they learnt stopped changing.
     price_error : float
         Largest estimated error of a price the draws rest on, in units of the noise.
     """
@@ -56,6 +58,8 @@ class Draws:
     statistics: Mapping[str, np.ndarray] = field(default_factory=dict)
     pareto_k: float | None = None
     n_independent: float | None = None
+    n_weighed: int | None = None
+    settled: bool = True
     price_error: float = 0.0
 
     @property
@@ -80,7 +84,7 @@ class Sampler(ABC):
 
     @abstractmethod
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
-        """Draw, and tell the share done as it goes.
+        """Draw, and tell how far it is as it goes.
 
         Parameters
         ----------

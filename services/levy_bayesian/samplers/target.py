@@ -6,7 +6,7 @@ and how the quotes bend its posterior, engines that move in v meet much the same
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Self
 
@@ -27,14 +27,23 @@ from levy_numerics.calibration.posterior import (
 from levy_numerics.calibration.priors import Distribution, LogNormal, Priors
 from levy_numerics.calibration.transport import Conditional, Transport
 from levy_numerics.calibration.unbounded import Box
+from levy_numerics.errors import UnsupportedError
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.compiled import CompiledPricer
+from levy_numerics.pricing.contour import TILT, sinh_contour
+from levy_numerics.pricing.sinh import SinhPricer
+from levy_numerics.pricing.sinh_sums import SinhTable, covered
 
 _NEIGHBOURS: Final = 256
 _LEARNT_FROM: Final = 4096
 """Draws of each proposal: maps from fewer are poor in their tails."""
 _ADAPTATIONS: Final = 10
 _CHECKED: Final = 200
+_ALLOWED_ERROR: Final = 2e-3
+"""Of a price, in units of the noise, near what the map was learnt from."""
+_RUNG: Final = 16
+_TOLERANCES: Final = (1e-6, 1e-8, 1e-10, 1e-12)
+"""Few, so that surfaces much alike share a contour, and a program."""
 
 for _kind, _fields in (
     (Box, ("low", "high")),
@@ -147,12 +156,7 @@ class Target:
         fit = calibrate(posterior.model_type, posterior.quotes, seed=0).model
         found = importance_sample(posterior, fit, n_draws=_LEARNT_FROM, n_adaptations=_ADAPTATIONS)
         some = found.resample(np.random.default_rng(0), _NEIGHBOURS)
-        pricer = CompiledPricer.of(
-            posterior.model_type,
-            posterior.quotes.contracts,
-            near=found.model.select(some),
-            tolerance=_rounded(posterior.pricer_for(float(np.median(found.noise[some]))).tolerance),
-        )
+        pricer = _pricer(posterior, found.model.select(some), found.noise[some])
         geometry = Geometry(
             pricer,
             Box.of(posterior.model_type),
@@ -175,23 +179,69 @@ class Target:
         *,
         pareto_k: float | None = None,
         n_independent: float | None = None,
+        n_weighed: int | None = None,
     ) -> Draws:
         """Draws of the posterior, from those of v, shape (n_chains, n_samples, size)."""
         moved, _ = self.geometry.points(jnp.moveaxis(jnp.asarray(v), -1, 0))
         points = np.moveaxis(np.asarray(moved), 0, -1)
-        error = self.price_error(points)
-        return Draws(points, statistics, pareto_k, n_independent, error)
+        return Draws(
+            points,
+            statistics,
+            pareto_k=pareto_k,
+            n_independent=n_independent,
+            n_weighed=n_weighed,
+            price_error=self.price_error(points),
+        )
 
     def price_error(self, points: np.ndarray) -> float:
         """Largest estimated error of a price among some of the points, in units of the noise."""
         flat = points.reshape(-1, points.shape[-1])
         some = flat[:: max(1, len(flat) // _CHECKED)].T
         parameters = jax.vmap(self.density.parameters, in_axes=1)(jnp.asarray(some))
-        error = np.asarray(jax.vmap(self.geometry.pricer.error)(parameters))
+        error = np.asarray(_errors(self.geometry.pricer, parameters))
         noise = np.asarray(self.posterior.noise_at(some))[:, None]
         return float(np.max(error / (self.posterior.scale * noise)))
 
 
-def _rounded(tolerance: float) -> float:
-    """The nearest power of ten: surfaces much alike then share a contour, and a program."""
-    return float(10.0 ** np.round(np.log10(tolerance)))
+_errors = jax.jit(jax.vmap(CompiledPricer.error, in_axes=(None, 0)))
+"""Of a pricer at parameters, shape (n_points, n_parameters)."""
+
+
+def _pricer(posterior: Posterior, near: Model, noise: np.ndarray) -> CompiledPricer:
+    """Prices whose estimated errors are lost in the noise τ of each set, if that can be had."""
+    contracts = posterior.quotes.contracts
+    allowed = posterior.scale * noise[:, None] * _ALLOWED_ERROR
+    flatness = int(SinhPricer(contracts).demand(near)[0].max())
+    for tolerance in _TOLERANCES:
+        made = CompiledPricer.of(posterior.model_type, contracts, near=near, tolerance=tolerance)
+        # By NumPy, since whatever is compiled here would be compiled for this table alone.
+        table = jax.tree.map(np.asarray, made.table)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = covered(table, near)
+        error = contracts.discount * contracts.strike * contracts.by_maturity.flat(found.error)
+        if (error <= allowed).all():
+            break
+    return replace(made, table=jax.tree.map(jnp.asarray, on_a_rung(table, flatness)))
+
+
+def on_a_rung(table: SinhTable, flatness: int) -> SinhTable:
+    """A table of as many nodes or a few more: surfaces much alike then share a program.
+
+    What is compiled knows its contour. Surfaces of one day ask for 64 nodes, or 72, or 80.
+
+    Parameters
+    ----------
+    table : SinhTable
+        As a pricer has made it.
+    flatness : int
+        Of its wings, as `SinhPricer.demand` says it.
+    """
+    contour = table.contour
+    tilt = float((TILT * 2.0 ** (-0.5 * np.arange(flatness + 1)))[-1])
+    n_nodes = _RUNG * -(-contour.n_nodes // _RUNG)
+    for room in (None, 0.0):
+        # Contours are kept: the same is the very same.
+        if sinh_contour(tilt, contour.step, contour.n_nodes, room) is contour:
+            wider = sinh_contour(tilt, contour.step, n_nodes, room)
+            return SinhTable.of(wider, table.maturity_years, table.log_moneyness, table.origin)
+    raise UnsupportedError("the pricer's contours are no longer those of its tilts")

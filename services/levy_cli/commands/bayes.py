@@ -10,14 +10,25 @@ from levy_bayesian.handlers.sample import Sampling
 from levy_bayesian.summary import NOISE
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.output import console, print_json, refuse_unwritable, sentence, table
-from levy_cli.posterior_rows import POSTERIOR_COLUMNS, posterior_cells
+from levy_cli.posterior_rows import (
+    POSTERIOR_COLUMNS,
+    PREDICTED_COLUMNS,
+    option_name,
+    posterior_cells,
+    predicted_cells,
+)
 from levy_cli.progress import progress
 from levy_numerics import models
 from levy_numerics.errors import InvalidInputError
-from levy_schemas.jobs import BayesianResult, Prior
+from levy_numerics.market import Contracts
+from levy_schemas.jobs import BayesianResult, Diagnostics, Prior
+from levy_schemas.wire import MAX_OPTIONS
+from levy_surfaces.reading import read_options
+from levy_surfaces.surface import Surface
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 _FEWEST: Final = 100
 """Draws of a chain, of warm-up too: diagnostics of fewer say nothing."""
@@ -47,10 +58,15 @@ def run(options: argparse.Namespace) -> int:
     )
     models.get(options.model)
     quotes = CleanedQuotes.of(options)
+    predict = _to_predict(options.predict, quotes.surface) if options.predict else None
     jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call] # JAX's own
     with progress(f"Sampling {options.model}: percent") as advance:
         result, draws = sampling.run(
-            quotes.surface.quotes, lambda share: advance(round(100 * share), 100)
+            quotes.surface.quotes,
+            lambda standing: advance(
+                round(100 * standing.share), 100, note_of(standing.diagnostics)
+            ),
+            predict=predict,
         )
     if options.out:
         Path(options.out).write_bytes(draws)
@@ -65,11 +81,45 @@ def run(options: argparse.Namespace) -> int:
     out = console()
     quotes.show(out)
     _show(out, result)
+    if result.predicted:
+        out.print(_predicted(result))
     if options.out:
         out.print(f"Draws are in {options.out}", soft_wrap=True)
     if options.plot:
         out.print(f"Plots are in {options.plot}", soft_wrap=True)
     return 0
+
+
+def _to_predict(path: str, surface: Surface) -> Contracts:
+    """Options of a file, in the market of the quotes.
+
+    Raises
+    ------
+    InvalidInputError
+        It holds none, too many, or one at a maturity that is not quoted.
+    """
+    options = read_options(path, quote_date=surface.quote_date)
+    if len(options) > MAX_OPTIONS:
+        raise InvalidInputError(
+            f"{len(options)} options to predict, at most {MAX_OPTIONS} are taken"
+        )
+    return surface.market_of(options)
+
+
+def note_of(seen: Diagnostics | None) -> str:
+    """What the draws say of themselves so far, in a line."""
+    if seen is None:
+        return ""
+    told = {
+        "{} draws": seen.draws,
+        "R-hat {:.4f}": seen.r_hat,
+        "{} diverged": seen.divergences,
+        "acceptance {:.2f}": seen.acceptance_rate,
+        "step {:.2g}": seen.step_size,
+        "ELBO {:.2f}": seen.elbo,
+        "Pareto k {:.2f}": seen.pareto_k,
+    }
+    return ", ".join(form.format(value) for form, value in told.items() if value is not None)
 
 
 def _priors(text: str) -> dict[str, dict[str, Any]]:
@@ -87,6 +137,15 @@ def _priors(text: str) -> dict[str, dict[str, Any]]:
         place = ".".join(str(part) for part in first["loc"])
         raise InvalidInputError(f"--priors{' ' + place if place else ''}: {first['msg']}") from None
     return {name: prior.described() for name, prior in described.items()}
+
+
+def _predicted(result: BayesianResult) -> "Table":
+    shown = table(
+        left=["option"], right=[*PREDICTED_COLUMNS], title="What the posterior expects of others"
+    )
+    for one in result.predicted:
+        shown.add_row(option_name(one), *predicted_cells(one))
+    return shown
 
 
 def _show(out: "Console", result: BayesianResult) -> None:

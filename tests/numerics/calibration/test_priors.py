@@ -78,6 +78,16 @@ def test_priors_of_variance_gamma_are_the_documented_ones() -> None:
     assert {name: sato[name] for name in chosen} == chosen
 
 
+@pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "CGMYSato"])
+def test_chosen_priors_believe_in_volatilities_that_markets_know(name: str) -> None:
+    batch = Priors.default(models.get(name)).sample(np.random.default_rng(4), 4000)
+    variance = np.asarray(batch.expanded(1).cumulants(np.array([1.0]))[1])[:, 0]
+    low, middle, high = np.quantile(np.sqrt(variance), (0.025, 0.5, 0.975))
+    assert 0.03 < low < 0.15
+    assert 0.2 < middle < 0.4
+    assert 0.6 < high < 2.0
+
+
 @pytest.mark.parametrize("name", models.names())
 def test_draws_from_every_default_are_admissible_and_have_a_density(name: str) -> None:
     priors = Priors.default(models.get(name))

@@ -11,7 +11,7 @@ from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.laplace import importance_sample, weighted_quantiles
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import LogNormal, Priors
-from levy_numerics.calibration.psis import smooth
+from levy_numerics.calibration.psis import RELIABLE_K, reliable_k, smooth
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes, VarianceGamma
 from levy_numerics.pricing.sinh import SinhPricer
@@ -48,6 +48,13 @@ def test_the_shape_is_that_of_the_ratios() -> None:
     # exp(a·E), E exponential, is Pareto of shape a.
     log_ratios = 0.4 * np.random.default_rng(0).standard_exponential(50_000)
     assert smooth(log_ratios).pareto_k == pytest.approx(0.4, abs=0.1)
+
+
+def test_few_draws_bear_a_smaller_shape() -> None:
+    # Vehtari et al. (2024), section 3.2.4.
+    assert reliable_k(100) == pytest.approx(0.5)
+    assert reliable_k(1000) == pytest.approx(2.0 / 3.0)
+    assert reliable_k(10_000) == reliable_k(10**6) == RELIABLE_K
 
 
 def test_ratios_that_vanish_get_no_weight() -> None:

@@ -1,0 +1,78 @@
+"""What draws say of themselves while others are still to come."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from levy_schemas.jobs import Diagnostics
+
+_FEWEST: Final = 100
+"""Draws of a chain, below which R-hat says nothing."""
+_LATEST: Final = 100
+"""Draws of a chain over which acceptance is averaged."""
+
+
+def split_r_hat(chains: np.ndarray) -> float | None:
+    """R-hat of half chains, the largest over all entries; None of too few draws to tell.
+
+    Without ranks, so that it costs nothing beside the sampler: what a summary tells at the end
+    is rank-normalised.
+
+    Parameters
+    ----------
+    chains : ndarray, shape (n_chains, n_samples, size)
+
+    References
+    ----------
+    Gelman et al. (2013), Bayesian Data Analysis, third edition, section 11.4.
+    """
+    half = chains.shape[1] // 2
+    if 2 * half < _FEWEST:
+        return None
+    halves = np.concatenate([chains[:, :half], chains[:, half : 2 * half]])
+    within = halves.var(axis=1, ddof=1).mean(axis=0)
+    between = halves.mean(axis=1).var(axis=0, ddof=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = float(np.max(between / within))
+    return _finite(math.sqrt((half - 1.0) / half + ratio)) if ratio >= 0.0 else None
+
+
+def of_chains(
+    chains: np.ndarray, statistics: Mapping[str, np.ndarray], step_sizes: Sequence[float] = ()
+) -> Diagnostics:
+    """Of chains so far.
+
+    Parameters
+    ----------
+    chains : ndarray, shape (n_chains, n_samples, size)
+        As many of each as the slowest has, warm-up aside; perhaps none.
+    statistics : mapping of str to ndarray, each of shape (n_chains, n_all)
+        `diverging` and `acceptance_rate`, warm-up included.
+    step_sizes : sequence of float
+    """
+    n = chains.shape[1]
+    diverging = statistics["diverging"]
+    accepted = statistics["acceptance_rate"][:, -_LATEST:]
+    return Diagnostics(
+        draws=chains.shape[0] * n,
+        r_hat=split_r_hat(chains),
+        divergences=int(diverging[:, diverging.shape[1] - n :].sum()),
+        acceptance_rate=_finite(float(np.mean(accepted))) if accepted.size else None,
+        step_size=_finite(float(np.mean(step_sizes))) if len(step_sizes) else None,
+    )
+
+
+def of_bound(elbo: float) -> Diagnostics:
+    """Of a variational fit so far."""
+    return Diagnostics(elbo=_finite(elbo))
+
+
+def of_weights(pareto_k: float | None) -> Diagnostics:
+    """Of weighted draws; k is infinite where the tail is too short to tell, and then null."""
+    return Diagnostics(pareto_k=None if pareto_k is None else _finite(pareto_k))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,128 @@
+"""Other options are predicted as the posterior's distribution function says."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from levy_bayesian.handlers.sample import sample
+from levy_bayesian.prediction import expected_options
+from levy_numerics.implied_vol import implied_vol
+from levy_numerics.market import Contracts
+from levy_numerics.models import BlackScholes
+from levy_numerics.pricing.sinh import SinhPricer
+from tests.bayesian.test_sample import request
+from tests.bayesian.test_summary import NOISE, black_scholes, by_quadrature, exact_draws
+
+jax = pytest.importorskip("jax")
+
+OPTIONS = Contracts.of(
+    maturity_years=[0.25, 1.0, 0.5],
+    strike=[97.0, 85.0, 250.0],
+    forward=[100.5, 102.0, 101.0],
+    discount=[0.995, 0.98, 0.99],
+    is_call=[True, False, True],
+)
+LEVELS = (0.025, 0.5, 0.975)
+
+
+def quantiles_of_prices() -> np.ndarray:
+    """By quadrature, shape (3, n): prices rise with σ."""
+    z, _, cumulated = by_quadrature(black_scholes())
+    ends = BlackScholes.from_coordinates(np.interp(LEVELS, cumulated, z)[None])
+    return np.asarray(SinhPricer(OPTIONS).price(ends).value)
+
+
+def test_prices_and_volatilities_are_those_of_quadrature() -> None:
+    posterior = black_scholes()
+    found = expected_options(
+        posterior, exact_draws(posterior).points, OPTIONS, weights="price", seed=0
+    )
+    expected = quantiles_of_prices()
+    c = OPTIONS
+    for i, one in enumerate(found[:2]):
+        width = expected[2, i] - expected[0, i]
+        told = (one.interval[0], one.median, one.interval[1])
+        assert told == pytest.approx(tuple(expected[:, i]), abs=0.05 * width)
+        assert one.mean == pytest.approx(expected[1, i], abs=0.05 * width)
+        vols = (one.implied_vol_interval[0], one.implied_vol, one.implied_vol_interval[1])
+        assert vols == pytest.approx(
+            tuple(
+                implied_vol(
+                    told,
+                    forward=c.forward[i],
+                    strike=c.strike[i],
+                    maturity_years=c.maturity_years[i],
+                    discount=c.discount[i],
+                    is_call=c.is_call[i],
+                )
+            ),
+            rel=1e-9,
+        )
+    assert [one.option_type for one in found] == ["call", "put", "call"]
+    # Worth less than prices are good for: no volatility, and no failure.
+    assert found[2].median == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_quote_s_interval_holds_its_error_too() -> None:
+    posterior = black_scholes()
+    points = exact_draws(posterior).points
+    found = expected_options(posterior, points, OPTIONS, weights="price", seed=0)
+    low, median, high = quantiles_of_prices()
+    spread = np.hypot((high - low) / (2 * 1.96), NOISE * posterior.scale[0])
+    for one, middle, s in zip(found[:2], median, spread, strict=False):
+        assert one.quote_interval == pytest.approx(
+            (middle - 1.96 * s, middle + 1.96 * s), abs=0.1 * s
+        )
+    heavy = replace(posterior, degrees_of_freedom=4.0)
+    wide = expected_options(heavy, points, OPTIONS, weights="price", seed=0)
+    assert wide[0].quote_interval is not None
+    assert found[0].quote_interval is not None
+    assert wide[0].quote_interval[1] > found[0].quote_interval[1]
+
+
+def test_an_error_in_volatility_is_worth_the_option_s_own_vega() -> None:
+    posterior = black_scholes()
+    points = exact_draws(posterior).points
+    found = expected_options(posterior, points, OPTIONS, weights="vega", seed=0)
+    for i, one in enumerate(found[:2]):
+        assert one.implied_vol is not None
+        assert one.quote_interval is not None
+        ends = implied_vol(
+            one.quote_interval,
+            forward=OPTIONS.forward[i],
+            strike=OPTIONS.strike[i],
+            maturity_years=OPTIONS.maturity_years[i],
+            discount=OPTIONS.discount[i],
+            is_call=OPTIONS.is_call[i],
+        )
+        _, sigma, cumulated = by_quadrature(posterior)
+        deviation = np.diff(np.interp((0.025, 0.975), cumulated, sigma))[0] / (2 * 1.96)
+        s = math.hypot(deviation, NOISE)
+        assert ends == pytest.approx(one.implied_vol + 1.96 * s * np.array([-1, 1]), abs=0.15 * s)
+
+
+def test_the_spread_of_an_option_without_quotes_is_not_made_up() -> None:
+    posterior = black_scholes()
+    points = exact_draws(posterior).points
+    found = expected_options(posterior, points, OPTIONS, weights="bid_ask", seed=0)
+    assert [one.quote_interval for one in found] == [None, None, None]
+
+
+def test_a_job_predicts_what_it_is_asked_for_in_that_order() -> None:
+    asked: list[dict[str, Any]] = [
+        {"strike": 101.0, "maturity": 0.75},
+        {"strike": 90.0, "maturity": 0.25, "option_type": "put"},
+    ]
+    with jax.enable_x64(True):
+        result, _ = sample(request(predict=asked), lambda _: None)
+    assert [one.strike for one in result.predicted] == [101.0, 90.0]
+    call, put = result.predicted
+    # By parity, the quoted call of the same strike and maturity.
+    (quoted,) = (one for one in result.predictive if (one.strike, one.maturity) == (90.0, 0.25))
+    forward, discount = 100.0 * math.exp(0.02 * 0.25), math.exp(-0.02 * 0.25)
+    assert put.mean == pytest.approx(quoted.mean - discount * (forward - 90.0), abs=2e-3)
+    assert call.interval[0] < call.median < call.interval[1]
+    assert sample(request(), lambda _: None)[0].predicted == ()

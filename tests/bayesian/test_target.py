@@ -1,0 +1,90 @@
+"""What engines are told of a posterior: right prices, by as few programs as will do."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from levy_numerics import models, pricing
+from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.calibration.priors import Priors
+from levy_numerics.market import Contracts, Quotes
+from levy_numerics.models import VarianceGamma
+from levy_numerics.pricing.sinh import SinhPricer
+
+jax = pytest.importorskip("jax")
+target = pytest.importorskip("levy_bayesian.samplers.target")
+
+CONTRACTS = Contracts.grid(
+    spot=100.0,
+    rate=0.02,
+    dividend_yield=0.0,
+    strikes=np.linspace(70.0, 140.0, 15),
+    maturities=[0.1, 0.5, 1.0],
+)
+
+
+@pytest.fixture(autouse=True)
+def doubles() -> Iterator[None]:
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", before)
+
+
+def posterior(noise: float, weights: str = "price") -> Posterior:
+    model = VarianceGamma(sigma=0.2, nu=0.3, theta=-0.15)
+    exact = pricing.price(model, CONTRACTS).value
+    errors = noise * np.random.default_rng(3).standard_normal(exact.size)
+    inside = np.clip(exact + errors, CONTRACTS.lower_bound + 1e-6, CONTRACTS.upper_bound)
+    return Posterior.of(
+        Quotes.of(CONTRACTS, inside), Priors.default(VarianceGamma), weights=weights
+    )
+
+
+@pytest.mark.parametrize("weights", ["price", "vega"])
+@pytest.mark.parametrize("noise", [1e-4, 0.1])
+def test_prices_err_by_a_hundredth_of_the_noise_at_most(noise: float, weights: str) -> None:
+    made = target.Target.of(posterior(noise, weights))
+    v = np.random.default_rng(1).standard_normal((1, 400, made.size))
+    assert made.draws(v, {}).price_error < 0.01
+
+
+def test_surfaces_much_alike_share_what_is_compiled() -> None:
+    first = target.Target.of(posterior(0.1))
+    quotes = first.posterior.quotes
+    moved = replace(first.posterior, quotes=Quotes.of(CONTRACTS, quotes.price + 1e-3))
+    second = target.Target.of(moved)
+    assert second.geometry.pricer.table.contour is first.geometry.pricer.table.contour
+    assert second.density == first.density
+
+
+@pytest.mark.parametrize("name", ["CGMY", "Merton", "NIGCIR"])
+def test_a_table_on_a_rung_gives_the_same_prices_with_a_few_nodes_more(name: str) -> None:
+    example = models.get(name).example()
+    pricer = SinhPricer(CONTRACTS, 1e-8)
+    batch = type(example)(*(np.full(3, x) for x in example.as_mapping().values()))
+    made = pricer.shared_table(batch)
+    wider = target.on_a_rung(made, int(pricer.demand(batch)[0].max()))
+    assert wider.contour.n_nodes % 16 == 0
+    assert 0 <= wider.contour.n_nodes - made.contour.n_nodes < 16
+    np.testing.assert_allclose(
+        target.covered(wider, batch).value, target.covered(made, batch).value, atol=1e-8
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.names())
+def test_every_model_has_a_density_with_a_slope(name: str) -> None:
+    kind = models.get(name)
+    exact = pricing.price(kind.example(), CONTRACTS).value
+    errors = 0.02 * np.random.default_rng(3).standard_normal(exact.size)
+    inside = np.clip(exact + errors, CONTRACTS.lower_bound + 1e-6, CONTRACTS.upper_bound)
+    made = target.Target.of(Posterior.of(Quotes.of(CONTRACTS, inside), Priors.default(kind)))
+    at = 0.3 * np.random.default_rng(5).standard_normal(made.size)
+    density = jax.jit(lambda v: made.density(v, made.geometry))
+    slope = np.asarray(jax.jit(jax.grad(density))(at))
+    step = 1e-4 * np.eye(made.size)
+    expected = [(density(at + h) - density(at - h)) / 2e-4 for h in step]
+    np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-2)
