@@ -1,4 +1,8 @@
-"""How loops are compiled: by Numba, kept on disk for the next process, without Python's lock."""
+"""How loops are compiled: by Numba, kept on disk for the next process, without Python's lock.
+
+What is kept counts as old once the loop's own file has changed. Of a constant or a function that it
+takes from another file Numba knows nothing: who changes one in place touches the loop's file too.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
