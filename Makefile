@@ -101,6 +101,7 @@ train: setup ## make data sets and train every network again, into build/trained
 extras: ## install each service's extra alone and import its entry point; EXTRAS= some alone
 	@PYTHON="$(PYTHON)" .ci/extras $(EXTRAS)
 
-clean: ## remove what was built and installed
+clean: ## remove what was built, compiled and installed
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache .schemathesis
+	find libs -name '*.nb[ic]' -delete
