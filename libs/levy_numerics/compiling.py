@@ -19,5 +19,8 @@ def compiled(loop: _Loop) -> _Loop:
 
 
 def compiled_in_order(loop: _Loop) -> _Loop:
-    """Compile to just the operations that are written, in their order."""
-    return cast(_Loop, njit(cache=True, nogil=True, error_model="numpy")(loop))
+    """Compile to just the operations that are written, in their order, whoever calls.
+
+    Unless it is told so, Numba gives a callee the liberties of the caller that it compiles it for.
+    """
+    return cast(_Loop, njit(cache=True, nogil=True, error_model="numpy", fastmath=False)(loop))
