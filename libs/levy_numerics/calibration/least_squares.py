@@ -97,7 +97,7 @@ def calibrate(
             break
         if n_starts is None and confirmed(solutions, problem.floor, model.confirmations):
             break
-    best = min(solutions, key=lambda solution: solution.cost)
+    best = best_of(solutions)
     return result_of(model, objective, best, sum(s.n_evaluations for s in solutions))
 
 
@@ -120,6 +120,13 @@ def confirmed(solutions: list[Solution], floor: float, needed: int) -> bool:
     slack = _SAME_COST_OF_STALLED if best.status == "stalled" else _SAME_COST
     same = sum(solution.cost <= best.cost * (1.0 + slack) for solution in ranked)
     return same >= (needed if best.status == "converged" else 2 * needed)
+
+
+def best_of(solutions: list[Solution]) -> Solution:
+    """The lowest; of those as low but for rounding, one that has arrived."""
+    lowest = min(solution.cost for solution in solutions)
+    as_low = [one for one in solutions if one.cost <= lowest * (1.0 + _SAME_COST)]
+    return min(as_low, key=lambda one: (one.status not in ("converged", "at_bound"), one.cost))
 
 
 def result_of(

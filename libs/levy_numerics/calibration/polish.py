@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.calibration.least_squares import (
+    best_of,
     confirmed,
     require_enough_quotes,
     result_of,
@@ -87,10 +88,11 @@ def polish(
         if confirmed(solutions, problem.floor, model_type.confirmations):
             break
     n_evaluations = sum(solution.n_evaluations for solution in solutions)
-    best = min(solutions, key=lambda solution: solution.cost)
-    if first.cost <= best.cost * (1.0 + _NO_BETTER):
-        return Polished(replace(result, n_evaluations=n_evaluations), start_was_good=True)
-    return Polished(result_of(model_type, objective, best, n_evaluations), start_was_good=False)
+    best = best_of(solutions)
+    return Polished(
+        result_of(model_type, objective, best, n_evaluations),
+        start_was_good=first.cost <= best.cost * (1.0 + _NO_BETTER),
+    )
 
 
 def unpolished(quotes: Quotes, proposed: Model, *, weights: str = "price") -> CalibrationResult:
