@@ -89,8 +89,10 @@ def polish(
             break
     n_evaluations = sum(solution.n_evaluations for solution in solutions)
     best = best_of(solutions)
+    if best is not first:
+        result = result_of(model_type, objective, best, n_evaluations)
     return Polished(
-        result_of(model_type, objective, best, n_evaluations),
+        replace(result, n_evaluations=n_evaluations),
         start_was_good=first.cost <= best.cost * (1.0 + _NO_BETTER),
     )
 
