@@ -187,13 +187,22 @@ def _lower_bound(x: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 
 def _householder(x: np.ndarray, s: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return np.asarray(householder_step(x, s, target, price_over_vega(x / s, 0.5 * s)))
+
+
+def householder_step(x: Any, s: Any, target: Any, r: Any) -> Any:
     """One step of order five on f = ln b + ln √(2π) − target.
 
     With F = f′ = 1/r: F′ = F·e, e = q − F, where q = b″/b′ = x²/s³ − s/4; higher derivatives follow
     by the product rule. The step is ν C₃/C₄ with ν = −f/f′ and Cⱼ the coefficients of −ν/f.
+
+    Parameters
+    ----------
+    x, s, target, r : ndarrays of one shape, or numbers
+        −|ln(F/K)|; the total volatility to step from; ln b sought, plus ln √(2π); `price_over_vega`
+        at s.
     """
     h, t = x / s, 0.5 * s
-    r = price_over_vega(h, t)
     slope = 1.0 / r
     newton = (target + 0.5 * (h * h + t * t) - np.log(r)) * r
     h2_by_s = h * h / s
@@ -209,4 +218,4 @@ def _householder(x: np.ndarray, s: np.ndarray, target: np.ndarray) -> np.ndarray
     c2 = 1.0 + a2
     c3 = c2 + a2 + a3
     c4 = c3 + a2 * c2 + a3 + a4
-    return np.asarray(s + newton * c3 / c4)
+    return s + newton * c3 / c4

@@ -25,7 +25,13 @@ from levy_numerics.black import (
     SQRT_TWO_PI,
 )
 from levy_numerics.compiling import compiled, compiled_in_order
-from levy_numerics.implied_vol import LOG_SQRT_TWO_PI, LOWEST_X, ROUNDING, STEPS
+from levy_numerics.implied_vol import (
+    LOG_SQRT_TWO_PI,
+    LOWEST_X,
+    ROUNDING,
+    STEPS,
+    householder_step,
+)
 from levy_numerics.market import Contracts
 
 _ASYMPTOTIC_ABOVE: Final = 25.0
@@ -33,6 +39,7 @@ _ASYMPTOTIC_ABOVE: Final = 25.0
 _ASYMPTOTIC_TERMS: Final = 8
 _SPLITTER: Final = 134217729.0
 _ROOT_PI: Final = math.sqrt(math.pi)
+_householder_step: Final = compiled(householder_step)
 
 
 def vols_of_prices(prices: np.ndarray, contracts: Contracts) -> np.ndarray:
@@ -120,7 +127,7 @@ def _vol(time_value: float, x: float, smaller: float, years: float) -> float:
     target = math.log(c) + 0.5 * x + LOG_SQRT_TWO_PI
     s = _lower_bound(x, c)
     for _ in range(STEPS):
-        s = _householder(x, s, target)
+        s = _householder_step(x, s, target, _price_over_vega(max(x / s, LOWEST_H), 0.5 * s))
     return s / math.sqrt(years)
 
 
@@ -140,27 +147,6 @@ def _lower_bound(x: float, c: float) -> float:
     root = math.sqrt(d1 * d1 - 2.0 * x)
     s = root + d1 if d1 > 0.0 else -2.0 * x / (root - d1)
     return max(s, SQRT_TWO_PI * c)
-
-
-@compiled
-def _householder(x: float, s: float, target: float) -> float:
-    """One step of order five; see `implied_vol`."""
-    h, t = max(x / s, LOWEST_H), 0.5 * s
-    r = _price_over_vega(h, t)
-    slope = 1.0 / r
-    newton = (target + 0.5 * (h * h + t * t) - math.log(r)) * r
-    h2_by_s = h * h / s
-    h2_by_s2 = h2_by_s / s
-    e = h2_by_s - 0.5 * t - slope
-    e_prime = -3.0 * h2_by_s2 - 0.25 - slope * e
-    third = e * e + e_prime
-    e_second = 12.0 * h2_by_s2 / s - slope * third
-    a2 = 0.5 * e * newton
-    a3 = third * newton * newton / 6.0
-    a4 = (e * (third + 2.0 * e_prime) + e_second) * newton * newton * newton / 24.0
-    c2 = 1.0 + a2
-    c3 = c2 + a2 + a3
-    return s + newton * c3 / (c3 + a2 * c2 + a3 + a4)
 
 
 @compiled
