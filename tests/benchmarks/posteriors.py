@@ -16,7 +16,6 @@ from typing import Any, Final
 import jax
 import numpy as np
 
-from levy_bayesian.progress import Standing
 from levy_bayesian.samplers import Draws, SamplingPlan, get
 from levy_bayesian.summary import Summary, summarise
 from levy_numerics import models, pricing
@@ -49,7 +48,6 @@ JOBS: Final = (
 )
 REAL: Final = ("VarianceGamma", "CGMY")
 _EXPIRY_YEARS: Final = 60 / 365
-_QUICK: Final = ("laplace-psis", "numpyro-svi", "pymc-advi")
 
 
 def main() -> None:
@@ -102,26 +100,19 @@ def standard_posterior(name: str) -> Posterior:
 def standard(name: str, engine: str) -> dict[str, Any]:
     """The standard job by one engine."""
     posterior = standard_posterior(name)
-    if engine in _QUICK:
-        # Once to compile.
-        get(engine).sample(posterior, replace(PLAN, n_samples=500), lambda _share: None)
+    # Once to compile and to import.
+    get(engine).sample(posterior, replace(PLAN, n_samples=500), lambda _standing: None)
     draws, seconds = timed(posterior, engine)
     return told(summarise(posterior, draws), draws, seconds)
 
 
 def timed(posterior: Posterior, engine: str) -> tuple[Draws, Mapping[str, float]]:
-    """Draws, and the seconds they took from when progress was first told of: once compiled."""
-    clocks: list[tuple[float, float, float]] = [(0.0, time.perf_counter(), time.process_time())]
-
-    def note(standing: Standing) -> None:
-        if engine == "numpyro-nuts":
-            clocks.append((standing.share, time.perf_counter(), time.process_time()))
-
-    draws = get(engine).sample(posterior, PLAN, note)
-    share, wall, processor = clocks[min(1, len(clocks) - 1)]
+    """Draws, and the seconds that they took, the map they move in learnt among them."""
+    wall, processor = time.perf_counter(), time.process_time()
+    draws = get(engine).sample(posterior, PLAN, lambda _standing: None)
     return draws, {
-        "wall": (time.perf_counter() - wall) / (1.0 - share),
-        "processor": (time.process_time() - processor) / (1.0 - share),
+        "wall": time.perf_counter() - wall,
+        "processor": time.process_time() - processor,
     }
 
 
@@ -175,8 +166,8 @@ def on_quotes(name: str, quotes: Quotes, weights: str) -> dict[str, Any]:
 
 _INTRODUCTION: Final = """# Posteriors: which engine, and what to expect
 
-Made by `make posteriors` on two cores; seconds are once compiled, of all threads together and of
-the clock. How a posterior is defined and asked for is told in
+Made by `make posteriors` on two cores; seconds are those of a second job, once compiled, of all
+threads together and of the clock. How a posterior is defined and asked for is told in
 [bayesian-jobs.md](bayesian-jobs.md).
 
 | engine | what it does | when |

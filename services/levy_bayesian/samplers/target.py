@@ -35,9 +35,9 @@ from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.pricing.sinh_sums import SinhTable, covered
 
 _NEIGHBOURS: Final = 256
-_LEARNT_FROM: Final = 4096
-"""Draws of each proposal: maps from fewer are poor in their tails."""
 _ADAPTATIONS: Final = 10
+_LEARNT_FROM: Final = 4096
+"""Draws of the last proposal: maps from fewer are poor in their tails."""
 _CHECKED: Final = 200
 _ALLOWED_ERROR: Final = 2e-3
 """Of a price, in units of the noise, near what the map was learnt from."""
@@ -154,7 +154,7 @@ class Target:
     def of(cls, posterior: Posterior) -> Self:
         """Fit by least squares, learn the map, and make prices for where the posterior is."""
         fit = calibrate(posterior.model_type, posterior.quotes, seed=0).model
-        found = importance_sample(posterior, fit, n_draws=_LEARNT_FROM, n_adaptations=_ADAPTATIONS)
+        found = importance_sample(posterior, fit, n_adaptations=_ADAPTATIONS, n_last=_LEARNT_FROM)
         some = found.resample(np.random.default_rng(0), _NEIGHBOURS)
         pricer = _pricer(posterior, found.model.select(some), found.noise[some])
         geometry = Geometry(

@@ -164,14 +164,14 @@ def test_resampled_draws_count_alike() -> None:
     assert found.model.sigma[chosen].mean() == pytest.approx(found.means()["sigma"], rel=1e-4)
 
 
-def test_a_bent_posterior_has_its_tails() -> None:
+@pytest.mark.parametrize(
+    "draws", [{"n_draws": 2048, "n_adaptations": 8}, {"n_adaptations": 8, "n_last": 4096}]
+)
+def test_a_bent_posterior_has_its_tails(draws: dict[str, int]) -> None:
     quotes = noisy(models.CGMY.example(), 1e-4)
     posterior = Posterior.of(quotes, Priors.default(models.CGMY))
     fit = calibrate(models.CGMY, quotes).model
-    first, second = (
-        importance_sample(posterior, fit, n_draws=2048, n_adaptations=8, seed=seed)
-        for seed in (0, 100)
-    )
+    first, second = (importance_sample(posterior, fit, **draws, seed=seed) for seed in (0, 100))
     for name, (low, high) in first.intervals().items():
         assert second.intervals()[name] == pytest.approx((low, high), abs=0.15 * (high - low))
     assert first.smoothed.effective_size > 2048
