@@ -68,9 +68,15 @@ class MaturityTable:
         """Where each contract is in a raveled table, shape (n,)."""
         return np.asarray(self.row * self.log_moneyness.shape[1] + self.column)
 
+    @cached_property
+    def _in_order(self) -> bool:
+        """Whether contracts fill the table row by row, as those of a grid do."""
+        return bool(np.array_equal(self._position, np.arange(self.log_moneyness.size)))
+
     def flat(self, table: np.ndarray) -> np.ndarray:
         """Contracts in their own order, shape (…, n), from a table (…, n_rows, n_columns)."""
-        return table.reshape(*table.shape[:-2], -1).take(self._position, axis=-1)
+        raveled = table.reshape(*table.shape[:-2], -1)
+        return raveled if self._in_order else raveled.take(self._position, axis=-1)
 
     def rows(self, which: np.ndarray) -> Self:
         """Some of the rows; contracts can no longer be found in it."""

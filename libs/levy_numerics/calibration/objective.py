@@ -5,7 +5,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from levy_numerics.calibration.solvers.problem import LeastSquaresProblem
+from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem
 from levy_numerics.calibration.weights import Weighting, weighting
 from levy_numerics.errors import OutsideStripError
 from levy_numerics.market import Quotes
@@ -40,16 +40,18 @@ class Objective:
     def problem(self, model: type[Model]) -> LeastSquaresProblem:
         """Least squares in the coordinates of `model`; the values behind residuals are prices."""
 
-        def evaluate(z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        def evaluate(z: np.ndarray) -> Evaluation:
+            found, by_coordinate = model.from_coordinates_with_jacobian(z)
             try:
-                prices = self.pricer.price_gradient(model.from_coordinates(z))
+                prices = self.pricer.price_gradient(found)
             except OutsideStripError:
                 # A step into a region without a forward; the solver turns back.
                 nowhere = np.full(self.quotes.size, np.nan)
-                return nowhere, np.zeros((self.quotes.size, z.size)), nowhere
+                return Evaluation(nowhere, np.zeros((self.quotes.size, z.size)), nowhere, nowhere)
             slopes = self.weighting.slopes(prices.value)
-            by_coordinate = model.coordinate_jacobian(z).T @ (prices.gradient * slopes)
-            return self.weighting.residuals(prices.value), by_coordinate.T, prices.value
+            jacobian = (by_coordinate.T @ (prices.gradient * slopes)).T
+            residuals = self.weighting.residuals(prices.value)
+            return Evaluation(residuals, jacobian, prices.value, slopes)
 
         low, high = model.coordinate_bounds()
         c = self.quotes.contracts

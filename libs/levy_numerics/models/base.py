@@ -197,14 +197,24 @@ class Model(ABC):
         ----------
         Squire and Trapp (1998), SIAM Review 40(1), 110-112.
         """
+        return cls._stepped(z).imag / _COMPLEX_STEP
+
+    @classmethod
+    def from_coordinates_with_jacobian(cls, z: np.ndarray) -> tuple[Self, np.ndarray]:
+        """`from_coordinates` and `coordinate_jacobian` at one point, for the price of one."""
+        stepped = cls._stepped(z)
+        return cls(*stepped[:, 0].real), stepped.imag / _COMPLEX_STEP
+
+    @classmethod
+    def _stepped(cls, z: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Parameters a step off `z` into the complex plane along each coordinate."""
         point = np.asarray(z, dtype=complex)
         steps = _complex_steps(len(point)).reshape(len(point), -1, *(1,) * (point.ndim - 1))
-        model = cls.from_coordinates(point[:, None] + steps)
-        values = model.as_mapping().values()
-        found = np.empty((len(values), *point.shape))
+        values = cls.from_coordinates(point[:, None] + steps).as_mapping().values()
+        found = np.empty((len(values), *point.shape), dtype=complex)
         for row, value in zip(found, values, strict=True):
-            row[...] = np.imag(value)
-        return found / _COMPLEX_STEP
+            row[...] = value
+        return found
 
 
 @lru_cache

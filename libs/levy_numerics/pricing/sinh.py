@@ -389,7 +389,7 @@ def parameter_factors(model: Model, nodes: Any, years: Any) -> tuple[Any, Any]:
     return log_cf, with_drift(gradient, nodes)
 
 
-BY_PARAMETER: Final = Factors(parameter_factors)
+BY_PARAMETER: Final = Factors(parameter_factors, grow_with_time=True)
 
 
 def _middle(drift: np.ndarray) -> np.ndarray:

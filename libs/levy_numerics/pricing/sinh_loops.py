@@ -23,6 +23,7 @@ def sum_up(
     contour: _Arrays,
     rule: _Numbers,
     integrand: _Arrays,
+    each: _Arrays,
     ripples: _Arrays,
     found: _Arrays,
 ) -> None:
@@ -40,22 +41,24 @@ def sum_up(
         Share of the poles in the errors of the rules with steps h and 2h; the error that the rule
         has in any case, and its rate; 1 − exp(−h).
     integrand : tuple
-        log φ_T, shape (n_maturities, 2·n_nodes + 1); factors, (n_terms or one, n_maturities, …);
-        the drift less the table's, (n_maturities,).
+        log φ_T, shape (n_maturities or one, 2·n_nodes + 1), and factors, (n_terms or one, …).
+    each : tuple
+        Of each maturity: what the integrand's row is multiplied by; the drift less the table's.
     ripples : tuple
         How far the integrand stands below its envelope, and what nodes may hide; or nothing.
     found : tuple
         Values, errors, shape (n_maturities, n_columns), and derivatives, (n_terms, …).
     """
     (nodes, log_weights, probes), (rises, unseen) = contour, ripples
-    log_cf, by_factor, shift = integrand
+    (log_cf, by_factor), (times, shift) = integrand, each
     x, occupied = contracts[0], contracts[1]
     shape = (len(found[2]) + 1, *nodes.shape)
     real, imaginary = np.empty(shape), np.empty(shape)
     logs, envelope = np.empty(nodes.shape, dtype=np.complex128), np.empty(nodes.shape)
     ends, needed = np.zeros(x.shape[1], dtype=np.int64), np.zeros(2, dtype=np.int64)
     for i in range(len(x)):
-        _log_amplitudes(logs, envelope, nodes, log_weights, log_cf[i], shift[i])
+        row = i if len(log_cf) > 1 else 0
+        _log_amplitudes(logs, envelope, nodes, log_weights, log_cf[row], times[i], shift[i])
         if len(rises):
             envelope += rises[i]
         needed[:] = 0
@@ -65,7 +68,7 @@ def sum_up(
                 ends[j] = _end(nodes[wing], envelope[wing], x[i, j])
                 needed[wing] = max(needed[wing], ends[j])
                 _extend(table[0][i, j], table[1][i, j], nodes[wing], wing, ends[j], x[i, j])
-        _amplitudes(real, imaginary, needed, logs, by_factor[:, i])
+        _amplitudes(real, imaginary, needed, logs, by_factor[:, row], times[i])
         largest = _sums(i, contracts, table, ends, real, imaginary, rule, found)
         observed = largest * (SAFETY * largest + rule[3]) + rule[2]
         _errors(i, contracts, table, nodes, envelope, unseen, observed, rule[4], found[1])
@@ -136,6 +139,7 @@ def _log_amplitudes(
     nodes: np.ndarray,
     log_weights: np.ndarray,
     log_cf: np.ndarray,
+    time: float,
     shift: float,
 ) -> None:
     """Logarithm of the integrand without its wave, and how large that is."""
@@ -145,8 +149,9 @@ def _log_amplitudes(
             first = (2 * wing + parity) * n
             for k in range(n):
                 turned = complex(-nodes[wing, parity, k].imag, nodes[wing, parity, k].real) * shift
-                logs[wing, parity, k] = log_cf[first + k] + turned + log_weights[wing, parity, k]
-                envelope[wing, parity, k] = logs[wing, parity, k].real
+                found = time * log_cf[first + k] + turned + log_weights[wing, parity, k]
+                logs[wing, parity, k] = found
+                envelope[wing, parity, k] = found.real
 
 
 @compiled
@@ -194,6 +199,7 @@ def _amplitudes(
     needed: np.ndarray,
     logs: np.ndarray,
     by_factor: np.ndarray,
+    time: float,
 ) -> None:
     """Terms of one maturity at the nodes that count, without the waves."""
     n = logs.shape[2]
@@ -206,8 +212,9 @@ def _amplitudes(
                 amplitude = complex(size * math.cos(z.imag), size * math.sin(z.imag))
                 real[0, wing, parity, k] = amplitude.real
                 imaginary[0, wing, parity, k] = amplitude.imag
+                scaled = time * amplitude
                 for term in range(1, len(real)):
-                    product = amplitude * by_factor[term - 1, first + k]
+                    product = scaled * by_factor[term - 1, first + k]
                     real[term, wing, parity, k] = product.real
                     imaginary[term, wing, parity, k] = product.imag
 

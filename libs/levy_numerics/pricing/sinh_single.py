@@ -33,6 +33,7 @@ from levy_numerics.pricing.sinh_sums import (
 )
 
 _NO_RIPPLES: Final = np.empty((0, 0, 0, 0))
+_ONE_YEAR: Final = np.ones((1, 1))
 
 
 @dataclass(frozen=True)
@@ -100,15 +101,18 @@ class LazyTable:
             Errors are infinite, and values no numbers, where there is no forward or the table does
             not reach; both are zero where there is no contract.
         """
-        contour, years = self.contour, self.maturity_years[:, None]
+        contour, years, shape = self.contour, self.maturity_years[:, None], self.x.shape
+        # One row serves all maturities of a model with stationary increments.
+        as_one = model.stationary and factors.grow_with_time
+        told_years, times = (_ONE_YEAR, years) if as_one else (years, np.ones_like(years))
         if factors.values is None:
-            log_cf, n_terms = model.log_cf(contour.frequencies, years), 0
+            log_cf, n_terms = model.log_cf(contour.frequencies, told_years), 0
             by_factor = log_cf[None]
         else:
-            log_cf, by_factor = factors.values(model, contour.frequencies, years)
+            log_cf, by_factor = factors.values(model, contour.frequencies, told_years)
             n_terms = len(by_factor)
-        drift = np.where(model.forward_exists(years), -log_cf[:, -1:].real, np.nan)[:, 0]
-        shape = self.x.shape
+        log_forward = times * log_cf[:, -1:].real
+        drift = np.where(model.forward_exists(years), -log_forward, np.nan)[:, 0]
         value, error = np.full(shape, np.nan), np.full(shape, np.inf)
         terms = np.zeros((n_terms, *shape))
         shift = drift - self.origin
@@ -124,8 +128,9 @@ class LazyTable:
                     contour.usual_rate,
                     -math.expm1(-contour.step),
                 ),
-                (np.ascontiguousarray(log_cf), np.ascontiguousarray(by_factor), shift),
-                _ripples(model, contour, years, log_cf, shift),
+                (np.ascontiguousarray(log_cf), np.ascontiguousarray(by_factor)),
+                (times[:, 0], shift),
+                _ripples(model, contour, years, times * log_cf, shift),
                 (value, error, terms),
             )
         if factors.at_poles:

@@ -116,11 +116,14 @@ class Factors:
         changes neither the mass of the distribution nor its forward.
     order : int
         Highest power of ξ with which a factor grows, if sums are to be cut where it has died.
+    grow_with_time : bool
+        Whether factors of a model with stationary increments are proportional to T.
     """
 
     values: Callable[[Model, Any, Any], tuple[Any, Any]] | None = None
     at_poles: tuple[tuple[float, float], ...] = ()
     order: int = 0
+    grow_with_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class Covered:
     drift: Any
 
 
-NO_FACTORS: Final = Factors()
+NO_FACTORS: Final = Factors(grow_with_time=True)
 
 
 def covered(table: SinhTable, model: Model, factors: Factors = NO_FACTORS) -> Covered:

@@ -1,5 +1,7 @@
 """Levenberg-Marquardt against SciPy's trust region, on pricing and on textbook problems."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import least_squares
@@ -7,14 +9,17 @@ from scipy.optimize import least_squares
 from levy_numerics import models
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.solvers import levenberg_marquardt
-from levy_numerics.calibration.solvers.problem import LeastSquaresProblem
+from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem
 from levy_numerics.market import Quotes
 from tests.numerics.calibration.surfaces import CONTRACTS, exact_quotes
 
 
 def problem_of(residuals, jacobian, low, high) -> LeastSquaresProblem:  # type: ignore[no-untyped-def]
     return LeastSquaresProblem(
-        lambda z: (residuals(z), jacobian(z), z), np.array(low), np.array(high), 1e-14
+        lambda z: Evaluation(residuals(z), jacobian(z), residuals(z), np.ones(len(residuals(z)))),
+        np.array(low),
+        np.array(high),
+        1e-14,
     )
 
 
@@ -67,9 +72,9 @@ def test_noisy_quotes_reach_the_same_minimum_as_scipy(name: str) -> None:
     start = np.asarray(cls.example().to_coordinates())
     ours = levenberg_marquardt.solve(problem, start)
     theirs = least_squares(
-        lambda z: problem.evaluate(z)[0],
+        lambda z: problem.evaluate(z).residuals,
         start,
-        lambda z: problem.evaluate(z)[1],
+        lambda z: problem.evaluate(z).jacobian,
         bounds=(problem.low, problem.high),
         xtol=1e-12,
         ftol=1e-14,
@@ -84,7 +89,38 @@ def test_the_jacobian_equals_central_differences(name: str) -> None:
     cls = models.get(name)
     problem = Objective.of(exact_quotes(cls.example()), "price").problem(cls)
     z = np.asarray(cls.example().to_coordinates()) + 0.05
-    _, jacobian, _ = problem.evaluate(z)
+    jacobian = problem.evaluate(z).jacobian
     for j, step in enumerate(1e-4 * np.eye(z.size)):
-        difference = (problem.evaluate(z + step)[0] - problem.evaluate(z - step)[0]) / 2e-4
+        up, down = problem.evaluate(z + step), problem.evaluate(z - step)
+        difference = (up.residuals - down.residuals) / 2e-4
         assert jacobian[:, j] == pytest.approx(difference, abs=2e-8)
+
+
+@pytest.mark.parametrize("weights", ["price", "vega"])
+@pytest.mark.parametrize("name", models.names())
+def test_a_last_step_that_is_not_evaluated_leads_where_it_says(name: str, weights: str) -> None:
+    cls = models.get(name)
+    exact = exact_quotes(cls.example())
+    time_value = exact.price - CONTRACTS.lower_bound
+    noise = 1e-3 * time_value * np.random.default_rng(5).standard_normal(exact.size)
+    problem = Objective.of(Quotes.of(CONTRACTS, exact.price + noise), weights).problem(cls)
+    asked: list[np.ndarray] = []
+
+    def evaluate(z: np.ndarray) -> Evaluation:
+        asked.append(z)
+        return problem.evaluate(z)
+
+    start = np.asarray(cls.example().to_coordinates()) + 0.02
+    watched = replace(problem, evaluate=evaluate)
+    found = levenberg_marquardt.solve(watched, start, first_damping=1e-8)
+    there = problem.evaluate(found.point)
+    deviation = np.linalg.norm(found.residuals) / np.sqrt(found.residuals.size)
+    assert np.abs(found.residuals - there.residuals).max() < 1e-3 * deviation
+    np.testing.assert_allclose(found.values, there.values, rtol=1e-6, atol=1e-6 * noise.std())
+    # In standard errors, how far from the optimum: its gradient on the scale of the Jacobian.
+    left = np.linalg.lstsq(there.jacobian, there.residuals, rcond=1e-6)[0]
+    assert np.linalg.norm(there.jacobian @ left) < 1e-2 * deviation
+    evaluated = any(np.array_equal(z, found.point) for z in asked)
+    assert evaluated == (found.reason != "no further step could matter")
+    if name == "VarianceGamma" and weights == "price":
+        assert not evaluated

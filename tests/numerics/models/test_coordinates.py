@@ -61,6 +61,9 @@ def test_the_jacobian_of_the_coordinates_agrees_with_central_differences(cls: ty
         ]
         scale = np.abs(values(model))[:, None]
         np.testing.assert_allclose(exact / scale, np.stack(columns, axis=1) / scale, atol=1e-7)
+        beside, again = cls.from_coordinates_with_jacobian(z)
+        np.testing.assert_allclose(values(beside), values(cls.from_coordinates(z)), rtol=1e-13)
+        np.testing.assert_array_equal(again, exact)
 
 
 @every_model

@@ -2,14 +2,16 @@
 
 Each iteration costs one evaluation, one QR factorisation of the Jacobian with the residuals beside
 it, of which only the triangle is made, and one singular value decomposition of that small
-triangle, from which the step for any damping follows.
+triangle, from which the step for any damping follows. Where the last step leads is often known
+without an evaluation there: see `_foreseen`.
 
 References
 ----------
 Moré (1978), The Levenberg-Marquardt algorithm: implementation and theory, LNM 630, 105-116.
 Nielsen (1999), Damping parameter in Marquardt's method, IMM-REP-1999-05, for the damping.
 Transtrum and Sethna (2012), arXiv:1201.5885, for why the damping is not scaled by the Jacobian
-where parameters may be unidentified.
+where parameters may be unidentified. Deuflhard (2004), Newton methods for nonlinear problems,
+Springer, section 4.3, for contraction as what foretells the next step of Gauss-Newton.
 """
 
 from collections.abc import Callable
@@ -20,7 +22,12 @@ from typing import Final
 import numpy as np
 from scipy.linalg import lapack
 
-from levy_numerics.calibration.solvers.problem import LeastSquaresProblem, Solution, Status
+from levy_numerics.calibration.solvers.problem import (
+    Evaluation,
+    LeastSquaresProblem,
+    Solution,
+    Status,
+)
 
 _FIRST_DAMPING: Final = 1e-6
 _STEP_TOLERANCE: Final = 1e-9
@@ -35,18 +42,18 @@ _WORTHWHILE_GAIN: Final = 3e-4
 """Share of the cost that so many evaluations gain at least: some valleys fall ever slower."""
 _LARGEST_DAMPING: Final = 1e16
 _LONGEST_STEP: Final = 1.5
+_SHORT_STEP: Final = 1e-3
+"""In coordinates, most of them logarithms: the Jacobian is as much off at its end."""
 
 
 @dataclass
 class _Iterate:
     point: np.ndarray
-    residuals: np.ndarray
-    jacobian: np.ndarray
-    values: np.ndarray
+    at: Evaluation
 
     @cached_property
     def cost(self) -> float:
-        return 0.5 * float(self.residuals @ self.residuals)
+        return 0.5 * float(self.at.residuals @ self.at.residuals)
 
 
 def solve(
@@ -71,11 +78,11 @@ def solve(
         Asked before each evaluation but the first; if so, the best so far is the answer.
     """
     point = np.clip(start, problem.low, problem.high)
-    current = _Iterate(point, *problem.evaluate(point))
+    current = _Iterate(point, problem.evaluate(point))
     if not np.isfinite(current.cost):
         return _solution(problem, current, "diverged", "the start cannot be priced", 1)
     damping, growth = first_damping, 2.0
-    evaluations = 1
+    evaluations, gain_before = 1, 0.0
     milestone, cost_there = _PATIENCE, current.cost
     while evaluations < max_evaluations:
         if np.sqrt(2.0 * current.cost) <= problem.floor:
@@ -92,16 +99,20 @@ def solve(
             reason = f"stopped on request after {evaluations} evaluations"
             return _solution(problem, current, "max_evaluations", reason, evaluations)
         step, predicted = model.step(damping)
+        if model.left_over(predicted, gain_before) <= _WITHIN_NOISE * current.cost:
+            ahead = _foreseen(problem, current, step)
+            if ahead is not None:
+                return _finished(problem, ahead, "no further step could matter", evaluations)
         trial_point = np.clip(current.point + step, problem.low, problem.high)
         moved = float(np.linalg.norm(trial_point - current.point))
         if moved <= _STEP_TOLERANCE:
             return _finished(problem, current, "the step vanishes", evaluations)
-        trial = _Iterate(trial_point, *problem.evaluate(trial_point))
+        trial = _Iterate(trial_point, problem.evaluate(trial_point))
         evaluations += 1
         gain = current.cost - trial.cost
         if np.isfinite(trial.cost) and gain > 0:
             small = gain <= _GAIN_TOLERANCE * current.cost and predicted <= 2.0 * gain
-            current = trial
+            current, gain_before = trial, model.possible_gain
             damping *= max(1.0 / 5.0, 1.0 - (2.0 * gain / predicted - 1.0) ** 3)
             growth = 2.0
             if small:
@@ -109,7 +120,7 @@ def solve(
         else:
             if model.possible_gain <= _WITHIN_NOISE * current.cost:
                 return _finished(problem, current, "no step improves the fit", evaluations)
-            damping, growth = damping * growth, growth * 2.0
+            damping, growth, gain_before = damping * growth, growth * 2.0, 0.0
             if damping > _LARGEST_DAMPING * model.scale:
                 return _solution(
                     problem, current, "stalled", "no step improves the fit", evaluations
@@ -137,6 +148,23 @@ class _LocalModel:
         """Of cost, by the step without damping."""
         return 0.5 * float(self.left @ self.left)
 
+    def left_over(self, predicted: float, gain_before: float) -> float:
+        """What could still be gained after a step, if steps go on shrinking as they did.
+
+        They do, or shrink faster: as one over another for residuals that are not zero, and as the
+        square of one where they are.
+
+        Parameters
+        ----------
+        predicted : float
+            Gain of the step.
+        gain_before : float
+            Possible where the step that led here began; zero if that is not known.
+        """
+        if gain_before <= 0.0:
+            return np.inf
+        return self.possible_gain - predicted + self.possible_gain**2 / gain_before
+
     def step(self, damping: float) -> tuple[np.ndarray, float]:
         """Step for a damping relative to the largest singular value; and the gain it predicts."""
         shift = damping * self.scale
@@ -153,15 +181,16 @@ class _LocalModel:
 
 
 def _local_model(problem: LeastSquaresProblem, current: _Iterate) -> _LocalModel:
-    gradient = current.jacobian.T @ current.residuals
+    residuals, jacobian = current.at.residuals, current.at.jacobian
+    gradient = jacobian.T @ residuals
     held = ((current.point <= problem.low) & (gradient > 0)) | (
         (current.point >= problem.high) & (gradient < 0)
     )
     free = ~held
     n = np.count_nonzero(free)
-    beside = np.empty((current.residuals.size, n + 1), order="F")
-    beside[:, :n] = current.jacobian[:, free]
-    beside[:, n] = current.residuals
+    beside = np.empty((residuals.size, n + 1), order="F")
+    beside[:, :n] = jacobian[:, free]
+    beside[:, n] = residuals
     # The last column of the triangle is Qᵀr, and below it what no step can reach.
     factored, *_ = lapack.dgeqrf(beside, overwrite_a=True)
     triangle = factored[:n] * _upper(n)
@@ -177,6 +206,18 @@ def _upper(n: int) -> np.ndarray:
     return np.triu(np.ones((n, n + 1)))
 
 
+def _foreseen(problem: LeastSquaresProblem, current: _Iterate, step: np.ndarray) -> _Iterate | None:
+    """Where a step leads, without an evaluation; None where it is too long to say, or is stopped.
+
+    Only steps after which nothing is left to gain are asked for: what the residuals bend on so
+    short a way is as little.
+    """
+    point = current.point + step
+    if np.abs(step).max() > _SHORT_STEP or np.any((point <= problem.low) | (point >= problem.high)):
+        return None
+    return _Iterate(point, current.at.moved(step))
+
+
 def _finished(
     problem: LeastSquaresProblem, current: _Iterate, reason: str, evaluations: int
 ) -> Solution:
@@ -190,9 +231,9 @@ def _solution(
 ) -> Solution:
     return Solution(
         current.point,
-        current.residuals,
-        current.jacobian,
-        current.values,
+        current.at.residuals,
+        current.at.jacobian,
+        current.at.values,
         status,
         reason,
         evaluations,

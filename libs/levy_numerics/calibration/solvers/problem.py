@@ -1,12 +1,40 @@
 """What a solver is given and what it answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 Status = Literal["converged", "at_bound", "max_evaluations", "stalled", "diverged"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Residuals at a point, and what they were made of.
+
+    Attributes
+    ----------
+    residuals : ndarray, shape (m,)
+    jacobian : ndarray, shape (m, n)
+        ∂ residuals/∂z.
+    values : ndarray, shape (m,)
+        What each residual is a function of.
+    slopes : ndarray, shape (m,)
+        ∂ residual/∂ value.
+    """
+
+    residuals: np.ndarray
+    jacobian: np.ndarray
+    values: np.ndarray
+    slopes: np.ndarray
+
+    def moved(self, step: np.ndarray) -> "Evaluation":
+        """What it is a step away, shape (n,), where all is linear."""
+        change = self.jacobian @ step
+        return replace(
+            self, residuals=self.residuals + change, values=self.values + change / self.slopes
+        )
 
 
 @dataclass(frozen=True)
@@ -16,14 +44,13 @@ class LeastSquaresProblem:
     Attributes
     ----------
     evaluate : callable
-        z, shape (n,) ↦ (residuals, shape (m,), Jacobian ∂r/∂z, shape (m, n), and the values that
-        the residuals were made of, which the solver passes on).
+        z, shape (n,) ↦ Evaluation.
     low, high : ndarray, shape (n,)
     floor : float
         Norm of the residuals below which they are rounding.
     """
 
-    evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    evaluate: Callable[[np.ndarray], Evaluation]
     low: np.ndarray
     high: np.ndarray
     floor: float
