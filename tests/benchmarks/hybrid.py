@@ -88,19 +88,25 @@ def _measure_exact(section: Section, network: TrainedNetwork, size: Size) -> Non
     few = many[: 4 if size.quick else 3 * size.surfaces]
     found = [_hybrid(network)(quotes) for quotes in many]
     clocked = [_seconds(partial(_answered, network, quotes)) for quotes in few]
-    _add_exact(section, network.network, found, clocked)
+    _add_exact(section, network.network, many, found, clocked)
     found = [_default(network, quotes) for quotes in few]
     clocked = [_seconds(partial(_default, network, quotes)) for quotes in few]
-    _add_exact(section, "default", found, clocked)
+    _add_exact(section, "default", few, found, clocked)
 
 
 def _add_exact(
     section: Section,
     start: str,
+    surfaces: list[Quotes],
     found: list[CalibrationResult],
     clocked: list[tuple[float, float]],
 ) -> None:
-    errors = [float(np.max(np.abs(one.residuals))) / surface.SPOT for one in found]
+    # Priced again: a fit may tell residuals that it foresaw.
+    errors = [
+        float(np.max(np.abs(pricing.price(one.model, quotes.contracts).value - quotes.price)))
+        / surface.SPOT
+        for quotes, one in zip(surfaces, found, strict=True)
+    ]
     elapsed, processor = (np.array(column) for column in zip(*clocked, strict=True))
     section.add(
         found[0].model.name,

@@ -8,7 +8,7 @@ import pytest
 from fastapi import Request
 
 from levy_observability.metrics import ServiceMetrics
-from levy_observability.work import DeadlineError, Threads, deadline_of
+from levy_observability.work import Checkpoint, DeadlineError, Threads, deadline_of
 from levy_schemas.headers import DEADLINE_SECONDS
 
 
@@ -32,7 +32,7 @@ def test_work_that_takes_too_long_is_given_up() -> None:
     threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
     started = time.monotonic()
     with pytest.raises(DeadlineError):
-        anyio.run(threads.run, lambda: release.wait(5.0), request("0.05"))
+        anyio.run(threads.run, lambda _: release.wait(5.0), request("0.05"))
     assert time.monotonic() - started < 2.0
     release.set()
 
@@ -41,7 +41,7 @@ def test_no_more_threads_work_than_were_given() -> None:
     threads = Threads(2, 30.0, ServiceMetrics("levy_test"))
     at_once, lock, most = [0], threading.Lock(), [0]
 
-    def work() -> None:
+    def work(_: Checkpoint) -> None:
         with lock:
             at_once[0] += 1
             most[0] = max(most[0], at_once[0])
@@ -58,26 +58,61 @@ def test_no_more_threads_work_than_were_given() -> None:
     assert most[0] == 2
 
 
-def test_brief_work_goes_one_at_a_time_and_waits_for_no_long_work() -> None:
+def test_brief_work_waits_for_no_long_work_and_lets_others_in_between() -> None:
     threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
-    release, at_once, most = threading.Event(), [0], [0]
+    release, happened = threading.Event(), list[str]()
 
-    def brief() -> None:
-        at_once[0] += 1
-        most[0] = max(most[0], at_once[0])
-        time.sleep(0.02)
-        at_once[0] -= 1
+    async def other() -> None:
+        for _ in range(4):
+            happened.append("other")
+            await anyio.sleep(0)
 
     async def many() -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(threads.run, lambda: release.wait(20.0), request())
+            group.start_soon(threads.run, lambda _: release.wait(20.0), request())
             async with anyio.create_task_group() as briefs:
                 for _ in range(4):
+                    brief = lambda _: happened.append("brief")  # noqa: E731
                     briefs.start_soon(threads.run_brief, brief, request())
+                briefs.start_soon(other)
             # Long work still holds its only thread, and brief work is done.
             release.set()
 
     started = time.monotonic()
     anyio.run(many)
-    assert most[0] == 1
+    assert happened.count("brief") == 4
+    first, last = happened.index("brief"), len(happened) - happened[::-1].index("brief")
+    assert "other" in happened[first:last]
     assert time.monotonic() - started < 20.0
+
+
+def test_brief_work_that_goes_on_is_begun_anew_in_a_thread() -> None:
+    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
+    began: list[threading.Thread] = []
+
+    def work(checkpoint: Checkpoint) -> str:
+        began.append(threading.current_thread())
+        checkpoint()
+        return "done"
+
+    assert anyio.run(threads.run_brief, work, request()) == "done"
+    here, there = began
+    assert here is threading.main_thread()
+    assert there is not here
+
+
+def test_brief_work_whose_turn_comes_too_late_never_begins() -> None:
+    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
+    began: list[str] = []
+
+    async def late() -> None:
+        with pytest.raises(DeadlineError):
+            await threads.run_brief(lambda _: began.append("late"), request("0.05"))
+
+    async def both() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(threads.run_brief, lambda _: time.sleep(0.2), request())
+            group.start_soon(late)
+
+    anyio.run(both)
+    assert began == []

@@ -80,6 +80,8 @@ def polish(
     if first.status == "converged" and result.fit.implied_vol_rmse <= _CLOSE_FIT:
         return Polished(result, start_was_good=True)
     solutions: list[Solution] = [first]
+    if progress is not None:
+        progress(1, 1 + _SECOND_OPINIONS)
     starts = screened_starts(model_type, objective, n_starts=_SECOND_OPINIONS, seed=seed)
     for z in starts:
         solutions.append(levenberg_marquardt.solve(problem, z))

@@ -46,10 +46,11 @@ def misfits_term_structure(c: Contracts, pricing_errors: PricingErrors) -> bool:
     """
     errors = pricing_errors.vol
     known = np.isfinite(errors)
+    square = float(np.sum(errors[known] ** 2))
+    if square < _NOTICEABLE_VOL_ERROR**2 * np.count_nonzero(known):
+        return False
     maturities = np.unique(c.maturity_years[known])
     if maturities.size < _FEWEST_MATURITIES:
-        return False
-    if float(np.sqrt(np.mean(errors[known] ** 2))) < _NOTICEABLE_VOL_ERROR:
         return False
     explained = 0.0
     for years in maturities:
@@ -57,4 +58,4 @@ def misfits_term_structure(c: Contracts, pricing_errors: PricingErrors) -> bool:
         design = np.stack([np.ones(here.sum()), c.log_moneyness[here]], axis=1)
         line, *_ = np.linalg.lstsq(design, errors[here], rcond=None)
         explained += float(np.sum((design @ line) ** 2))
-    return explained > _SYSTEMATIC_SHARE * float(np.sum(errors[known] ** 2))
+    return explained > _SYSTEMATIC_SHARE * square

@@ -53,7 +53,8 @@ def calibrate(
         Starts of least squares, the best of which answers; as many as it takes to confirm the
         best if absent.
     checkpoint : callable, optional
-        Called between starts; raises when nobody waits for the answer any more.
+        Called before and between several starts; raises when nobody waits for the answer any more,
+        or not for so long.
 
     Raises
     ------
@@ -73,6 +74,8 @@ def calibrate(
     )
     fitting = Fitting(request.method, request.weights, request.per_maturity, n_starts)
     proposers = () if request.method == "least_squares" else choose(model.name)
+    if not proposers:
+        checkpoint()
     fit = fitting.fit(model, surface.quotes, proposers, lambda _done, _all: checkpoint())
     observe(surface.quotes, fit)
     sure = certainties(

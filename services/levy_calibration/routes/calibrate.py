@@ -1,12 +1,9 @@
 """`POST /calibrate`: one surface, or a batch of them."""
 
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 import structlog
-from anyio import from_thread
 from fastapi import APIRouter, Request
 
 from levy_calibration.metrics import CalibrationMetrics
@@ -14,7 +11,7 @@ from levy_observability import request_id
 from levy_observability.body import StrictJsonRoute
 from levy_observability.documentation import OF_A_BODY, problems
 from levy_observability.problems import coded_problem
-from levy_observability.work import Threads
+from levy_observability.work import Checkpoint, Threads
 from levy_schemas.calibration import (
     CalibrationBatch,
     CalibrationBatchResult,
@@ -28,14 +25,13 @@ from levy_schemas.calibration import (
 class Handler(Protocol):
     """Fits one surface."""
 
-    def __call__(
-        self, request: CalibrationRequest, *, checkpoint: Callable[[], None]
-    ) -> CalibrationResult:
-        """Fit; `checkpoint` raises when nobody waits any more."""
+    def __call__(self, request: CalibrationRequest, *, checkpoint: Checkpoint) -> CalibrationResult:
+        """Fit; `checkpoint` is called before and between what takes long."""
 
 
 _PROBLEMS = (*OF_A_BODY, "unknown-model", "arbitrage", "unsupported", "deadline")
 _PATH = "/calibrate"
+_BRIEF_OPTIONS = 1000
 _log = structlog.get_logger()
 
 
@@ -58,7 +54,7 @@ def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> A
 
     async def each(batch: CalibrationBatch, request: Request) -> CalibrationBatchResult:
         started = time.perf_counter()
-        found = await threads.run(partial(_fit_each, handler, batch), request)
+        found = await threads.run(lambda checkpoint: _fit_each(handler, batch, checkpoint), request)
         results = tuple(
             SurfaceAnswer(result=finished(one)) if isinstance(one, CalibrationResult) else one
             for one in found
@@ -77,25 +73,26 @@ def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> A
         if isinstance(body, CalibrationBatch):
             return await each(body, request)
         run = threads.run_brief if _is_brief(body) else threads.run
-        return finished(
-            await run(lambda: handler(body, checkpoint=from_thread.check_cancelled), request)
-        )
+        return finished(await run(lambda checkpoint: handler(body, checkpoint=checkpoint), request))
 
     return routes
 
 
 def _is_brief(surface: CalibrationRequest) -> bool:
-    """Whether a network's start is to leave but a few evaluations."""
-    return surface.method != "least_squares" and not surface.per_maturity
+    """Whether a network's start is to leave but a few evaluations, of not too many prices."""
+    whole = surface.method != "least_squares" and not surface.per_maturity
+    return whole and surface.uncertainty != "psis" and surface.n_options <= _BRIEF_OPTIONS
 
 
-def _fit_each(handler: Handler, batch: CalibrationBatch) -> list[CalibrationResult | SurfaceAnswer]:
+def _fit_each(
+    handler: Handler, batch: CalibrationBatch, checkpoint: Checkpoint
+) -> list[CalibrationResult | SurfaceAnswer]:
     """Fit surfaces in turn; one that cannot be fitted is a problem in its place."""
     found: list[CalibrationResult | SurfaceAnswer] = []
     for surface in batch.surfaces:
-        from_thread.check_cancelled()
+        checkpoint()
         try:
-            found.append(handler(surface, checkpoint=from_thread.check_cancelled))
+            found.append(handler(surface, checkpoint=checkpoint))
         except Exception as error:
             problem = coded_problem(error, _PATH)
             if problem is None:

@@ -1,26 +1,22 @@
 """`POST /compare`."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
-from anyio import from_thread
 from fastapi import APIRouter, Request
 
 from levy_calibration.metrics import CalibrationMetrics
 from levy_observability import request_id
 from levy_observability.body import StrictJsonRoute
 from levy_observability.documentation import OF_A_BODY, problems
-from levy_observability.work import Threads
+from levy_observability.work import Checkpoint, Threads
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
 
 
 class Handler(Protocol):
     """Compares models on one surface."""
 
-    def __call__(
-        self, request: ComparisonRequest, *, checkpoint: Callable[[], None]
-    ) -> ComparisonResult:
+    def __call__(self, request: ComparisonRequest, *, checkpoint: Checkpoint) -> ComparisonResult:
         """Compare; `checkpoint` raises when nobody waits any more."""
 
 
@@ -35,9 +31,7 @@ def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> A
     @routes.post("/compare", responses=problems(*_PROBLEMS))
     async def compare(body: ComparisonRequest, request: Request) -> ComparisonResult:
         """Fit several models to one surface of quotes, and rank them."""
-        result = await threads.run(
-            lambda: handler(body, checkpoint=from_thread.check_cancelled), request
-        )
+        result = await threads.run(lambda checkpoint: handler(body, checkpoint=checkpoint), request)
         metrics.record_comparison(result)
         _log.info(
             "comparison.finished",

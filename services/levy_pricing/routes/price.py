@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from levy_observability import request_id
 from levy_observability.body import StrictJsonRoute
 from levy_observability.documentation import OF_A_BODY, problems
-from levy_observability.work import Threads
+from levy_observability.work import Checkpoint, Threads
 from levy_pricing.metrics import PricingMetrics
 from levy_schemas.pricing import PriceRequest, PriceResult
 
@@ -28,7 +28,7 @@ def router(handler: Handler, threads: Threads, metrics: PricingMetrics) -> APIRo
     async def price(body: PriceRequest, request: Request) -> PriceResult:
         """Price European options, with implied volatilities and, if asked, Greeks."""
 
-        def work() -> PriceResult:
+        def work(_: Checkpoint) -> PriceResult:
             started = time.perf_counter()
             result = handler(body)
             labels = (body.model_type, body.method)
