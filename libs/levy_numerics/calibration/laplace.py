@@ -40,7 +40,7 @@ _LEARNT_FROM: Final = 60
 _UNCHANGED: Final = 0.05
 """Standard deviations, and share of one."""
 _UNSETTLED: Final = 3
-"""Last proposals of those that did not settle: with one, twenty times as many of NUTS's draws
+"""Last proposals of those that did not settle: with one, ten times as many of NUTS's draws
 diverged on Merton's posterior."""
 _FLATTER, _FLATTEST = 0.7, 1e-9
 _MODE_STEPS: Final = 40
