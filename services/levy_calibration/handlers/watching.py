@@ -34,24 +34,15 @@ class DriftWatch:
         Surfaces of each model that are compared, the last ones.
     fewest : int
         Surfaces without which nothing is said.
-    at_once : int
-        Surfaces of a model that are described at one refresh, the last ones before it: who fits
-        hundreds a second tells drift as well from a sample.
     """
 
     def __init__(
-        self,
-        reference_of: ReferenceOf,
-        metrics: CalibrationMetrics,
-        window: int,
-        fewest: int,
-        at_once: int,
+        self, reference_of: ReferenceOf, metrics: CalibrationMetrics, window: int, fewest: int
     ) -> None:
         self._reference_of = reference_of
         self._metrics = metrics
         self._size = window
         self._fewest = fewest
-        self._at_once = at_once
         self._pending: Final[dict[str, deque[_Seen]]] = {}
         self._windows: Final[dict[str, Window]] = {}
         self._against: Final[dict[str, Reference | None]] = {}
@@ -63,7 +54,7 @@ class DriftWatch:
         if not fit.asked or isinstance(fit.found, TermStructure):
             return
         found = np.array([float(value) for value in fit.found.model.as_mapping().values()])
-        pending = self._pending.setdefault(fit.model_type, deque(maxlen=self._at_once))
+        pending = self._pending.setdefault(fit.model_type, deque(maxlen=self._size))
         pending.append((quotes, found))
 
     def refresh(self) -> None:
