@@ -225,8 +225,10 @@ def importance_sample(
         if settled:
             break
         proposal = Proposal(learnt, _BOLDNESS)
-    for k in range(0 if not n_last else 1 if settled else _UNSETTLED):
-        if len(found.proposals) > 1:  # Else the first one, a normal, is as good as can be.
+    n_proposals = (1 if settled else _UNSETTLED) if n_last else 0
+    for k in range(n_proposals):
+        # Where the first one settled it, a normal, it is as good as can be.
+        if len(found.proposals) > 1 and found.is_learnable():
             proposal = Proposal(_learnt(found.u, found.log_ratios()), _BOLDNESS)
         found = found.with_draws_of(proposal, n_last, seed + 1 + n_adaptations + k)
     return found.weighed(settled)
