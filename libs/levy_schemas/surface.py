@@ -111,13 +111,6 @@ class SurfaceRequest(Request):
         default="price", description="vega: as errors in implied volatility; bid_ask: in spreads"
     )
 
-    @property
-    def n_options(self) -> int:
-        """Places for quotes: of the grid, or in the list."""
-        if self.quotes is not None:
-            return len(self.quotes)
-        return len(self.strikes or ()) * len(self.maturities or ())
-
     @model_validator(mode="after")
     def _one_surface(self) -> Self:
         parts = ("strikes", "maturities", "prices")

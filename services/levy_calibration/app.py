@@ -30,6 +30,8 @@ from levy_schemas.calibration import CalibrationRequest
 _log = structlog.get_logger()
 _DRIFT_SECONDS: Final = 1.0
 """Between looks at the surfaces that came."""
+_DRIFT_SURFACES: Final = 64
+"""Of a model at each look."""
 
 
 def create_app(settings: CalibrationSettings) -> FastAPI:
@@ -44,7 +46,13 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
     version, n_starts = engine_version(), settings.n_starts
     serving = Serving(Registry.open(settings.registry), settings.challenger_share, metrics)
     warmed = partial(calibrate, n_starts=n_starts, engine_version=version, choose=serving.choose)
-    watch = DriftWatch(serving.reference, metrics, settings.drift_window, settings.drift_fewest)
+    watch = DriftWatch(
+        serving.reference,
+        metrics,
+        settings.drift_window,
+        settings.drift_fewest,
+        at_once=_DRIFT_SURFACES,
+    )
 
     def observe(quotes: Quotes, fit: Fit) -> None:
         serving.count(quotes, fit)

@@ -34,15 +34,24 @@ class DriftWatch:
         Surfaces of each model that are compared, the last ones.
     fewest : int
         Surfaces without which nothing is said.
+    at_once : int
+        Surfaces of a model that are described at one refresh; the others wait for the next, and the
+        oldest are left out once a window of them waits.
     """
 
     def __init__(
-        self, reference_of: ReferenceOf, metrics: CalibrationMetrics, window: int, fewest: int
+        self,
+        reference_of: ReferenceOf,
+        metrics: CalibrationMetrics,
+        window: int,
+        fewest: int,
+        at_once: int,
     ) -> None:
         self._reference_of = reference_of
         self._metrics = metrics
         self._size = window
         self._fewest = fewest
+        self._at_once = at_once
         self._pending: Final[dict[str, deque[_Seen]]] = {}
         self._windows: Final[dict[str, Window]] = {}
         self._against: Final[dict[str, Reference | None]] = {}
@@ -61,7 +70,9 @@ class DriftWatch:
         """Move the windows to the latest surfaces, and tell how far they are from training."""
         with self._lock:
             for model_type, pending in tuple(self._pending.items()):
-                self._refresh(model_type, [pending.popleft() for _ in range(len(pending))])
+                self._refresh(
+                    model_type, [pending.popleft() for _ in range(min(len(pending), self._at_once))]
+                )
 
     def _refresh(self, model_type: str, seen: list[_Seen]) -> None:
         reference = self._reference_of(model_type)

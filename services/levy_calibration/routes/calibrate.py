@@ -31,7 +31,6 @@ class Handler(Protocol):
 
 _PROBLEMS = (*OF_A_BODY, "unknown-model", "arbitrage", "unsupported", "deadline")
 _PATH = "/calibrate"
-_BRIEF_OPTIONS = 1000
 _log = structlog.get_logger()
 
 
@@ -79,9 +78,9 @@ def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> A
 
 
 def _is_brief(surface: CalibrationRequest) -> bool:
-    """Whether a network's start is to leave but a few evaluations, of not too many prices."""
+    """Whether a network's start is to leave but a few evaluations."""
     whole = surface.method != "least_squares" and not surface.per_maturity
-    return whole and surface.uncertainty != "psis" and surface.n_options <= _BRIEF_OPTIONS
+    return whole and surface.uncertainty != "psis"
 
 
 def _fit_each(

@@ -78,7 +78,7 @@ def told(metrics: CalibrationMetrics, name: str) -> dict[str, float]:
 
 def watch(reference: Reference | None, **sizes: int) -> tuple[DriftWatch, CalibrationMetrics]:
     metrics = CalibrationMetrics()
-    chosen = {"window": 300, "fewest": 100} | sizes
+    chosen = {"window": 300, "fewest": 100, "at_once": 100_000} | sizes
     return DriftWatch(lambda _: reference, metrics, **chosen), metrics
 
 
@@ -168,7 +168,7 @@ def test_a_new_champion_is_the_new_measure(usual: Any, reference: Reference) -> 
     other = Reference.of({"sigma": reference.quantiles["sigma"] + 10.0})
     known: list[Reference | None] = [reference]
     metrics = CalibrationMetrics()
-    watching = DriftWatch(lambda _: known[-1], metrics, 300, 100)
+    watching = DriftWatch(lambda _: known[-1], metrics, 300, 100, 300)
     observe(watching, usual)
     watching.refresh()
     known.append(other)
@@ -202,6 +202,14 @@ def test_a_queue_that_nobody_empties_stays_as_long_as_the_window(
     observe(watching, usual)
     watching.refresh()
     assert told(metrics, "drift_window") == {"": 120.0}
+
+
+def test_a_burst_is_described_little_by_little(usual: Any, reference: Reference) -> None:
+    watching, metrics = watch(reference, at_once=100)
+    observe(watching, usual)
+    for described in (100.0, 200.0, 256.0, 256.0):
+        watching.refresh()
+        assert told(metrics, "drift_window") == {"": described}
 
 
 def test_listings_drawn_as_in_training_are_near_the_champion_of_the_engine() -> None:
