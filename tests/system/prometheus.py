@@ -58,16 +58,19 @@ class Prometheus(Process):
         super().__init__([binary, *options, listens], {}, folder / "prometheus.log")
 
     def wait_until_ready(self) -> Self:
-        """Wait until it answers at all."""
+        """Wait until it says that it answers: it listens before, and refuses with 503."""
         give_up = time.monotonic() + _SECONDS
         while time.monotonic() < give_up:
-            try:
-                self.query("vector(1)")
-            except httpx.TransportError:
-                time.sleep(0.2)
-            else:
+            if self._is_ready():
                 return self
+            time.sleep(0.2)
         raise RuntimeError("Prometheus did not start")
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"http://{self._address}/-/ready", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Ask it now."""

@@ -332,13 +332,15 @@ def test_memory_is_steady(stack: Stack) -> None:
 
 
 def test_memory_of_a_service_that_fits_is_steady(stack: Stack) -> None:
-    calibration = stack.service("calibration", settings={"LOG_LEVEL": "warning"})
+    """Once the window over which drift is told is full: it holds surfaces until then."""
+    window = {"DRIFT_WINDOW": "100", "DRIFT_FEWEST": "100"}
+    calibration = stack.service("calibration", settings={"LOG_LEVEL": "warning", **window})
     requests = [
         closed_loop.request_of("/calibrate", body, calibration.port) for body in bodies("hybrid")
     ]
-    closed_loop.run(calibration.port, requests, 2, 0.0, 100)
+    closed_loop.run(calibration.port, requests, 2, 0.0, 200)
     held = calibration.resident_mib()
-    closed_loop.run(calibration.port, requests, 2, 0.0, 300)
+    closed_loop.run(calibration.port, requests, 2, 0.0, 400)
     assert calibration.resident_mib() - held < 8.0
 
 
