@@ -1,7 +1,7 @@
 """Sinh-acceleration compiled by JAX: the same contracts for parameters that a program chooses.
 
-The sums are those of `sinh_sums`, on tables made beforehand, and their derivatives come from the
-same matrix product: `jax.grad`, `jacfwd` and `vmap` apply, within `jax.jit` or without.
+The sums are those of `sinh_traced`, on tables made beforehand, and their derivatives are exact:
+`jax.grad`, `jacfwd` and `vmap` apply, within `jax.jit` or without.
 
 Surfaces of different contracts can share one compiled program. Pad them to one rectangle, choose
 one contour for all, and make the tables inside the program:
@@ -25,8 +25,9 @@ from jax import Array
 from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.sinh import BY_PARAMETER, SinhPricer
-from levy_numerics.pricing.sinh_sums import NO_FACTORS, Covered, Factors, SinhTable, covered
+from levy_numerics.pricing.sinh import SinhPricer
+from levy_numerics.pricing.sinh_sums import SinhTable, covered
+from levy_numerics.pricing.sinh_traced import value_and_slope
 
 jax.tree_util.register_dataclass(
     SinhTable,
@@ -54,21 +55,15 @@ def covered_value(model_type: type[Model], table: SinhTable, parameters: Array) 
     array, shape (m, k)
         NaN at maturities without a forward.
     """
-    return _covered(model_type, table, parameters).value
+    return value_and_slope(table, model_type(*parameters), jnp.zeros_like(parameters))[0]
 
 
 @covered_value.defjvp
 def _covered_value_jvp(
     model_type: type[Model], primals: tuple[SinhTable, Array], tangents: tuple[Any, Array]
 ) -> tuple[Array, Array]:
-    found = _covered(model_type, *primals, BY_PARAMETER)
-    return found.value, jnp.tensordot(tangents[1], found.terms, axes=1)
-
-
-def _covered(
-    model_type: type[Model], table: SinhTable, parameters: Array, factors: Factors = NO_FACTORS
-) -> Covered:
-    return covered(table, model_type(*parameters), factors)
+    table, parameters = primals
+    return value_and_slope(table, model_type(*parameters), tangents[1])
 
 
 @partial(
@@ -165,16 +160,9 @@ class CompiledPricer:
         bounded = jnp.clip(price, self.lower, self.upper)
         return price + jax.lax.stop_gradient(bounded - price)
 
-    def prices_and_jacobian(self, parameters: Array) -> tuple[Array, Array]:
-        """Present values, shape (n,), and their derivatives, shape (n, n_parameters)."""
-        found = _covered(self.model_type, self.table, parameters, BY_PARAMETER)
-        price = self.other - self.scale * self._flat(found.value)
-        slopes = -self.scale[:, None] * jnp.moveaxis(self._flat(found.terms), 0, -1)
-        return jnp.clip(price, self.lower, self.upper), slopes
-
     def error(self, parameters: Array) -> Array:
         """Estimated error of `prices`, shape (n,), currency; infinite where there are none."""
-        found = _covered(self.model_type, self.table, parameters)
+        found = covered(self.table, self.model_type(*parameters))
         return self.scale * self._flat(found.error)
 
     def _flat(self, table: Array) -> Array:

@@ -176,7 +176,7 @@ def covered(table: SinhTable, model: Model, factors: Factors = NO_FACTORS) -> Co
     if log_ripple is not None:
         envelope = envelope + rise(log_ripple)
     envelope = _by_wing(table, envelope)
-    up = _wings_up(table, envelope)
+    up = wings_up(table, envelope[..., 1, contour.probes])
     fine, coarse = _sums(table, up, _by_wing(table, terms))
     poles = 1.0 + table.forward_ratio
     value = fine[0] - contour.pole_error * poles
@@ -217,15 +217,20 @@ def at_poles(forward_ratio: Any, factors: Factors) -> Any:
     return xp.stack(each)
 
 
-def _wings_up(table: SinhTable, envelope: Any) -> Any:
+def wings_up(table: SinhTable, envelope: Any) -> Any:
     """Which wings to take, boolean, shape (…, n_maturities, n_columns).
 
     In theory x + ω_T ≥ 0 decides for wings up; but where the distribution is nearly Gaussian
     until its tails set in, its mean does. The integrand itself knows: what counts is how far,
     at a few nodes, its logarithm stands above insignificance.
+
+    Parameters
+    ----------
+    envelope : array, shape (…, n_maturities, 2, n_probes)
+        Of the logarithm of the integrand's size, at the contour's probes.
     """
     xp = array_namespace(table.log_moneyness, envelope)
-    size = xp.asarray(envelope[..., 1, table.contour.probes] - INSIGNIFICANT, dtype=np.float32)
+    size = xp.asarray(envelope - INSIGNIFICANT, dtype=np.float32)
     above = xp.maximum(size[..., None] - table.probe_decay, np.float32(0.0))
     area = above.sum(axis=-2)
     return area[..., 0, :] <= area[..., 1, :]

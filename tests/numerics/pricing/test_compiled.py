@@ -53,9 +53,9 @@ def neighbours(cls: type[Model], count: int) -> list[Model]:
 
 
 def everything(pricer: CompiledPricer, parameters: jax.Array) -> tuple[Any, ...]:
-    by_rule = jax.jacfwd(pricer.prices)(parameters)
+    jacobian = jax.jacfwd(pricer.prices)(parameters)
     by_reverse = jax.grad(lambda p: pricer.prices(p).sum())(parameters)
-    return *pricer.prices_and_jacobian(parameters), pricer.error(parameters), by_rule, by_reverse
+    return pricer.prices(parameters), pricer.error(parameters), jacobian, by_reverse
 
 
 @every_model
@@ -64,12 +64,11 @@ def test_compiled_prices_derivatives_and_errors_hold_near_what_the_table_was_mad
     pricer = CompiledPricer.of(cls, contracts, near=near[:2], tolerance=TOLERANCE)
     sets = jnp.asarray([values(m) for m in near])
     found = jax.jit(jax.vmap(everything, in_axes=(None, 0)))(pricer, sets)
-    for model, price, jacobian, error, by_rule, by_reverse in zip(near, *found, strict=True):
+    for model, price, error, jacobian, by_reverse in zip(near, *found, strict=True):
         exact = pricing.price_gradient(model, contracts, tolerance=1e-12)
         assert np.all(np.abs(price - exact.value) <= error + exact.error)
         assert np.all(error <= TOLERANCE * contracts.discount * contracts.forward)
         np.testing.assert_allclose(jacobian, exact.gradient.T, rtol=1e-6, atol=1e-5)
-        np.testing.assert_array_equal(by_rule, jacobian)
         np.testing.assert_allclose(by_reverse, jacobian.sum(axis=0), rtol=1e-12, atol=1e-9)
 
 
