@@ -9,7 +9,8 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from levy_numerics.special import expm1_ratio, expm1_ratio_derivative, log1p
+from levy_numerics.compiling import compiled_in_order
+from levy_numerics.special import cos_and_sin, expm1_ratio, expm1_ratio_derivative, log1p
 
 RNG_ANGLES = np.random.default_rng(4).uniform(-3.0, 3.0, 60)
 RADII = np.array([1e-12, 1e-8, 1e-4, 0.04, 0.06, 0.3, 0.9, 3.0, 30.0])
@@ -53,3 +54,43 @@ def test_the_ratio_of_expm1_keeps_its_digits_through_zero(
     assert error(function(points), expected) < 2e-14
     with jax.enable_x64(True):
         assert error(function(jnp.asarray(points)), expected) < 2e-14
+
+
+ANGLES = np.concatenate(
+    [
+        np.random.default_rng(5).uniform(-1.0, 1.0, 200) * 10.0 ** np.arange(-3, 7).repeat(20),
+        # A rounding away from each side of the quarters that reduction counts.
+        np.nextafter(
+            0.25 * np.pi * np.arange(-9, 10), np.repeat([[-9.0], [9.0]], 19, axis=1)
+        ).ravel(),
+    ]
+)
+
+
+def _by_loop(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As compiled loops use it: number by number."""
+    one = compiled_in_order(cos_and_sin)
+    cosine, sine = np.array([one(angle) for angle in angles]).T
+    return cosine, sine
+
+
+def _by_jax(angles: np.ndarray) -> tuple[Any, Any]:
+    with jax.enable_x64(True):
+        return jax.jit(lambda x: cos_and_sin(x, jnp.rint))(jnp.asarray(angles))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("by", [cos_and_sin, _by_loop, _by_jax])
+def test_cosine_and_sine_are_right_to_rounding_up_to_a_million_radians(
+    by: Callable[[np.ndarray], tuple[Any, Any]],
+) -> None:
+    cosine, sine = by(ANGLES)
+    with mp.workdps(40):
+        exact_cosine = np.array([float(mp.cos(mp.mpf(float(angle)))) for angle in ANGLES])
+        exact_sine = np.array([float(mp.sin(mp.mpf(float(angle)))) for angle in ANGLES])
+    assert np.max(np.abs(np.asarray(cosine) - exact_cosine)) < 3e-16
+    assert np.max(np.abs(np.asarray(sine) - exact_sine)) < 3e-16
+
+
+def test_of_what_is_no_angle_cosine_and_sine_are_no_numbers() -> None:
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(cos_and_sin(np.array([np.nan, np.inf, -np.inf]))).all()

@@ -5,13 +5,15 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.compiling import compiled
+from levy_numerics.compiling import compiled, compiled_in_order
 from levy_numerics.pricing.contour import SAFETY
 from levy_numerics.pricing.sinh_sums import INSIGNIFICANT, LARGEST_EXPONENT
+from levy_numerics.special import cos_and_sin
 
 _NEGLIGIBLE: Final = -52.0
 """Logarithm of what adds nothing to sums of about one, nor to their derivatives."""
 _LOWEST_EXPONENT: Final = -700.0
+_cos_and_sin: Final = compiled_in_order(cos_and_sin)
 _Arrays = tuple[np.ndarray, ...]
 _Numbers = tuple[float, ...]
 
@@ -184,11 +186,13 @@ def _extend(
     if known[0] != wing:
         known[0], known[1] = wing, 0
     for parity in range(2):
+        cosine, sine = wave[parity, 0], wave[parity, 1]
         for k in range(known[1], end):
-            node = nodes[parity, k]
-            size = _bounded_exp(-node.imag * x)
-            wave[parity, 0, k] = size * math.cos(node.real * x)
-            wave[parity, 1, k] = size * math.sin(node.real * x)
+            cosine[k] = _bounded_exp(-nodes[parity, k].imag * x)
+        for k in range(known[1], end):
+            along, across = _cos_and_sin(nodes[parity, k].real * x)
+            sine[k] = cosine[k] * across
+            cosine[k] *= along
     known[1] = max(known[1], end)
 
 
@@ -206,17 +210,21 @@ def _amplitudes(
     for wing in range(2):
         for parity in range(2):
             first = (2 * wing + parity) * n
+            log = logs[wing, parity]
+            along, across = real[0, wing, parity], imaginary[0, wing, parity]
             for k in range(needed[wing]):
-                z = logs[wing, parity, k]
-                size = _bounded_exp(z.real)
-                amplitude = complex(size * math.cos(z.imag), size * math.sin(z.imag))
-                real[0, wing, parity, k] = amplitude.real
-                imaginary[0, wing, parity, k] = amplitude.imag
-                scaled = time * amplitude
-                for term in range(1, len(real)):
-                    product = scaled * by_factor[term - 1, first + k]
-                    real[term, wing, parity, k] = product.real
-                    imaginary[term, wing, parity, k] = product.imag
+                along[k] = _bounded_exp(log[k].real)
+            for k in range(needed[wing]):
+                cosine, sine = _cos_and_sin(log[k].imag)
+                across[k] = along[k] * sine
+                along[k] *= cosine
+            for term in range(1, len(real)):
+                factor = by_factor[term - 1]
+                x, y = real[term, wing, parity], imaginary[term, wing, parity]
+                for k in range(needed[wing]):
+                    by = time * factor[first + k]
+                    x[k] = by.real * along[k] - by.imag * across[k]
+                    y[k] = by.real * across[k] + by.imag * along[k]
 
 
 @compiled

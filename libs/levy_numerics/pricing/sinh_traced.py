@@ -8,8 +8,9 @@ for rounding.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -19,6 +20,7 @@ from levy_numerics.pricing.contour import Contour
 from levy_numerics.pricing.ripples import rise
 from levy_numerics.pricing.sinh import parameter_factors
 from levy_numerics.pricing.sinh_sums import LARGEST_EXPONENT, SinhTable, wings_up
+from levy_numerics.special import cos_and_sin
 
 
 def value_and_slope(table: SinhTable, model: Model, direction: Array) -> tuple[Array, Array]:
@@ -45,13 +47,24 @@ def value_and_slope(table: SinhTable, model: Model, direction: Array) -> tuple[A
     real, imaginary = times * jnp.real(log_cf), times * jnp.imag(log_cf)
     drift = jnp.where(model.forward_exists(years), -real[:, -1:], jnp.nan)
     shift = drift - table.origin[:, None]
-    exponent = real[:, :-1] + contour.turned.real * shift + contour.flat_log_weights.real
+    exponent = real[:, :-1] + contour.turned.real * shift
     phase = imaginary[:, :-1] + contour.turned.imag * shift + contour.flat_log_weights.imag
     up = wings_up(table, _at_probes(model, contour, years, exponent))
-    amplitude = _Parts.of_exponential(exponent, phase)
+    amplitude = _Parts.of_exponential(exponent, phase, contour.flat_log_weights.real)
     by_node = _Parts.of(jnp.tensordot(direction, by_parameter[..., :-1], axes=1))
     value = _sums(table, up, amplitude) - contour.pole_error * (1.0 + table.forward_ratio)
     return value, _sums(table, up, by_node.times(amplitude).scaled(times))
+
+
+@jax.custom_jvp
+def _cos_and_sin(phase: Array) -> tuple[Array, Array]:
+    return cos_and_sin(phase, jnp.rint)
+
+
+@_cos_and_sin.defjvp
+def _turn(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Any, Any]:
+    cosine, sine = _cos_and_sin(*primals)
+    return (cosine, sine), (-sine * tangents[0], cosine * tangents[0])
 
 
 @dataclass(frozen=True)
@@ -66,12 +79,11 @@ class _Parts:
         return cls(jnp.real(z), jnp.imag(z))
 
     @classmethod
-    def of_exponential(cls, exponent: Array, phase: Array) -> Self:
-        """exp(exponent + i·phase), by the tangent of half the phase."""
-        tangent = jnp.tan(0.5 * phase)
-        square = tangent * tangent
-        size = (1.0 + square) * jnp.exp(-jnp.minimum(exponent, LARGEST_EXPONENT))
-        return cls((1.0 - square) / size, 2.0 * tangent / size)
+    def of_exponential(cls, exponent: Array, phase: Array, log_weights: np.ndarray) -> Self:
+        """exp(exponent + log_weights + i·phase)."""
+        cosine, sine = _cos_and_sin(phase)
+        inverse = jnp.exp(-jnp.minimum(exponent, LARGEST_EXPONENT)) * np.exp(-log_weights)
+        return cls(cosine / inverse, sine / inverse)
 
     def times(self, other: Self) -> Self:
         """Product of complex arrays."""
@@ -87,7 +99,8 @@ class _Parts:
 
 def _at_probes(model: Model, contour: Contour, years: Array, exponent: Array) -> Array:
     """Envelope of the integrand at the probes of each wing, shape (n_maturities, 2, n_probes)."""
-    odd = exponent.reshape(-1, *contour.nodes.shape)[:, :, 1, contour.probes]
+    level = exponent + contour.flat_log_weights.real
+    odd = level.reshape(-1, *contour.nodes.shape)[:, :, 1, contour.probes]
     nodes = contour.nodes[:, 1, contour.probes]
     log_ripple = model.log_ripple(nodes.ravel(), years)
     return odd if log_ripple is None else odd + rise(log_ripple).reshape(-1, *nodes.shape)

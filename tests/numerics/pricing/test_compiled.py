@@ -72,6 +72,19 @@ def test_compiled_prices_derivatives_and_errors_hold_near_what_the_table_was_mad
         np.testing.assert_allclose(by_reverse, jacobian.sum(axis=0), rtol=1e-12, atol=1e-9)
 
 
+def test_second_derivatives_are_those_of_the_first():
+    pricer = CompiledPricer.of(VarianceGamma, surface(), near=VarianceGamma.example())
+    at, step = jnp.asarray(values(VarianceGamma.example())), 1e-5
+
+    @jax.jit
+    def slope(parameters: Any) -> Any:
+        return jax.grad(lambda p: pricer.prices(p).sum())(parameters)
+
+    curvature = jax.jit(jax.jacfwd(slope))(at)
+    sides = np.array([[slope(at + sign * step * row) for row in np.eye(3)] for sign in (1, -1)])
+    np.testing.assert_allclose(curvature, (sides[0] - sides[1]) / (2.0 * step), rtol=1e-6)
+
+
 def test_an_error_grows_where_the_table_no_longer_suffices():
     contracts = surface()
     pricer = CompiledPricer.of(VarianceGamma, contracts, near=VarianceGamma(0.8, 0.005, 0.0))
