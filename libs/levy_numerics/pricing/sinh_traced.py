@@ -82,6 +82,7 @@ class _Parts:
     def of_exponential(cls, exponent: Array, phase: Array, log_weights: np.ndarray) -> Self:
         """exp(exponent + log_weights + i·phase)."""
         cosine, sine = _cos_and_sin(phase)
+        # Over an exponential alone XLA would make a product of the division.
         inverse = jnp.exp(-jnp.minimum(exponent, LARGEST_EXPONENT)) * np.exp(-log_weights)
         return cls(cosine / inverse, sine / inverse)
 
