@@ -2,7 +2,7 @@
 
 A closed loop sends surfaces of 200 quotes over 4 and over 32 connections, every one with
 `Cache-Control: no-store`, to real processes on this machine; in the same run, to the gateway before
-a service that computes nothing, and to two bare hops that do nothing at all.
+a service that computes nothing, and to two bare hops and one that do nothing at all.
 """
 
 import argparse
@@ -80,6 +80,7 @@ def start(stack: Stack, arguments: argparse.Namespace, folder: Path, body: bytes
     before_idle = stack.service("gateway", settings={"CALIBRATION_URL": idle.url})
     bare = _bare(stack, "first", "gateway", {"CALIBRATION_URL": idle.url})
     return [
+        Case("one bare service", idle, ()),
         Case("two bare hops", bare, (idle,)),
         Case("gateway, then nothing", before_idle, (idle,)),
         Case("gateway, then calibration", gateway, tuple(calibrations)),
