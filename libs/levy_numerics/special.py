@@ -103,15 +103,20 @@ def cos_and_sin(angle: Any, rint: Callable[[Any], Any] = np.rint) -> tuple[Any, 
     """Cosine and sine, to an absolute error of 3e-16 up to a million radians.
 
     Arithmetic alone, so that compilers turn loops over it into vector code, for which a library's
-    functions would be called number by number: a seventh of the time. Beyond a million radians
-    it is as uncertain as an angle of that size.
+    functions would be called number by number. Beyond a million radians it is as uncertain as an
+    angle of that size.
 
     Parameters
     ----------
     angle : float or array
         Radians.
     rint : callable
-        Rounds to whole numbers.
+        Rounds to whole numbers, in the namespace of `angle`.
+
+    Returns
+    -------
+    tuple of float or array
+        Of the shape of `angle`; NaN where it is not finite.
 
     References
     ----------
@@ -120,9 +125,8 @@ def cos_and_sin(angle: Any, rint: Callable[[Any], Any] = np.rint) -> tuple[Any, 
     and e_rem_pio2.c.
     """
     n_quarters = rint(angle * _QUARTERS)
-    rest = (
-        (angle - n_quarters * _QUARTER) - n_quarters * _QUARTER_TAIL
-    ) - n_quarters * _QUARTER_END
+    rest = (angle - n_quarters * _QUARTER) - n_quarters * _QUARTER_TAIL
+    rest = rest - n_quarters * _QUARTER_END
     square = rest * rest
     s1, s2, s3, s4, s5, s6 = _SINE
     c1, c2, c3, c4, c5, c6 = _COSINE

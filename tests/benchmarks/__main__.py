@@ -8,6 +8,7 @@ from rich.console import Console
 from tests.benchmarks import (
     calibration_speed,
     data_sets,
+    gradients,
     growth,
     hybrid,
     implied_vol,
@@ -19,6 +20,7 @@ from tests.benchmarks import (
 SUITES = {
     "pricing": pricing_speed.run,
     "growth": growth.run,
+    "gradients": gradients.run,
     "implied_vol": implied_vol.run,
     "calibration": calibration_speed.run,
     "hybrid": hybrid.run,

@@ -55,6 +55,7 @@ def covered_value(model_type: type[Model], table: SinhTable, parameters: Array) 
     array, shape (m, k)
         NaN at maturities without a forward.
     """
+    # What compiles it leaves out the slope, for which nobody asks.
     return value_and_slope(table, model_type(*parameters), jnp.zeros_like(parameters))[0]
 
 

@@ -8,9 +8,8 @@ for rounding.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -56,17 +55,6 @@ def value_and_slope(table: SinhTable, model: Model, direction: Array) -> tuple[A
     return value, _sums(table, up, by_node.times(amplitude).scaled(times))
 
 
-@jax.custom_jvp
-def _cos_and_sin(phase: Array) -> tuple[Array, Array]:
-    return cos_and_sin(phase, jnp.rint)
-
-
-@_cos_and_sin.defjvp
-def _turn(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Any, Any]:
-    cosine, sine = _cos_and_sin(*primals)
-    return (cosine, sine), (-sine * tangents[0], cosine * tangents[0])
-
-
 @dataclass(frozen=True)
 class _Parts:
     """Real and imaginary parts of complex arrays."""
@@ -81,7 +69,7 @@ class _Parts:
     @classmethod
     def of_exponential(cls, exponent: Array, phase: Array, log_weights: np.ndarray) -> Self:
         """exp(exponent + log_weights + i·phase)."""
-        cosine, sine = _cos_and_sin(phase)
+        cosine, sine = cos_and_sin(phase, jnp.rint)
         # Over an exponential alone XLA would make a product of the division.
         inverse = jnp.exp(-jnp.minimum(exponent, LARGEST_EXPONENT)) * np.exp(-log_weights)
         return cls(cosine / inverse, sine / inverse)

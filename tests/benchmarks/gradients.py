@@ -1,0 +1,102 @@
+"""What compiled gradients cost, and the cosines and sines that they are made of."""
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from levy_numerics import models
+from levy_numerics.compiling import compiled, compiled_in_order
+from levy_numerics.pricing.compiled import CompiledPricer, covered_value
+from levy_numerics.pricing.sinh import BY_PARAMETER
+from levy_numerics.pricing.sinh_sums import covered
+from levy_numerics.special import cos_and_sin
+from tests.benchmarks import surface
+from tests.benchmarks.report import Section, Size
+from tests.benchmarks.timing import median_microseconds
+
+MODELS: Final = ("VarianceGamma", "NIG", "CGMY", "Merton")
+TOLERANCE: Final = 1e-6
+"""As for a posterior whose quotes err by a thousandth of the spot."""
+REPEATED: Final = 200
+"""Within one call: starting compiled code takes as long as some of it."""
+ANGLES: Final = 12_000
+
+_one: Final = compiled_in_order(cos_and_sin)
+
+
+def run(size: Size) -> Iterator[Section]:
+    """One table for gradients, one for cosines and sines."""
+    seconds = 0.2 if size.quick else 2.0
+    with jax.enable_x64(True):
+        yield _gradients(seconds)
+    yield _turns(seconds)
+
+
+def _gradients(seconds: float) -> Section:
+    section = Section(
+        "Gradient of a weighted sum of 200 prices, compiled by JAX, tolerance 1e-6",
+        ("model", "transposed, µs", "rows of the product, µs", "ratio"),
+    )
+    for name in MODELS:
+        model = models.get(name)
+        pricer = CompiledPricer.of(
+            model, surface.contracts(), near=model.example(), tolerance=TOLERANCE
+        )
+        shape = pricer.table.log_moneyness.shape
+        weights = jnp.asarray(np.random.default_rng(0).standard_normal(shape))
+        start = jnp.asarray([float(value) for value in model.example().as_mapping().values()])
+
+        def transposed(p: Any, pricer: Any = pricer, weights: Any = weights) -> Any:
+            value = partial(covered_value, pricer.model_type, pricer.table)
+            return jax.grad(lambda at: (weights * value(at)).sum())(p)
+
+        def rows(p: Any, pricer: Any = pricer, weights: Any = weights) -> Any:
+            terms = covered(pricer.table, pricer.model_type(*p), BY_PARAMETER).terms
+            return jnp.tensordot(terms, weights, axes=2)
+
+        np.testing.assert_allclose(transposed(start), rows(start), rtol=1e-9)
+        took = [_each(gradient, start, seconds) for gradient in (transposed, rows)]
+        section.add(name, *took, took[0] / took[1])
+    return section
+
+
+def _each(gradient: Callable[[Any], Any], start: Any, seconds: float) -> float:
+    """Microseconds of one of many that follow from each other."""
+
+    @jax.jit
+    def many(p: Any) -> Any:
+        return jax.lax.fori_loop(0, REPEATED, lambda _, at: at + 1e-12 * gradient(at), p)
+
+    return median_microseconds(lambda: many(start).block_until_ready(), seconds=seconds) / REPEATED
+
+
+def _turns(seconds: float) -> Section:
+    section = Section(
+        "Cosine and sine of 12,000 angles in a loop compiled by Numba",
+        ("arithmetic, ns a pair", "the library's, ns a pair", "ratio"),
+    )
+    angles = 50.0 * np.random.default_rng(0).standard_normal(ANGLES)
+    into = np.empty((2, ANGLES))
+    took = [
+        1e3 * median_microseconds(partial(loop, angles, into), seconds=seconds) / ANGLES
+        for loop in (_by_arithmetic, _by_library)
+    ]
+    section.add(*took, took[0] / took[1])
+    return section
+
+
+@compiled
+def _by_arithmetic(angles: np.ndarray, into: np.ndarray) -> None:
+    for k in range(len(angles)):
+        into[0, k], into[1, k] = _one(angles[k])
+
+
+@compiled
+def _by_library(angles: np.ndarray, into: np.ndarray) -> None:
+    for k in range(len(angles)):
+        into[0, k], into[1, k] = math.cos(angles[k]), math.sin(angles[k])
