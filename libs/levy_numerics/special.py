@@ -13,7 +13,7 @@ _LOG_DERIVATIVE_SERIES: Final = tuple((-1.0) ** k * k / (k + 1) for k in range(1
 _SERIES_RADIUS: Final = 0.05
 """Below it the Taylor series of degree 7 is exact to 1e-16; above, division loses no digits."""
 
-_ABOUT_MINUS_ONE: Final = -0.5
+ABOUT_MINUS_ONE: Final = -0.5
 """|1 + z|² − 1 below which log |1 + z| is taken from |1 + z|² itself."""
 
 
@@ -90,10 +90,10 @@ def log1p(z: Any) -> Any:
     xp = array_namespace(z)
     x, y = xp.real(z), xp.imag(z)
     excess = x * (2.0 + x) + y * y  # |1 + z|² − 1
-    log_square = xp.log1p(xp.maximum(excess, _ABOUT_MINUS_ONE))
-    if xp is not np or np.min(excess, initial=0.0) < _ABOUT_MINUS_ONE:
+    log_square = xp.log1p(xp.maximum(excess, ABOUT_MINUS_ONE))
+    if xp is not np or np.min(excess, initial=0.0) < ABOUT_MINUS_ONE:
         # About z = −1 it is 1 + z that holds the digits.
-        near = excess < _ABOUT_MINUS_ONE
+        near = excess < ABOUT_MINUS_ONE
         square = xp.where(near, (1.0 + x) ** 2 + y * y, 1.0)
         log_square = xp.where(near, xp.log(square), log_square)
     return 0.5 * log_square + 1j * xp.arctan2(y, 1.0 + x)

@@ -12,7 +12,7 @@ import numpy as np
 from levy_numerics import models
 from levy_numerics.compiling import compiled, compiled_in_order
 from levy_numerics.pricing.compiled import CompiledPricer, covered_value
-from levy_numerics.pricing.sinh import BY_PARAMETER
+from levy_numerics.pricing.factors import BY_PARAMETER
 from levy_numerics.pricing.sinh_sums import covered
 from levy_numerics.special import cos_and_sin
 from tests.benchmarks import surface

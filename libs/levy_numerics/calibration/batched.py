@@ -18,7 +18,8 @@ from levy_numerics.calibration.weights import error_scale
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.sinh import BY_PARAMETER, SinhPricer
+from levy_numerics.pricing.factors import BY_PARAMETER
+from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.pricing.sinh_sums import Covered, SinhTable, covered
 
 _TOLERANCE: Final = 1e-9

@@ -10,6 +10,7 @@ from levy_numerics.calibration.weights import Weighting, weighting
 from levy_numerics.errors import OutsideStripError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
+from levy_numerics.models.compiled import from_coordinates_with_jacobian
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.pricing.sinh_single import LOOPS
 
@@ -41,7 +42,7 @@ class Objective:
         """Least squares in the coordinates of `model`; the values behind residuals are prices."""
 
         def evaluate(z: np.ndarray) -> Evaluation:
-            found, by_coordinate = model.from_coordinates_with_jacobian(z)
+            found, by_coordinate = from_coordinates_with_jacobian(model, z)
             try:
                 prices = self.pricer.price_gradient(found)
             except OutsideStripError:

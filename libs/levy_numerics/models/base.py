@@ -16,7 +16,7 @@ from levy_numerics.errors import InvalidParameterError, UnsupportedError
 from levy_numerics.parameters import Parameter, check_domain, checked_values, declared_parameters
 from levy_numerics.special import array_namespace
 
-_COMPLEX_STEP: Final = 1e-30
+COMPLEX_STEP: Final = 1e-30
 
 Bounds = tuple[tuple[float, ...], tuple[float, ...]]
 """Lower and upper ends of the box in which calibrations search, in coordinates."""
@@ -197,19 +197,19 @@ class Model(ABC):
         ----------
         Squire and Trapp (1998), SIAM Review 40(1), 110-112.
         """
-        return cls._stepped(z).imag / _COMPLEX_STEP
+        return cls._stepped(z).imag / COMPLEX_STEP
 
     @classmethod
     def from_coordinates_with_jacobian(cls, z: np.ndarray) -> tuple[Self, np.ndarray]:
         """`from_coordinates` and `coordinate_jacobian` at one point, for the price of one."""
         stepped = cls._stepped(z)
-        return cls(*stepped[:, 0].real), stepped.imag / _COMPLEX_STEP
+        return cls(*stepped[:, 0].real), stepped.imag / COMPLEX_STEP
 
     @classmethod
     def _stepped(cls, z: Sequence[float] | np.ndarray) -> np.ndarray:
         """Parameters a step off `z` into the complex plane along each coordinate."""
         point = np.asarray(z, dtype=complex)
-        steps = _complex_steps(len(point)).reshape(len(point), -1, *(1,) * (point.ndim - 1))
+        steps = complex_steps(len(point)).reshape(len(point), -1, *(1,) * (point.ndim - 1))
         values = cls.from_coordinates(point[:, None] + steps).as_mapping().values()
         found = np.empty((len(values), *point.shape), dtype=complex)
         for row, value in zip(found, values, strict=True):
@@ -218,8 +218,9 @@ class Model(ABC):
 
 
 @lru_cache
-def _complex_steps(n: int) -> np.ndarray:
-    return np.asarray(1j * _COMPLEX_STEP * np.eye(n))
+def complex_steps(n: int) -> np.ndarray:
+    """One step into the complex plane along each of n coordinates, shape (n, n)."""
+    return np.asarray(1j * COMPLEX_STEP * np.eye(n))
 
 
 class LevyModel(Model):

@@ -1,23 +1,39 @@
 """Normal inverse Gaussian."""
 
 from dataclasses import dataclass
-from typing import Any, Self, final
+from typing import Any, final
 
 import numpy as np
 from scipy.special import k1e
 
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
-from levy_numerics.models.base import Bounds, LevyModel
+from levy_numerics.models.base import Bounds
+from levy_numerics.models.compilable import Compilable
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace
 
 
+def _roots(u: Any, alpha: Any, beta: Any) -> tuple[Any, Any]:
+    """g = √(α² − β²) and s = √(α² − (β + iu)²).
+
+    s is a product of two principal roots, so that its cuts are those of ψ.
+    """
+    xp = array_namespace(u, alpha)
+    low, high = alpha - beta, alpha + beta
+    return xp.sqrt(low * high), xp.sqrt(low - 1j * u) * xp.sqrt(high + 1j * u)
+
+
+def _by_delta(u: Any, beta: Any, sum_of_roots: Any) -> Any:
+    """g − s = (g² − s²)/(g + s), where g² − s² needs no subtraction of large numbers."""
+    return u * (2j * beta - u) / sum_of_roots
+
+
 @final
 @register
 @dataclass(frozen=True)
-class NIG(LevyModel):
+class NIG(Compilable):
     """Brownian motion with drift β run on an inverse Gaussian clock.
 
     ψ(u) = δ(√(α² − β²) − √(α² − (β + iu)²)).
@@ -30,7 +46,7 @@ class NIG(LevyModel):
     name = "NIG"
     title = "Normal inverse Gaussian"
     source = "Barndorff-Nielsen (1997), Scandinavian Journal of Statistics 24, 1-13"
-    activity = "delta"
+    helpers = (_roots, _by_delta)
 
     alpha: Any = parameter(
         positive,
@@ -64,27 +80,17 @@ class NIG(LevyModel):
         super().check_jointly()
 
     def exponent(self, u: Any) -> Any:
-        _, sum_of_roots, _ = self._roots(u)
-        # δ(g − s) = δ(g² − s²)/(g + s), and g² − s² needs no subtraction of large numbers.
-        return self.delta * u * (2j * self.beta - u) / sum_of_roots
+        g, s = _roots(u, self.alpha, self.beta)
+        return self.delta * _by_delta(u, self.beta, g + s)
 
-    def exponent_gradient(self, u: Any) -> Any:
-        root_at_zero, sum_of_roots, product = self._roots(u)
-        by_delta = u * (2j * self.beta - u) / sum_of_roots
-        by_alpha = -self.alpha * self.delta * by_delta / product
-        by_beta = self.delta * (self.beta * by_delta + 1j * u * root_at_zero) / product
-        return array_namespace(u, self.delta).stack([by_alpha, by_beta, by_delta])
-
-    def _roots(self, u: Any) -> tuple[Any, Any, Any]:
-        """(g, g + s, gs) with g = √(α² − β²) and s = √(α² − (β + iu)²).
-
-        s is a product of two principal roots, so that its cuts are those of ψ.
-        """
-        xp = array_namespace(u, self.alpha)
-        low, high = self.exponent_strip()
-        g = xp.sqrt(low * high)
-        s = xp.sqrt(low - 1j * u) * xp.sqrt(high + 1j * u)
-        return g, g + s, g * s
+    @staticmethod
+    def formula(u: Any, alpha: Any, beta: Any, delta: Any) -> tuple[Any, Any]:
+        g, s = _roots(u, alpha, beta)
+        by_delta = _by_delta(u, beta, g + s)
+        product = g * s
+        by_alpha = -alpha * delta * by_delta / product
+        by_beta = delta * (beta * by_delta + 1j * u * g) / product
+        return delta * by_delta, array_namespace(u, delta).stack((by_alpha, by_beta, by_delta))
 
     def exponent_strip(self) -> tuple[Any, Any]:
         return self.alpha - self.beta, self.alpha + self.beta
@@ -114,17 +120,13 @@ class NIG(LevyModel):
         clock = rng.wald(scale / root, scale**2, size)
         return self.beta * clock + np.sqrt(clock) * rng.standard_normal(size)
 
-    @classmethod
-    def from_coordinates(cls, z: Any) -> Self:
+    @staticmethod
+    def parameters_at(z: Any) -> tuple[Any, Any, Any]:
         xp = array_namespace(z)
         variance, low, high = coordinates.variance_and_strip(z)
-        alpha = 0.5 * (high + low)
-        product = low * high
-        return cls(
-            alpha=alpha,
-            beta=0.5 * (high - low),
-            delta=variance * product * xp.sqrt(product) / alpha**2,
-        )
+        alpha, product = 0.5 * (high + low), low * high
+        delta = variance * product * xp.sqrt(product) / alpha**2
+        return alpha, 0.5 * (high - low), delta
 
     def to_coordinates(self) -> Any:
         return coordinates.coordinates(self.annual_cumulants()[1], *self.exponent_strip())

@@ -1,12 +1,13 @@
 """Variance Gamma."""
 
 from dataclasses import dataclass
-from typing import Any, Self, final
+from typing import Any, final
 
 import numpy as np
 
 from levy_numerics.models import coordinates
-from levy_numerics.models.base import Bounds, LevyModel
+from levy_numerics.models.base import Bounds
+from levy_numerics.models.compilable import Compilable
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace, log1p
@@ -15,7 +16,7 @@ from levy_numerics.special import array_namespace, log1p
 @final
 @register
 @dataclass(frozen=True)
-class VarianceGamma(LevyModel):
+class VarianceGamma(Compilable):
     """Brownian motion with drift run on a gamma clock.
 
     ψ(u) = −ln(1 − iuθν + σ²νu²/2)/ν.
@@ -55,23 +56,18 @@ class VarianceGamma(LevyModel):
     )
 
     def exponent(self, u: Any) -> Any:
-        return -log1p(self._clock_argument(u)) / self.nu
+        clock_argument = self.nu * u * (0.5 * self.sigma**2 * u - 1j * self.theta)
+        return -log1p(clock_argument) / self.nu
 
-    def exponent_gradient(self, u: Any) -> Any:
-        return self.exponent_with_gradient(u)[1]
-
-    def exponent_with_gradient(self, u: Any) -> tuple[Any, Any]:
-        xp = array_namespace(u, self.nu)
-        less_one = self._clock_argument(u)
-        exponent = -log1p(less_one) / self.nu
+    @staticmethod
+    def formula(u: Any, sigma: Any, nu: Any, theta: Any) -> tuple[Any, Any]:
+        xp = array_namespace(u, nu)
+        less_one = nu * u * (0.5 * sigma**2 * u - 1j * theta)
+        exponent = -log1p(less_one) / nu
         by_theta = 1j * u / (1.0 + less_one)
-        by_sigma = (1j * self.sigma) * u * by_theta
-        by_nu = (0.5 * self.sigma * by_sigma + self.theta * by_theta - exponent) / self.nu
-        return exponent, xp.stack([by_sigma, by_nu, by_theta])
-
-    def _clock_argument(self, u: Any) -> Any:
-        """What the logarithm takes, less one: −iuθν + σ²νu²/2."""
-        return self.nu * u * (0.5 * self.sigma**2 * u - 1j * self.theta)
+        by_sigma = (1j * sigma) * u * by_theta
+        by_nu = (0.5 * sigma * by_sigma + theta * by_theta - exponent) / nu
+        return exponent, xp.stack((by_sigma, by_nu, by_theta))
 
     def exponent_strip(self) -> tuple[Any, Any]:
         xp = array_namespace(self.nu)
@@ -109,16 +105,14 @@ class VarianceGamma(LevyModel):
         clock = rng.gamma(maturity_years / self.nu, self.nu, size)
         return self.theta * clock + self.sigma * np.sqrt(clock) * rng.standard_normal(size)
 
-    @classmethod
-    def from_coordinates(cls, z: Any) -> Self:
+    @staticmethod
+    def parameters_at(z: Any) -> tuple[Any, Any, Any]:
         xp = array_namespace(z)
         variance, low, high = coordinates.variance_and_strip(z)
         activity = variance / (low**-2 + high**-2)
-        return cls(
-            sigma=xp.sqrt(2.0 * activity / (low * high)),
-            nu=1.0 / activity,
-            theta=activity * (1.0 / low - 1.0 / high),
-        )
+        sigma = xp.sqrt(2.0 * activity / (low * high))
+        theta = activity * (1.0 / low - 1.0 / high)
+        return sigma, 1.0 / activity, theta
 
     def to_coordinates(self) -> Any:
         return coordinates.coordinates(self.annual_cumulants()[1], *self.exponent_strip())

@@ -15,9 +15,9 @@ import numpy as np
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import ArrayLike, Contracts
 from levy_numerics.models.base import Model
+from levy_numerics.pricing.factors import Factors, parameter_factors, with_drift
 from levy_numerics.pricing.result import Prices
-from levy_numerics.pricing.sinh import SinhPricer, parameter_factors, with_drift
-from levy_numerics.pricing.sinh_sums import Factors
+from levy_numerics.pricing.sinh import SinhPricer
 
 _FINEST: Final = 1e-13
 _MARGIN: Final = 1e-2

@@ -13,7 +13,8 @@ from levy_numerics.market import MaturityTable
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.contour import Contour
 from levy_numerics.pricing.drift import drift_or_nan
-from levy_numerics.pricing.sinh_sums import Covered, Factors, SinhTable, node_count
+from levy_numerics.pricing.factors import BY_PARAMETER, Factors
+from levy_numerics.pricing.sinh_sums import Covered, SinhTable, node_count
 
 
 class Table(Protocol):
@@ -59,10 +60,13 @@ class SingleSums:
     table_of : callable
         Makes a table for a contour, a layout of contracts, and the drift about which it is made.
     scan : Scan
+    by_parameter : Factors
+        `BY_PARAMETER`, or the same by other means.
     """
 
     table_of: Callable[[Contour, MaturityTable, np.ndarray], Table]
     scan: Scan
+    by_parameter: Factors
 
 
 def _scan(
@@ -79,4 +83,4 @@ def _scan(
     return drift, int(count)
 
 
-ARRAYS: Final = SingleSums(SinhTable.of_layout, _scan)
+ARRAYS: Final = SingleSums(SinhTable.of_layout, _scan, BY_PARAMETER)

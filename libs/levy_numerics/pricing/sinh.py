@@ -16,16 +16,10 @@ from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.contour import TILT, Contour, sinh_contour, step_for
 from levy_numerics.pricing.drift import drift_or_nan, require_forward
+from levy_numerics.pricing.factors import NO_FACTORS, Factors
 from levy_numerics.pricing.result import PriceGradient, Prices
 from levy_numerics.pricing.single_sums import ARRAYS, SingleSums, Table
-from levy_numerics.pricing.sinh_sums import (
-    NO_FACTORS,
-    Covered,
-    Factors,
-    SinhTable,
-    covered,
-    node_count,
-)
+from levy_numerics.pricing.sinh_sums import Covered, SinhTable, covered, node_count
 
 _REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.03))
 """Fractions of the model's tilt and of the step that belongs to it, tried in turn."""
@@ -123,7 +117,7 @@ class SinhPricer:
 
     def price_gradient(self, model: Model) -> PriceGradient:
         """Present values and derivatives of one parameter set."""
-        prices, terms = self.price_with_terms(model, BY_PARAMETER)
+        prices, terms = self.price_with_terms(model, self.single.by_parameter)
         return PriceGradient(prices.value, prices.error, terms * -self._scale)
 
     def price_with_terms(self, model: Model, factors: Factors) -> tuple[Prices, np.ndarray]:
@@ -376,20 +370,6 @@ def _flatness(sector: np.ndarray | float) -> np.ndarray:
     """Index into `_TILTS` of the steepest wings with as much room again above them."""
     steps = np.ceil(2.0 * np.log2(2.0 * TILT / sector) - 1e-9)
     return np.asarray(np.clip(steps, 0, len(_TILTS) - 1), dtype=int)
-
-
-def with_drift(by_nodes: Any, nodes: Any) -> Any:
-    """Derivative of log φ_T(ξ) + iξω_T from that of log φ_T(ξ); the last of the nodes is −i."""
-    return by_nodes - 1j * nodes * by_nodes[..., -1:].real
-
-
-def parameter_factors(model: Model, nodes: Any, years: Any) -> tuple[Any, Any]:
-    """log φ_T(ξ), and ∂ log(φ_T(ξ)·exp(iξω_T))/∂ each parameter; the last of the nodes is −i."""
-    log_cf, gradient = model.log_cf_with_gradient(nodes, years)
-    return log_cf, with_drift(gradient, nodes)
-
-
-BY_PARAMETER: Final = Factors(parameter_factors, grow_with_time=True)
 
 
 def _middle(drift: np.ndarray) -> np.ndarray:

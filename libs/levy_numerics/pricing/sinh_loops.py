@@ -27,34 +27,40 @@ def sum_up(
     integrand: _Arrays,
     each: _Arrays,
     ripples: _Arrays,
-    found: _Arrays,
-) -> None:
-    """Fill in values, errors and derivatives, and whatever waves they need.
+) -> _Arrays:
+    """Values, errors and derivatives; waves that they need and that are not there yet are made.
 
     Parameters
     ----------
     contracts : tuple
         x, whether there is a contract, F/K; shape (n_maturities, n_columns).
     table : tuple
-        Waves, and what is known of them; see `sinh_single.LazyTable`.
+        Its drift, waves, and what is known of them; see `sinh_single.LazyTable`.
     contour : tuple
         Nodes and log weights, shape (2, 2, n_nodes / 2), and indices of the probes among them.
     rule : tuple
         Share of the poles in the errors of the rules with steps h and 2h; the error that the rule
-        has in any case, and its rate; 1 − exp(−h).
+        has in any case, and its rate; 1 − exp(−h); the largest |Im ξ|.
     integrand : tuple
-        log φ_T, shape (n_maturities or one, 2·n_nodes + 1), and factors, (n_terms or one, …).
+        log φ_T, shape (n_maturities or one, 2·n_nodes + 1), and factors, (n_terms, …).
     each : tuple
-        Of each maturity: what the integrand's row is multiplied by; the drift less the table's.
+        Of each maturity: what the integrand's row is multiplied by; the drift.
     ripples : tuple
         How far the integrand stands below its envelope, and what nodes may hide; or nothing.
-    found : tuple
-        Values, errors, shape (n_maturities, n_columns), and derivatives, (n_terms, …).
+
+    Returns
+    -------
+    tuple
+        Values and errors, shape (n_maturities, n_columns), and derivatives, (n_terms, …). Where the
+        table does not reach, errors are infinite.
     """
-    (nodes, log_weights, probes), (rises, unseen) = contour, ripples
-    (log_cf, by_factor), (times, shift) = integrand, each
-    x, occupied = contracts[0], contracts[1]
-    shape = (len(found[2]) + 1, *nodes.shape)
+    (origin, waves, known), (nodes, log_weights, probes), (rises, unseen) = table, contour, ripples
+    (log_cf, by_factor), (times, drift), (x, occupied, _) = integrand, each, contracts
+    value, error = np.full(x.shape, np.nan), np.full(x.shape, np.inf)
+    terms, shift = np.zeros((len(by_factor), *x.shape)), drift - origin
+    if not np.max(np.abs(shift)) * rule[5] <= LARGEST_EXPONENT:
+        return value, error, terms
+    shape = (len(terms) + 1, *nodes.shape)
     real, imaginary = np.empty(shape), np.empty(shape)
     logs, envelope = np.empty(nodes.shape, dtype=np.complex128), np.empty(nodes.shape)
     ends, needed = np.zeros(x.shape[1], dtype=np.int64), np.zeros(2, dtype=np.int64)
@@ -69,11 +75,13 @@ def sum_up(
                 wing = _wing(nodes, probes, envelope, x[i, j])
                 ends[j] = _end(nodes[wing], envelope[wing], x[i, j])
                 needed[wing] = max(needed[wing], ends[j])
-                _extend(table[0][i, j], table[1][i, j], nodes[wing], wing, ends[j], x[i, j])
+                _extend(waves[i, j], known[i, j], nodes[wing], wing, ends[j], x[i, j])
         _amplitudes(real, imaginary, needed, logs, by_factor[:, row], times[i])
-        largest = _sums(i, contracts, table, ends, real, imaginary, rule, found)
+        found = value, error, terms
+        largest = _sums(i, contracts, (waves, known), ends, real, imaginary, rule, found)
         observed = largest * (SAFETY * largest + rule[3]) + rule[2]
-        _errors(i, contracts, table, nodes, envelope, unseen, observed, rule[4], found[1])
+        _errors(i, contracts, (waves, known), nodes, envelope, unseen, observed, rule[4], error)
+    return value, error, terms
 
 
 @compiled

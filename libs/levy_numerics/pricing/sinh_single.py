@@ -14,21 +14,22 @@ from typing import Final, Self
 import numpy as np
 
 from levy_numerics.market import MaturityTable
-from levy_numerics.models.base import Model
+from levy_numerics.compiling import compiled
+from levy_numerics.models.base import LevyModel, Model
+from levy_numerics.models.compiled import exponent_with_gradient
 from levy_numerics.pricing.contour import Contour, sinh_contour
+from levy_numerics.pricing.factors import NO_FACTORS, Factors, parameter_factors, with_drift
 from levy_numerics.pricing.ripples import hidden, rise
 from levy_numerics.pricing.single_sums import SingleSums
 from levy_numerics.pricing.sinh_loops import reached, sum_up
 from levy_numerics.pricing.sinh_sums import (
     LARGEST_EXPONENT,
-    NO_FACTORS,
     NODE_BLOCK,
     ROUNDING,
     SCAN_NODES,
     SCAN_STEP,
     TRUNCATION,
     Covered,
-    Factors,
     at_poles,
 )
 
@@ -56,6 +57,8 @@ class LazyTable:
         On even and odd nodes, real, then imaginary parts of one wing for each contract.
     known : ndarray of int, shape (n_maturities, n_columns, 2)
         Which wing that is, and how many of its even nodes are there.
+    rule : tuple of float
+        What `sum_up` is to know of the contour's rule.
     """
 
     contour: Contour
@@ -66,6 +69,7 @@ class LazyTable:
     origin: np.ndarray
     waves: np.ndarray
     known: np.ndarray
+    rule: tuple[float, ...]
 
     @classmethod
     def of(cls, contour: Contour, layout: MaturityTable, origin: np.ndarray) -> Self:
@@ -80,6 +84,7 @@ class LazyTable:
             origin,
             np.empty((*log_moneyness.shape, 2, 2, contour.nodes.shape[-1])),
             np.zeros((*log_moneyness.shape, 2), dtype=np.int64),
+            _rule(contour),
         )
 
     def reaches(self, drift: np.ndarray) -> bool:
@@ -101,41 +106,40 @@ class LazyTable:
             Errors are infinite, and values no numbers, where there is no forward or the table does
             not reach; both are zero where there is no contract.
         """
-        contour, years, shape = self.contour, self.maturity_years[:, None], self.x.shape
+        contour, years = self.contour, self.maturity_years[:, None]
         # One row serves all maturities of a model with stationary increments.
         as_one = model.stationary and factors.grow_with_time
         told_years, times = (_ONE_YEAR, years) if as_one else (years, np.ones_like(years))
         if factors.values is None:
-            log_cf, n_terms = model.log_cf(contour.frequencies, told_years), 0
-            by_factor = log_cf[None]
+            log_cf = model.log_cf(contour.frequencies, told_years)
+            by_factor = log_cf[None][:0]
         else:
             log_cf, by_factor = factors.values(model, contour.frequencies, told_years)
-            n_terms = len(by_factor)
-        log_forward = times * log_cf[:, -1:].real
-        drift = np.where(model.forward_exists(years), -log_forward, np.nan)[:, 0]
-        value, error = np.full(shape, np.nan), np.full(shape, np.inf)
-        terms = np.zeros((n_terms, *shape))
-        shift = drift - self.origin
-        if self.reaches(drift):
-            sum_up(
-                (self.x, self.occupied, self.forward_ratio),
-                (self.waves, self.known),
-                (contour.nodes, contour.log_weights, contour.probe_indices),
-                (
-                    contour.pole_error,
-                    contour.coarse_pole_error,
-                    contour.usual_error + ROUNDING,
-                    contour.usual_rate,
-                    -math.expm1(-contour.step),
-                ),
-                (np.ascontiguousarray(log_cf), np.ascontiguousarray(by_factor)),
-                (times[:, 0], shift),
-                _ripples(model, contour, years, times * log_cf, shift),
-                (value, error, terms),
-            )
+        exists = model.forward_exists(years)
+        drift = np.where(exists, -times * log_cf[:, -1:].real, np.nan)[:, 0]
+        value, error, terms = sum_up(
+            (self.x, self.occupied, self.forward_ratio),
+            (self.origin, self.waves, self.known),
+            (contour.nodes, contour.log_weights, contour.probe_indices),
+            self.rule,
+            (np.ascontiguousarray(log_cf), np.ascontiguousarray(by_factor)),
+            (times[:, 0], drift),
+            _ripples(model, contour, years, times * log_cf, drift - self.origin),
+        )
         if factors.at_poles:
             terms -= contour.pole_error * at_poles(self.forward_ratio, factors)
         return Covered(value, error, terms, drift)
+
+
+def _rule(contour: Contour) -> tuple[float, ...]:
+    return (
+        contour.pole_error,
+        contour.coarse_pole_error,
+        contour.usual_error + ROUNDING,
+        contour.usual_rate,
+        -math.expm1(-contour.step),
+        contour.reach,
+    )
 
 
 def _ripples(
@@ -177,7 +181,7 @@ def scan(
     n_nodes : int
     """
     contour, years = sinh_contour(tilt, SCAN_STEP, SCAN_NODES), layout.maturity_years[:, None]
-    log_cf = model.log_cf(contour.frequencies, years)
+    log_cf = _log_cf(model, contour.frequencies, years)
     drift = np.where(model.forward_exists(years), -log_cf[:, -1:].real, np.nan)[:, 0]
     level = log_cf[:, :-1].real + contour.flat_log_weights.real
     if order:
@@ -193,4 +197,23 @@ def scan(
     return drift, NODE_BLOCK * max(1, math.ceil((last + 1) * SCAN_STEP / step / NODE_BLOCK))
 
 
-LOOPS: Final = SingleSums(LazyTable.of, scan)
+def _log_cf(model: Model, nodes: np.ndarray, years: np.ndarray) -> np.ndarray:
+    """`Model.log_cf` of one parameter set, shape (n_maturities, n_nodes)."""
+    if not isinstance(model, LevyModel):
+        return np.asarray(model.log_cf(nodes, years))
+    return np.asarray(years * exponent_with_gradient(model, nodes)[0])
+
+
+def _parameter_factors(
+    model: Model, nodes: np.ndarray, years: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `factors.parameter_factors`."""
+    if not isinstance(model, LevyModel):
+        return parameter_factors(model, nodes, years)
+    exponent, gradient = exponent_with_gradient(model, nodes)
+    by_parameter = _with_drift(gradient, nodes)
+    return years * exponent, by_parameter[:, None] * years
+
+
+_with_drift: Final = compiled(with_drift)
+LOOPS: Final = SingleSums(LazyTable.of, scan, Factors(_parameter_factors, grow_with_time=True))

@@ -11,7 +11,6 @@ distributions, option pricing, and Monte Carlo simulations, IJTAF 22(3), 1950011
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Self
@@ -21,6 +20,7 @@ import numpy as np
 from levy_numerics.market import MaturityTable
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.contour import SAFETY, TILT, Contour, sinh_contour
+from levy_numerics.pricing.factors import NO_FACTORS, Factors
 from levy_numerics.pricing.ripples import hidden, rise
 from levy_numerics.special import array_namespace, bounded_exp, bounded_size, either
 
@@ -84,9 +84,9 @@ class SinhTable:
         """Tabulate contracts laid out by maturity."""
         return cls.of(contour, layout.maturity_years, layout.log_moneyness, origin)
 
-    def covered(self, model: Model, factors: "Factors | None" = None) -> "Covered":
+    def covered(self, model: Model, factors: Factors = NO_FACTORS) -> "Covered":
         """See `covered`."""
-        return covered(self, model, factors or NO_FACTORS)
+        return covered(self, model, factors)
 
     def reaches(self, drift: np.ndarray) -> bool:
         """Whether all nodes count for sets of this drift."""
@@ -99,31 +99,6 @@ class SinhTable:
         xp = array_namespace(self.waves)
         half = self.waves.shape[-2] // 2
         return xp.hypot(self.waves[..., :half, :], self.waves[..., half:, :])
-
-
-@dataclass(frozen=True)
-class Factors:
-    """What multiplies the integrand, so that its sums are derivatives of the value.
-
-    Attributes
-    ----------
-    values : callable, optional
-        (model, ξ, T) ↦ log φ_T(ξ) and factors, stacked on a new first axis; none unless given.
-        The last ξ is −i, where log φ_T says how the forward changes.
-    at_poles : tuple of pairs of float
-        Each factor's value at the payoff's poles ξ = 0 and ξ = −i, by which the poles' share of
-        the rule's error is multiplied; empty if all vanish there, as they do where a parameter
-        changes neither the mass of the distribution nor its forward.
-    order : int
-        Highest power of ξ with which a factor grows, if sums are to be cut where it has died.
-    grow_with_time : bool
-        Whether factors of a model with stationary increments are proportional to T.
-    """
-
-    values: Callable[[Model, Any, Any], tuple[Any, Any]] | None = None
-    at_poles: tuple[tuple[float, float], ...] = ()
-    order: int = 0
-    grow_with_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,9 +118,6 @@ class Covered:
     error: Any
     terms: Any
     drift: Any
-
-
-NO_FACTORS: Final = Factors(grow_with_time=True)
 
 
 def covered(table: SinhTable, model: Model, factors: Factors = NO_FACTORS) -> Covered:

@@ -16,8 +16,8 @@ from jax import Array
 
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.contour import Contour
+from levy_numerics.pricing.factors import parameter_factors
 from levy_numerics.pricing.ripples import rise
-from levy_numerics.pricing.sinh import parameter_factors
 from levy_numerics.pricing.sinh_sums import LARGEST_EXPONENT, SinhTable, wings_up
 from levy_numerics.special import cos_and_sin
 

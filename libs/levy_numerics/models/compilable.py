@@ -1,0 +1,42 @@
+"""Models whose formulas may be compiled: those that are fitted one after another, by a service."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+from levy_numerics.models.base import LevyModel
+
+
+class Compilable(LevyModel):
+    """A Lévy model that writes what an evaluation takes as functions of arrays and numbers alone.
+
+    NumPy, JAX and Numba (see `compiled`) all run them as they stand: there is arithmetic in them,
+    functions of `array_namespace` and of `special`, and nothing that asks what an array is.
+    """
+
+    helpers: ClassVar[tuple[Callable[..., Any], ...]] = ()
+    """Functions of its own that the model's formulas call."""
+
+    @staticmethod
+    @abstractmethod
+    def formula(u: Any, *constants: Any) -> tuple[Any, Any]:
+        """ψ(u) and ∂ψ(u)/∂ each parameter, stacked on a new first axis, from `constants`."""
+
+    def constants(self) -> tuple[Any, ...]:
+        """Numbers, or arrays that broadcast against u, that `formula` takes."""
+        return tuple(self.as_mapping().values())
+
+    @staticmethod
+    @abstractmethod
+    def parameters_at(z: Any) -> tuple[Any, ...]:
+        """Parameters at coordinates `z`, in order: what `from_coordinates` is made of."""
+
+    def exponent_gradient(self, u: Any) -> Any:
+        return self.exponent_with_gradient(u)[1]
+
+    def exponent_with_gradient(self, u: Any) -> tuple[Any, Any]:
+        return self.formula(u, *self.constants())
+
+    @classmethod
+    def from_coordinates(cls, z: Any) -> Self:
+        return cls(*cls.parameters_at(z))
