@@ -6,7 +6,7 @@ number.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numba import types
@@ -14,10 +14,9 @@ from numba.extending import overload, register_jitable
 
 from levy_numerics import special
 
-_ABOUT_MINUS_ONE = special.ABOUT_MINUS_ONE
+_ABOUT_MINUS_ONE: Final = special.ABOUT_MINUS_ONE
 
 
-@overload(special.array_namespace)
 def _array_namespace(*_arrays: Any) -> Callable[..., Any]:
     def found(*_arrays: Any) -> Any:
         return np
@@ -25,7 +24,6 @@ def _array_namespace(*_arrays: Any) -> Callable[..., Any]:
     return found
 
 
-@register_jitable
 def _log1p_of_one(z: complex) -> complex:
     """As `special.log1p`, which says why."""
     x, y = z.real, z.imag
@@ -37,7 +35,6 @@ def _log1p_of_one(z: complex) -> complex:
     return complex(0.5 * log_square, math.atan2(y, 1.0 + x))
 
 
-@overload(special.log1p)
 def _log1p(z: Any) -> Callable[..., Any]:
     if not isinstance(z, types.Array):
         return _log1p_of_one
@@ -49,3 +46,8 @@ def _log1p(z: Any) -> Callable[..., Any]:
         return found
 
     return of_each
+
+
+register_jitable(_log1p_of_one)
+overload(special.array_namespace)(_array_namespace)
+overload(special.log1p)(_log1p)

@@ -5,15 +5,15 @@ What is compiled is kept on disk for all processes of this machine: see `compili
 
 import numpy as np
 
-from levy_numerics import pricing
+from levy_numerics import models, pricing
 from levy_numerics.calibration.polish import polish
 from levy_numerics.implied_vol_single import vols_out_of_the_money
 from levy_numerics.market import Contracts, Quotes
-from levy_numerics.models import VarianceGamma
+from levy_numerics.models.compilable import Compilable
 
 
 def main() -> None:
-    """Fit a small surface; whatever the model, the loops are the same."""
+    """Fit a small surface with each model that has formulas of its own to compile."""
     contracts = Contracts.grid(
         spot=100.0,
         rate=0.0,
@@ -21,8 +21,11 @@ def main() -> None:
         strikes=[90.0, 100.0, 110.0],
         maturities=[0.5, 1.0],
     )
-    truth = VarianceGamma.example()
-    polish(Quotes.of(contracts, pricing.price(truth, contracts).value), truth)
+    for name in models.names():
+        model = models.get(name)
+        if issubclass(model, Compilable):
+            truth = model.example()
+            polish(Quotes.of(contracts, pricing.price(truth, contracts).value), truth)
     vols_out_of_the_money(np.array([0.05]), np.array([0.0]), np.array([1.0]))
 
 

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from levy_numerics.calibration.weights import vols_of
+from levy_numerics.compiling import compiled
 from levy_numerics.market import Quotes
 
 
@@ -84,27 +85,53 @@ class FitQuality:
         group : ndarray of int, shape (n,)
             To which of the groups 0, 1, … each quote belongs; none is empty.
         """
-        size, market = np.abs(errors.price), errors.market_price
-        n = np.bincount(group)
-        rmse = np.sqrt(np.bincount(group, size**2) / n)
-        aae = np.bincount(group, size) / n
-        price = np.bincount(group, market) / n
-        positive = market > 0
-        relative = size / np.where(positive, market, np.inf)
-        arpe = np.bincount(group, relative) / np.maximum(np.bincount(group, positive), 1.0)
-        mean_square = grouped_mean(errors.vol**2, group)
+        n, squares, sizes, prices, relative, positive, vols_known, vol_squares, _ = _sums(
+            errors.market_price, errors.price, errors.vol, group
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
-            ape = np.where(price > 0, aae / price, np.inf)
-        columns = (rmse, aae, ape, arpe, np.sqrt(mean_square), n)
-        return [cls(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+            columns = (
+                np.sqrt(squares / n),
+                sizes / n,
+                np.where(prices > 0, sizes / prices, np.inf),
+                relative / np.maximum(positive, 1.0),
+                np.sqrt(vol_squares / vols_known),
+            )
+        rows = zip(*(column.tolist() for column in columns), map(int, n), strict=True)
+        return [cls(*row) for row in rows]
 
 
-def grouped_mean(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Mean of the values of each group that are numbers; NaN where none are."""
-    known = np.isfinite(values)
-    n = np.bincount(group, known)
-    total = np.bincount(group, np.where(known, values, 0.0))
-    return np.asarray(np.where(n > 0, total / np.maximum(n, 1.0), np.nan))
+def mean_vol_errors(errors: PricingErrors, group: np.ndarray) -> np.ndarray:
+    """Mean error of implied volatility in each group, of those that have one; else NaN."""
+    *_, known, _, total = _sums(errors.market_price, errors.price, errors.vol, group)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / known)
+
+
+@compiled
+def _sums(
+    market_price: np.ndarray, price: np.ndarray, vol: np.ndarray, group: np.ndarray
+) -> np.ndarray:
+    """Sums over each group, shape (9, n_groups).
+
+    Of ones; of the errors' squares and sizes; of the market's prices; of errors over prices that
+    are positive, and how many are; of ones, squares and errors where there are volatilities.
+    """
+    sums = np.zeros((9, group.max() + 1))
+    for k in range(len(group)):
+        of = sums[:, group[k]]
+        size = abs(price[k])
+        of[0] += 1.0
+        of[1] += size * size
+        of[2] += size
+        of[3] += market_price[k]
+        if market_price[k] > 0.0:
+            of[4] += size / market_price[k]
+            of[5] += 1.0
+        if np.isfinite(vol[k]):
+            of[6] += 1.0
+            of[7] += vol[k] * vol[k]
+            of[8] += vol[k]
+    return sums
 
 
 def in_spread_share(quotes: Quotes, model_prices: np.ndarray) -> float:

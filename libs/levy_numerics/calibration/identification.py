@@ -7,7 +7,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from levy_numerics.calibration.solvers.problem import Solution
-from levy_numerics.models.base import Model
+from levy_numerics.compiling import compiled_in_order
+from levy_numerics.models.base import LevyModel, Model
+from levy_numerics.models.compiled import exponent_with_gradient
 from levy_numerics.parameters import Parameter
 
 _UNIDENTIFIED: Final = 1e-7
@@ -16,9 +18,6 @@ _NEGLIGIBLE: Final = 1e-4
 _NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
 """Of the gradients of functionals, and of parameters: what may move along an unseen direction."""
 _ORDERS: Final = np.arange(1.0, 5.0)
-_CENTRAL: Final = np.array([[1.0, 0.0, 0.0], [-3.0, 1.0, 0.0], [6.0, -4.0, 1.0]])
-_CENTRAL_CONSTANT: Final = np.array([-1.0, 2.0, -3.0])
-"""Central moments of a variable of mean one from its second, third and fourth raw ones."""
 _OUTWARD: Final = 1e-3
 _LEAST_PACE: Final = 0.3 * _OUTWARD
 FUNCTIONALS: Final = ("variance", "skewness", "excess_kurtosis")
@@ -97,7 +96,9 @@ class Identification:
         # Quantities that nearly have no value, as a kurtosis at the edge of its domain, overflow.
         with np.errstate(over="ignore", invalid="ignore"):
             covariance: np.ndarray = self.residual_variance * scaled @ scaled.T
-        touched = np.abs(along[:, ~seen]).max(axis=1, initial=0.0)
+        if seen.all():
+            return covariance
+        touched = np.abs(along[:, ~seen]).max(axis=1)
         blind = touched > negligible * np.abs(along).max(axis=1)
         covariance[blind, :] = np.nan
         covariance[:, blind] = np.nan
@@ -123,9 +124,16 @@ class Determined:
     functionals: dict[str, Functional]
 
     @classmethod
-    def of(cls, model: Model, point: np.ndarray, geometry: Identification) -> Self:
-        """See how far the quotes determine `model`, which lies at the coordinates `point`."""
-        by_coordinate = model.coordinate_jacobian(point)
+    def of(cls, model: Model, by_coordinate: np.ndarray, geometry: Identification) -> Self:
+        """See how far the quotes determine `model`, whose coordinates move it by `by_coordinate`.
+
+        Parameters
+        ----------
+        model : Model
+        by_coordinate : ndarray, shape (n_parameters, n_coordinates)
+            `Model.coordinate_jacobian`.
+        geometry : Identification
+        """
         with np.errstate(all="ignore"):
             values, by_parameter = _functionals(model)
             slopes = by_parameter @ by_coordinate
@@ -149,23 +157,41 @@ def _functionals(model: Model) -> tuple[np.ndarray, np.ndarray]:
     gradient : ndarray, shape (3, n_parameters)
         In the model's parameters.
     """
-    log_cf, by_parameter = model.log_cf_with_gradient(-1j * _ORDERS, np.float64(1.0))
-    log_moment = (log_cf - _ORDERS * log_cf[0]).real[1:]
-    slopes = (by_parameter - _ORDERS * by_parameter[:, :1]).real[:, 1:]
+    if isinstance(model, LevyModel):
+        log_cf, by_parameter = exponent_with_gradient(model, -1j * _ORDERS)
+    else:
+        log_cf, by_parameter = model.log_cf_with_gradient(-1j * _ORDERS, np.float64(1.0))
     exists = float(model.strip(1.0)[0]) > _ORDERS[1:]
-    moment = np.where(exists, np.exp(log_moment), np.inf)
-    variance, third, fourth = _CENTRAL @ moment + _CENTRAL_CONSTANT
-    d_variance, d_third, d_fourth = _CENTRAL @ (moment * slopes).T
+    return _of_log_moments(log_cf.real, by_parameter.real, exists)
+
+
+@compiled_in_order
+def _of_log_moments(
+    log_cf: np.ndarray, by_parameter: np.ndarray, exists: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance, skewness and excess kurtosis from log E[Sⁿ], n = 1 … 4, and their gradients."""
+    moment, slopes = np.empty(3), np.empty((3, by_parameter.shape[0]))
+    for k in range(3):
+        order = k + 2.0
+        log_moment = log_cf[k + 1] - order * log_cf[0]
+        moment[k] = np.exp(log_moment) if exists[k] else np.inf
+        slopes[k] = moment[k] * (by_parameter[:, k + 1] - order * by_parameter[:, 0])
+    # Central moments of a variable of mean one from its second, third and fourth raw ones.
+    variance = moment[0] - 1.0
+    third = moment[1] - 3.0 * moment[0] + 2.0
+    fourth = moment[2] - 4.0 * moment[1] + 6.0 * moment[0] - 3.0
+    d_third = slopes[1] - 3.0 * slopes[0]
+    d_fourth = slopes[2] - 4.0 * slopes[1] + 6.0 * slopes[0]
     deviation = np.sqrt(variance)
     values = np.array([variance, third / deviation**3, fourth / variance**2 - 3.0])
-    gradient = np.stack(
-        [
-            d_variance,
-            (d_third - 1.5 * third / variance * d_variance) / deviation**3,
-            (d_fourth - 2.0 * fourth / variance * d_variance) / variance**2,
-        ]
-    )
-    return np.where(np.isfinite(values), values, np.inf), gradient
+    gradient = np.empty_like(slopes)
+    gradient[0] = slopes[0]
+    gradient[1] = (d_third - 1.5 * third / variance * slopes[0]) / deviation**3
+    gradient[2] = (d_fourth - 2.0 * fourth / variance * slopes[0]) / variance**2
+    for k in range(3):
+        if not np.isfinite(values[k]):
+            values[k] = np.inf
+    return values, gradient
 
 
 def limits(model: type[Model], solution: Solution, low: np.ndarray, high: np.ndarray) -> list[str]:

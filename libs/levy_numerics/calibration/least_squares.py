@@ -16,6 +16,7 @@ from levy_numerics.calibration.term_structure import fit_by_maturity, misfits_te
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
+from levy_numerics.models.compiled import from_coordinates_with_jacobian
 
 _MAX_STARTS: Final = 1000
 _UNTIL_CONFIRMED: Final = 12
@@ -134,14 +135,14 @@ def result_of(
 ) -> CalibrationResult:
     """Everything there is to say of a solution."""
     quotes = objective.quotes
-    found = model.from_coordinates(solution.point)
+    found, by_coordinate = from_coordinates_with_jacobian(model, solution.point)
     # What cannot be priced raises here.
     priced = np.isfinite(solution.cost)
     fitted = solution.values if priced else objective.pricer.price(found).value
     errors = PricingErrors.of(quotes, fitted)
     misfit = model.stationary and misfits_term_structure(quotes.contracts, errors)
     geometry = Identification.of(solution)
-    determined = Determined.of(found, solution.point, geometry)
+    determined = Determined.of(found, by_coordinate, geometry)
     low, high = model.coordinate_bounds()
     run_to = limits(model, solution, np.array(low), np.array(high))
     return CalibrationResult(

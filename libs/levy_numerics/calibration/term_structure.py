@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors, grouped_mean
+from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors, mean_vol_errors
 from levy_numerics.market import Contracts
 
 _FEWEST_MATURITIES: Final = 3
@@ -34,7 +34,7 @@ def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[Maturi
     """Fit quality of each expiry, in order of maturity."""
     maturities, group = np.unique(contracts.maturity_years, return_inverse=True)
     fits = FitQuality.of_groups(errors, group)
-    means = grouped_mean(errors.vol, group)
+    means = mean_vol_errors(errors, group)
     return tuple(map(MaturityFit, maturities.tolist(), fits, means.tolist()))
 
 

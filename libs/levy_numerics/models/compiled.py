@@ -40,7 +40,11 @@ def exponent_with_gradient(model: LevyModel, u: np.ndarray) -> tuple[np.ndarray,
     if not isinstance(model, Compilable):
         return model.exponent_with_gradient(u)
     _, formula = _formulas(type(model))
-    exponent, gradient = formula(u, *map(float, model.constants()))
+    try:
+        exponent, gradient = formula(u, *map(float, model.constants()))
+    except ZeroDivisionError:
+        # At a pole: Numba raises for complex numbers, NumPy says infinity.
+        return model.exponent_with_gradient(u)
     return exponent, gradient
 
 

@@ -13,8 +13,8 @@ from typing import Final, Self
 
 import numpy as np
 
-from levy_numerics.market import MaturityTable
 from levy_numerics.compiling import compiled
+from levy_numerics.market import MaturityTable
 from levy_numerics.models.base import LevyModel, Model
 from levy_numerics.models.compiled import exponent_with_gradient
 from levy_numerics.pricing.contour import Contour, sinh_contour

@@ -8,8 +8,8 @@ from levy_numerics.errors import OutsideStripError
 from levy_numerics.market import Contracts
 from levy_numerics.models import Merton, Model, VarianceGamma
 from levy_numerics.pricing.contour import sinh_contour
-from levy_numerics.pricing.single_sums import ARRAYS
 from levy_numerics.pricing.factors import BY_PARAMETER
+from levy_numerics.pricing.single_sums import ARRAYS
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.pricing.sinh_single import LOOPS, LazyTable
 from levy_numerics.pricing.sinh_sums import SinhTable, covered
