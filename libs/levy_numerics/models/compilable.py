@@ -19,12 +19,8 @@ class Compilable(LevyModel):
 
     @staticmethod
     @abstractmethod
-    def formula(u: Any, *constants: Any) -> tuple[Any, Any]:
-        """ψ(u) and ∂ψ(u)/∂ each parameter, stacked on a new first axis, from `constants`."""
-
-    def constants(self) -> tuple[Any, ...]:
-        """Numbers, or arrays that broadcast against u, that `formula` takes."""
-        return tuple(self.as_mapping().values())
+    def formula(u: Any, *parameters: Any) -> tuple[Any, Any]:
+        """ψ(u) and ∂ψ(u)/∂ each parameter, stacked on a new first axis."""
 
     @staticmethod
     @abstractmethod
@@ -35,7 +31,7 @@ class Compilable(LevyModel):
         return self.exponent_with_gradient(u)[1]
 
     def exponent_with_gradient(self, u: Any) -> tuple[Any, Any]:
-        return self.formula(u, *self.constants())
+        return self.formula(u, *self.as_mapping().values())
 
     @classmethod
     def from_coordinates(cls, z: Any) -> Self:
