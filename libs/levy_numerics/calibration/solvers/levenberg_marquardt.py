@@ -1,9 +1,7 @@
 """Levenberg-Marquardt in a box, for a handful of variables and hundreds of residuals.
 
-Each iteration costs one evaluation, one QR factorisation of the Jacobian with the residuals beside
-it, of which only the triangle is made, and one singular value decomposition of that small
-triangle, from which the step for any damping follows. Where the last step leads is often known
-without an evaluation there: see `_foreseen`.
+Each iteration costs one evaluation, and what `linearised` makes of it. Where the last step leads is
+often known without an evaluation there: see `_foreseen`.
 
 References
 ----------
@@ -14,14 +12,15 @@ where parameters may be unidentified. Deuflhard (2004), Newton methods for nonli
 Springer, section 4.3, for contraction as what foretells the next step of Gauss-Newton.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Final
 
 import numpy as np
-from scipy.linalg import lapack
 
+from levy_numerics.calibration.solvers.linearised import Linearised
 from levy_numerics.calibration.solvers.problem import (
     Evaluation,
     LeastSquaresProblem,
@@ -41,7 +40,6 @@ _PATIENCE: Final = 30
 _WORTHWHILE_GAIN: Final = 3e-4
 """Share of the cost that so many evaluations gain at least: some valleys fall ever slower."""
 _LARGEST_DAMPING: Final = 1e16
-_LONGEST_STEP: Final = 1.5
 _SHORT_STEP: Final = 1e-3
 """In coordinates, most of them logarithms: the Jacobian is as much off at its end."""
 
@@ -77,17 +75,17 @@ def solve(
     should_stop : callable, optional
         Asked before each evaluation but the first; if so, the best so far is the answer.
     """
-    point = np.clip(start, problem.low, problem.high)
+    point = _into_the_box(problem, start)
     current = _Iterate(point, problem.evaluate(point))
-    if not np.isfinite(current.cost):
+    if not math.isfinite(current.cost):
         return _solution(problem, current, "diverged", "the start cannot be priced", 1)
     damping, growth = first_damping, 2.0
     evaluations, gain_before = 1, 0.0
     milestone, cost_there = _PATIENCE, current.cost
     while evaluations < max_evaluations:
-        if np.sqrt(2.0 * current.cost) <= problem.floor:
+        if math.sqrt(2.0 * current.cost) <= problem.floor:
             return _finished(problem, current, "residuals are down to rounding", evaluations)
-        model = _local_model(problem, current)
+        model = Linearised.of(problem, current.point, current.at)
         if model.possible_gain <= NEGLIGIBLE_GAIN * current.cost:
             return _finished(problem, current, "no step could improve the fit", evaluations)
         if evaluations >= milestone:
@@ -103,14 +101,14 @@ def solve(
             ahead = _foreseen(problem, current, step)
             if ahead is not None:
                 return _finished(problem, ahead, "no further step could matter", evaluations)
-        trial_point = np.clip(current.point + step, problem.low, problem.high)
-        moved = float(np.linalg.norm(trial_point - current.point))
+        trial_point = _into_the_box(problem, current.point + step)
+        moved = math.dist(trial_point, current.point)
         if moved <= _STEP_TOLERANCE:
             return _finished(problem, current, "the step vanishes", evaluations)
         trial = _Iterate(trial_point, problem.evaluate(trial_point))
         evaluations += 1
         gain = current.cost - trial.cost
-        if np.isfinite(trial.cost) and gain > 0:
+        if math.isfinite(trial.cost) and gain > 0:
             small = gain <= _GAIN_TOLERANCE * current.cost and predicted <= 2.0 * gain
             current, gain_before = trial, model.possible_gain
             damping *= max(1.0 / 5.0, 1.0 - (2.0 * gain / predicted - 1.0) ** 3)
@@ -130,80 +128,8 @@ def solve(
     )
 
 
-@dataclass(frozen=True)
-class _LocalModel:
-    """Linearised residuals in the variables that are free to move."""
-
-    free: np.ndarray
-    left: np.ndarray
-    singular: np.ndarray
-    right: np.ndarray
-
-    @property
-    def scale(self) -> float:
-        return float(self.singular[0]) ** 2 if self.singular.size else 1.0
-
-    @property
-    def possible_gain(self) -> float:
-        """Of cost, by the step without damping."""
-        return 0.5 * float(self.left @ self.left)
-
-    def left_over(self, predicted: float, gain_before: float) -> float:
-        """What could still be gained after a step, if steps go on shrinking as they did.
-
-        They do, or shrink faster: as one over another for residuals that are not zero, and as the
-        square of one where they are.
-
-        Parameters
-        ----------
-        predicted : float
-            Gain of the step.
-        gain_before : float
-            Possible where the step that led here began; zero if that is not known.
-        """
-        if gain_before <= 0.0:
-            return np.inf
-        return self.possible_gain - predicted + self.possible_gain**2 / gain_before
-
-    def step(self, damping: float) -> tuple[np.ndarray, float]:
-        """Step for a damping relative to the largest singular value; and the gain it predicts."""
-        shift = damping * self.scale
-        filtered = self.singular / (self.singular**2 + shift)
-        along = -filtered * self.left
-        length = float(np.linalg.norm(along))
-        shrink = min(1.0, _LONGEST_STEP / length) if length > 0 else 1.0
-        along = shrink * along
-        predicted = -float(along @ (self.singular * self.left))
-        predicted -= 0.5 * float(np.sum((self.singular * along) ** 2))
-        step = np.zeros(self.free.size)
-        step[self.free] = self.right.T @ along
-        return step, max(predicted, np.finfo(float).tiny)
-
-
-def _local_model(problem: LeastSquaresProblem, current: _Iterate) -> _LocalModel:
-    residuals, jacobian = current.at.residuals, current.at.jacobian
-    gradient = jacobian.T @ residuals
-    held = ((current.point <= problem.low) & (gradient > 0)) | (
-        (current.point >= problem.high) & (gradient < 0)
-    )
-    free = ~held
-    n = np.count_nonzero(free)
-    beside = np.empty((residuals.size, n + 1), order="F")
-    beside[:, :n] = jacobian[:, free]
-    beside[:, n] = residuals
-    # The last column of the triangle is Qᵀr, and below it what no step can reach.
-    factored, *_ = lapack.dgeqrf(beside, overwrite_a=True)
-    triangle = factored[:n] * _upper(n)
-    if n == 0:
-        return _LocalModel(free, triangle[:, 0], np.empty(0), np.empty((0, 0)))
-    u, singular, right, _ = lapack.dgesdd(triangle[:, :n])
-    return _LocalModel(free, triangle[:, n] @ u, singular, right)
-
-
-@lru_cache
-def _upper(n: int) -> np.ndarray:
-    """Mask of the upper triangle, with one column more; shape (n, n + 1)."""
-    return np.triu(np.ones((n, n + 1)))
+def _into_the_box(problem: LeastSquaresProblem, point: np.ndarray) -> np.ndarray:
+    return np.asarray(np.minimum(np.maximum(point, problem.low), problem.high))
 
 
 def _foreseen(problem: LeastSquaresProblem, current: _Iterate, step: np.ndarray) -> _Iterate | None:
