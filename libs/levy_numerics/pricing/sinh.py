@@ -167,7 +167,7 @@ class SinhPricer:
 
     def evaluate(self, model: Model, factors: Factors = NO_FACTORS) -> Covered:
         """E[min(S, K)]/K of one parameter set, by maturity; refined where necessary."""
-        sector = float(self._sector(model))
+        sector = float(_least(model.sector(self.contracts.by_maturity.maturity_years)))
         flatness = _flatness_of_one(sector)
         with np.errstate(over="ignore", invalid="ignore"):
             table = self._latest.get(flatness) or self._scanned_table(
@@ -267,8 +267,7 @@ class SinhPricer:
 
     def _sector(self, model: Model) -> Any:
         """Angle up to which the wings may rise at every maturity, shape of the sets, or ()."""
-        sector = model.expanded(1).sector(self.contracts.by_maturity.maturity_years)
-        return sector.min(axis=-1) if np.ndim(sector) else sector
+        return _least(model.expanded(1).sector(self.contracts.by_maturity.maturity_years))
 
     def _needed(
         self,
@@ -359,6 +358,11 @@ def _count(model: Model) -> int | None:
     """Sets of a batch; None for one parameter set."""
     arrays = [value for value in model.as_mapping().values() if getattr(value, "ndim", 0)]
     return np.broadcast(*arrays).shape[0] if arrays else None
+
+
+def _least(sector: Any) -> Any:
+    """The narrowest over the maturities."""
+    return sector.min(axis=-1) if getattr(sector, "ndim", 0) else sector
 
 
 @lru_cache(maxsize=1024)

@@ -107,29 +107,43 @@ class LazyTable:
             Errors are infinite, and values no numbers, where there is no forward or the table does
             not reach; both are zero where there is no contract.
         """
-        contour, years = self.contour, self.maturity_years[:, None]
-        # One row serves all maturities of a model with stationary increments.
-        as_one = model.stationary and factors.grow_with_time
-        told_years, times = (_ONE_YEAR, years) if as_one else (years, np.ones_like(years))
+        contour, years = self.contour, self.maturity_years
+        told_years, times = _told(years, as_one=model.stationary and factors.grow_with_time)
         if factors.values is None:
             log_cf = model.log_cf(contour.frequencies, told_years)
             by_factor = log_cf[None][:0]
         else:
             log_cf, by_factor = factors.values(model, contour.frequencies, told_years)
-        exists = model.forward_exists(years)
-        drift = np.where(exists, -times * log_cf[:, -1:].real, np.nan)[:, 0]
+        drift = _drift(model, told_years, times, log_cf)
         value, error, terms = sum_up(
             (self.x, self.occupied, self.forward_ratio),
             (self.origin, self.waves, self.known),
             (contour.nodes, contour.log_weights, contour.probe_indices),
             self.rule,
             (np.ascontiguousarray(log_cf), np.ascontiguousarray(by_factor)),
-            (times[:, 0], drift),
-            _ripples(model, contour, years, times * log_cf, drift - self.origin),
+            (times, drift),
+            self._ripples(model, times, log_cf, drift),
         )
         if factors.at_poles:
             terms -= contour.pole_error * at_poles(self.forward_ratio, factors)
         return Covered(value, error, terms, drift)
+
+    def _ripples(
+        self, model: Model, times: np.ndarray, log_cf: np.ndarray, drift: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """How far terms stand below their envelope, and what nodes may hide of it.
+
+        Both of shape (n_maturities, 2, 2, n_nodes / 2), or empty where the model has no ripples.
+        """
+        contour, shift = self.contour, drift - self.origin
+        log_ripple = model.log_ripple(contour.frequencies[:-1], self.maturity_years[:, None])
+        if log_ripple is None:
+            return _NO_RIPPLES, _NO_RIPPLES
+        each = (-1, *contour.nodes.shape)
+        log_size = times[:, None] * log_cf[:, :-1] + contour.turned * shift[:, None]
+        size = (log_size + contour.flat_log_weights).real
+        rises = rise(log_ripple).reshape(each)
+        return rises, hidden(log_ripple.reshape(each), size.reshape(each) + rises)
 
 
 def _rule(contour: Contour) -> tuple[float, ...]:
@@ -141,22 +155,6 @@ def _rule(contour: Contour) -> tuple[float, ...]:
         -math.expm1(-contour.step),
         contour.reach,
     )
-
-
-def _ripples(
-    model: Model, contour: Contour, years: np.ndarray, log_cf: np.ndarray, shift: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """How far terms stand below their envelope, and what nodes may hide of it.
-
-    Both of shape (n_maturities, 2, 2, n_nodes / 2), or empty where the model has no ripples.
-    """
-    log_ripple = model.log_ripple(contour.frequencies[:-1], years)
-    if log_ripple is None:
-        return _NO_RIPPLES, _NO_RIPPLES
-    each = (-1, *contour.nodes.shape)
-    size = (log_cf[:, :-1] + contour.turned * shift[:, None] + contour.flat_log_weights).real
-    rises = rise(log_ripple).reshape(each)
-    return rises, hidden(log_ripple.reshape(each), size.reshape(each) + rises)
 
 
 def scan(
@@ -181,21 +179,38 @@ def scan(
         ω_T; NaN where there is no forward.
     n_nodes : int
     """
-    contour, years = sinh_contour(tilt, SCAN_STEP, SCAN_NODES), layout.maturity_years[:, None]
-    log_cf = _log_cf(model, contour.frequencies, years)
-    drift = np.where(model.forward_exists(years), -log_cf[:, -1:].real, np.nan)[:, 0]
-    level = log_cf[:, :-1].real + contour.flat_log_weights.real
+    contour, years = sinh_contour(tilt, SCAN_STEP, SCAN_NODES), layout.maturity_years
+    told_years, times = _told(years, as_one=model.stationary)
+    log_cf = _log_cf(model, contour.frequencies, told_years)
+    drift = _drift(model, told_years, times, log_cf)
+    level = times[:, None] * log_cf[:, :-1].real + contour.flat_log_weights.real
     if order:
         level += order * np.log(np.abs(contour.nodes.ravel()))
-    log_ripple = model.log_ripple(contour.frequencies[:-1], years)
+    log_ripple = model.log_ripple(contour.frequencies[:-1], years[:, None])
     if log_ripple is not None:
         level += rise(log_ripple)
     level -= math.log(TRUNCATION * tolerance * SCAN_STEP)
-    mean = np.broadcast_to(model.cumulants(layout.maturity_years)[0], drift.shape)
+    mean = np.broadcast_to(model.cumulants(years)[0], drift.shape)
     x = layout.log_moneyness + drift[:, None]
     by_wing = level.reshape(-1, *contour.nodes.shape)
     last = reached(by_wing, contour.nodes, x, layout.occupied, mean)
     return drift, NODE_BLOCK * max(1, math.ceil((last + 1) * SCAN_STEP / step / NODE_BLOCK))
+
+
+def _told(years: np.ndarray, *, as_one: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Years for which to ask a model for rows, and by which to multiply these, for each maturity.
+
+    One row serves all maturities where increments are stationary.
+    """
+    return (_ONE_YEAR, years) if as_one else (years[:, None], np.ones_like(years))
+
+
+def _drift(
+    model: Model, told_years: np.ndarray, times: np.ndarray, log_cf: np.ndarray
+) -> np.ndarray:
+    """ω_T of each maturity; NaN where there is no forward."""
+    exists = np.asarray(model.forward_exists(told_years)).reshape(-1)
+    return np.where(exists, -times * log_cf[:, -1].real, np.nan)
 
 
 def _log_cf(model: Model, nodes: np.ndarray, years: np.ndarray) -> np.ndarray:
@@ -212,10 +227,22 @@ def _parameter_factors(
     """As `factors.parameter_factors`."""
     if not isinstance(model, LevyModel):
         return parameter_factors(model, nodes, years)
-    exponent, gradient = exponent_with_gradient(model, nodes)
-    by_parameter = _with_drift(gradient, nodes)
-    return years * exponent, by_parameter[:, None] * years
+    return _over_years(*exponent_with_gradient(model, nodes), nodes, years)
 
 
 _with_drift: Final = compiled(with_drift)
+
+
+@compiled
+def _over_years(
+    exponent: np.ndarray, gradient: np.ndarray, nodes: np.ndarray, years: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """log φ_T, shape (n_years, n_nodes), and the factors, (n_parameters, …)."""
+    by_parameter = _with_drift(gradient, nodes)
+    factors = np.empty((len(gradient), len(years), len(nodes)), dtype=np.complex128)
+    for k in range(len(gradient)):
+        factors[k] = years * by_parameter[k]
+    return years * exponent, factors
+
+
 LOOPS: Final = SingleSums(LazyTable.of, scan, Factors(_parameter_factors, grow_with_time=True))
