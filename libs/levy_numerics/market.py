@@ -63,6 +63,12 @@ class MaturityTable:
         occupied[row, column] = True
         return cls(np.repeat(ordered[first], rows_each), table, occupied, row, column)
 
+    @property
+    def expiries(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct maturities, increasing; and which of them each contract has, shape (n,)."""
+        begins = np.append(True, self.maturity_years[1:] != self.maturity_years[:-1])
+        return self.maturity_years[begins], (np.cumsum(begins) - 1)[self.row]
+
     @cached_property
     def _position(self) -> np.ndarray:
         """Where each contract is in a raveled table, shape (n,)."""

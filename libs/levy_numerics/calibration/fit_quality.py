@@ -1,5 +1,6 @@
 """How far fitted prices are from the market's."""
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -72,12 +73,12 @@ class FitQuality:
     @classmethod
     def of_errors(cls, errors: PricingErrors) -> Self:
         """Summarise errors."""
-        (found,) = cls.of_groups(errors, np.zeros(errors.price.size, dtype=int))
+        ((found, _),) = cls.of_groups(errors, np.zeros(errors.price.size, dtype=int))
         return found
 
     @classmethod
-    def of_groups(cls, errors: PricingErrors, group: np.ndarray) -> list[Self]:
-        """Summarise the errors of each group.
+    def of_groups(cls, errors: PricingErrors, group: np.ndarray) -> list[tuple[Self, float]]:
+        """Summarise the errors of each group; and their volatility's mean, NaN where none exist.
 
         Parameters
         ----------
@@ -85,53 +86,48 @@ class FitQuality:
         group : ndarray of int, shape (n,)
             To which of the groups 0, 1, … each quote belongs; none is empty.
         """
-        n, squares, sizes, prices, relative, positive, vols_known, vol_squares, _ = _sums(
-            errors.market_price, errors.price, errors.vol, group
-        )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            columns = (
-                np.sqrt(squares / n),
-                sizes / n,
-                np.where(prices > 0, sizes / prices, np.inf),
-                relative / np.maximum(positive, 1.0),
-                np.sqrt(vol_squares / vols_known),
-            )
-        rows = zip(*(column.tolist() for column in columns), map(int, n), strict=True)
-        return [cls(*row) for row in rows]
-
-
-def mean_vol_errors(errors: PricingErrors, group: np.ndarray) -> np.ndarray:
-    """Mean error of implied volatility in each group, of those that have one; else NaN."""
-    *_, known, _, total = _sums(errors.market_price, errors.price, errors.vol, group)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(total / known)
+        summaries = _summaries(errors.market_price, errors.price, errors.vol, group)
+        return [
+            (cls(rmse, aae, ape, arpe, vol_rmse, int(n)), mean_vol)
+            for n, mean_vol, rmse, aae, ape, arpe, vol_rmse in summaries.tolist()
+        ]
 
 
 @compiled
-def _sums(
+def _summaries(
     market_price: np.ndarray, price: np.ndarray, vol: np.ndarray, group: np.ndarray
 ) -> np.ndarray:
-    """Sums over each group, shape (9, n_groups).
+    """Of each group, shape (n_groups, 7).
 
-    Of ones; of the errors' squares and sizes; of the market's prices; of errors over prices that
-    are positive, and how many are; of ones, squares and errors where there are volatilities.
+    How many quotes there are, the mean error of volatility, and `rmse` to `implied_vol_rmse`.
     """
-    sums = np.zeros((9, group.max() + 1))
+    found = np.zeros((group.max() + 1, 7))
+    positive, vols_known = np.zeros(len(found)), np.zeros(len(found))
     for k in range(len(group)):
-        of = sums[:, group[k]]
-        size = abs(price[k])
+        of, size = found[group[k]], abs(price[k])
         of[0] += 1.0
-        of[1] += size * size
-        of[2] += size
-        of[3] += market_price[k]
+        of[2] += size * size
+        of[3] += size
+        of[4] += market_price[k]
         if market_price[k] > 0.0:
-            of[4] += size / market_price[k]
-            of[5] += 1.0
+            positive[group[k]] += 1.0
+            of[5] += size / market_price[k]
         if np.isfinite(vol[k]):
-            of[6] += 1.0
-            of[7] += vol[k] * vol[k]
-            of[8] += vol[k]
-    return sums
+            vols_known[group[k]] += 1.0
+            of[1] += vol[k]
+            of[6] += vol[k] * vol[k]
+    for i in range(len(found)):
+        n, total_vol, squares, sizes, prices, relative, vol_squares = found[i]
+        found[i] = (
+            n,
+            total_vol / vols_known[i],
+            math.sqrt(squares / n),
+            sizes / n,
+            sizes / prices if prices > 0.0 else np.inf,
+            relative / max(positive[i], 1.0),
+            math.sqrt(vol_squares / vols_known[i]),
+        )
+    return found
 
 
 def in_spread_share(quotes: Quotes, model_prices: np.ndarray) -> float:

@@ -65,7 +65,7 @@ class Identification:
     @classmethod
     def of(cls, solution: Solution) -> "Identification":
         """Decompose the Jacobian at the solution."""
-        _, singular_values, directions = np.linalg.svd(solution.jacobian, full_matrices=False)
+        singular_values, directions = _decomposed(np.ascontiguousarray(solution.jacobian.T))
         degrees = max(solution.residuals.size - solution.point.size, 1)
         return cls(singular_values, directions, 2.0 * solution.cost / degrees)
 
@@ -74,13 +74,13 @@ class Identification:
         """Which directions prices see, boolean, shape (n_coordinates,)."""
         return np.asarray(self.singular_values > _UNIDENTIFIED * self.singular_values[0])
 
-    def covariance(self, gradient: np.ndarray, negligible: float | np.ndarray) -> np.ndarray:
+    def covariance(self, gradient: np.ndarray, negligible: np.ndarray) -> np.ndarray:
         """Gauss-Newton covariance s²·G(JᵀJ)⁻¹Gᵀ of what has the derivatives G.
 
         Parameters
         ----------
         gradient : ndarray, shape (k, n_coordinates)
-        negligible : float or ndarray, shape (k,)
+        negligible : ndarray, shape (k,)
             Share of its gradient with which a quantity may move along an undetermined direction
             and still count as determined.
 
@@ -91,19 +91,48 @@ class Identification:
         """
         along = gradient @ self.directions.T
         seen = self.identified
-        spread = np.where(seen, 1.0 / np.where(seen, self.singular_values, 1.0), 0.0)
-        scaled = along * spread
-        # Quantities that nearly have no value, as a kurtosis at the edge of its domain, overflow.
-        with np.errstate(over="ignore", invalid="ignore"):
-            covariance: np.ndarray = self.residual_variance * scaled @ scaled.T
-        if seen.all():
-            return covariance
-        touched = np.abs(along[:, ~seen]).max(axis=1)
-        blind = touched > negligible * np.abs(along).max(axis=1)
-        covariance[blind, :] = np.nan
-        covariance[:, blind] = np.nan
-        covariance[blind, blind] = np.inf
-        return covariance
+        return _covariance(along, self.singular_values, seen, self.residual_variance, negligible)
+
+
+@compiled_in_order
+def _decomposed(by_coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values and right singular vectors of a Jacobian, whose columns are told as rows."""
+    n = len(by_coordinate)
+    if not np.isfinite(by_coordinate).all():
+        return np.full(n, np.nan), np.eye(n)
+    _, triangle = np.linalg.qr(by_coordinate.T)
+    _, singular, directions = np.linalg.svd(triangle)
+    return singular, directions
+
+
+@compiled_in_order
+def _covariance(
+    along: np.ndarray,
+    singular: np.ndarray,
+    identified: np.ndarray,
+    variance: float,
+    negligible: np.ndarray,
+) -> np.ndarray:
+    """Covariance of quantities with derivatives `along` the directions, shape (k, n)."""
+    covariance = np.zeros((len(along), len(along)))
+    steepest, unseen = np.zeros(len(along)), np.zeros(len(along))
+    for j in range(len(singular)):
+        size = np.abs(along[:, j])
+        steepest = np.maximum(steepest, size)
+        if identified[j]:
+            scaled = along[:, j] / singular[j]
+            for k in range(len(along)):
+                covariance[k] += variance * scaled[k] * scaled
+        else:
+            unseen = np.maximum(unseen, size)
+    blind = unseen > negligible * steepest
+    for k in range(len(along)):
+        if blind[k]:
+            covariance[k, :], covariance[:, k] = np.nan, np.nan
+    for k in range(len(along)):
+        if blind[k]:
+            covariance[k, k] = np.inf
+    return covariance
 
 
 @dataclass(frozen=True)

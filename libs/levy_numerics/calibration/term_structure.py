@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors, mean_vol_errors
+from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
 from levy_numerics.market import Contracts
 
 _FEWEST_MATURITIES: Final = 3
@@ -32,10 +32,12 @@ class MaturityFit:
 
 def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[MaturityFit, ...]:
     """Fit quality of each expiry, in order of maturity."""
-    maturities, group = np.unique(contracts.maturity_years, return_inverse=True)
+    maturities, group = contracts.by_maturity.expiries
     fits = FitQuality.of_groups(errors, group)
-    means = mean_vol_errors(errors, group)
-    return tuple(map(MaturityFit, maturities.tolist(), fits, means.tolist()))
+    return tuple(
+        MaturityFit(years, fit, mean)
+        for years, (fit, mean) in zip(maturities.tolist(), fits, strict=True)
+    )
 
 
 def misfits_term_structure(c: Contracts, pricing_errors: PricingErrors) -> bool:
