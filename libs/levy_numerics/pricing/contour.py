@@ -75,6 +75,16 @@ class Contour:
         return 2 * int(self.nodes.shape[-1])
 
     @cached_property
+    def turns(self) -> np.ndarray:
+        """Re ξ, shape (2, 2, n_nodes / 2)."""
+        return self.nodes.real.copy()
+
+    @cached_property
+    def heights(self) -> np.ndarray:
+        """Im ξ, of the same shape."""
+        return self.nodes.imag.copy()
+
+    @cached_property
     def reach(self) -> float:
         """Largest |Im ξ|."""
         return float(abs(self.nodes[0, 1, -1].imag))

@@ -118,7 +118,7 @@ class LazyTable:
         value, error, terms = sum_up(
             (self.x, self.occupied, self.forward_ratio),
             (self.origin, self.waves, self.known),
-            (contour.nodes, contour.log_weights, contour.probe_indices),
+            (contour.turns, contour.heights, contour.log_weights, contour.probe_indices),
             self.rule,
             (np.ascontiguousarray(log_cf), np.ascontiguousarray(by_factor)),
             (times, drift),
@@ -193,7 +193,7 @@ def scan(
     mean = np.broadcast_to(model.cumulants(years)[0], drift.shape)
     x = layout.log_moneyness + drift[:, None]
     by_wing = level.reshape(-1, *contour.nodes.shape)
-    last = reached(by_wing, contour.nodes, x, layout.occupied, mean)
+    last = reached(by_wing, contour.heights, x, layout.occupied, mean)
     return drift, NODE_BLOCK * max(1, math.ceil((last + 1) * SCAN_STEP / step / NODE_BLOCK))
 
 
