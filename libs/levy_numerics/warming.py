@@ -3,6 +3,8 @@
 What is compiled is kept on disk for all processes of this machine: see `compiling`.
 """
 
+from typing import Final
+
 import numpy as np
 
 from levy_numerics import models, pricing
@@ -10,6 +12,9 @@ from levy_numerics.calibration.polish import polish
 from levy_numerics.implied_vol_single import vols_out_of_the_money
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.compilable import Compilable
+
+_AWAY: Final = 0.1
+"""In coordinates: from the optimum itself no step would be made."""
 
 
 def main() -> None:
@@ -25,7 +30,8 @@ def main() -> None:
         model = models.get(name)
         if issubclass(model, Compilable):
             truth = model.example()
-            polish(Quotes.of(contracts, pricing.price(truth, contracts).value), truth)
+            start = model.from_coordinates(np.asarray(truth.to_coordinates()) + _AWAY)
+            polish(Quotes.of(contracts, pricing.price(truth, contracts).value), start)
     vols_out_of_the_money(np.array([0.05]), np.array([0.0]), np.array([1.0]))
 
 
