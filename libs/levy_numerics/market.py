@@ -33,67 +33,75 @@ class MaturityTable:
     log_moneyness : ndarray, shape (n_rows, n_columns)
         ln(F/K); zero in the padding.
     occupied : ndarray of bool, shape (n_rows, n_columns)
-    row, column : ndarray of int, shape (n,)
-        Where each contract went.
+    position : ndarray of int, shape (n,)
+        Where each contract went, row after row.
     """
 
     maturity_years: np.ndarray
     log_moneyness: np.ndarray
     occupied: np.ndarray
-    row: np.ndarray
-    column: np.ndarray
+    position: np.ndarray
 
     @classmethod
     def of(cls, maturity_years: np.ndarray, log_moneyness: np.ndarray) -> Self:
         """Lay out contracts, arrays of shape (n,)."""
         order = np.argsort(maturity_years, kind="stable")
         ordered = maturity_years[order]
-        first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-        counts = np.diff(first, append=ordered.size)
+        begins = np.flatnonzero(_begins(ordered))
+        counts = np.append(begins[1:], ordered.size) - begins
         width = _row_width(counts)
         rows_each = -(-counts // width)
         first_row = np.cumsum(rows_each) - rows_each
-        rank = np.arange(ordered.size) - np.repeat(first, counts)
-        row, column = np.empty_like(order), np.empty_like(order)
-        row[order] = np.repeat(first_row, counts) + rank // width
-        column[order] = rank % width
+        position = np.empty_like(order)
+        position[order] = np.arange(ordered.size) + np.repeat(first_row * width - begins, counts)
         table = np.zeros((int(rows_each.sum()), width))
         occupied = np.zeros(table.shape, dtype=bool)
-        table[row, column] = log_moneyness
-        occupied[row, column] = True
-        return cls(np.repeat(ordered[first], rows_each), table, occupied, row, column)
+        table.reshape(-1)[position] = log_moneyness
+        occupied.reshape(-1)[position] = True
+        return cls(np.repeat(ordered[begins], rows_each), table, occupied, position)
+
+    @property
+    def row(self) -> np.ndarray:
+        """Of each contract, shape (n,)."""
+        return np.asarray(self.position // self.log_moneyness.shape[1])
+
+    @property
+    def column(self) -> np.ndarray:
+        """Of each contract, shape (n,)."""
+        return np.asarray(self.position % self.log_moneyness.shape[1])
 
     @property
     def expiries(self) -> tuple[np.ndarray, np.ndarray]:
         """Distinct maturities, increasing; and which of them each contract has, shape (n,)."""
-        begins = np.append(True, self.maturity_years[1:] != self.maturity_years[:-1])
+        begins = _begins(self.maturity_years)
         return self.maturity_years[begins], (np.cumsum(begins) - 1)[self.row]
-
-    @cached_property
-    def _position(self) -> np.ndarray:
-        """Where each contract is in a raveled table, shape (n,)."""
-        return np.asarray(self.row * self.log_moneyness.shape[1] + self.column)
 
     @cached_property
     def _in_order(self) -> bool:
         """Whether contracts fill the table row by row, as those of a grid do."""
-        return bool(np.array_equal(self._position, np.arange(self.log_moneyness.size)))
+        return bool(np.array_equal(self.position, np.arange(self.log_moneyness.size)))
 
     def flat(self, table: np.ndarray) -> np.ndarray:
         """Contracts in their own order, shape (…, n), from a table (…, n_rows, n_columns)."""
         raveled = table.reshape(*table.shape[:-2], -1)
-        return raveled if self._in_order else raveled.take(self._position, axis=-1)
+        return raveled if self._in_order else raveled.take(self.position, axis=-1)
 
     def rows(self, which: np.ndarray) -> Self:
         """Some of the rows; contracts can no longer be found in it."""
-        nowhere = np.empty(0, dtype=int)
         return type(self)(
             self.maturity_years[which],
             self.log_moneyness[which],
             self.occupied[which],
-            nowhere,
-            nowhere,
+            np.empty(0, dtype=int),
         )
+
+
+def _begins(ordered: np.ndarray) -> np.ndarray:
+    """Where something else begins than was before, boolean, shape (n,)."""
+    begins = np.empty(ordered.shape, dtype=bool)
+    begins[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    return begins
 
 
 def _row_width(counts: np.ndarray) -> int:
@@ -321,8 +329,8 @@ def _require_positive(name: str, values: np.ndarray) -> None:
         numbers = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         raise InvalidInputError(f"{name} must be numbers") from None
-    bad = np.flatnonzero(~((numbers > 0) & (numbers < np.inf)))
-    if bad.size:
+    if not (numbers.min(initial=np.inf) > 0 and numbers.max(initial=0.0) < np.inf):
+        bad = np.flatnonzero(~((numbers > 0) & (numbers < np.inf)))
         raise InvalidInputError(
             f"{name}[{bad[0]}] = {numbers[bad[0]]:g} must be finite and positive",
             field=name,

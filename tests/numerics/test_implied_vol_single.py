@@ -73,7 +73,9 @@ def test_out_of_the_money_options_in_forward_units() -> None:
     np.testing.assert_allclose(found.ravel(), expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("x", [-25.0, -3.0, -0.1, 0.0, 1e-9, 0.3, 2.0, 9.7, 24.99, 25.01, 60.0])
+@pytest.mark.parametrize(
+    "x", [-25.0, -3.0, -0.1, 0.0, 1e-9, 0.3, 0.46, 0.47, 2.0, 3.9, 4.1, 9.7, 60.0]
+)
 def test_the_scaled_error_function_is_exact_to_rounding(x: float) -> None:
     with mpmath.workdps(40):
         true = mpmath.exp(mpmath.mpf(x) ** 2) * mpmath.erfc(x)

@@ -344,7 +344,7 @@ class _Together:
         turned = np.swapaxes(jacobian, 1, 2)
         slope = (turned @ np.where(good[:, None], residuals, 0.0)[:, :, None])[:, :, 0]
         layout = self.listing.contracts.by_maturity
-        error = self.listing.contracts.strike * found.error[..., layout.row, layout.column]
+        error = self.listing.contracts.strike * layout.flat(found.error)
         priced = good & (error.max(axis=-1) <= _AMISS * _TOLERANCE)
         return np.where(good, cost, np.inf), turned @ jacobian, slope, priced
 
@@ -353,9 +353,9 @@ class _Together:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weighted errors, shape (n_which, n), and their derivatives in coordinates."""
         c = self.listing.contracts
-        at = (..., c.by_maturity.row, c.by_maturity.column)
+        flat = c.by_maturity.flat
         weight = self.listing.weight[which]
-        price = np.where(c.is_call, 1.0, c.strike) - c.strike * found.value[at]
-        by_parameter = np.moveaxis(-(c.strike * weight) * found.terms[at], 0, -1)
+        price = np.where(c.is_call, 1.0, c.strike) - c.strike * flat(found.value)
+        by_parameter = np.moveaxis(-(c.strike * weight) * flat(found.terms), 0, -1)
         by_coordinate = np.moveaxis(self.model_type.coordinate_jacobian(z), -1, 0)
         return (price - self.listing.price[which]) * weight, by_parameter @ by_coordinate

@@ -1,6 +1,8 @@
 """What the quotes determine: directions, limits, and functionals of the distribution."""
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 import numpy as np
@@ -165,16 +167,38 @@ class Determined:
         """
         with np.errstate(all="ignore"):
             values, by_parameter = _functionals(model)
-            slopes = by_parameter @ by_coordinate
-        exists = np.isfinite(values) & np.isfinite(slopes).all(axis=1)
-        n = len(by_coordinate)
-        covariance = geometry.covariance(
-            np.concatenate([by_coordinate, np.where(exists[:, None], slopes, 0.0)]),
-            np.repeat([_NEGLIGIBLE_FOR_PARAMETERS, _NEGLIGIBLE], [n, len(values)]),
-        )
-        errors = np.where(exists, np.sqrt(np.diag(covariance)[n:]), np.inf)
-        found = map(Functional, values.tolist(), errors.tolist())
-        return cls(covariance[:n, :n], dict(zip(FUNCTIONALS, found, strict=True)))
+        n, known = len(by_coordinate), values.tolist()
+        gradient = _gradient(by_coordinate, values, by_parameter)
+        covariance = geometry.covariance(gradient, _negligible(n, len(known)))
+        variances = np.diagonal(covariance)[n:].tolist()
+        errors = [
+            math.inf if math.isnan(variance) else math.sqrt(variance) for variance in variances
+        ]
+        functionals = dict(zip(FUNCTIONALS, map(Functional, known, errors), strict=True))
+        return cls(covariance[:n, :n], functionals)
+
+
+@lru_cache
+def _negligible(n_parameters: int, n_functionals: int) -> np.ndarray:
+    each = _NEGLIGIBLE_FOR_PARAMETERS, _NEGLIGIBLE
+    return np.repeat(each, (n_parameters, n_functionals))
+
+
+@compiled_in_order
+def _gradient(
+    by_coordinate: np.ndarray, values: np.ndarray, by_parameter: np.ndarray
+) -> np.ndarray:
+    """Of parameters, then functionals, in coordinates; NaN for those that do not exist."""
+    n_parameters, n = by_coordinate.shape
+    found = np.zeros((n_parameters + len(values), n))
+    found[:n_parameters] = by_coordinate
+    for k in range(len(values)):
+        row = found[n_parameters + k]
+        for i in range(n_parameters):
+            row += by_parameter[k, i] * by_coordinate[i]
+        if not (np.isfinite(values[k]) and np.isfinite(row).all()):
+            row[:] = np.nan
+    return found
 
 
 def _functionals(model: Model) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.black import black_vega
+from levy_numerics.black import SQRT_TWO_PI
 from levy_numerics.implied_vol_single import vols_out_of_the_money
 from levy_surfaces.synthetic.priced import PricedSurfaces
 
@@ -34,13 +34,17 @@ def log_vols(surfaces: PricedSurfaces) -> np.ndarray:
 
     Prices are moved into [`PRICE_FLOOR`, min(F, K)/F) first; padding has zero.
     """
-    strike = np.exp(surfaces.log_strike)
-    ceiling = _CEILING * np.minimum(1.0, strike)
-    price = np.clip(surfaces.price, np.minimum(PRICE_FLOOR, 0.5 * ceiling), ceiling)
-    vols = vols_out_of_the_money(
+    return np.where(surfaces.present, np.log(_vols(surfaces)), 0.0)
+
+
+def _vols(surfaces: PricedSurfaces) -> np.ndarray:
+    """Black volatility of each quote, shape (n, width), positive and finite everywhere."""
+    ceiling = _CEILING * np.exp(np.minimum(surfaces.log_strike, 0.0))
+    floor = np.minimum(PRICE_FLOOR, 0.5 * ceiling)
+    price = np.minimum(np.maximum(surfaces.price, floor), ceiling)
+    return vols_out_of_the_money(
         *np.broadcast_arrays(price, surfaces.log_strike, surfaces.maturity_years)
     )
-    return np.where(surfaces.present, np.log(vols), 0.0)
 
 
 def grid_features(surfaces: PricedSurfaces) -> np.ndarray:
@@ -57,20 +61,15 @@ def point_features(surfaces: PricedSurfaces) -> tuple[np.ndarray, np.ndarray]:
     Channels are `POINT_CHANNELS`; padding and missing quotes are zero in all of them. The order of
     quotes has no meaning.
     """
-    log_vol = log_vols(surfaces)
-    vol = np.exp(log_vol)
-    root = np.sqrt(surfaces.maturity_years)
-    scaled = surfaces.log_strike / root
-    channels = (
-        scaled,
-        np.log(surfaces.maturity_years),
-        log_vol,
-        scaled / vol,
-        weights(surfaces, vol),
-    )
-    points = np.stack(np.broadcast_arrays(*channels), axis=-1)
-    points = np.where(surfaces.present[..., None], points, 0.0)
-    return points.astype(np.float32), surfaces.present
+    vol = _vols(surfaces)
+    points = np.empty((*vol.shape, len(POINT_CHANNELS)), dtype=np.float32)
+    points[..., 0] = scaled = surfaces.log_strike / np.sqrt(surfaces.maturity_years)
+    points[..., 1] = np.log(surfaces.maturity_years)
+    points[..., 2] = np.log(vol)
+    points[..., 3] = scaled / vol
+    points[..., 4] = weights(surfaces, vol)
+    points[~surfaces.present] = 0.0
+    return points, surfaces.present
 
 
 def weights(surfaces: PricedSurfaces, vol: np.ndarray) -> np.ndarray:
@@ -79,14 +78,11 @@ def weights(surfaces: PricedSurfaces, vol: np.ndarray) -> np.ndarray:
     c/(c + floor)/(1 + δ/0.01), c the price, δ the volatility that half the spread, and no less than
     the price floor, amounts to.
     """
-    strike = np.exp(surfaces.log_strike)
-    vega = black_vega(
-        forward=1.0,
-        strike=strike,
-        maturity_years=surfaces.maturity_years,
-        discount=1.0,
-        vol=vol,
-    )
+    root = np.sqrt(surfaces.maturity_years)
+    total_vol = vol * root
+    h = surfaces.log_strike / total_vol
+    # Black's, of a forward of one: as `black_vega`, which checks what needs no check here.
+    vega = root * np.exp(0.5 * (surfaces.log_strike - h * h - 0.25 * total_vol**2)) / SQRT_TWO_PI
     open_price = np.maximum(surfaces.half_spread, PRICE_FLOOR)
     above_floor = surfaces.price / (surfaces.price + PRICE_FLOOR)
     return np.asarray(above_floor / (1.0 + open_price / (_WEIGHT_VOL * np.maximum(vega, 1e-300))))

@@ -118,7 +118,7 @@ class Box:
         """
         inside = np.clip(np.asarray(targets, dtype=float), 0.0, 1.0)
         shape = self.low + inside * (self.high - self.low)
-        return np.ascontiguousarray(np.linalg.solve(self.matrix, shape.T))
+        return np.asarray(self._inverse @ shape.T)
 
     def model(self, targets: np.ndarray) -> Model:
         """A batch of models, fields of shape (n,), at places in the box of shape (n, p)."""

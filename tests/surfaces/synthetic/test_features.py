@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from levy_numerics.black import black_price
+from levy_numerics.black import black_price, black_vega
 from levy_numerics.market import Contracts, Quotes
 from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.features import (
@@ -10,6 +10,7 @@ from levy_surfaces.synthetic.features import (
     grid_features,
     log_vols,
     point_features,
+    weights,
 )
 from levy_surfaces.synthetic.priced import PricedSurfaces
 
@@ -82,3 +83,21 @@ def test_a_wider_spread_and_a_lower_price_weigh_less():
     quotes = Quotes.of(contracts, price, bid=price - spread, ask=price + spread)
     weight = point_features(PricedSurfaces.of_quotes([quotes]))[0][0, :, -1]
     assert weight[1] > weight[2] > weight[0] >= 0.0
+
+
+def test_a_quote_counts_half_whose_spread_leaves_a_point_of_volatility_open():
+    contracts = Contracts.of(
+        maturity_years=[0.1, 0.5, 2.0], strike=[0.9, 1.0, 1.4], forward=1.0, is_call=False
+    )
+    vega = black_vega(
+        forward=1.0,
+        strike=contracts.strike,
+        maturity_years=contracts.maturity_years,
+        discount=1.0,
+        vol=0.2,
+    )
+    price, point = _black(contracts, 0.2), 0.01 * vega
+    quotes = Quotes.of(contracts, price, bid=price - point, ask=price + point)
+    surfaces = PricedSurfaces.of_quotes([quotes])
+    above_floor = surfaces.price / (surfaces.price + PRICE_FLOOR)
+    assert weights(surfaces, np.array(0.2)) == pytest.approx(0.5 * above_floor, rel=1e-12)
