@@ -86,6 +86,11 @@ class _Rows:
     def size(self) -> int:
         return int(self.strike.size)
 
+    def select(self, which: np.ndarray) -> Self:
+        """Some of the quotes, picked by a mask; places are those of all."""
+        arrays = (self.strike, self.maturity_years, self.price, self.bid, self.ask, self.is_call)
+        return type(self)(*(array[which] for array in arrays), self.place)
+
 
 def surface_of(
     request: SurfaceRequest,
@@ -123,18 +128,14 @@ def surface_of(
     dropped = tuple(
         DroppedQuote(pointer=rows.place(i), reason=reason) for i, reason in sorted(reasons.items())
     )
-    kept = np.ones(rows.size, dtype=bool)
-    kept[list(reasons)] = False
-    if np.sum(kept) < n_parameters:
-        raise _too_few(request, int(np.sum(kept)), n_parameters, model_type, dropped)
-    two_sided = not np.any(np.isnan(rows.bid[kept]))
-    quotes = Quotes.of(
-        contracts.select(kept),
-        rows.price[kept],
-        bid=rows.bid[kept] if two_sided else None,
-        ask=rows.ask[kept] if two_sided else None,
-    )
-    return Surface(quotes, dropped)
+    if reasons:
+        kept = np.ones(rows.size, dtype=bool)
+        kept[list(reasons)] = False
+        if np.sum(kept) < n_parameters:
+            raise _too_few(request, int(np.sum(kept)), n_parameters, model_type, dropped)
+        contracts, rows = contracts.select(kept), rows.select(kept)
+    bid, ask = (None, None) if np.isnan(rows.bid).any() else (rows.bid, rows.ask)
+    return Surface(Quotes.of(contracts, rows.price, bid=bid, ask=ask), dropped)
 
 
 def _leave_out_thin_maturities(

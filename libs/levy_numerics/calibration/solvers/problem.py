@@ -1,7 +1,7 @@
 """What a solver is given and what it answers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -32,9 +32,8 @@ class Evaluation:
     def moved(self, step: np.ndarray) -> "Evaluation":
         """What it is a step away, shape (n,), where all is linear."""
         change = self.jacobian @ step
-        return replace(
-            self, residuals=self.residuals + change, values=self.values + change / self.slopes
-        )
+        values = self.values + change / self.slopes
+        return Evaluation(self.residuals + change, self.jacobian, values, self.slopes)
 
 
 @dataclass(frozen=True)
