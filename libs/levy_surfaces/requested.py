@@ -89,7 +89,8 @@ class _Rows:
     def select(self, which: np.ndarray) -> Self:
         """Some of the quotes, picked by a mask; places are those of all."""
         arrays = (self.strike, self.maturity_years, self.price, self.bid, self.ask, self.is_call)
-        return type(self)(*(array[which] for array in arrays), self.place)
+        strike, maturity_years, price, bid, ask, is_call = (array[which] for array in arrays)
+        return type(self)(strike, maturity_years, price, bid, ask, is_call, self.place)
 
 
 def surface_of(
