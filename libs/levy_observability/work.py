@@ -1,6 +1,8 @@
 """Work of a request: in a bounded number of threads, or at once where it is brief; in time."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import math
+from collections.abc import Callable
 from typing import TypeVar
 
 import anyio
@@ -51,7 +53,8 @@ class Threads:
     def __init__(self, count: int, deadline_seconds: float, metrics: ServiceMetrics) -> None:
         self.deadline_seconds = deadline_seconds
         self._limiter = CapacityLimiter(count)
-        self._brief = CapacityLimiter(1)
+        self._turn = asyncio.Lock()
+        self._brief_waiting = self._brief_working = 0
         self._busy = metrics.gauge("threads_busy", "Computations running now")
         self._waiting = metrics.gauge("threads_waiting", "Computations waiting for a thread")
 
@@ -71,10 +74,16 @@ class Threads:
             self._show()
             return work(from_thread.check_cancelled)
 
-        async def in_a_thread() -> _Result:
-            return await to_thread.run_sync(shown, abandon_on_cancel=True, limiter=self._limiter)
-
-        return await self._in_time(in_a_thread, request)
+        seconds = deadline_of(request, self.deadline_seconds)
+        try:
+            with anyio.fail_after(seconds):
+                return await to_thread.run_sync(
+                    shown, abandon_on_cancel=True, limiter=self._limiter
+                )
+        except TimeoutError as error:
+            raise DeadlineError(seconds) from error
+        finally:
+            self._show()
 
     async def run_brief(self, work: Callable[[Checkpoint], _Result], request: Request) -> _Result:
         """Run `work` of milliseconds after the others of its kind; otherwise as `run`.
@@ -82,35 +91,38 @@ class Threads:
         Where it calls its checkpoint, it takes longer than that after all: it is broken off, and
         begun anew in a thread.
         """
-
-        async def at_once() -> _Result:
-            # One in each round of the loop, whatever waits: other requests come in between.
-            async with self._brief:
-                if anyio.current_time() >= anyio.current_effective_deadline():
-                    raise TimeoutError
-                self._show()
-                return work(_go_no_further)
-
+        seconds = deadline_of(request, self.deadline_seconds)
         try:
-            return await self._in_time(at_once, request)
+            async with asyncio.timeout(seconds) as limit:
+                return await self._in_turn(work, limit)
+        except TimeoutError as error:
+            raise DeadlineError(seconds) from error
         except _LongerError:
             return await self.run(work, request)
 
-    async def _in_time(self, run: Callable[[], Awaitable[_Result]], request: Request) -> _Result:
-        seconds = deadline_of(request, self.deadline_seconds)
+    async def _in_turn(
+        self, work: Callable[[Checkpoint], _Result], limit: asyncio.Timeout
+    ) -> _Result:
+        """Run brief work, one in each round of the loop: other requests come in between."""
+        self._brief_waiting += 1
         try:
-            with anyio.fail_after(seconds):
-                return await run()
-        except TimeoutError as error:
-            raise DeadlineError(seconds) from error
+            async with self._turn:
+                await asyncio.sleep(0)
+                if asyncio.get_running_loop().time() >= (limit.when() or math.inf):
+                    raise TimeoutError
+                self._brief_working = 1
+                self._show()
+                return work(_go_no_further)
         finally:
+            self._brief_waiting -= 1
+            self._brief_working = 0
             self._show()
 
     def _show(self) -> None:
         """Show how it is now; set, not asked for, since several workers may be put together."""
-        now = (self._limiter.statistics(), self._brief.statistics())
-        self._busy.set(sum(each.borrowed_tokens for each in now))
-        self._waiting.set(sum(each.tasks_waiting for each in now))
+        long = self._limiter.statistics()
+        self._busy.set(long.borrowed_tokens + self._brief_working)
+        self._waiting.set(long.tasks_waiting + self._brief_waiting - self._brief_working)
 
 
 def _go_no_further() -> None:
