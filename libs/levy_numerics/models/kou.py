@@ -149,6 +149,6 @@ class Kou(LevyModel):
 
     @classmethod
     def coordinate_bounds(cls) -> Bounds:
-        """Shares down to a millionth, and decays up to 245: 1 − p keeps five digits everywhere."""
+        """Shares down to a millionth, decays up to 245: 1 − p keeps five digits everywhere."""
         low, high = coordinates.LOW, coordinates.HIGH
-        return (low[0], -9.0, -14.0, -0.7, low[2]), (high[0], 9.0, 14.0, 5.5, 5.5)
+        return (low[0], -9.0, -14.0, -1.25, low[2]), (high[0], 9.0, 14.0, 5.5, 5.5)

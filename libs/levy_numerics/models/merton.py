@@ -169,5 +169,5 @@ class Merton(LevyModel):
 
     @classmethod
     def coordinate_bounds(cls) -> Bounds:
-        """Jumps of 1% to 200%, and up to twenty times as large as they vary."""
-        return (-11.5, -9.0, -4.6, -3.7), (3.2, 9.0, 0.7, 3.7)
+        """Jumps of 1% to 500%, and up to twenty times as large as they vary."""
+        return (-11.5, -9.0, -4.6, -3.7), (3.2, 9.0, 1.6, 3.7)

@@ -19,6 +19,15 @@ def test_every_place_in_the_box_is_a_model_with_a_forward(name):
 
 
 @pytest.mark.parametrize("name", known())
+def test_a_calibration_searches_wherever_a_network_may_start_it(name):
+    box = Box.of(name)
+    corners = np.array(np.meshgrid(*[[0.0, 1.0]] * len(box.axes))).reshape(len(box.axes), -1)
+    z = box.coordinates(corners.T)
+    low, high = (np.array(end)[:, None] for end in box.model_type.coordinate_bounds())
+    assert np.all((z >= low) & (z <= high))
+
+
+@pytest.mark.parametrize("name", known())
 def test_targets_and_models_are_inverses(name):
     box = Box.of(name)
     targets = sobol_targets(len(box.axes), 64, seed=3)
