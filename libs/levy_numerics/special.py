@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 from scipy import special as scipy_special
 
-_EXP_DERIVATIVE_SERIES: Final = tuple(k / math.factorial(k + 1) for k in range(1, 9))
+EXP_DERIVATIVE_SERIES: Final = tuple(k / math.factorial(k + 1) for k in range(1, 9))
 _LOG_DERIVATIVE_SERIES: Final = tuple((-1.0) ** k * k / (k + 1) for k in range(1, 14))
-_SERIES_RADIUS: Final = 0.05
+SERIES_RADIUS: Final = 0.05
 """Below it the Taylor series of degree 7 is exact to 1e-16; above, division loses no digits."""
 
 ABOUT_MINUS_ONE: Final = -0.5
@@ -74,6 +74,11 @@ def gamma(x: Any) -> Any:
 def digamma(x: Any) -> Any:
     """Logarithmic derivative of the gamma function, of a real argument."""
     return scipy_namespace(array_namespace(x)).digamma(x)
+
+
+def expm1(z: Any) -> Any:
+    """e^z − 1, both parts exact to rounding of |z|, real or complex."""
+    return array_namespace(z).expm1(z)
 
 
 def log1p(z: Any) -> Any:
@@ -190,11 +195,11 @@ def expm1_ratio_with_derivative(z: Any) -> tuple[Any, Any]:
     """`expm1_ratio` and its derivative for the price of one."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    small = xp.abs(z) < _SERIES_RADIUS
+    small = xp.abs(z) < SERIES_RADIUS
     safe = xp.where(z == 0, 1.0, z)
     ratio = xp.where(z == 0, 1.0, xp.expm1(safe) / safe)
     closed = ratio + (1.0 - ratio) / safe
-    return ratio, xp.where(small, _polynomial(z, _EXP_DERIVATIVE_SERIES), closed)
+    return ratio, xp.where(small, _polynomial(z, EXP_DERIVATIVE_SERIES), closed)
 
 
 def log1p_ratio(z: Any) -> Any:
@@ -210,7 +215,7 @@ def log1p_ratio_derivative(z: Any) -> Any:
     """Derivative of `log1p_ratio`, exact to rounding through z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    small = xp.abs(z) < _SERIES_RADIUS
+    small = xp.abs(z) < SERIES_RADIUS
     safe = xp.where(small, 1.0, z)
     closed = (1.0 / (1.0 + safe) - log1p(safe) / safe) / safe
     return xp.where(small, _polynomial(z, _LOG_DERIVATIVE_SERIES), closed)

@@ -15,6 +15,11 @@ from numba.extending import overload, register_jitable
 from levy_numerics import special
 
 _ABOUT_MINUS_ONE: Final = special.ABOUT_MINUS_ONE
+_SERIES_RADIUS: Final = special.SERIES_RADIUS
+_EXP_DERIVATIVE_SERIES: Final = special.EXP_DERIVATIVE_SERIES[::-1]
+_ASYMPTOTIC_FROM: Final = 10.0
+_DIGAMMA_SERIES: Final = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
+"""B₂ₖ/2k, from k = 7 down: at 10 the eighth term is below rounding."""
 
 
 def _array_namespace(*_arrays: Any) -> Callable[..., Any]:
@@ -24,7 +29,7 @@ def _array_namespace(*_arrays: Any) -> Callable[..., Any]:
     return found
 
 
-def _log1p_of_one(z: complex) -> complex:
+def _log1p_of_one(z: Any) -> Any:
     """As `special.log1p`, which says why."""
     x, y = z.real, z.imag
     excess = x * (2.0 + x) + y * y
@@ -35,19 +40,104 @@ def _log1p_of_one(z: complex) -> complex:
     return complex(0.5 * log_square, math.atan2(y, 1.0 + x))
 
 
-def _log1p(z: Any) -> Callable[..., Any]:
-    if not isinstance(z, types.Array):
-        return _log1p_of_one
+def _log1p_of_real(z: Any) -> Any:
+    return math.log1p(z)
 
-    def of_each(z: Any) -> Any:
-        found = np.empty(z.shape, dtype=np.complex128)
+
+def _gamma_of_one(z: Any) -> Any:
+    """Γ to first order about the real part: formulas step no farther into the complex plane."""
+    value = math.gamma(z.real)
+    return complex(value, value * _digamma_of_real(z.real) * z.imag)
+
+
+def _gamma_of_real(z: Any) -> Any:
+    return math.gamma(z)
+
+
+def _digamma_of_real(z: Any) -> Any:
+    """Γ′/Γ for z > 0, by recurrence to where its asymptotic series is exact."""
+    x, below = z, 0.0
+    while x < _ASYMPTOTIC_FROM:
+        below += 1.0 / x
+        x += 1.0
+    inverse = 1.0 / (x * x)
+    series = 0.0
+    for coefficient in _DIGAMMA_SERIES:
+        series = inverse * (coefficient + series)
+    return math.log(x) - 0.5 / x - series - below
+
+
+def _digamma(z: Any) -> Callable[..., Any]:
+    return _digamma_of_real
+
+
+def _expm1_of_one(z: Any) -> Any:
+    """e^z − 1, both parts exact to rounding of |z|."""
+    grown, half = math.expm1(z.real), math.sin(0.5 * z.imag)
+    turned = 2.0 * (1.0 + grown) * half
+    return complex(grown - turned * half, turned * math.cos(0.5 * z.imag))
+
+
+def _expm1_of_real(z: Any) -> Any:
+    return math.expm1(z)
+
+
+def _ratio_with_derivative_of_one(z: Any) -> Any:
+    """As `special.expm1_ratio_with_derivative`."""
+    ratio = _expm1_of_one(z) / z if z != 0.0 else complex(1.0, 0.0)
+    if abs(z) >= _SERIES_RADIUS:
+        return ratio, ratio + (1.0 - ratio) / z
+    derivative = complex(0.0, 0.0)
+    for coefficient in _EXP_DERIVATIVE_SERIES:
+        derivative = derivative * z + coefficient
+    return ratio, derivative
+
+
+def _ratio_with_derivative_of_real(z: Any) -> Any:
+    ratio, derivative = _ratio_with_derivative_of_one(complex(z, 0.0))
+    return ratio.real, derivative.real
+
+
+def _ratios_with_derivatives(z: Any) -> Any:
+    ratio, derivative = np.empty_like(z), np.empty_like(z)
+    for k in range(len(z)):
+        ratio[k], derivative[k] = _ratio_with_derivative_of_one(z[k])
+    return ratio, derivative
+
+
+def _for_each(of_one: Callable[[Any], Any], of_real: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function of real numbers, complex numbers, or one row of the latter."""
+
+    def of_row(z: Any) -> Any:
+        found = np.empty_like(z)
         for k in range(len(z)):
-            found[k] = _log1p_of_one(z[k])
+            found[k] = of_one(z[k])
         return found
 
-    return of_each
+    def chosen(z: Any) -> Callable[..., Any]:
+        if isinstance(z, types.Array):
+            return of_row
+        return of_real if isinstance(z, types.Float) else of_one
+
+    return chosen
 
 
-register_jitable(_log1p_of_one)
+def _ratio_with_derivative(z: Any) -> Callable[..., Any]:
+    if isinstance(z, types.Array):
+        return _ratios_with_derivatives
+    if isinstance(z, types.Float):
+        return _ratio_with_derivative_of_real
+    return _ratio_with_derivative_of_one
+
+
+for _function in (
+    *(_log1p_of_one, _gamma_of_one, _digamma_of_real, _expm1_of_one),
+    _ratio_with_derivative_of_one,
+):
+    register_jitable(_function)
 overload(special.array_namespace)(_array_namespace)
-overload(special.log1p)(_log1p)
+overload(special.log1p)(_for_each(_log1p_of_one, _log1p_of_real))
+overload(special.expm1)(_for_each(_expm1_of_one, _expm1_of_real))
+overload(special.gamma)(_for_each(_gamma_of_one, _gamma_of_real))
+overload(special.digamma)(_digamma)
+overload(special.expm1_ratio_with_derivative)(_ratio_with_derivative)

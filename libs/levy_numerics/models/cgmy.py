@@ -1,13 +1,14 @@
 """CGMY, the tempered stable model of Carr, Geman, Madan and Yor."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Self, final
+from typing import Any, Final, final
 
 import numpy as np
 
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
-from levy_numerics.models.base import Bounds, LevyModel
+from levy_numerics.models.base import Bounds
+from levy_numerics.models.compilable import Compilable
 from levy_numerics.models.inversion import sample_by_inversion
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import Interval, parameter, positive
@@ -15,20 +16,55 @@ from levy_numerics.special import (
     array_namespace,
     digamma,
     expm1_ratio,
-    expm1_ratio_derivative,
     expm1_ratio_with_derivative,
     gamma,
     log1p,
 )
 
 _HALF: Final = 0.5
-_DOWN_AND_UP: Final = np.array([1j, -1j])
+
+
+def _arranged(level: Any, y: Any) -> tuple[Any, Any, Any, Any]:
+    """How CΓ(−Y)·Σ a^Y(e^{YL} − 1), L = log(1 ∓ iu/a), is arranged so that nothing cancels.
+
+    Below Y = 1/2 it is CΓ(2−Y)/(Y−1)·Σ a^Y·L·(e^{YL} − 1)/(YL), exact through Y = 0. From there
+    on the terms linear in u of the two sides meet in (G^ε − M^ε)/ε, ε = Y − 1, which is finite:
+    CΓ(2−Y)/Y·[iu(G^ε − M^ε)/ε + Σ a^Y(1 ∓ iu/a)·L·(e^{εL} − 1)/(εL)], exact through Y = 1. Only
+    numbers tell the two apart.
+
+    Returns
+    -------
+    share : float
+        0 below Y = 1/2, 1 from there on.
+    power : float
+        Y or ε: what multiplies L.
+    other : float
+        ε or Y: what is left to divide by.
+    scale : float
+        CΓ(2−Y).
+    """
+    share = 1.0 * (y >= _HALF)
+    return share, y - share, y - 1.0 + share, level * gamma(2.0 - y)
+
+
+def _side(z: Any, tempering: Any, y: Any, share: Any) -> tuple[Any, Any]:
+    """L, and a^Y by what it is multiplied by, of the side with z = ∓iu/a."""
+    return log1p(z), tempering**y * (1.0 + share * z)
+
+
+def _by_tempering(z: Any, tempering: Any, grown: Any, y: Any, arranged: Any) -> Any:
+    """∂ψ/∂a, −CΓ(1−Y)·a^ε·(e^{εL} − 1), from z = ∓iu/a and (e^{wL} − 1)/w, w = `power`."""
+    share, power, other, scale = arranged
+    below = 1.0 - share
+    weight = scale * (share + below * power / other)
+    change = (weight * grown - below * (scale / other) * z) / (1.0 + below * z)
+    return tempering ** (y - 1.0) * change
 
 
 @final
 @register
 @dataclass(frozen=True)
-class CGMY(LevyModel):
+class CGMY(Compilable):
     """Pure jumps with Lévy density C·exp(−Mx)/x^{1+Y} up and C·exp(−G|x|)/|x|^{1+Y} down.
 
     ψ(u) = CΓ(−Y)[(M − iu)^Y − M^Y + (G + iu)^Y − G^Y], with Y = 0 (Variance Gamma) and Y = 1 as
@@ -86,21 +122,12 @@ class CGMY(LevyModel):
             )
 
     def exponent(self, u: Any) -> Any:
-        arranged = _Arrangement.of(self.C, self.Y)
-        tempering, z = self._sides(u)
-        log_ratio = log1p(z)
-        size = tempering**self.Y * (1.0 + arranged.share * z) * log_ratio
-        total = (size * expm1_ratio(arranged.power * log_ratio)).sum(axis=0)
-        return arranged.factor * (total + 1j * u * arranged.share * self._linear_term())
-
-    def _sides(self, u: Any) -> tuple[Any, Any]:
-        """G and M, and z = iu/G and −iu/M, each pair on a new first axis."""
-        xp = array_namespace(u, self.G, self.M)
-        pair = xp.stack(xp.broadcast_arrays(self.G, self.M))
-        added = (1,) * max(np.ndim(u) + 1 - pair.ndim, 0)
-        pair = pair.reshape(pair.shape[:1] + added + pair.shape[1:])
-        signed = xp.asarray(_DOWN_AND_UP).reshape((2,) + (1,) * (pair.ndim - 1)) / pair
-        return pair, signed * u
+        share, power, other, scale = _arranged(self.C, self.Y)
+        total = 1j * u * share * self._linear_term()
+        for z, tempering in ((1j * u / self.G, self.G), (-1j * u / self.M, self.M)):
+            log_ratio, size = _side(z, tempering, self.Y, share)
+            total = total + size * log_ratio * expm1_ratio(power * log_ratio)
+        return scale / other * total
 
     def _linear_term(self) -> Any:
         """(G^ε − M^ε)/ε, ε = Y − 1."""
@@ -108,27 +135,34 @@ class CGMY(LevyModel):
         g, m = log(self.G), log(self.M)
         return g * expm1_ratio(e * g) - m * expm1_ratio(e * m)
 
-    def _linear_term_slope(self) -> Any:
-        """Derivative of (G^ε − M^ε)/ε in ε."""
-        log, e = array_namespace(self.G, self.M, self.Y).log, self.Y - 1.0
-        g, m = log(self.G), log(self.M)
-        return g**2 * expm1_ratio_derivative(e * g) - m**2 * expm1_ratio_derivative(e * m)
+    @staticmethod
+    def formula(u: Any, C: Any, G: Any, M: Any, Y: Any) -> tuple[Any, Any]:
+        xp = array_namespace(u, G, M, Y)
+        arranged = _arranged(C, Y)
+        share, power, other, scale = arranged
+        down, up, linear = 1j * u / G, -1j * u / M, 1j * u * share
+        log_down, size_down = _side(down, G, Y, share)
+        log_up, size_up = _side(up, M, Y, share)
+        ratio_down, slope_down = expm1_ratio_with_derivative(power * log_down)
+        ratio_up, slope_up = expm1_ratio_with_derivative(power * log_up)
+        grown_down, grown_up = log_down * ratio_down, log_up * ratio_up
+        # Where both sides' linear terms meet: (a^ε − 1)/ε, and its derivative in ε.
+        g, m = xp.log(G), xp.log(M)
+        ratio_g, slope_g = expm1_ratio_with_derivative((Y - 1.0) * g)
+        ratio_m, slope_m = expm1_ratio_with_derivative((Y - 1.0) * m)
+        value = size_down * grown_down + size_up * grown_up + linear * (g * ratio_g - m * ratio_m)
+        slope = (
+            size_down * (g * grown_down + log_down * log_down * slope_down)
+            + size_up * (m * grown_up + log_up * log_up * slope_up)
+            + linear * (g * g * slope_g - m * m * slope_m)
+        )
+        exponent = scale / other * value
+        by_y = scale / other * slope - (digamma(2.0 - Y) + 1.0 / other) * exponent
+        by_g = _by_tempering(down, G, grown_down, Y, arranged)
+        by_m = _by_tempering(up, M, grown_up, Y, arranged)
+        return exponent, xp.stack((exponent / C, by_g, by_m, by_y))
 
-    def exponent_gradient(self, u: Any) -> Any:
-        xp = array_namespace(u, self.Y)
-        arranged = _Arrangement.of(self.C, self.Y)
-        tempering, z = self._sides(u)
-        log_ratio = log1p(z)
-        ratio, ratio_slope = expm1_ratio_with_derivative(arranged.power * log_ratio)
-        grown = log_ratio * ratio
-        size = tempering**self.Y * (1.0 + arranged.share * z)
-        along_y = xp.log(tempering) * grown + log_ratio**2 * ratio_slope
-        linear = 1j * u * arranged.share
-        value = arranged.factor * ((size * grown).sum(axis=0) + linear * self._linear_term())
-        slope = (size * along_y).sum(axis=0) + linear * self._linear_term_slope()
-        by_y = arranged.factor * slope + arranged.log_factor_slope * value
-        by_g, by_m = tempering ** (self.Y - 1.0) * arranged.by_tempering(z, grown)
-        return xp.stack(xp.broadcast_arrays(value / self.C, by_g, by_m, by_y))
+    helpers = (_arranged, _side, _by_tempering)
 
     def exponent_strip(self) -> tuple[Any, Any]:
         return self.M, self.G
@@ -157,12 +191,12 @@ class CGMY(LevyModel):
     def sample(self, rng: np.random.Generator, maturity_years: float, size: int) -> Any:
         return sample_by_inversion(self, rng, maturity_years, size)
 
-    @classmethod
-    def from_coordinates(cls, z: Any) -> Self:
+    @staticmethod
+    def parameters_at(z: Any) -> tuple[Any, Any, Any, Any]:
         variance, low, high = coordinates.variance_and_strip(z)
         y = z[3]
         level = variance / (gamma(2.0 - y) * (low ** (y - 2.0) + high ** (y - 2.0)))
-        return cls(C=level, G=high, M=low, Y=y)
+        return level, high, low, y
 
     def to_coordinates(self) -> Any:
         xp = array_namespace(self.Y)
@@ -172,50 +206,3 @@ class CGMY(LevyModel):
     @classmethod
     def coordinate_bounds(cls) -> Bounds:
         return (*coordinates.LOW, 0.0), (*coordinates.HIGH, 1.99)
-
-
-@dataclass(frozen=True)
-class _Arrangement:
-    """CΓ(−Y)·Σ a^Y(e^{YL} − 1), L = log(1 ∓ iu/a), so arranged that nothing cancels.
-
-    Below Y = 1/2 it is CΓ(2−Y)/(Y−1)·Σ a^Y·L·(e^{YL} − 1)/(YL), exact through Y = 0. From there
-    on the terms linear in u of the two sides meet in (G^ε − M^ε)/ε, ε = Y − 1, which is finite:
-    CΓ(2−Y)/Y·[iu(G^ε − M^ε)/ε + Σ a^Y(1 ∓ iu/a)·L·(e^{εL} − 1)/(εL)], exact through Y = 1. Only
-    numbers tell the two apart.
-
-    Attributes
-    ----------
-    share : float
-        0 below Y = 1/2, 1 from there on.
-    power : float
-        Y or ε: what multiplies L.
-    other : float
-        ε or Y: what is left to divide by.
-    scale : float
-        CΓ(2−Y).
-    log_factor_slope : float
-        ∂ log `factor`/∂Y.
-    """
-
-    share: Any
-    power: Any
-    other: Any
-    scale: Any
-    log_factor_slope: Any
-
-    @classmethod
-    def of(cls, level: Any, y: Any) -> "_Arrangement":
-        share = array_namespace(y).where(y < _HALF, 0.0, 1.0)
-        other = y - 1.0 + share
-        slope = -digamma(2.0 - y) - 1.0 / other
-        return cls(share, y - share, other, level * gamma(2.0 - y), slope)
-
-    @property
-    def factor(self) -> Any:
-        return self.scale / self.other
-
-    def by_tempering(self, z: Any, grown: Any) -> Any:
-        """∂ψ/∂a over a^ε, −CΓ(1−Y)·(e^{εL} − 1), from z = ∓iu/a and (e^{wL} − 1)/w, w = `power`."""
-        below = 1.0 - self.share
-        power = self.scale * (self.share + below * self.power / self.other)
-        return (power * grown - below * self.factor * z) / (1.0 + below * z)

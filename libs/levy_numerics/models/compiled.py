@@ -22,6 +22,7 @@ _AnyModel = TypeVar("_AnyModel", bound=Model)
 _Formula = Callable[..., Any]
 
 register_jitable(coordinates.variance_and_strip)
+register_jitable(coordinates.split)
 
 
 def from_coordinates_with_jacobian(

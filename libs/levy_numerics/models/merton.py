@@ -1,22 +1,23 @@
 """Merton's jump diffusion."""
 
 from dataclasses import dataclass
-from typing import Any, Self, final
+from typing import Any, final
 
 import numpy as np
 
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
-from levy_numerics.models.base import Bounds, LevyModel
+from levy_numerics.models.base import Bounds
+from levy_numerics.models.compilable import Compilable
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
-from levy_numerics.special import array_namespace
+from levy_numerics.special import array_namespace, expm1
 
 
 @final
 @register
 @dataclass(frozen=True)
-class Merton(LevyModel):
+class Merton(Compilable):
     """Brownian motion and Poisson jumps, normally distributed.
 
     ψ(u) = −σ²u²/2 + λ(exp(iuμ_J − σ_J²u²/2) − 1), with μ_J and σ_J the mean and the standard
@@ -76,26 +77,22 @@ class Merton(LevyModel):
         super().check_jointly()
 
     def exponent(self, u: Any) -> Any:
-        diffusion, jump = self._exponents(u)
-        return diffusion + self.lam * array_namespace(jump).expm1(jump)
+        return -0.5 * (self.sigma * u) ** 2 + self.lam * expm1(self._jump(u))
 
-    def exponent_gradient(self, u: Any) -> Any:
-        _, jump = self._exponents(u)
-        xp = array_namespace(jump)
+    def _jump(self, u: Any) -> Any:
+        return 1j * self.mu_j * u - 0.5 * (self.sigma_j * u) ** 2
+
+    @staticmethod
+    def formula(u: Any, sigma: Any, lam: Any, mu_j: Any, sigma_j: Any) -> tuple[Any, Any]:
+        xp = array_namespace(u, sigma)
+        square = u * u
+        jump = 1j * mu_j * u - 0.5 * sigma_j**2 * square
+        grown = expm1(jump)
         # e^E·u and e^E·u², with the exponential first: it is what tames u².
-        tilted = self.lam * xp.exp(jump) * u
-        return xp.stack(
-            [
-                -self.sigma * u**2 + 0j,
-                xp.expm1(jump),
-                1j * tilted,
-                -self.sigma_j * tilted * u,
-            ]
-        )
-
-    def _exponents(self, u: Any) -> tuple[Any, Any]:
-        square = -0.5 * u**2
-        return self.sigma**2 * square, 1j * self.mu_j * u + self.sigma_j**2 * square
+        tilted = lam * xp.exp(jump) * u
+        exponent = lam * grown - 0.5 * sigma**2 * square
+        by_sigma = -sigma * square + 0j
+        return exponent, xp.stack((by_sigma, grown, 1j * tilted, -sigma_j * tilted * u))
 
     def exponent_strip(self) -> tuple[Any, Any]:
         xp = array_namespace(self.sigma)
@@ -113,8 +110,7 @@ class Merton(LevyModel):
 
     def log_ripple(self, u: Any, maturity_years: Any) -> Any:
         """Of λT·exp(iμ_Ju − σ_J²u²/2)."""
-        _, jump = self._exponents(u)
-        return array_namespace(u, self.lam).log(self.lam * maturity_years) + jump
+        return array_namespace(u, self.lam).log(self.lam * maturity_years) + self._jump(u)
 
     def annual_cumulants(self) -> tuple[Any, Any, Any, Any]:
         lam, m, s2 = self.lam, self.mu_j, self.sigma_j**2
@@ -136,9 +132,9 @@ class Merton(LevyModel):
         spread = np.sqrt(self.sigma**2 * maturity_years + self.sigma_j**2 * n)
         return self.mu_j * n + spread * rng.standard_normal(size)
 
-    @classmethod
-    def from_coordinates(cls, z: Any) -> Self:
-        """(log variance, logit of the jumps' share, log root-mean-square jump, asinh(μ_J/σ_J)).
+    @staticmethod
+    def parameters_at(z: Any) -> tuple[Any, Any, Any, Any]:
+        """Of (log variance, logit of the jumps' share, log root-mean-square jump, asinh(μ_J/σ_J)).
 
         The size of a jump is what kurtosis sees and its direction what skewness sees; mean and
         deviation apart are nearly exchangeable.
@@ -146,11 +142,11 @@ class Merton(LevyModel):
         xp = array_namespace(z)
         variance, (jumps, diffusion) = xp.exp(z[0]), coordinates.split(z[1])
         size = xp.exp(z[2])
-        return cls(
-            sigma=xp.sqrt(variance * diffusion),
-            lam=variance * jumps / size**2,
-            mu_j=size * xp.tanh(z[3]),
-            sigma_j=size / xp.cosh(z[3]),
+        return (
+            xp.sqrt(variance * diffusion),
+            variance * jumps / size**2,
+            size * xp.tanh(z[3]),
+            size / xp.cosh(z[3]),
         )
 
     def to_coordinates(self) -> Any:

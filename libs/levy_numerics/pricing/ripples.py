@@ -10,7 +10,7 @@ from typing import Any, Final
 from levy_numerics.special import array_namespace
 
 _LARGEST_EXPONENT: Final = 600.0
-_LONGEST_STRIDE: Final = 3.0
+LONGEST_STRIDE: Final = 3.0
 
 
 def rise(log_ripple: Any) -> Any:
@@ -37,6 +37,6 @@ def hidden(log_ripple: Any, envelope: Any) -> Any:
     size = xp.exp(xp.minimum(xp.real(log_ripple), _LARGEST_EXPONENT))
     phase = xp.imag(log_ripple)
     stride = xp.abs(phase[..., 1:, :] - phase[..., :1, :])
-    seen = stride * xp.sqrt(1.0 + size) <= _LONGEST_STRIDE
+    seen = stride * xp.sqrt(1.0 + size) <= LONGEST_STRIDE
     most = xp.exp(xp.minimum(envelope, _LARGEST_EXPONENT))
     return xp.where(seen, 0.0, -xp.expm1(-2.0 * size) * most)

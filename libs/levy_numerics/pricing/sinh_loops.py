@@ -12,6 +12,7 @@ import numpy as np
 from levy_numerics.compiling import compiled, compiled_in_order
 from levy_numerics.exponential import exp
 from levy_numerics.pricing.contour import SAFETY
+from levy_numerics.pricing.ripples import LONGEST_STRIDE
 from levy_numerics.pricing.sinh_sums import INSIGNIFICANT, LARGEST_EXPONENT
 from levy_numerics.special import cos_and_sin
 
@@ -31,7 +32,7 @@ def sum_up(
     rule: _Numbers,
     integrand: _Arrays,
     each: _Arrays,
-    ripples: _Arrays,
+    log_ripple: np.ndarray,
 ) -> _Arrays:
     """Values, errors and derivatives; waves that they need and that are not there yet are made.
 
@@ -51,8 +52,8 @@ def sum_up(
         log φ_T, shape (n_maturities or one, 2·n_nodes + 1), and factors, (n_terms, …).
     each : tuple
         Of each maturity: what the integrand's row is multiplied by; the drift.
-    ripples : tuple
-        How far the integrand stands below its envelope, and what nodes may hide; or nothing.
+    log_ripple : ndarray, shape (n_maturities, 2·n_nodes)
+        Of the integrand; empty where it has none.
 
     Returns
     -------
@@ -62,7 +63,6 @@ def sum_up(
     """
     (origin, waves, known), (turns, heights, log_weights, probes) = table, contour
     (log_cf, by_factor), (times, drift), (x, occupied, _) = integrand, each, contracts
-    rises, unseen = ripples
     value, error = np.full(x.shape, np.nan), np.full(x.shape, np.inf)
     terms, shift = np.zeros((len(by_factor), *x.shape)), drift - origin
     if not np.max(np.abs(shift)) * rule[5] <= LARGEST_EXPONENT:
@@ -70,11 +70,15 @@ def sum_up(
     shape = (len(terms) + 1, *heights.shape)
     real, imaginary = np.empty(shape), np.empty(shape)
     size, phase = np.empty(heights.shape), np.empty(heights.shape)
+    unseen = np.empty(heights.shape if len(log_ripple) else (0, 0, 0))
     ends, needed = np.zeros(x.shape[1], dtype=np.int64), np.zeros(2, dtype=np.int64)
     for i in range(len(x)):
         row = i if len(log_cf) > 1 else 0
         _log_amplitudes(size, phase, (turns, heights, log_weights), log_cf[row], times[i], shift[i])
-        envelope = size + rises[i] if len(rises) else size
+        envelope = size
+        if len(log_ripple):
+            envelope = size.copy()
+            _add_ripples(envelope, unseen, log_ripple[i])
         needed[:] = 0
         for j in range(x.shape[1]):
             if occupied[i, j]:
@@ -150,7 +154,7 @@ def _errors(
             last = envelope[wing, 1, -1] - heights[wing, 1, -1] * x[i, j]
             error[i, j] = observed * (1.0 + ratio[i, j]) + math.exp(min(last, 0.0)) / decay
             if len(unseen):
-                error[i, j] += _hidden(heights[wing], unseen[i, wing], x[i, j])
+                error[i, j] += _hidden(heights[wing], unseen[wing], x[i, j])
             if not error[i, j] < np.inf:
                 error[i, j] = np.inf
 
@@ -176,6 +180,26 @@ def _log_amplitudes(
             for k in range(n):
                 into[k] = time * here[k].real - height[k] * shift + weight[k].real
                 angle[k] = time * here[k].imag + turn[k] * shift + weight[k].imag
+
+
+@compiled
+def _add_ripples(envelope: np.ndarray, unseen: np.ndarray, log_ripple: np.ndarray) -> None:
+    """Raise what is the size of a maturity's terms to their envelope; tell what nodes may hide.
+
+    As `ripples.rise` and `ripples.hidden`.
+    """
+    n = envelope.shape[2]
+    for wing in range(2):
+        even, odd = log_ripple[2 * wing * n :][:n], log_ripple[(2 * wing + 1) * n :][:n]
+        for parity in range(2):
+            here = odd if parity else even
+            for k in range(n):
+                size, (_, sine) = _bounded_exp(here[k].real), _cos_and_sin(0.5 * here[k].imag)
+                envelope[wing, parity, k] += 2.0 * size * sine * sine
+                stride, hides = abs(odd[k].imag - even[k].imag), 0.0
+                if not stride * math.sqrt(1.0 + size) <= LONGEST_STRIDE:
+                    hides = -math.expm1(-2.0 * size) * _bounded_exp(envelope[wing, parity, k])
+                unseen[wing, parity, k] = hides
 
 
 @compiled
@@ -262,7 +286,8 @@ def _hidden(heights: np.ndarray, unseen: np.ndarray, x: float) -> float:
     total = 0.0
     for parity in range(2):
         for k in range(heights.shape[1]):
-            total += unseen[parity, k] * _bounded_exp(-heights[parity, k] * x)
+            if unseen[parity, k] != 0.0:
+                total += unseen[parity, k] * _bounded_exp(-heights[parity, k] * x)
     return total
 
 

@@ -20,7 +20,7 @@ from levy_numerics.models.compilable import Compilable
 from levy_numerics.models.compiled import exponent_with_gradient
 from levy_numerics.pricing.contour import Contour, sinh_contour
 from levy_numerics.pricing.factors import NO_FACTORS, Factors, parameter_factors, with_drift
-from levy_numerics.pricing.ripples import hidden, rise
+from levy_numerics.pricing.ripples import rise
 from levy_numerics.pricing.single_sums import SingleSums
 from levy_numerics.pricing.sinh_loops import reached, sum_up
 from levy_numerics.pricing.sinh_sums import (
@@ -34,7 +34,7 @@ from levy_numerics.pricing.sinh_sums import (
     at_poles,
 )
 
-_NO_RIPPLES: Final = np.empty((0, 0, 0, 0))
+_NO_RIPPLE: Final = np.empty((0, 0), dtype=complex)
 _ONE_YEAR: Final = np.ones((1, 1))
 
 
@@ -115,6 +115,7 @@ class LazyTable:
         else:
             log_cf, by_factor = factors.values(model, contour.frequencies, told_years)
         drift = _drift(model, told_years, times, log_cf)
+        log_ripple = model.log_ripple(contour.frequencies[:-1], years[:, None])
         value, error, terms = sum_up(
             (self.x, self.occupied, self.forward_ratio),
             (self.origin, self.waves, self.known),
@@ -122,28 +123,11 @@ class LazyTable:
             self.rule,
             (np.ascontiguousarray(log_cf), np.ascontiguousarray(by_factor)),
             (times, drift),
-            self._ripples(model, times, log_cf, drift),
+            _NO_RIPPLE if log_ripple is None else log_ripple,
         )
         if factors.at_poles:
             terms -= contour.pole_error * at_poles(self.forward_ratio, factors)
         return Covered(value, error, terms, drift)
-
-    def _ripples(
-        self, model: Model, times: np.ndarray, log_cf: np.ndarray, drift: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """How far terms stand below their envelope, and what nodes may hide of it.
-
-        Both of shape (n_maturities, 2, 2, n_nodes / 2), or empty where the model has no ripples.
-        """
-        contour, shift = self.contour, drift - self.origin
-        log_ripple = model.log_ripple(contour.frequencies[:-1], self.maturity_years[:, None])
-        if log_ripple is None:
-            return _NO_RIPPLES, _NO_RIPPLES
-        each = (-1, *contour.nodes.shape)
-        log_size = times[:, None] * log_cf[:, :-1] + contour.turned * shift[:, None]
-        size = (log_size + contour.flat_log_weights).real
-        rises = rise(log_ripple).reshape(each)
-        return rises, hidden(log_ripple.reshape(each), size.reshape(each) + rises)
 
 
 def _rule(contour: Contour) -> tuple[float, ...]:

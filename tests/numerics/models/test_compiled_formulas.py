@@ -1,5 +1,9 @@
 """Compiled formulas say what NumPy says."""
 
+from collections.abc import Callable
+from typing import Any
+
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -66,3 +70,58 @@ def test_the_compiled_logarithm_keeps_the_digits_of_the_other(about: float) -> N
     found, expected = logarithm(z), special.log1p(z)
     np.testing.assert_allclose(found.real, expected.real, rtol=1e-14, atol=1e-300)
     np.testing.assert_allclose(found.imag, expected.imag, rtol=1e-14, atol=1e-300)
+
+
+POINTS = np.concatenate(
+    [
+        size * np.exp(2j * np.pi * np.random.default_rng(8).uniform(size=20))
+        for size in (1e-12, 1e-6, 0.04, 0.06, 0.7, 5.0)
+    ]
+    + [[0j]]
+)
+
+
+def _exact(function: Callable[[Any], Any]) -> np.ndarray:
+    with mp.workdps(50):
+        return np.array([complex(function(mp.mpc(complex(z)))) for z in POINTS])
+
+
+def test_the_compiled_exponential_less_one_keeps_its_digits() -> None:
+    @compiled_in_order
+    def grown(z: np.ndarray) -> np.ndarray:
+        return special.expm1(z)
+
+    expected = _exact(mp.expm1)
+    assert np.max(np.abs(grown(POINTS) - expected) / np.maximum(np.abs(expected), 1e-300)) < 1e-15
+
+
+def test_its_compiled_ratio_and_derivative_keep_theirs() -> None:
+    @compiled_in_order
+    def ratios(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return special.expm1_ratio_with_derivative(z)
+
+    ratio = _exact(lambda z: mp.expm1(z) / z if z else mp.mpf(1))
+    slope = _exact(
+        lambda z: (z * mp.exp(z) - mp.expm1(z)) / z**2 if abs(z) > 1e-9 else mp.mpf(0.5) + z / 3
+    )
+    for found, expected in zip(ratios(POINTS), (ratio, slope), strict=True):
+        assert np.max(np.abs(found - expected) / np.abs(expected)) < 2e-14
+
+
+@pytest.mark.parametrize("x", [0.01, 0.3, 1.0, 1.4616321449683623, 2.0, 7.3])
+def test_the_compiled_gamma_function_is_stepped_into_the_complex_plane(x: float) -> None:
+    @compiled_in_order
+    def of_one(x: float) -> tuple[float, float]:
+        return special.gamma(x), special.digamma(x)
+
+    @compiled_in_order
+    def of_row(z: np.ndarray) -> np.ndarray:
+        return special.gamma(z)
+
+    (stepped,) = of_row(np.array([x + 1e-30j]))
+    value, slope = of_one(x)
+    true, rate = mp.gamma(x), mp.digamma(x)
+    assert abs(float(value / true) - 1.0) < 1e-15
+    assert abs(float(slope - rate)) < 2e-15 * max(abs(float(rate)), 1.0)
+    assert stepped.real == value
+    assert stepped.imag * 1e30 == pytest.approx(float(true * rate), rel=1e-14, abs=1e-14)
