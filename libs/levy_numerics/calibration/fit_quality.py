@@ -117,16 +117,13 @@ def _summaries(
             of[1] += vol[k]
             of[6] += vol[k] * vol[k]
     for i in range(len(found)):
-        n, total_vol, squares, sizes, prices, relative, vol_squares = found[i]
-        found[i] = (
-            n,
-            total_vol / vols_known[i],
-            math.sqrt(squares / n),
-            sizes / n,
-            sizes / prices if prices > 0.0 else np.inf,
-            relative / max(positive[i], 1.0),
-            math.sqrt(vol_squares / vols_known[i]),
-        )
+        of, n = found[i], found[i, 0]
+        of[1] /= vols_known[i]
+        of[2] = math.sqrt(of[2] / n)
+        of[4] = of[3] / of[4] if of[4] > 0.0 else np.inf
+        of[3] /= n
+        of[5] /= max(positive[i], 1.0)
+        of[6] = math.sqrt(of[6] / vols_known[i])
     return found
 
 

@@ -116,24 +116,23 @@ def _covariance(
     negligible: np.ndarray,
 ) -> np.ndarray:
     """Covariance of quantities with derivatives `along` the directions, shape (k, n)."""
-    covariance = np.zeros((len(along), len(along)))
-    steepest, unseen = np.zeros(len(along)), np.zeros(len(along))
-    for j in range(len(singular)):
-        size = np.abs(along[:, j])
-        steepest = np.maximum(steepest, size)
-        if identified[j]:
-            scaled = along[:, j] / singular[j]
-            for k in range(len(along)):
-                covariance[k] += variance * scaled[k] * scaled
-        else:
-            unseen = np.maximum(unseen, size)
-    blind = unseen > negligible * steepest
-    for k in range(len(along)):
-        if blind[k]:
-            covariance[k, :], covariance[:, k] = np.nan, np.nan
-    for k in range(len(along)):
-        if blind[k]:
-            covariance[k, k] = np.inf
+    size, n = along.shape
+    covariance, blind = np.zeros((size, size)), np.zeros(size, dtype=np.bool_)
+    for k in range(size):
+        steepest, unseen = 0.0, 0.0
+        for j in range(n):
+            steepest = max(steepest, abs(along[k, j]))
+            if not identified[j]:
+                unseen = max(unseen, abs(along[k, j]))
+                continue
+            for i in range(size):
+                scaled = (along[i, j] / singular[j]) * (along[k, j] / singular[j])
+                covariance[i, k] += variance * scaled
+        blind[k] = unseen > negligible[k] * steepest
+    for k in range(size):
+        for i in range(size):
+            if blind[i] or blind[k]:
+                covariance[i, k] = np.inf if i == k else np.nan
     return covariance
 
 
@@ -191,11 +190,13 @@ def _gradient(
     """Of parameters, then functionals, in coordinates; NaN for those that do not exist."""
     n_parameters, n = by_coordinate.shape
     found = np.zeros((n_parameters + len(values), n))
-    found[:n_parameters] = by_coordinate
+    for i in range(n_parameters):
+        for j in range(n):
+            found[i, j] = by_coordinate[i, j]
+            for k in range(len(values)):
+                found[n_parameters + k, j] += by_parameter[k, i] * by_coordinate[i, j]
     for k in range(len(values)):
         row = found[n_parameters + k]
-        for i in range(n_parameters):
-            row += by_parameter[k, i] * by_coordinate[i]
         if not (np.isfinite(values[k]) and np.isfinite(row).all()):
             row[:] = np.nan
     return found
@@ -223,24 +224,31 @@ def _of_log_moments(
     log_cf: np.ndarray, by_parameter: np.ndarray, exists: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Variance, skewness and excess kurtosis from log E[Sⁿ], n = 1 … 4, and their gradients."""
-    moment, slopes = np.empty(3), np.empty((3, by_parameter.shape[0]))
+    moment, values = np.empty(3), np.empty(3)
     for k in range(3):
-        order = k + 2.0
-        log_moment = log_cf[k + 1] - order * log_cf[0]
-        moment[k] = np.exp(log_moment) if exists[k] else np.inf
-        slopes[k] = moment[k] * (by_parameter[:, k + 1] - order * by_parameter[:, 0])
+        log_moment = log_cf[k + 1] - (k + 2.0) * log_cf[0]
+        moment[k] = math.exp(log_moment) if exists[k] else np.inf
     # Central moments of a variable of mean one from its second, third and fourth raw ones.
     variance = moment[0] - 1.0
     third = moment[1] - 3.0 * moment[0] + 2.0
     fourth = moment[2] - 4.0 * moment[1] + 6.0 * moment[0] - 3.0
-    d_third = slopes[1] - 3.0 * slopes[0]
-    d_fourth = slopes[2] - 4.0 * slopes[1] + 6.0 * slopes[0]
-    deviation = np.sqrt(variance)
-    values = np.array([variance, third / deviation**3, fourth / variance**2 - 3.0])
-    gradient = np.empty_like(slopes)
-    gradient[0] = slopes[0]
-    gradient[1] = (d_third - 1.5 * third / variance * slopes[0]) / deviation**3
-    gradient[2] = (d_fourth - 2.0 * fourth / variance * slopes[0]) / variance**2
+    deviation = math.sqrt(variance)
+    values[0] = variance
+    values[1] = third / deviation**3
+    values[2] = fourth / variance**2 - 3.0
+    gradient = np.empty((3, len(by_parameter)))
+    for i in range(len(by_parameter)):
+        first = by_parameter[i, 0]
+        second, cubic, quartic = (
+            moment[0] * (by_parameter[i, 1] - 2.0 * first),
+            moment[1] * (by_parameter[i, 2] - 3.0 * first),
+            moment[2] * (by_parameter[i, 3] - 4.0 * first),
+        )
+        d_third = cubic - 3.0 * second
+        d_fourth = quartic - 4.0 * cubic + 6.0 * second
+        gradient[0, i] = second
+        gradient[1, i] = (d_third - 1.5 * third / variance * second) / deviation**3
+        gradient[2, i] = (d_fourth - 2.0 * fourth / variance * second) / variance**2
     for k in range(3):
         if not np.isfinite(values[k]):
             values[k] = np.inf

@@ -64,17 +64,18 @@ def sum_up(
     (origin, waves, known), (turns, heights, log_weights, probes) = table, contour
     (log_cf, by_factor), (times, drift), (x, occupied, _) = integrand, each, contracts
     value, error = np.full(x.shape, np.nan), np.full(x.shape, np.inf)
-    terms, shift = np.zeros((len(by_factor), *x.shape)), drift - origin
-    if not np.max(np.abs(shift)) * rule[5] <= LARGEST_EXPONENT:
-        return value, error, terms
+    terms = np.zeros((len(by_factor), *x.shape))
+    for i in range(len(x)):
+        if not abs(drift[i] - origin[i]) * rule[5] <= LARGEST_EXPONENT:
+            return value, error, terms
     shape = (len(terms) + 1, *heights.shape)
     real, imaginary = np.empty(shape), np.empty(shape)
     size, phase = np.empty(heights.shape), np.empty(heights.shape)
     unseen = np.empty(heights.shape if len(log_ripple) else (0, 0, 0))
     ends, needed = np.zeros(x.shape[1], dtype=np.int64), np.zeros(2, dtype=np.int64)
     for i in range(len(x)):
-        row = i if len(log_cf) > 1 else 0
-        _log_amplitudes(size, phase, (turns, heights, log_weights), log_cf[row], times[i], shift[i])
+        row, shift = i if len(log_cf) > 1 else 0, drift[i] - origin[i]
+        _log_amplitudes(size, phase, (turns, heights, log_weights), log_cf[row], times[i], shift)
         envelope = size
         if len(log_ripple):
             envelope = size.copy()

@@ -223,10 +223,14 @@ def _over_years(
 ) -> tuple[np.ndarray, np.ndarray]:
     """log φ_T, shape (n_years, n_nodes), and the factors, (n_parameters, …)."""
     by_parameter = _with_drift(gradient, nodes)
-    factors = np.empty((len(gradient), len(years), len(nodes)), dtype=np.complex128)
-    for k in range(len(gradient)):
-        factors[k] = years * by_parameter[k]
-    return years * exponent, factors
+    log_cf = np.empty((len(years), len(nodes)), dtype=np.complex128)
+    factors = np.empty((len(gradient), *log_cf.shape), dtype=np.complex128)
+    for i in range(len(years)):
+        for node in range(len(nodes)):
+            log_cf[i, node] = years[i, 0] * exponent[node]
+            for k in range(len(gradient)):
+                factors[k, i, node] = years[i, 0] * by_parameter[k, node]
+    return log_cf, factors
 
 
 LOOPS: Final = SingleSums(LazyTable.of, scan, Factors(_parameter_factors, grow_with_time=True))

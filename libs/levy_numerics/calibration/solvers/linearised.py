@@ -88,25 +88,29 @@ def _decomposed(
     """
     free = np.empty(len(point), dtype=np.bool_)
     beside = np.empty((len(point) + 1, len(residuals)))
-    n = 0
+    n, finite = 0, True
     for j in range(len(point)):
-        beside[n] = by_variable[j]
-        slope = np.sum(by_variable[j] * residuals)
+        slope = 0.0
+        for i in range(len(residuals)):
+            beside[n, i] = by_variable[j, i]
+            slope += by_variable[j, i] * residuals[i]
+        finite = finite and math.isfinite(slope)
         pushed_out = (point[j] <= low[j] and slope > 0.0) or (point[j] >= high[j] and slope < 0.0)
         free[j] = not pushed_out
         n += free[j]
-    beside[n] = residuals
-    if n == 0:
-        return free, np.empty(0), np.empty(0), np.empty((0, 0)), 0.0
-    if not np.isfinite(beside[: n + 1]).all():
-        unknown = np.full(n, np.nan)
-        return free, unknown, unknown, np.eye(n), np.nan
+    for i in range(len(residuals)):
+        beside[n, i] = residuals[i]
+    left, none = np.zeros(n), np.zeros((n, n))
+    if n == 0 or not finite:
+        return free, left, left, none, 0.0 if finite else np.nan
     _, triangle = np.linalg.qr(beside[: n + 1].T)
     u, singular, right = np.linalg.svd(triangle[:n, :n].copy())
-    left = np.zeros(n)
-    for i in range(n):
-        left += triangle[i, n] * u[i]
-    return free, left, singular, right, 0.5 * np.sum(left * left)
+    gain = 0.0
+    for j in range(n):
+        for i in range(n):
+            left[j] += triangle[i, n] * u[i, j]
+        gain += 0.5 * left[j] * left[j]
+    return free, left, singular, right, gain
 
 
 @compiled_in_order
@@ -114,11 +118,16 @@ def _step(
     free: np.ndarray, left: np.ndarray, singular: np.ndarray, right: np.ndarray, shift: float
 ) -> tuple[np.ndarray, float]:
     """Step for a shift of the squared singular values, no longer than the longest; and its gain."""
-    along = -singular / (singular**2 + shift) * left
-    length = math.sqrt(np.sum(along * along))
-    if length > _LONGEST_STEP:
-        along *= _LONGEST_STEP / length
-    predicted = -np.sum(along * (singular * left)) - 0.5 * np.sum((singular * along) ** 2)
+    along, square = np.empty(len(left)), 0.0
+    for i in range(len(left)):
+        along[i] = -singular[i] / (singular[i] ** 2 + shift) * left[i]
+        square += along[i] ** 2
+    shrink = min(1.0, _LONGEST_STEP / math.sqrt(square)) if square > 0.0 else 1.0
+    predicted = 0.0
+    for i in range(len(left)):
+        along[i] *= shrink
+        moved = singular[i] * along[i]
+        predicted -= moved * (left[i] + 0.5 * moved)
     step, k = np.zeros(len(free)), 0
     for j in range(len(free)):
         if free[j]:
