@@ -79,6 +79,7 @@ class CGMY(Compilable):
     title = "CGMY"
     source = "Carr, Geman, Madan and Yor (2002), Journal of Business 75(2), 305-332"
     activity = "C"
+    helpers = (_arranged, _side, _by_tempering)
 
     C: Any = parameter(
         positive,
@@ -161,8 +162,6 @@ class CGMY(Compilable):
         by_g = _by_tempering(down, G, grown_down, Y, arranged)
         by_m = _by_tempering(up, M, grown_up, Y, arranged)
         return exponent, xp.stack((exponent / C, by_g, by_m, by_y))
-
-    helpers = (_arranged, _side, _by_tempering)
 
     def exponent_strip(self) -> tuple[Any, Any]:
         return self.M, self.G

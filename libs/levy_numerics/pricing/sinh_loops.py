@@ -191,7 +191,8 @@ def _add_ripples(envelope: np.ndarray, unseen: np.ndarray, log_ripple: np.ndarra
     """
     n = envelope.shape[2]
     for wing in range(2):
-        even, odd = log_ripple[2 * wing * n :][:n], log_ripple[(2 * wing + 1) * n :][:n]
+        first = 2 * wing * n
+        even, odd = log_ripple[first : first + n], log_ripple[first + n : first + 2 * n]
         for parity in range(2):
             here = odd if parity else even
             for k in range(n):
