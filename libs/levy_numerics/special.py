@@ -57,6 +57,14 @@ def array_namespace(*arrays: Any) -> ModuleType:
     return np
 
 
+def pair(first: Any, second: Any, beside: Any) -> Any:
+    """Two values on a new first axis, with as many axes behind as `beside` broadcasts against."""
+    xp = array_namespace(first, second, beside)
+    both = xp.stack(xp.broadcast_arrays(first, second))
+    added = (1,) * max(np.ndim(beside) + 1 - both.ndim, 0)
+    return both.reshape(both.shape[:1] + added + both.shape[1:])
+
+
 def scipy_namespace(xp: ModuleType) -> ModuleType:
     """`scipy.special` or its twin in JAX."""
     if xp is np:

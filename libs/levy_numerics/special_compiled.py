@@ -29,6 +29,15 @@ def _array_namespace(*_arrays: Any) -> Callable[..., Any]:
     return found
 
 
+def _pair(first: Any, second: Any, beside: Any) -> Callable[..., Any]:
+    """Of numbers, beside one row."""
+
+    def of_numbers(first: Any, second: Any, beside: Any) -> Any:
+        return np.array([[first], [second]])
+
+    return of_numbers
+
+
 def _log1p_of_one(z: Any) -> Any:
     """As `special.log1p`, which says why."""
     x, y = z.real, z.imag
@@ -99,24 +108,26 @@ def _ratio_with_derivative_of_real(z: Any) -> Any:
 
 
 def _ratios_with_derivatives(z: Any) -> Any:
-    ratio, derivative = np.empty_like(z), np.empty_like(z)
-    for k in range(len(z)):
-        ratio[k], derivative[k] = _ratio_with_derivative_of_one(z[k])
-    return ratio, derivative
+    each = z.ravel()
+    ratio, derivative = np.empty_like(each), np.empty_like(each)
+    for k in range(len(each)):
+        ratio[k], derivative[k] = _ratio_with_derivative_of_one(each[k])
+    return ratio.reshape(z.shape), derivative.reshape(z.shape)
 
 
 def _for_each(of_one: Callable[[Any], Any], of_real: Callable[[Any], Any]) -> Callable[..., Any]:
-    """A function of real numbers, complex numbers, or one row of the latter."""
+    """A function of real numbers, complex numbers, or arrays of the latter."""
 
-    def of_row(z: Any) -> Any:
-        found = np.empty_like(z)
-        for k in range(len(z)):
-            found[k] = of_one(z[k])
-        return found
+    def of_array(z: Any) -> Any:
+        each = z.ravel()
+        found = np.empty_like(each)
+        for k in range(len(each)):
+            found[k] = of_one(each[k])
+        return found.reshape(z.shape)
 
     def chosen(z: Any) -> Callable[..., Any]:
         if isinstance(z, types.Array):
-            return of_row
+            return of_array
         return of_real if isinstance(z, types.Float) else of_one
 
     return chosen
@@ -136,6 +147,7 @@ for _function in (
 ):
     register_jitable(_function)
 overload(special.array_namespace)(_array_namespace)
+overload(special.pair)(_pair)
 overload(special.log1p)(_for_each(_log1p_of_one, _log1p_of_real))
 overload(special.expm1)(_for_each(_expm1_of_one, _expm1_of_real))
 overload(special.gamma)(_for_each(_gamma_of_one, _gamma_of_real))

@@ -19,6 +19,7 @@ from levy_numerics.special import (
     expm1_ratio_with_derivative,
     gamma,
     log1p,
+    pair,
 )
 
 _HALF: Final = 0.5
@@ -47,20 +48,6 @@ def _arranged(level: Any, y: Any) -> tuple[Any, Any, Any, Any]:
     return share, y - share, y - 1.0 + share, level * gamma(2.0 - y)
 
 
-def _side(z: Any, tempering: Any, y: Any, share: Any) -> tuple[Any, Any]:
-    """L, and a^Y by what it is multiplied by, of the side with z = ∓iu/a."""
-    return log1p(z), tempering**y * (1.0 + share * z)
-
-
-def _by_tempering(z: Any, tempering: Any, grown: Any, y: Any, arranged: Any) -> Any:
-    """∂ψ/∂a, −CΓ(1−Y)·a^ε·(e^{εL} − 1), from z = ∓iu/a and (e^{wL} − 1)/w, w = `power`."""
-    share, power, other, scale = arranged
-    below = 1.0 - share
-    weight = scale * (share + below * power / other)
-    change = (weight * grown - below * (scale / other) * z) / (1.0 + below * z)
-    return tempering ** (y - 1.0) * change
-
-
 @final
 @register
 @dataclass(frozen=True)
@@ -79,7 +66,7 @@ class CGMY(Compilable):
     title = "CGMY"
     source = "Carr, Geman, Madan and Yor (2002), Journal of Business 75(2), 305-332"
     activity = "C"
-    helpers = (_arranged, _side, _by_tempering)
+    helpers = (_arranged,)
 
     C: Any = parameter(
         positive,
@@ -124,11 +111,11 @@ class CGMY(Compilable):
 
     def exponent(self, u: Any) -> Any:
         share, power, other, scale = _arranged(self.C, self.Y)
-        total = 1j * u * share * self._linear_term()
-        for z, tempering in ((1j * u / self.G, self.G), (-1j * u / self.M, self.M)):
-            log_ratio, size = _side(z, tempering, self.Y, share)
-            total = total + size * log_ratio * expm1_ratio(power * log_ratio)
-        return scale / other * total
+        tempering, z = pair(self.G, self.M, u), pair(1j / self.G, -1j / self.M, u) * u
+        log_ratio = log1p(z)
+        size = tempering**self.Y * (1.0 + share * z) * log_ratio
+        total = (size * expm1_ratio(power * log_ratio)).sum(axis=0)
+        return scale / other * (total + 1j * share * u * self._linear_term())
 
     def _linear_term(self) -> Any:
         """(G^ε − M^ε)/ε, ε = Y − 1."""
@@ -139,29 +126,28 @@ class CGMY(Compilable):
     @staticmethod
     def formula(u: Any, C: Any, G: Any, M: Any, Y: Any) -> tuple[Any, Any]:
         xp = array_namespace(u, G, M, Y)
-        arranged = _arranged(C, Y)
-        share, power, other, scale = arranged
-        down, up, linear = 1j * u / G, -1j * u / M, 1j * u * share
-        log_down, size_down = _side(down, G, Y, share)
-        log_up, size_up = _side(up, M, Y, share)
-        ratio_down, slope_down = expm1_ratio_with_derivative(power * log_down)
-        ratio_up, slope_up = expm1_ratio_with_derivative(power * log_up)
-        grown_down, grown_up = log_down * ratio_down, log_up * ratio_up
+        share, power, other, scale = _arranged(C, Y)
+        below, factor = 1.0 - share, scale / other
+        # The sides of G and M are two rows.
+        tempering, z = pair(G, M, u), pair(1j / G, -1j / M, u) * u
+        log_ratio = log1p(z)
+        ratio, bend = expm1_ratio_with_derivative(power * log_ratio)
+        grown, linear = log_ratio * ratio, 1j * share * u
+        size = tempering**Y * (1.0 + share * z)
         # Where both sides' linear terms meet: (a^ε − 1)/ε, and its derivative in ε.
         g, m = xp.log(G), xp.log(M)
-        ratio_g, slope_g = expm1_ratio_with_derivative((Y - 1.0) * g)
-        ratio_m, slope_m = expm1_ratio_with_derivative((Y - 1.0) * m)
-        value = size_down * grown_down + size_up * grown_up + linear * (g * ratio_g - m * ratio_m)
-        slope = (
-            size_down * (g * grown_down + log_down * log_down * slope_down)
-            + size_up * (m * grown_up + log_up * log_up * slope_up)
-            + linear * (g * g * slope_g - m * m * slope_m)
-        )
-        exponent = scale / other * value
-        by_y = scale / other * slope - (digamma(2.0 - Y) + 1.0 / other) * exponent
-        by_g = _by_tempering(down, G, grown_down, Y, arranged)
-        by_m = _by_tempering(up, M, grown_up, Y, arranged)
-        return exponent, xp.stack((exponent / C, by_g, by_m, by_y))
+        ratio_g, bend_g = expm1_ratio_with_derivative((Y - 1.0) * g)
+        ratio_m, bend_m = expm1_ratio_with_derivative((Y - 1.0) * m)
+        value = (size * grown).sum(axis=0) + linear * (g * ratio_g - m * ratio_m)
+        along_power = xp.log(tempering) * grown + log_ratio * log_ratio * bend
+        by_power = (size * along_power).sum(axis=0) + linear * (g * g * bend_g - m * m * bend_m)
+        exponent = factor * value
+        by_y = factor * by_power - (digamma(2.0 - Y) + 1.0 / other) * exponent
+        # −CΓ(1−Y)·a^ε·(e^{εL} − 1) for either side.
+        weight = scale * (share + below * power / other)
+        change = (weight * grown - below * factor * z) / (1.0 + below * z)
+        by_tempering = tempering ** (Y - 1.0) * change
+        return exponent, xp.stack((exponent / C, by_tempering[0], by_tempering[1], by_y))
 
     def exponent_strip(self) -> tuple[Any, Any]:
         return self.M, self.G
