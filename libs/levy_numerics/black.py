@@ -122,9 +122,9 @@ def black_vega(
     39.695255
     """
     root_years = np.sqrt(maturity_years)
-    h, t = _h_and_t(-np.abs(log_moneyness(forward, strike)), _checked(vol) * root_years)
+    x, total_vol = -np.abs(log_moneyness(forward, strike)), _checked(vol) * root_years
     scale = np.sqrt(forward) * np.sqrt(strike) * np.asarray(discount)
-    return np.asarray(scale * root_years * np.exp(-0.5 * (h * h + t * t)) / SQRT_TWO_PI)
+    return np.asarray(scale * root_years * normalised_vega(x, total_vol))
 
 
 def log_moneyness(forward: Any, strike: Any) -> np.ndarray:
@@ -154,12 +154,29 @@ def normalised_price(x: Any, total_vol: Any) -> np.ndarray:
     """
     x, s = np.broadcast_arrays(x, np.clip(total_vol, *_TOTAL_VOL))
     h, t = _h_and_t(x, s)
-    price = np.asarray(np.exp(-0.5 * (h * h + t * t)) / SQRT_TWO_PI * price_over_vega(h, t))
+    price = np.asarray(_vega(h, t) * price_over_vega(h, t))
     wide = np.flatnonzero((t > _DIRECT_ABOVE) & (h + t > 0.0))
     if wide.size:
         h, t, root = h.flat[wide], t.flat[wide], np.exp(0.5 * x.flat[wide])
         price.flat[wide] = root * ndtr(h + t) - ndtr(h - t) / root
     return price
+
+
+def normalised_vega(x: Any, total_vol: Any) -> np.ndarray:
+    """b′(x, s) = ∂b/∂s, in units of D√(FK).
+
+    Parameters
+    ----------
+    x : array_like
+        −|ln(F/K)|.
+    total_vol : array_like
+        s = σ√T ≥ 0, broadcast against x.
+    """
+    return _vega(*_h_and_t(x, total_vol))
+
+
+def _vega(h: np.ndarray, t: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(-0.5 * (h * h + t * t)) / SQRT_TWO_PI)
 
 
 def price_over_vega(h: np.ndarray, t: np.ndarray) -> np.ndarray:

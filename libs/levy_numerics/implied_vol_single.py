@@ -6,10 +6,9 @@ more than one: most of the time goes to setting out for a hundred array operatio
 References
 ----------
 Cody (1969), Rational Chebyshev approximations for the error function, Mathematics of Computation
-23, 631-637, for the scaled complementary error function; coefficients are those of his CALERF in
-SPECFUN. Wichura (1988),
-Algorithm AS 241: the percentage points of the normal distribution, Applied Statistics 37(3),
-477-484, routine PPND7.
+23, 631-637, for the scaled complementary error function, with the coefficients of his CALERF in
+SPECFUN. Wichura (1988), Algorithm AS 241: the percentage points of the normal distribution, Applied
+Statistics 37(3), 477-484, routine PPND7.
 """
 
 import math

@@ -58,7 +58,19 @@ def array_namespace(*arrays: Any) -> ModuleType:
 
 
 def pair(first: Any, second: Any, beside: Any) -> Any:
-    """Two values on a new first axis, with as many axes behind as `beside` broadcasts against."""
+    """Two values as rows, to be broadcast against `beside`.
+
+    Parameters
+    ----------
+    first, second : float, or array of shape (…, 1)
+        Broadcast against each other.
+    beside : array, shape (n,)
+
+    Returns
+    -------
+    array, shape (2, …, 1)
+        With an axis of length one, at least, for that of `beside`.
+    """
     xp = array_namespace(first, second, beside)
     both = xp.stack(xp.broadcast_arrays(first, second))
     added = (1,) * max(np.ndim(beside) + 1 - both.ndim, 0)

@@ -49,10 +49,6 @@ def _log1p_of_one(z: Any) -> Any:
     return complex(0.5 * log_square, math.atan2(y, 1.0 + x))
 
 
-def _log1p_of_real(z: Any) -> Any:
-    return math.log1p(z)
-
-
 def _gamma_of_one(z: Any) -> Any:
     """Γ to first order about the real part: formulas step no farther into the complex plane."""
     value = math.gamma(z.real)
@@ -87,10 +83,6 @@ def _expm1_of_one(z: Any) -> Any:
     return complex(grown - turned * half, turned * math.cos(0.5 * z.imag))
 
 
-def _expm1_of_real(z: Any) -> Any:
-    return math.expm1(z)
-
-
 def _ratio_with_derivative_of_one(z: Any) -> Any:
     """As `special.expm1_ratio_with_derivative`."""
     ratio = _expm1_of_one(z) / z if z != 0.0 else complex(1.0, 0.0)
@@ -115,8 +107,8 @@ def _ratios_with_derivatives(z: Any) -> Any:
     return ratio.reshape(z.shape), derivative.reshape(z.shape)
 
 
-def _for_each(of_one: Callable[[Any], Any], of_real: Callable[[Any], Any]) -> Callable[..., Any]:
-    """A function of real numbers, complex numbers, or arrays of the latter."""
+def _for_each(of_one: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function of complex numbers, or of arrays of them."""
 
     def of_array(z: Any) -> Any:
         each = z.ravel()
@@ -126,11 +118,16 @@ def _for_each(of_one: Callable[[Any], Any], of_real: Callable[[Any], Any]) -> Ca
         return found.reshape(z.shape)
 
     def chosen(z: Any) -> Callable[..., Any]:
-        if isinstance(z, types.Array):
-            return of_array
-        return of_real if isinstance(z, types.Float) else of_one
+        return of_array if isinstance(z, types.Array) else of_one
 
     return chosen
+
+
+_complex_gamma: Final = _for_each(_gamma_of_one)
+
+
+def _gamma(z: Any) -> Callable[..., Any]:
+    return _gamma_of_real if isinstance(z, types.Float) else _complex_gamma(z)
 
 
 def _ratio_with_derivative(z: Any) -> Callable[..., Any]:
@@ -148,8 +145,8 @@ for _function in (
     register_jitable(_function)
 overload(special.array_namespace)(_array_namespace)
 overload(special.pair)(_pair)
-overload(special.log1p)(_for_each(_log1p_of_one, _log1p_of_real))
-overload(special.expm1)(_for_each(_expm1_of_one, _expm1_of_real))
-overload(special.gamma)(_for_each(_gamma_of_one, _gamma_of_real))
+overload(special.log1p)(_for_each(_log1p_of_one))
+overload(special.expm1)(_for_each(_expm1_of_one))
+overload(special.gamma)(_gamma)
 overload(special.digamma)(_digamma)
 overload(special.expm1_ratio_with_derivative)(_ratio_with_derivative)

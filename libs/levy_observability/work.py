@@ -38,7 +38,8 @@ class Threads:
     Brief ones, of a few milliseconds, run in the event loop, one between two of its rounds: to hand
     them to a thread and back, and to share the interpreter with it meanwhile, costs them a quarter
     of their time again. Long ones do not keep them waiting, nor do they keep the loop from its
-    other requests.
+    other requests. Threads are AnyIO's, whose work can ask whether it is still wanted; brief work
+    cannot be broken off from outside, and asyncio's lock and timeout cost it a third.
 
     Parameters
     ----------

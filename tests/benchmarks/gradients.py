@@ -1,4 +1,4 @@
-"""What compiled gradients cost, and the cosines and sines that they are made of."""
+"""What compiled gradients cost, and the functions that compiled loops call."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,6 +11,8 @@ import numpy as np
 
 from levy_numerics import models
 from levy_numerics.compiling import compiled, compiled_in_order
+from levy_numerics.exponential import exp
+from levy_numerics.implied_vol_single import _erfcx
 from levy_numerics.pricing.compiled import CompiledPricer, covered_value
 from levy_numerics.pricing.factors import BY_PARAMETER
 from levy_numerics.pricing.sinh_sums import covered
@@ -24,17 +26,17 @@ TOLERANCE: Final = 1e-6
 """As for a posterior whose quotes err by a thousandth of the spot."""
 REPEATED: Final = 200
 """Within one call: starting compiled code takes as long as some of it."""
-ANGLES: Final = 12_000
+NUMBERS: Final = 12_000
 
 _one: Final = compiled_in_order(cos_and_sin)
 
 
 def run(size: Size) -> Iterator[Section]:
-    """One table for gradients, one for cosines and sines."""
+    """One table for gradients, one for functions."""
     seconds = 0.2 if size.quick else 2.0
     with jax.enable_x64(True):
         yield _gradients(seconds)
-    yield _turns(seconds)
+    yield _functions(seconds)
 
 
 def _gradients(seconds: float) -> Section:
@@ -75,28 +77,57 @@ def _each(gradient: Callable[[Any], Any], start: Any, seconds: float) -> float:
     return median_microseconds(lambda: many(start).block_until_ready(), seconds=seconds) / REPEATED
 
 
-def _turns(seconds: float) -> Section:
+def _functions(seconds: float) -> Section:
     section = Section(
-        "Cosine and sine of 12,000 angles in a loop compiled by Numba",
-        ("arithmetic, ns a pair", "the library's, ns a pair", "ratio"),
+        "Functions of 12,000 numbers in a loop compiled by Numba",
+        ("function", "arithmetic, ns each", "the library's, ns each", "ratio"),
     )
-    angles = 50.0 * np.random.default_rng(0).standard_normal(ANGLES)
-    into = np.empty((2, ANGLES))
-    took = [
-        1e3 * median_microseconds(partial(loop, angles, into), seconds=seconds) / ANGLES
-        for loop in (_by_arithmetic, _by_library)
-    ]
-    section.add(*took, took[0] / took[1])
+    numbers = np.random.default_rng(0).standard_normal(NUMBERS)
+    for name, scale, arithmetic, library in (
+        ("cosine and sine", 50.0, _turn, _turn_of_library),
+        ("exponential", 20.0, _exp, _exp_of_library),
+        ("scaled complementary error function", 1.0, _scaled, _scaled_of_library),
+    ):
+        x, into = scale * numbers, np.empty((2, NUMBERS))
+        took = [
+            1e3 * median_microseconds(partial(loop, x, into), seconds=seconds) / NUMBERS
+            for loop in (arithmetic, library)
+        ]
+        section.add(name, *took, took[0] / took[1])
     return section
 
 
 @compiled
-def _by_arithmetic(angles: np.ndarray, into: np.ndarray) -> None:
-    for k in range(len(angles)):
-        into[0, k], into[1, k] = _one(angles[k])
+def _turn(x: np.ndarray, into: np.ndarray) -> None:
+    for k in range(len(x)):
+        into[0, k], into[1, k] = _one(x[k])
 
 
 @compiled
-def _by_library(angles: np.ndarray, into: np.ndarray) -> None:
-    for k in range(len(angles)):
-        into[0, k], into[1, k] = math.cos(angles[k]), math.sin(angles[k])
+def _turn_of_library(x: np.ndarray, into: np.ndarray) -> None:
+    for k in range(len(x)):
+        into[0, k], into[1, k] = math.cos(x[k]), math.sin(x[k])
+
+
+@compiled
+def _exp(x: np.ndarray, into: np.ndarray) -> None:
+    for k in range(len(x)):
+        into[0, k] = exp(x[k])
+
+
+@compiled
+def _exp_of_library(x: np.ndarray, into: np.ndarray) -> None:
+    for k in range(len(x)):
+        into[0, k] = math.exp(x[k])
+
+
+@compiled
+def _scaled(x: np.ndarray, into: np.ndarray) -> None:
+    for k in range(len(x)):
+        into[0, k] = _erfcx(abs(x[k]))
+
+
+@compiled
+def _scaled_of_library(x: np.ndarray, into: np.ndarray) -> None:
+    for k in range(len(x)):
+        into[0, k] = math.exp(x[k] * x[k]) * math.erfc(abs(x[k]))

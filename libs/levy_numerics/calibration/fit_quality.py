@@ -101,29 +101,32 @@ def _summaries(
 
     How many quotes there are, the mean error of volatility, and `rmse` to `implied_vol_rmse`.
     """
-    found = np.zeros((group.max() + 1, 7))
-    positive, vols_known = np.zeros(len(found)), np.zeros(len(found))
+    n_groups = group.max() + 1
+    n, squares, sizes = np.zeros(n_groups), np.zeros(n_groups), np.zeros(n_groups)
+    prices, relative, n_priced = np.zeros(n_groups), np.zeros(n_groups), np.zeros(n_groups)
+    vols, vol_squares, n_vols = np.zeros(n_groups), np.zeros(n_groups), np.zeros(n_groups)
     for k in range(len(group)):
-        of, size = found[group[k]], abs(price[k])
-        of[0] += 1.0
-        of[2] += size * size
-        of[3] += size
-        of[4] += market_price[k]
+        i, size = group[k], abs(price[k])
+        n[i] += 1.0
+        squares[i] += size * size
+        sizes[i] += size
+        prices[i] += market_price[k]
         if market_price[k] > 0.0:
-            positive[group[k]] += 1.0
-            of[5] += size / market_price[k]
+            n_priced[i] += 1.0
+            relative[i] += size / market_price[k]
         if np.isfinite(vol[k]):
-            vols_known[group[k]] += 1.0
-            of[1] += vol[k]
-            of[6] += vol[k] * vol[k]
-    for i in range(len(found)):
-        of, n = found[i], found[i, 0]
-        of[1] /= vols_known[i]
-        of[2] = math.sqrt(of[2] / n)
-        of[4] = of[3] / of[4] if of[4] > 0.0 else np.inf
-        of[3] /= n
-        of[5] /= max(positive[i], 1.0)
-        of[6] = math.sqrt(of[6] / vols_known[i])
+            n_vols[i] += 1.0
+            vols[i] += vol[k]
+            vol_squares[i] += vol[k] * vol[k]
+    found = np.empty((n_groups, 7))
+    for i in range(n_groups):
+        found[i, 0] = n[i]
+        found[i, 1] = vols[i] / n_vols[i]
+        found[i, 2] = math.sqrt(squares[i] / n[i])
+        found[i, 3] = sizes[i] / n[i]
+        found[i, 4] = sizes[i] / prices[i] if prices[i] > 0.0 else np.inf
+        found[i, 5] = relative[i] / max(n_priced[i], 1.0)
+        found[i, 6] = math.sqrt(vol_squares[i] / n_vols[i])
     return found
 
 

@@ -102,8 +102,7 @@ def _decomposed(by_coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n = len(by_coordinate)
     if not np.isfinite(by_coordinate).all():
         return np.full(n, np.nan), np.eye(n)
-    _, triangle = np.linalg.qr(by_coordinate.T)
-    _, singular, directions = np.linalg.svd(triangle)
+    _, singular, directions = np.linalg.svd(by_coordinate.T, False)
     return singular, directions
 
 
@@ -179,6 +178,7 @@ class Determined:
 
 @lru_cache
 def _negligible(n_parameters: int, n_functionals: int) -> np.ndarray:
+    """For `Identification.covariance`, of parameters and then functionals."""
     each = _NEGLIGIBLE_FOR_PARAMETERS, _NEGLIGIBLE
     return np.repeat(each, (n_parameters, n_functionals))
 

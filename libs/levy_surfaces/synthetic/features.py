@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.black import SQRT_TWO_PI
+from levy_numerics.black import normalised_vega
 from levy_numerics.implied_vol_single import vols_out_of_the_money
 from levy_surfaces.synthetic.priced import PricedSurfaces
 
@@ -79,10 +79,8 @@ def weights(surfaces: PricedSurfaces, vol: np.ndarray) -> np.ndarray:
     the price floor, amounts to.
     """
     root = np.sqrt(surfaces.maturity_years)
-    total_vol = vol * root
-    h = surfaces.log_strike / total_vol
-    # Black's, of a forward of one: as `black_vega`, which checks what needs no check here.
-    vega = root * np.exp(0.5 * (surfaces.log_strike - h * h - 0.25 * total_vol**2)) / SQRT_TWO_PI
+    by_total_vol = normalised_vega(-np.abs(surfaces.log_strike), vol * root)
+    vega = np.exp(0.5 * surfaces.log_strike) * root * by_total_vol
     open_price = np.maximum(surfaces.half_spread, PRICE_FLOOR)
     above_floor = surfaces.price / (surfaces.price + PRICE_FLOOR)
     return np.asarray(above_floor / (1.0 + open_price / (_WEIGHT_VOL * np.maximum(vega, 1e-300))))

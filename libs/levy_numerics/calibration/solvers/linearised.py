@@ -1,8 +1,7 @@
 """Least squares made linear about a point: what steps from there gain, and the best of them.
 
-One QR factorisation of the Jacobian with the residuals beside it, of which only the triangle is
-made, and one singular value decomposition of that small triangle, from which the step for any
-damping follows.
+One QR factorisation of the Jacobian with the residuals beside it, and one singular value
+decomposition of its small triangle, from which the step for any damping follows.
 """
 
 import math
@@ -100,9 +99,9 @@ def _decomposed(
         n += free[j]
     for i in range(len(residuals)):
         beside[n, i] = residuals[i]
-    left, none = np.zeros(n), np.zeros((n, n))
+    left = np.zeros(n)
     if n == 0 or not finite:
-        return free, left, left, none, 0.0 if finite else np.nan
+        return free, left, np.zeros(n), np.zeros((n, n)), 0.0 if finite else np.nan
     _, triangle = np.linalg.qr(beside[: n + 1].T)
     u, singular, right = np.linalg.svd(triangle[:n, :n].copy())
     gain = 0.0
