@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.compiling import compiled_in_order
+from levy_numerics.jit import compiled_in_order
 
 _PER_DOUBLING: Final = 1.0 / math.log(2.0)
 _DOUBLING, _DOUBLING_TAIL = 6.93147180369123816490e-01, 1.90821492927058770002e-10

@@ -24,7 +24,7 @@ from levy_numerics.black import (
     SQRT_HALF_PI,
     SQRT_TWO_PI,
 )
-from levy_numerics.compiling import compiled, compiled_in_order
+from levy_numerics.jit import compiled, compiled_in_order
 from levy_numerics.implied_vol import (
     LOG_SQRT_TWO_PI,
     LOWEST_X,

@@ -77,6 +77,11 @@ class MaturityTable:
         return self.maturity_years[begins], (np.cumsum(begins) - 1)[self.row]
 
     @cached_property
+    def forward_ratio(self) -> np.ndarray:
+        """F/K, one in the padding."""
+        return np.asarray(np.exp(self.log_moneyness))
+
+    @cached_property
     def _in_order(self) -> bool:
         """Whether contracts fill the table row by row, as those of a grid do."""
         return bool(np.array_equal(self.position, np.arange(self.log_moneyness.size)))

@@ -3,7 +3,7 @@
 import mpmath as mp
 import numpy as np
 
-from levy_numerics.compiling import compiled
+from levy_numerics.jit import compiled
 from levy_numerics.exponential import exp
 
 RNG = np.random.default_rng(5)

@@ -9,7 +9,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from levy_numerics.compiling import compiled_in_order
+from levy_numerics.jit import compiled_in_order
 from levy_numerics.special import cos_and_sin, expm1_ratio, expm1_ratio_derivative, log1p
 
 RNG_ANGLES = np.random.default_rng(4).uniform(-3.0, 3.0, 60)

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from levy_numerics.calibration.weights import vols_of
-from levy_numerics.compiling import compiled
+from levy_numerics.jit import compiled
 from levy_numerics.market import Quotes
 
 

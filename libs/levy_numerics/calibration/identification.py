@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from levy_numerics.calibration.solvers.problem import Solution
-from levy_numerics.compiling import compiled_in_order
+from levy_numerics.jit import compiled_in_order
 from levy_numerics.models.base import LevyModel, Model
 from levy_numerics.models.compiled import exponent_with_gradient
 from levy_numerics.parameters import Parameter

@@ -350,7 +350,7 @@ def _believable(posterior: Posterior, pricer: SinhPricer, z: np.ndarray) -> np.n
     drawn = posterior.priors.sample(np.random.default_rng(0), _SCREENED).to_coordinates()
     low, high = (np.array(end)[:, None] for end in posterior.model_type.coordinate_bounds())
     candidates = np.clip(np.asarray(drawn)[: z.size], low + 2 * _STEP, high - 2 * _STEP)
-    prices = pricer.rough_price(posterior.model_type.from_coordinates(candidates)).value
+    prices = pricer.price(posterior.model_type.from_coordinates(candidates), refine=False).value
     squares = (((prices - posterior.quotes.price) / posterior.scale) ** 2).sum(axis=1)
     possible = np.isfinite(posterior.priors.log_density_at(candidates))
     return np.asarray(candidates[:, np.argmin(np.where(possible, squares, np.inf))])
@@ -374,7 +374,7 @@ def _risen(
 def _level(posterior: Posterior, pricer: SinhPricer, noise: float, z: np.ndarray) -> np.ndarray:
     """log posterior of coordinates, shape (d, n), where the noise is known; −∞ where it is not."""
     with np.errstate(all="ignore"):
-        prices = pricer.rough_price(posterior.model_type.from_coordinates(z)).value
+        prices = pricer.price(posterior.model_type.from_coordinates(z), refine=False).value
         found = posterior.log_likelihood(prices, np.full(z.shape[1], noise))
         found = found + posterior.priors.log_density_at(z)
     return np.where(np.isfinite(found), found, -np.inf)

@@ -12,7 +12,6 @@ from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.models.compiled import from_coordinates_with_jacobian
 from levy_numerics.pricing.sinh import SinhPricer
-from levy_numerics.pricing.sinh_single import LOOPS
 
 _TOLERANCE: Final = 1e-9
 
@@ -35,7 +34,7 @@ class Objective:
     @classmethod
     def of(cls, quotes: Quotes, weights: str) -> Self:
         """Choose the weighting by name: see `weights.weighting`."""
-        pricer = SinhPricer(quotes.contracts, _TOLERANCE, LOOPS)
+        pricer = SinhPricer(quotes.contracts, _TOLERANCE)
         return cls(quotes, weighting(quotes, weights), pricer)
 
     def problem(self, model: type[Model]) -> LeastSquaresProblem:

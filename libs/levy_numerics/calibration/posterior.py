@@ -109,7 +109,7 @@ class Posterior:
             return found
         z, points = z[:, inside], points[:, inside]
         with np.errstate(all="ignore"):
-            prices = pricer.rough_price(self.model_type.from_coordinates(z)).value
+            prices = pricer.price(self.model_type.from_coordinates(z), refine=False).value
             log_density = self.log_density_of(points, prices)
         found[inside] = np.where(np.isfinite(log_density), log_density, -np.inf)
         return found

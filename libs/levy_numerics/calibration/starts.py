@@ -34,7 +34,7 @@ def screened_starts(
     candidates[0] = np.log(variance)
     few = _few(objective.quotes.contracts)
     pricer = SinhPricer(objective.quotes.contracts.select(few), _SCREENING_TOLERANCE)
-    prices = pricer.rough_price(model.from_coordinates(candidates)).value
+    prices = pricer.price(model.from_coordinates(candidates), refine=False).value
     cost = np.sum(objective.weighting.select(few).residuals(prices) ** 2, axis=-1)
     order = np.argsort(np.nan_to_num(cost, nan=np.inf), kind="stable")
     return [candidates[:, k] for k in _spread(candidates, order, n_starts)]

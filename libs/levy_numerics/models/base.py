@@ -7,7 +7,7 @@ Convention: E[exp(iuX_T)] = φ_T(u), X the log-return before the drift correctio
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
@@ -85,13 +85,18 @@ class Model(ABC):
 
     def expanded(self, n_axes: int) -> Self:
         """Copy whose array fields have `n_axes` trailing axes of length one appended."""
-        fields = self.as_mapping()
+        if not self.is_batch:
+            return self
         arrays = {
-            name: value.reshape(value.shape + (1,) * n_axes)
-            for name, value in fields.items()
-            if getattr(value, "ndim", 0)
+            name: value.reshape(value.shape + (1,) * n_axes) if getattr(value, "ndim", 0) else value
+            for name, value in self.as_mapping().items()
         }
-        return type(self)(**(fields | arrays)) if arrays else self
+        return type(self)(**arrays)
+
+    @cached_property
+    def is_batch(self) -> bool:
+        """Whether a field is an array: several parameter sets."""
+        return any(getattr(value, "ndim", 0) for value in self.as_mapping().values())
 
     def select(self, which: Any) -> Self:
         """Members of a batch, picked by indices or a mask."""

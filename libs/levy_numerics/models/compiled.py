@@ -5,7 +5,7 @@ to a half of it. What is compiled is kept on disk: see `compiling`. Models that 
 answer as ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from levy_numerics import special_compiled  # noqa: F401 - tells Numba what formulas call
-from levy_numerics.compiling import compiled_in_order
+from levy_numerics.jit import compiled_in_order
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import COMPLEX_STEP, LevyModel, Model, complex_steps
 from levy_numerics.models.compilable import Compilable
@@ -40,13 +40,19 @@ def exponent_with_gradient(model: LevyModel, u: np.ndarray) -> tuple[np.ndarray,
     """`LevyModel.exponent_with_gradient` of one parameter set, u of shape (n,)."""
     if not isinstance(model, Compilable):
         return model.exponent_with_gradient(u)
-    _, formula = _formulas(type(model))
+    return evaluate_formula(type(model), u, [float(v) for v in model.as_mapping().values()])
+
+
+def evaluate_formula(
+    model: type[Compilable], u: np.ndarray, parameters: Sequence[float] | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ψ(u) and its gradient for parameters in the order of declaration, u of shape (n,)."""
+    _, formula = _formulas(model)
     try:
-        exponent, gradient = formula(u, *map(float, model.as_mapping().values()))
+        return formula(u, *parameters)  # type: ignore[no-any-return]
     except ZeroDivisionError:
-        # At a pole: Numba raises for complex numbers, NumPy says infinity.
-        return model.exponent_with_gradient(u)
-    return exponent, gradient
+        # At a pole Numba raises for complex numbers, NumPy returns infinity.
+        return model(*parameters).exponent_with_gradient(u)
 
 
 @cache

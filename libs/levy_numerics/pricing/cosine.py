@@ -25,7 +25,7 @@ from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
-from levy_numerics.pricing.ripples import rise
+from levy_numerics.pricing.aliasing import envelope_gap
 
 _WIDTH: Final = 10.0
 """Fang and Oosterlee's L."""
@@ -234,7 +234,7 @@ class _Density:
         log_ripple = self.model.log_ripple(omega + 0j, np.asarray(self.years))
         if log_ripple is None:
             return False, np.ones(1)
-        return True, np.exp(rise(log_ripple))
+        return True, np.exp(envelope_gap(log_ripple))
 
     def _turning(self, strike: np.ndarray, bottom: np.ndarray) -> np.ndarray:
         """Σ 1/|1 − z| over the waves zᵏ of which the terms consist, shape (n_sets, n)."""

@@ -15,7 +15,7 @@ import numpy as np
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import ArrayLike, Contracts
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.factors import Factors, parameter_factors, with_drift
+from levy_numerics.pricing.integrand_factors import Factors, with_drift
 from levy_numerics.pricing.result import Prices
 from levy_numerics.pricing.sinh import SinhPricer
 
@@ -120,16 +120,15 @@ def _price_and_terms(
     pricer = SinhPricer(contracts, max(_MARGIN * tolerance, _FINEST))
     n_parameters = len(model.parameters())
     at_poles = ((0.0, 1.0),) + ((0.0, 0.0),) * (2 + n_parameters)
-    return pricer.price_with_terms(model, Factors(_factors, at_poles, order=2))
+    factors = Factors(by_parameter=True, others=_factors, at_poles=at_poles, order=2)
+    return pricer.price_with_terms(model, factors)
 
 
-def _factors(model: Model, nodes: np.ndarray, years: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """∂M/∂x, ∂²M/∂x² − ∂M/∂x, ∂M/∂T and ∂M/∂ each parameter, in units of M's integrand."""
-    log_cf, by_parameter = parameter_factors(model, nodes, years)
+def _factors(model: Model, nodes: np.ndarray, years: np.ndarray) -> np.ndarray:
+    """∂M/∂x, ∂²M/∂x² − ∂M/∂x and ∂M/∂T, in units of M's integrand."""
     by_time = with_drift(model.log_cf_rate(nodes, years), nodes)
     own = [1j * nodes, -nodes * (nodes + 1j), by_time]
-    shape = by_time.shape
-    return log_cf, np.concatenate([[np.broadcast_to(f, shape) for f in own], by_parameter])
+    return np.stack([np.broadcast_to(f, by_time.shape) for f in own])
 
 
 def _checked_spot(spot: ArrayLike, size: int) -> np.ndarray:

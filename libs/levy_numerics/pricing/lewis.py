@@ -26,7 +26,7 @@ from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
-from levy_numerics.pricing.ripples import rise
+from levy_numerics.pricing.aliasing import envelope_gap
 
 _LARGEST: Final = 1e17
 """Past this u nothing is left of 1/u²."""
@@ -109,7 +109,7 @@ def _reach(transform: Transform, model: Model, years: float) -> float:
     size = u * np.abs(transform(u))
     log_ripple = model.log_ripple(u - 0.5j, np.asarray(years))
     if log_ripple is not None:
-        size = size * np.exp(rise(log_ripple))
+        size = size * np.exp(envelope_gap(log_ripple))
     alive = np.flatnonzero(size > _INSIGNIFICANT)
     return float(u[min(alive[-1] + 1, u.size - 1)]) if alive.size else float(u[0])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from levy_numerics import special, special_compiled  # noqa: F401 - the latter tells Numba
-from levy_numerics.compiling import compiled_in_order
+from levy_numerics.jit import compiled_in_order
 from levy_numerics.models import NIG, LevyModel, Model, VarianceGamma, compiled
 from levy_numerics.pricing.contour import sinh_contour
 from tests.numerics.models.members import (

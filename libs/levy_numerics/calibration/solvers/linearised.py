@@ -11,7 +11,7 @@ from typing import Final, Self
 import numpy as np
 
 from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem
-from levy_numerics.compiling import compiled_in_order
+from levy_numerics.jit import compiled_in_order
 
 _LONGEST_STEP: Final = 1.5
 
