@@ -28,7 +28,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  || { echo "Python 3.11 is needed: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(PIP_INSTALL) -e ".[dev]"
-	$(BIN)/python -m levy_numerics.warming
+	$(BIN)/python -m levy_numerics.precompile
 	@touch $@
 
 $(INSTALLED_BENCH): $(INSTALLED)

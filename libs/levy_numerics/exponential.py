@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.jit import compiled_in_order
+from levy_numerics.jit import compiled, compiled_in_order
 
 _PER_DOUBLING: Final = 1.0 / math.log(2.0)
 _DOUBLING, _DOUBLING_TAIL = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -29,6 +29,8 @@ _TO_WHOLE: Final = 1.5 * 2.0**52
 """Added, it leaves a whole number in the last bits."""
 _MANTISSA_BITS: Final = 52
 _EXPONENT_OF_ONE: Final = 1023
+LARGEST_EXPONENT: Final = 680.0
+_LOWEST_EXPONENT: Final = -700.0
 
 
 @compiled_in_order
@@ -44,3 +46,10 @@ def exp(x: float) -> float:
     reduced = 1.0 - ((low - rest * even / (2.0 - even)) - high)
     scale = (np.float64(shifted).view(np.int64) + _EXPONENT_OF_ONE) << _MANTISSA_BITS
     return reduced * np.int64(scale).view(np.float64)
+
+
+@compiled
+def bounded_exp(exponent: float) -> float:
+    """Return exp of an exponent, at most that of the largest; zero below the lowest."""
+    result = exp(min(exponent, LARGEST_EXPONENT))
+    return 0.0 if exponent < _LOWEST_EXPONENT else result

@@ -24,7 +24,6 @@ from levy_numerics.black import (
     SQRT_HALF_PI,
     SQRT_TWO_PI,
 )
-from levy_numerics.jit import compiled, compiled_in_order
 from levy_numerics.implied_vol import (
     LOG_SQRT_TWO_PI,
     LOWEST_X,
@@ -32,6 +31,7 @@ from levy_numerics.implied_vol import (
     STEPS,
     householder_step,
 )
+from levy_numerics.jit import compiled, compiled_in_order
 from levy_numerics.market import Contracts
 
 _NEAR, _FAR = 0.46875, 4.0

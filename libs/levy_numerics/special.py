@@ -13,6 +13,10 @@ _LOG_DERIVATIVE_SERIES: Final = tuple((-1.0) ** k * k / (k + 1) for k in range(1
 SERIES_RADIUS: Final = 0.05
 """Below it the Taylor series of degree 7 is exact to 1e-16; above, division loses no digits."""
 
+LINEAR_BELOW: Final = 1e-8
+"""|z| below which (e^z − 1)/z is 1 + z/2 to rounding. Complex division by a number whose square
+underflows, such as 1e-200, would return a wrong ratio without warning."""
+
 ABOUT_MINUS_ONE: Final = -0.5
 """|1 + z|² − 1 below which log |1 + z| is taken from |1 + z|² itself."""
 
@@ -201,9 +205,9 @@ def expm1_ratio(z: Any) -> Any:
     """
     xp = array_namespace(z)
     z = xp.asarray(z)
-    zero = z == 0
-    safe = xp.where(zero, 1.0, z)
-    return xp.where(zero, 1.0, xp.expm1(safe) / safe)
+    linear = xp.abs(z) < LINEAR_BELOW
+    safe = xp.where(linear, 1.0, z)
+    return xp.where(linear, 1.0 + 0.5 * z, xp.expm1(safe) / safe)
 
 
 def expm1_ratio_derivative(z: Any) -> Any:
@@ -215,20 +219,21 @@ def expm1_ratio_with_derivative(z: Any) -> tuple[Any, Any]:
     """`expm1_ratio` and its derivative for the price of one."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    small = xp.abs(z) < SERIES_RADIUS
-    safe = xp.where(z == 0, 1.0, z)
-    ratio = xp.where(z == 0, 1.0, xp.expm1(safe) / safe)
+    size = xp.abs(z)
+    linear, small = size < LINEAR_BELOW, size < SERIES_RADIUS
+    safe = xp.where(linear, 1.0, z)
+    ratio = xp.where(linear, 1.0 + 0.5 * z, xp.expm1(safe) / safe)
     closed = ratio + (1.0 - ratio) / safe
     return ratio, xp.where(small, _polynomial(z, EXP_DERIVATIVE_SERIES), closed)
 
 
 def log1p_ratio(z: Any) -> Any:
-    """log(1 + z)/z for complex z, exact to rounding through z = 0."""
+    """Return log(1 + z)/z for complex z, exact to rounding through z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    zero = z == 0
-    safe = xp.where(zero, 1.0, z)
-    return xp.where(zero, 1.0, log1p(safe) / safe)
+    linear = xp.abs(z) < LINEAR_BELOW
+    safe = xp.where(linear, 1.0, z)
+    return xp.where(linear, 1.0 - 0.5 * z, log1p(safe) / safe)
 
 
 def log1p_ratio_derivative(z: Any) -> Any:

@@ -15,6 +15,7 @@ from numba.extending import overload, register_jitable
 from levy_numerics import special
 
 _ABOUT_MINUS_ONE: Final = special.ABOUT_MINUS_ONE
+_LINEAR_BELOW: Final = special.LINEAR_BELOW
 _SERIES_RADIUS: Final = special.SERIES_RADIUS
 _EXP_DERIVATIVE_SERIES: Final = special.EXP_DERIVATIVE_SERIES[::-1]
 _ASYMPTOTIC_FROM: Final = 10.0
@@ -85,7 +86,7 @@ def _expm1_of_one(z: Any) -> Any:
 
 def _ratio_with_derivative_of_one(z: Any) -> Any:
     """As `special.expm1_ratio_with_derivative`."""
-    ratio = _expm1_of_one(z) / z if z != 0.0 else complex(1.0, 0.0)
+    ratio = _expm1_of_one(z) / z if abs(z) >= _LINEAR_BELOW else 1.0 + 0.5 * z
     if abs(z) >= _SERIES_RADIUS:
         return ratio, ratio + (1.0 - ratio) / z
     derivative = complex(0.0, 0.0)

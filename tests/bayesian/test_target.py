@@ -11,7 +11,6 @@ from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import VarianceGamma
-from levy_numerics.pricing.sinh import SinhPricer
 
 jax = pytest.importorskip("jax")
 target = pytest.importorskip("levy_bayesian.samplers.target")
@@ -58,20 +57,6 @@ def test_surfaces_much_alike_share_what_is_compiled() -> None:
     second = target.Target.of(moved)
     assert second.geometry.pricer.table.contour is first.geometry.pricer.table.contour
     assert second.density == first.density
-
-
-@pytest.mark.parametrize("name", ["CGMY", "Merton", "NIGCIR"])
-def test_a_table_on_a_rung_gives_the_same_prices_with_a_few_nodes_more(name: str) -> None:
-    example = models.get(name).example()
-    pricer = SinhPricer(CONTRACTS, 1e-8)
-    batch = type(example)(*(np.full(3, x) for x in example.as_mapping().values()))
-    made = pricer.shared_table(batch)
-    wider = target.on_a_rung(made, int(pricer.demand(batch)[0].max()))
-    assert wider.contour.n_nodes % 16 == 0
-    assert 0 <= wider.contour.n_nodes - made.contour.n_nodes < 16
-    np.testing.assert_allclose(
-        target.covered(wider, batch).value, target.covered(made, batch).value, atol=1e-8
-    )
 
 
 @pytest.mark.slow

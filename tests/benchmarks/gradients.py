@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from levy_numerics import models
-from levy_numerics.jit import compiled, compiled_in_order
 from levy_numerics.exponential import exp
 from levy_numerics.implied_vol_single import _erfcx
+from levy_numerics.jit import compiled, compiled_in_order
 from levy_numerics.pricing.compiled import CompiledPricer, covered_value
 from levy_numerics.pricing.factors import BY_PARAMETER
 from levy_numerics.pricing.sinh_sums import covered

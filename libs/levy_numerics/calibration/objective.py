@@ -13,7 +13,8 @@ from levy_numerics.models.base import Model
 from levy_numerics.models.compiled import from_coordinates_with_jacobian
 from levy_numerics.pricing.sinh import SinhPricer
 
-_TOLERANCE: Final = 1e-9
+TOLERANCE: Final = 1e-9
+"""Of prices during a fit, as a share of the forward."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Objective:
     pricer: SinhPricer
 
     @classmethod
-    def of(cls, quotes: Quotes, weights: str) -> Self:
-        """Choose the weighting by name: see `weights.weighting`."""
-        pricer = SinhPricer(quotes.contracts, _TOLERANCE)
+    def of(cls, quotes: Quotes, weights: str, pricer: SinhPricer | None = None) -> Self:
+        """Choose the weighting by name, see `weights.weighting`, and a pricer unless given."""
+        pricer = SinhPricer(quotes.contracts, TOLERANCE) if pricer is None else pricer
         return cls(quotes, weighting(quotes, weights), pricer)
 
     def problem(self, model: type[Model]) -> LeastSquaresProblem:
@@ -55,7 +56,7 @@ class Objective:
 
         low, high = model.coordinate_bounds()
         c = self.quotes.contracts
-        rounding = _TOLERANCE * c.discount * c.forward * self.weighting.slopes(self.quotes.price)
+        rounding = TOLERANCE * c.discount * c.forward * self.weighting.slopes(self.quotes.price)
         return LeastSquaresProblem(
             evaluate, np.array(low), np.array(high), 0.1 * float(np.linalg.norm(rounding))
         )

@@ -1,4 +1,4 @@
-"""Calibration from a start that is probably good: one local fit, and a second opinion in doubt."""
+"""Calibration from an initial guess that is probably good: a local fit, and restarts in doubt."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
 from levy_numerics.calibration.least_squares import (
     best_of,
     confirmed,
@@ -21,8 +22,8 @@ from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 
 _CLOSE_FIT: Final = 1e-3
-"""Volatility error, root-mean-square, of a fit that needs no second opinion: a tenth of a point."""
-_SECOND_OPINIONS: Final = 12
+"""Root-mean-square volatility error of a fit that needs no restart: a tenth of a point."""
+_N_RESTARTS: Final = 12
 _FIRST_DAMPING: Final = 1e-8
 """Lower than from elsewhere: the whole step is usually right, and saves a tenth of the rest."""
 _NO_BETTER: Final = 1e-6
@@ -30,17 +31,35 @@ _NO_BETTER: Final = 1e-6
 
 @dataclass(frozen=True)
 class Polished:
-    """A fit, and whether the start deserves the credit.
+    """A fit, and whether its initial guess was good.
 
     Attributes
     ----------
     result : CalibrationResult
     start_was_good : bool
-        Whether the start led to the best fit found.
+        Whether the initial guess led to the best fit found.
     """
 
     result: CalibrationResult
     start_was_good: bool
+
+
+@dataclass(frozen=True)
+class LocalSolution:
+    """The best solution found from an initial guess and, where that was not close, from others.
+
+    Attributes
+    ----------
+    best : Solution
+    n_evaluations : int
+        Of all starts.
+    start_accepted : bool
+        Whether the initial guess led to the best solution.
+    """
+
+    best: Solution
+    n_evaluations: int
+    start_accepted: bool
 
 
 def polish(
@@ -51,11 +70,7 @@ def polish(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Polished:
-    """Fit from `start`; where the fit is not close, also from elsewhere until one is confirmed.
-
-    A close fit is the global optimum but for the rest of a tenth of a vol point. Real surfaces
-    may be far from every model: there the fit must be found again from a screened start, and if
-    that finds a better one, several starts answer.
+    """Fit from `start`; where that fit is not close, restart from elsewhere until confirmed.
 
     Parameters
     ----------
@@ -71,32 +86,66 @@ def polish(
     InvalidInputError
         Fewer quotes than parameters.
     """
-    model_type = type(start)
-    require_enough_quotes(model_type, quotes)
-    objective = Objective.of(quotes, weights)
-    problem = objective.problem(model_type)
-    first = levenberg_marquardt.solve(problem, _coordinates(start), first_damping=_FIRST_DAMPING)
-    result = result_of(model_type, objective, first, first.n_evaluations)
-    if first.status == "converged" and result.fit.implied_vol_rmse <= _CLOSE_FIT:
-        return Polished(result, start_was_good=True)
+    model, objective = type(start), Objective.of(quotes, weights)
+    found = fit_locally(model, objective, _coordinates(start), seed=seed, progress=progress)
+    return Polished(
+        result_of(model, objective, found.best, found.n_evaluations), found.start_accepted
+    )
+
+
+def fit_locally(
+    model: type[Model],
+    objective: Objective,
+    start: np.ndarray,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> LocalSolution:
+    """Return the solution from an initial guess, or the best of several starts.
+
+    A close fit is the global optimum but for the rest of a tenth of a vol point. Real surfaces
+    may be far from every model: there the fit must be found again from a screened start, and if
+    that finds a better one, several starts decide.
+
+    Parameters
+    ----------
+    objective : Objective
+    start : ndarray, shape (n_coordinates,)
+    seed, progress
+        As in `calibrate`.
+
+    Raises
+    ------
+    InvalidInputError
+        Fewer quotes than parameters.
+    """
+    require_enough_quotes(model, objective.quotes)
+    problem = objective.problem(model)
+    first = levenberg_marquardt.solve(problem, start, first_damping=_FIRST_DAMPING)
+    is_exact = 2.0 * first.cost <= problem.floor**2
+    if first.status == "converged" and (is_exact or _is_close(objective.quotes, first)):
+        return LocalSolution(first, first.n_evaluations, start_accepted=True)
     solutions: list[Solution] = [first]
     if progress is not None:
-        progress(1, 1 + _SECOND_OPINIONS)
-    starts = screened_starts(model_type, objective, n_starts=_SECOND_OPINIONS, seed=seed)
+        progress(1, 1 + _N_RESTARTS)
+    starts = screened_starts(model, objective, n_starts=_N_RESTARTS, seed=seed)
     for z in starts:
         solutions.append(levenberg_marquardt.solve(problem, z))
         if progress is not None:
             progress(len(solutions), 1 + len(starts))
-        if confirmed(solutions, problem.floor, model_type.confirmations):
+        if confirmed(solutions, problem.floor, model.confirmations):
             break
-    n_evaluations = sum(solution.n_evaluations for solution in solutions)
     best = best_of(solutions)
-    if best is not first:
-        result = result_of(model_type, objective, best, n_evaluations)
-    return Polished(
-        replace(result, n_evaluations=n_evaluations),
-        start_was_good=first.cost <= best.cost * (1.0 + _NO_BETTER),
+    return LocalSolution(
+        best,
+        sum(solution.n_evaluations for solution in solutions),
+        start_accepted=first.cost <= best.cost * (1.0 + _NO_BETTER),
     )
+
+
+def _is_close(quotes: Quotes, solution: Solution) -> bool:
+    errors = PricingErrors.of(quotes, solution.values)
+    return FitQuality.of_errors(errors).implied_vol_rmse <= _CLOSE_FIT
 
 
 def unpolished(quotes: Quotes, proposed: Model, *, weights: str = "price") -> CalibrationResult:

@@ -23,9 +23,9 @@ import numpy as np
 
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
+from levy_numerics.pricing.aliasing import envelope_gap
 from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
-from levy_numerics.pricing.aliasing import envelope_gap
 
 _WIDTH: Final = 10.0
 """Fang and Oosterlee's L."""

@@ -13,7 +13,7 @@ from levy_numerics.models.compiled import evaluate_formula
 from levy_numerics.pricing.sinh_contour import Contour
 
 _ONE_YEAR: Final = np.ones((1, 1))
-_NOT_OSCILLATING: Final = np.empty((0, 0, 0), dtype=complex)
+_NO_RIPPLE: Final = np.empty((0, 0, 0), dtype=complex)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Integrand:
         What each maturity multiplies its row by.
     drift : ndarray, shape (S, n_maturities)
         ω_T; NaN where there is no forward.
-    oscillating : ndarray, shape (S, n_maturities, n_nodes − 1)
+    log_ripple : ndarray, shape (S, n_maturities, n_nodes − 1)
         `Model.log_ripple`; of length zero where there is none.
     """
 
@@ -69,7 +69,13 @@ class Integrand:
     magnitude: np.ndarray
     years: np.ndarray
     drift: np.ndarray
-    oscillating: np.ndarray
+    log_ripple: np.ndarray
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All fields in order, as `sinh_kernel` takes them."""
+        rows = self.log_cf, self.factors, self.magnitude
+        return *rows, self.years, self.drift, self.log_ripple
 
     @classmethod
     def of(
@@ -86,12 +92,12 @@ class Integrand:
         log_cf, by_factor, magnitude = rows
         exists = model.expanded(1).forward_exists(years)
         drift = np.where(exists, -times * log_cf[:, :, -1].real, np.nan)
-        oscillating = model.expanded(2).log_ripple(contour.frequencies[:-1], years[:, None])
-        if oscillating is None:
-            oscillating = _NOT_OSCILLATING
-        elif oscillating.ndim == 2:  # one parameter set
-            oscillating = oscillating[None]
-        return cls(log_cf, by_factor, magnitude, times, drift, oscillating)
+        log_ripple = model.expanded(2).log_ripple(contour.frequencies[:-1], years[:, None])
+        if log_ripple is None:
+            log_ripple = _NO_RIPPLE
+        elif log_ripple.ndim == 2:  # one parameter set
+            log_ripple = log_ripple[None]
+        return cls(log_cf, by_factor, magnitude, times, drift, log_ripple)
 
 
 def with_drift(by_nodes: Any, nodes: Any) -> Any:

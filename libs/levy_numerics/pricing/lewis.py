@@ -24,9 +24,9 @@ import numpy as np
 
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
+from levy_numerics.pricing.aliasing import envelope_gap
 from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
-from levy_numerics.pricing.aliasing import envelope_gap
 
 _LARGEST: Final = 1e17
 """Past this u nothing is left of 1/u²."""

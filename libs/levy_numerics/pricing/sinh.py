@@ -8,9 +8,9 @@ and less tilted wings.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any, Final
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Final
 
 import numpy as np
 
@@ -21,16 +21,21 @@ from levy_numerics.pricing.drift import require_forward
 from levy_numerics.pricing.integrand_factors import BY_PARAMETER, VALUE_ONLY, Factors, Integrand
 from levy_numerics.pricing.result import PriceGradient, Prices
 from levy_numerics.pricing.sinh_contour import TILTS, Contour, sinh_contour, step_for, tilt_index
-from levy_numerics.pricing.sinh_kernel import fourier_sums, phase_factors
+from levy_numerics.pricing.sinh_kernel import fourier_sums
+from levy_numerics.pricing.sinh_phases import phase_factors
 
 _REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.03))
 """Fractions of the model's tilt and of the step that belongs to it, tried in turn."""
-_FIRST_LENGTH: Final = 6.0
-"""y of the last node at first: |ξ| of 280, enough for a total volatility of 3%."""
-_GROWTH: Final = 1.4
-_LONGEST: Final = 60.0
+_FIRST_LENGTH: Final = 7.5
+"""y of the last node at first: |ξ| of 1,300, enough for a total volatility of 0.7%."""
+_GROWTH: Final = 1.25
+_SHORTEST_LENGTH: Final = 3.0
+_FINE_GROWTH: Final = 1.1
+"""Where nodes cost in proportion to their number, no more are used than necessary."""
+_LONGEST: Final = 40.0
+"""exp(−40) of an integrand that decays no faster than the payoff is below any tolerance."""
 _NODE_MULTIPLE: Final = 8
-_TRUNCATION: Final = 0.1
+_TRUNCATION: Final = 0.3
 """Share of the tolerance that truncation may use before nodes are added."""
 _SHORTENED: Final = 0.75
 _SHORTEST: Final = 0.5
@@ -141,19 +146,9 @@ class _Rule:
         *sums, largest = fourier_sums(
             (layout.log_moneyness, ratio, allowed),
             self.phases,
-            (contour.xi_real, contour.xi_imag, contour.log_weights, contour.probes),
-            (
-                contour.pole_error,
-                contour.coarse_pole_error,
-                contour.empirical_error,
-                contour.empirical_rate,
-                -math.expm1(-contour.step),
-                float(factors.order),
-            ),
-            (integrand.log_cf, integrand.factors, integrand.magnitude),
-            integrand.years,
-            integrand.drift,
-            integrand.oscillating,
+            contour.nodes_for_kernel,
+            (*contour.rule_for_kernel, float(factors.order)),
+            integrand.arrays,
         )
         value, error, terms, excess = sums
         for term, (at_zero, at_minus_i) in zip(terms, factors.at_poles, strict=False):
@@ -183,15 +178,19 @@ class SinhPricer:
         self._steps = list(_usual_steps(self.tolerance))
         layout, c = self.contracts.by_maturity, self.contracts
         # Errors come in units of the strike; the tolerance is in units of the forward.
-        self._allowed = np.where(
-            layout.occupied, self.tolerance * layout.forward_ratio, np.inf
-        )
+        self._allowed = np.where(layout.occupied, self.tolerance * layout.forward_ratio, np.inf)
         self._strike_value = c.discount * c.strike
         self._covered_leg = np.where(c.is_call, c.discount * c.forward, self._strike_value)
 
-    def fork(self) -> "SinhPricer":
-        """Return a pricer that starts from this one's tables, for use in another thread."""
-        other = replace(self)
+    def for_contracts(self, contracts: Contracts) -> "SinhPricer":
+        """Return a pricer that starts from this one's tables, for use in another thread.
+
+        Parameters
+        ----------
+        contracts : Contracts
+            Of the same maturities and ln(F/K), to rounding, in the same order.
+        """
+        other = SinhPricer(contracts, self.tolerance)
         other._rules, other._steps = dict(self._rules), list(self._steps)
         return other
 
@@ -206,9 +205,10 @@ class SinhPricer:
         """
         sums = self._evaluate(model, VALUE_ONLY, refine=refine)
         if model.is_batch:
-            return self._present_values(sums.value, sums.error)
-        require_forward(model, self.contracts.by_maturity.maturity_years, sums.drift[0])
-        return self._present_values(sums.value[0], sums.error[0])
+            return self._or_middle(self._present_values(sums.value, sums.error), sums.drift)
+        drift = sums.drift[0]
+        require_forward(model, self.contracts.by_maturity.maturity_years, drift)
+        return self._or_middle(self._present_values(sums.value[0], sums.error[0]), drift)
 
     def price_gradient(self, model: Model) -> PriceGradient:
         """Return present values and derivatives of one parameter set."""
@@ -233,25 +233,40 @@ class SinhPricer:
         """
         years = self.contracts.by_maturity.maturity_years
         exists = np.asarray(model.expanded(1).forward_exists(years))
-        exists = np.broadcast_to(exists, (_count(model), years.size)).all(axis=-1)
-        if not exists.any():
+        chosen = np.flatnonzero(np.broadcast_to(exists, (_count(model), years.size)).all(axis=-1))
+        if not chosen.size:
             require_forward(model, years, np.full(years.shape, np.nan))
-        model = model.select(np.flatnonzero(exists))
+        model = model.select(chosen)
         index = int(np.max(tilt_index(self._sector(model))))
-        self._on_kept_rule(model, index, VALUE_ONLY)
-        return self._rules[index].contour
+        length = _SHORTEST_LENGTH
+        while True:
+            contour = _contour(float(TILTS[index]), self._steps[index], length, _margin(index))
+            sums = self._sums_on(contour, model)
+            if length > _LONGEST or sums.largest[1] <= _TRUNCATION:
+                return contour
+            length *= _FINE_GROWTH
+
+    def price_on(self, contour: Contour, model: Model) -> Prices:
+        """Return present values of a batch, shape (n_sets, n), on a given contour, unrefined."""
+        sums = self._sums_on(contour, model)
+        return self._present_values(sums.value, sums.error)
+
+    def _sums_on(self, contour: Contour, model: Model) -> _Sums:
+        rule = _Rule(contour, _NO_PHASES)
+        return rule.sums(self.contracts.by_maturity, self._allowed, model, VALUE_ONLY)
 
     def _evaluate(self, model: Model, factors: Factors, *, refine: bool) -> _Sums:
         """Evaluate all sets, grouped by the tilt they need; then refine where necessary."""
         sector = self._sector(model)
         if model.is_batch:
-            sums = self._evaluate_batch(model, np.broadcast_to(sector, _count(model)), factors)
+            sector = np.broadcast_to(sector, _count(model))
+            sums = self._evaluate_batch(model, sector, factors)
         else:
             sums = self._on_kept_rule(model, _index_of_one(float(sector)), factors)
         if refine and sums.largest[0] > 1.0:
-            for s in np.flatnonzero((sums.excess[0] > 1.0).any(axis=1)):
+            for s in np.flatnonzero((sums.excess[0] > 1.0).any(axis=1)).tolist():
                 one = model.select(s) if model.is_batch else model
-                self._refine(sums, s, one, float(np.broadcast_to(sector, s + 1)[s]), factors)
+                self._refine(sums, s, one, float(np.ravel(sector)[s]), factors)
         return sums
 
     def _evaluate_batch(self, model: Model, sector: np.ndarray, factors: Factors) -> _Sums:
@@ -287,9 +302,7 @@ class SinhPricer:
         layout = self.contracts.by_maturity
         return _decayed_sums(rule, length, layout, self._allowed, model, factors)
 
-    def _refine(
-        self, sums: _Sums, s: int, model: Model, sector: float, factors: Factors
-    ) -> None:
+    def _refine(self, sums: _Sums, s: int, model: Model, sector: float, factors: Factors) -> None:
         """Price the maturities of set `s` that miss the tolerance again, with finer rules."""
         index = _index_of_one(sector)
         length = self._rules[index].length if index in self._rules else _FIRST_LENGTH
@@ -300,7 +313,7 @@ class SinhPricer:
             tilt, step = of_tilt * float(TILTS[index]), of_step * self._steps[index]
             margin = max(sector - tilt, 0.0)
             refined = _decayed_sums(
-                lambda y, t=tilt, h=step, m=margin: _Rule(_contour(t, h, y, m), _NO_PHASES),
+                partial(_rule, tilt, step, margin),
                 length,
                 self.contracts.by_maturity.rows(rows),
                 self._allowed[rows],
@@ -325,13 +338,32 @@ class SinhPricer:
         """Prices from E[min(S, K)]/K and its error, shapes (…, n_maturities, n_columns).
 
         A value outside the no-arbitrage bounds is moved to them, and its error is at least the
-        distance moved.
+        distance moved; no error exceeds the distance of the bounds.
         """
         flat, c = self.contracts.by_maturity.flat, self.contracts
+        low, high = c.lower_bound, c.upper_bound
         value = self._covered_leg - flat(covered_value) * self._strike_value
-        bounded = np.minimum(np.maximum(value, c.lower_bound), c.upper_bound)
-        distance = np.abs(bounded - value)
-        return Prices(bounded, np.fmax(flat(error) * self._strike_value, distance))
+        bounded = np.minimum(np.maximum(value, low), high)
+        stated = np.fmax(flat(error) * self._strike_value, np.abs(bounded - value))
+        return Prices(bounded, np.where(np.isnan(bounded), np.inf, np.minimum(stated, high - low)))
+
+    def _or_middle(self, prices: Prices, drift: np.ndarray) -> Prices:
+        """Replace what overflowed by the middle between the bounds, half whose distance it errs by.
+
+        Parameters
+        ----------
+        prices : Prices
+            Shapes (…, n).
+        drift : ndarray, shape (…, n_maturities)
+            NaN where there is no forward, and then no price.
+        """
+        missing = np.isnan(prices.value)
+        if not missing.any():
+            return prices
+        missing &= np.isfinite(drift)[..., self.contracts.by_maturity.row]
+        low, high = self.contracts.lower_bound, self.contracts.upper_bound
+        value = np.where(missing, 0.5 * (low + high), prices.value)
+        return Prices(value, np.where(missing, 0.5 * (high - low), prices.error))
 
 
 def _decayed_sums(
@@ -365,6 +397,10 @@ def _decayed_sums(
     return sums
 
 
+def _rule(tilt: float, step: float, margin: float, length: float) -> _Rule:
+    return _Rule(_contour(tilt, step, length, margin), _NO_PHASES)
+
+
 def _contour(tilt: float, step: float, length: float, margin: float | None) -> Contour:
     n_nodes = _NODE_MULTIPLE * math.ceil(length / (step * _NODE_MULTIPLE))
     return sinh_contour(tilt, step, n_nodes, margin)
@@ -382,7 +418,7 @@ def _usual_steps(tolerance: float) -> tuple[float, ...]:
 
 def _count(model: Model) -> int:
     """Return the number of sets of a batch."""
-    return np.broadcast(*model.as_mapping().values()).shape[0]
+    return int(np.broadcast(*model.as_mapping().values()).shape[0])
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,8 @@ side differs: the wings bend up, or down (the mirror image about −i/2).
 
 The two poles are the nearest singularities to the contour, and their residues are known: the
 forward and the strike. Their share of the trapezoidal rule's error, q(F + K) with
-q = 1/(exp(2πd/h) − 1), is subtracted exactly. This gains three digits or saves a third of the nodes.
+q = 1/(exp(2πd/h) − 1), is subtracted exactly. This gains three digits
+or saves a third of the nodes.
 """
 
 import math
@@ -32,7 +33,7 @@ _COARSE_SAFETY: Final = 0.025
 SAFETY: Final = 500.0
 """Times the coarse rule's error squared it bounds the fine rule's: 1/c in c·q², with c of 0.002
 for the least favourable models."""
-_N_PROBES: Final = 8
+_N_PROBES: Final = 9
 
 
 def step_for(tolerance: float, tilt: float = TILT) -> float:
@@ -101,11 +102,21 @@ class Contour:
         return self.nodes.imag.copy()
 
     @cached_property
+    def nodes_for_kernel(self) -> tuple[np.ndarray, ...]:
+        """Re ξ, Im ξ, log weights, and indices of the probes, as `sinh_kernel` takes them."""
+        return self.xi_real, self.xi_imag, self.log_weights, self.probes
+
+    @cached_property
+    def rule_for_kernel(self) -> tuple[float, ...]:
+        """Error shares of the poles, empirical error and rate, and 1 − exp(−h)."""
+        poles = self.pole_error, self.coarse_pole_error
+        return *poles, self.empirical_error, self.empirical_rate, -math.expm1(-self.step)
+
+    @cached_property
     def probes(self) -> np.ndarray:
-        """Indices of a few odd nodes, evenly spaced; the last is the last node."""
+        """Indices of a few odd nodes, about evenly spaced from the first to the last."""
         n = self.nodes.shape[-1]
-        stride = -(-n // _N_PROBES)
-        return np.arange((n - 1) % stride, n, stride)
+        return np.unique(np.linspace(0, n - 1, min(n, _N_PROBES)).round().astype(int))
 
     @cached_property
     def frequencies(self) -> np.ndarray:
@@ -121,7 +132,7 @@ class Contour:
     @cached_property
     def probe_frequencies(self) -> np.ndarray:
         """ξ at `probe_positions`."""
-        return self.frequencies[self.probe_positions]
+        return np.asarray(self.frequencies[self.probe_positions])
 
 
 @lru_cache(maxsize=256)

@@ -23,50 +23,21 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.exponential import exp
-from levy_numerics.jit import compiled, compiled_in_order
-from levy_numerics.pricing.aliasing import LONGEST_STRIDE
+from levy_numerics.exponential import bounded_exp
+from levy_numerics.jit import compiled
+from levy_numerics.pricing.aliasing import raise_to_envelope
 from levy_numerics.pricing.sinh_contour import SAFETY
-from levy_numerics.special import cos_and_sin
+from levy_numerics.pricing.sinh_errors import add_errors, larger, log_rounding
+from levy_numerics.pricing.sinh_phases import set_wave
 
 _NEGLIGIBLE: Final = -52.0
 """Logarithm of what adds nothing to sums of about one, nor to their derivatives."""
-_INSIGNIFICANT: Final = math.log(1e-14)
-_LARGEST_EXPONENT: Final = 680.0
-_LOWEST_EXPONENT: Final = -700.0
+INSIGNIFICANT: Final = math.log(1e-14)
 _LARGEST_SEPARATE_EXPONENT: Final = 640.0
 """Largest |log φ_T(ξ) + iξω_T| whose exponential may be multiplied by a tabulated exp(iξx) without
 leaving the floating-point range; beyond, exponents are added for each option."""
 _ROUNDING: Final = 4e-15
-_ROUNDING_PER_NODE: Final = 2.0 * np.finfo(float).eps
 _Arrays = tuple[np.ndarray, ...]
-_cos_and_sin: Final = compiled_in_order(cos_and_sin)
-
-
-@compiled
-def phase_factors(x: np.ndarray, xi_real: np.ndarray, xi_imag: np.ndarray) -> np.ndarray:
-    """Return exp(iξx) for every option and node.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n_maturities, n_columns)
-        ln(F/K).
-    xi_real, xi_imag : ndarray, shape (2, 2, n)
-        Nodes by wing and parity.
-
-    Returns
-    -------
-    ndarray, shape (n_maturities, n_columns, 2, 2, 2, n)
-        By wing, parity, and real and imaginary part.
-    """
-    factors, none = np.empty((*x.shape, 2, 2, 2, xi_real.shape[2])), np.zeros(xi_real.shape[2])
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            for wing in range(2):
-                for parity in range(2):
-                    nodes = xi_real[wing, parity], xi_imag[wing, parity]
-                    _wave(factors[i, j, wing, parity], none, none, *nodes, x[i, j])
-    return factors
 
 
 @compiled
@@ -76,9 +47,6 @@ def fourier_sums(
     contour: _Arrays,
     rule: tuple[float, ...],
     integrand: _Arrays,
-    years: np.ndarray,
-    drift: np.ndarray,
-    oscillating: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[float, float]]:
     """Return E[min(S, K)]/K, its error and its derivatives, for S parameter sets.
 
@@ -90,20 +58,11 @@ def fourier_sums(
     phases : ndarray
         `phase_factors` of the options, or none (length zero).
     contour : tuple
-        Re ξ, Im ξ and log weights of the nodes, shape (2, 2, n), and the indices of the probes.
+        `Contour.nodes_for_kernel`.
     rule : tuple of float
-        Error share of the payoff's poles with steps h and 2h, empirical error and rate, 1 − exp(−h),
-        and the highest power of |ξ| with which derivative factors grow.
+        `Contour.rule_for_kernel`, and the highest power of |ξ| with which factors grow.
     integrand : tuple
-        log φ_T, shape (S, n_rows, 4n + 1); factors of the derivatives, (n_terms, S, n_rows, 4n + 1);
-        sum of the absolute terms behind log φ_T at the probes, (S, n_rows, 2·n_probes + 1). The
-        last node is −i. n_rows is n_maturities, or 1 where all are proportional to T.
-    years : ndarray, shape (n_maturities,)
-        What the row of each maturity is multiplied by.
-    drift : ndarray, shape (S, n_maturities)
-        ω_T; NaN where there is no forward.
-    oscillating : ndarray, shape (S, n_maturities, 4n)
-        log of the oscillating part of log φ_T; length zero where there is none.
+        The arrays of an `Integrand`.
 
     Returns
     -------
@@ -117,173 +76,119 @@ def fourier_sums(
         Of both kinds of excess.
     """
     (x, ratio, allowed), (xi_real, xi_imag, _, probes) = options, contour
-    log_cf, factors, magnitude = integrand
+    log_cf, factors, magnitude, years, drift, log_ripple = integrand
     n_terms, n_sets, n = len(factors), len(drift), xi_real.shape[2]
     value = np.full((n_sets, *x.shape), np.nan)
     error = np.full((n_sets, *x.shape), np.inf)
     terms, excess = np.zeros((n_terms, n_sets, *x.shape)), np.zeros((2, n_sets, len(x)))
-    log_size, angle = np.empty((2, 2, n)), np.empty((2, 2, n))
-    amplitude, scratch = np.empty((n_terms + 1, 2, 2, 2, n)), np.empty((2, 2, n))
-    unseen = np.zeros((2, 2, n) if len(oscillating) else (0, 0, 0))
+    sums, logs = np.empty((n_terms + 1, 2)), (np.empty((2, 2, n)), np.empty((2, 2, n)))
+    amplitude, wave = np.empty((n_terms + 1, 2, 2, 2, n)), np.empty((2, 2, n))
+    missed = np.zeros((2, 2, n) if len(log_ripple) else (0, 0, 0))
     wings, ends = np.zeros(x.shape[1], np.int64), np.zeros(x.shape[1], np.int64)
-    log_rounding = np.empty((2, len(probes)))
-    sums, needed = np.empty((2, n_terms + 1)), np.zeros(2, np.int64)
-    heights, growth = _at_probes(xi_imag, probes), np.empty(2)
-    for wing in range(2):
-        growth[wing] = rule[5] * math.log(math.hypot(xi_real[wing, 1, -1], xi_imag[wing, 1, -1]))
+    rounding = np.empty((2, len(probes)))
     for s in range(n_sets):
+        rounding[:] = np.inf
         for i in range(len(x)):
             if not math.isfinite(drift[s, i]):
                 continue
             row = i if log_cf.shape[1] > 1 else 0
             if i == 0 or row:
-                log_rounding = _log_rounding(contour, magnitude[s, row])
-            _log_integrand(log_size, angle, contour, log_cf[s, row], years[i], drift[s, i])
-            envelope = log_size
-            if len(oscillating):
-                envelope = log_size.copy()
-                _raise_to_envelope(envelope, unseen, oscillating[s, i])
-            levels = _at_probes(envelope, probes)
-            needed[:] = 0
-            for j in range(x.shape[1]):
-                if allowed[i, j] < np.inf:
-                    wings[j], rounding = _choose_wing(heights, levels, log_rounding, x[i, j])
-                    error[s, i, j] = years[i] * rounding
-                    ends[j] = _end(xi_imag, envelope, wings[j], x[i, j])
-                    needed[wings[j]] = max(needed[wings[j]], ends[j])
-            # Without a table, or beyond the range in which factors may be kept apart, the whole
-            # exponent of each option is exponentiated.
-            combined = not len(phases) or _leaves_range(log_size, needed)
-            _set_amplitudes(amplitude, log_size, angle, factors, s, row, years[i], needed, combined)
+                rounding = log_rounding(contour, magnitude[s, row], rule[4])
+            _set_logs(logs, contour, log_cf[s, row], years[i], drift[s, i])
+            envelope = logs[0]
+            if len(log_ripple):
+                envelope = logs[0].copy()
+                raise_to_envelope(envelope, missed, log_ripple[s, i])
+            of_maturity = x[i], ratio[i], allowed[i]
+            needed = _choose_nodes(
+                (wings, ends), error[s, i], of_maturity, contour, envelope, rounding
+            )
+            # Without a table, or beyond the range in which factors may be kept apart, the sum of
+            # exponents is exponentiated for each option.
+            combined = not len(phases) or _leaves_range(logs[0], needed)
+            _set_amplitudes(amplitude, logs, factors, (s, row), years[i], needed, combined)
             largest = 0.0
             for j in range(x.shape[1]):
-                if not allowed[i, j] < np.inf:
-                    value[s, i, j], error[s, i, j] = 0.0, 0.0
-                    continue
-                wing, wave = wings[j], scratch
-                if combined:
-                    for parity in range(2):
-                        _wave(
-                            scratch[parity],
-                            log_size[wing, parity, : ends[j]],
-                            angle[wing, parity, : ends[j]],
-                            xi_real[wing, parity],
-                            xi_imag[wing, parity],
-                            x[i, j],
-                        )
-                else:
-                    wave = phases[i, j, wing]
-                _sum_nodes(sums, amplitude, wing, wave, ends[j])
                 poles = 1.0 + ratio[i, j]
-                even, odd = sums[0, 0], sums[1, 0]
+                if not allowed[i, j] < np.inf:
+                    value[s, i, j] = 0.0
+                    continue
+                if combined:
+                    set_wave(wave, logs, (xi_real, xi_imag), wings[j], x[i, j], ends[j])
+                    _sum_nodes(sums, amplitude, wings[j], wave, ends[j])
+                else:
+                    _sum_nodes(sums, amplitude, wings[j], phases[i, j, wings[j]], ends[j])
+                even, odd = sums[0]
                 value[s, i, j] = even + odd - rule[0] * poles
-                difference = (odd - even) / poles + rule[1] - rule[0]
-                largest = _larger(largest, abs(difference))
+                largest = larger(largest, abs((odd - even) / poles + rule[1] - rule[0]))
                 for term in range(n_terms):
-                    terms[term, s, i, j] = sums[0, term + 1] + sums[1, term + 1]
-            observed = largest * (SAFETY * largest + rule[3]) + rule[2] + _ROUNDING
-            for j in range(x.shape[1]):
-                if allowed[i, j] < np.inf:
-                    of_rule, wing = observed * (1.0 + ratio[i, j]), wings[j]
-                    if len(oscillating):
-                        of_rule += _aliasing(xi_imag[wing], unseen[wing], x[i, j])
-                    # What nodes left out would add falls at least as fast as |dξ/ξ²|.
-                    last = envelope[wing, 1, -1] - xi_imag[wing, 1, -1] * x[i, j]
-                    of_end = _bounded_exp(min(last + growth[wing], 0.0)) / rule[4]
-                    total = error[s, i, j] + of_rule + of_end
-                    error[s, i, j] = total if total < np.inf else np.inf
-                    excess[0, s, i] = _larger(excess[0, s, i], (of_rule + of_end) / allowed[i, j])
-                    excess[1, s, i] = _larger(excess[1, s, i], of_end / allowed[i, j])
+                    terms[term, s, i, j] = sums[term + 1, 0] + sums[term + 1, 1]
+            of_rule = largest * (SAFETY * largest + rule[3]) + rule[2] + _ROUNDING
+            error[s, i] *= years[i]
+            at = of_maturity, contour, rule
+            add_errors(error[s, i], excess[:, s, i], of_rule, *at, wings, envelope, missed)
     return value, error, terms, excess, (excess[0].max(), excess[1].max())
 
 
 @compiled
-def _log_integrand(
-    log_size: np.ndarray,
-    angle: np.ndarray,
-    contour: _Arrays,
-    log_cf: np.ndarray,
-    years: float,
-    drift: float,
+def _set_logs(
+    logs: _Arrays, contour: _Arrays, log_cf: np.ndarray, years: float, drift: float
 ) -> None:
-    """Set the logarithm of the integrand without exp(iξx): log φ_T(ξ) + iξω_T + log weight."""
-    xi_real, xi_imag, log_weights, _ = contour
-    n = log_size.shape[2]
+    """Set real and imaginary part of log φ_T(ξ) + iξω_T + log weight."""
+    n = contour[0].shape[2]
     for wing in range(2):
         for parity in range(2):
             first = (2 * wing + parity) * n
-            here, weight = log_cf[first : first + n], log_weights[wing, parity]
-            real, imag = xi_real[wing, parity], xi_imag[wing, parity]
-            size, turn = log_size[wing, parity], angle[wing, parity]
+            here, weight = log_cf[first : first + n], contour[2][wing, parity]
+            real, imag = contour[0][wing, parity], contour[1][wing, parity]
+            log_size, angle = logs[0][wing, parity], logs[1][wing, parity]
             for k in range(n):
-                size[k] = (years * here[k].real - imag[k] * drift) + weight[k].real
-                turn[k] = (years * here[k].imag + real[k] * drift) + weight[k].imag
+                log_size[k] = (years * here[k].real - imag[k] * drift) + weight[k].real
+                angle[k] = (years * here[k].imag + real[k] * drift) + weight[k].imag
 
 
 @compiled
-def _at_probes(of_nodes: np.ndarray, probes: np.ndarray) -> np.ndarray:
-    """Return what belongs to the probes, shape (2, n_probes)."""
-    chosen = np.empty((2, len(probes)))
+def _choose_nodes(
+    chosen: _Arrays,
+    rounding: np.ndarray,
+    options: _Arrays,
+    contour: _Arrays,
+    envelope: np.ndarray,
+    log_rounding: np.ndarray,
+) -> np.ndarray:
+    """Set wing, last node and rounding error of each option of a maturity.
+
+    Returns
+    -------
+    ndarray of int, shape (2,)
+        Nodes of each parity that are needed on either wing.
+    """
+    (_, xi_imag, _, probes), (wings, ends) = contour, chosen
+    needed, search_from = np.zeros(2, np.int64), np.full(2, xi_imag.shape[2])
+    heights, levels = np.empty((2, len(probes))), np.empty((2, len(probes)))
     for wing in range(2):
         for p in range(len(probes)):
-            chosen[wing, p] = of_nodes[wing, 1, probes[p]]
-    return chosen
-
-
-@compiled
-def _raise_to_envelope(envelope: np.ndarray, unseen: np.ndarray, oscillating: np.ndarray) -> None:
-    """Raise log|integrand| to its envelope, and set what the rule may miss between nodes.
-
-    Array versions of both formulas, with their derivation, are in `aliasing`.
-    """
-    n = envelope.shape[2]
-    for wing in range(2):
-        first = 2 * wing * n
-        even, odd = oscillating[first : first + n], oscillating[first + n : first + 2 * n]
-        for parity in range(2):
-            here = odd if parity else even
-            for k in range(n):
-                size, (_, sine) = _bounded_exp(here[k].real), _cos_and_sin(0.5 * here[k].imag)
-                envelope[wing, parity, k] += 2.0 * size * sine * sine
-                stride, missed = abs(odd[k].imag - even[k].imag), 0.0
-                if not stride * math.sqrt(1.0 + size) <= LONGEST_STRIDE:
-                    missed = -math.expm1(-2.0 * size) * _bounded_exp(envelope[wing, parity, k])
-                unseen[wing, parity, k] = missed
-
-
-@compiled
-def _log_rounding(contour: _Arrays, magnitude: np.ndarray) -> np.ndarray:
-    """Return the log of the rounding error of a row of log φ_T(ξ) + iξω_T at the probes.
-
-    Each term that is added up is right to a few units of its last place, whatever cancels
-    afterwards. The sum over nodes is bounded by their number times its largest summand.
-    """
-    xi_real, xi_imag, _, probes = contour
-    scale = np.empty((2, len(probes)))
-    for wing in range(2):
-        for p in range(len(probes)):
-            size = math.hypot(xi_real[wing, 1, probes[p]], xi_imag[wing, 1, probes[p]])
-            term = magnitude[wing * len(probes) + p] + size * magnitude[-1]
-            # NaN becomes infinity: a row that overflows is not trusted.
-            scale[wing, p] = math.log(_larger(0.0, _ROUNDING_PER_NODE * xi_real.shape[2] * term))
-    return scale
+            heights[wing, p] = xi_imag[wing, 1, probes[p]]
+            levels[wing, p] = envelope[wing, 1, probes[p]]
+    for j in range(len(wings)):
+        if options[2][j] < np.inf:
+            x = options[0][j]
+            wing, rounding[j] = _choose_wing(heights, levels, log_rounding, x)
+            end = _end(xi_imag, envelope, wing, x, search_from[wing])
+            wings[j], ends[j], search_from[wing] = wing, end, end
+            needed[wing] = max(needed[wing], end)
+    return needed
 
 
 @compiled
 def _choose_wing(
     heights: np.ndarray, levels: np.ndarray, log_rounding: np.ndarray, x: float
 ) -> tuple[int, float]:
-    """Return the wing, up (0) or down (1), on which an option's integrand decays faster.
+    """Return the wing, up (0) or down (1), on which an integrand decays faster, and its rounding.
 
     In theory the sign of x + ω_T decides, but where the distribution is nearly Gaussian until its
     tails set in, its mean does. The integrand shows it: what counts is by how much its logarithm
-    exceeds insignificance at the probes. Returned beside it is the rounding error on that wing.
-
-    Parameters
-    ----------
-    heights, levels, log_rounding : ndarray, shape (2, n_probes)
-        Im ξ, log of the integrand's envelope without exp(iξx), and of its rounding error.
-    x : float
+    exceeds insignificance at the probes. Arrays have the shape (2, n_probes).
     """
     area, rounding = (0.0, 0.0), (0.0, 0.0)
     for wing in range(2):
@@ -291,22 +196,31 @@ def _choose_wing(
         total, largest = 0.0, -np.inf
         for p in range(len(height)):
             here = level[p] - height[p] * x
-            total += max(here - _INSIGNIFICANT, 0.0)
+            total += max(here - INSIGNIFICANT, 0.0)
             largest = max(largest, here + rounding_of[p])
         area, rounding = (area[1], total), (rounding[1], largest)
     wing = 0 if area[0] <= area[1] else 1
-    return wing, _bounded_exp(rounding[wing])
+    return wing, bounded_exp(rounding[wing])
 
 
 @compiled
-def _end(xi_imag: np.ndarray, envelope: np.ndarray, wing: int, x: float) -> int:
-    """Return how many nodes of each parity contribute to an option."""
-    end = 1
-    for parity in range(2):
-        heights, levels = xi_imag[wing, parity], envelope[wing, parity]
-        for k in range(len(heights)):
-            if not levels[k] - heights[k] * x < _NEGLIGIBLE:
-                end = max(end, k + 1)
+def _end(xi_imag: np.ndarray, envelope: np.ndarray, wing: int, x: float, first: int) -> int:
+    """Return how many nodes of each parity contribute to an option, searching from `first`.
+
+    Neighbouring strikes end near each other; the first of a maturity searches from the last node.
+    """
+    even, odd = envelope[wing, 0], envelope[wing, 1]
+    even_height, odd_height, end = xi_imag[wing, 0], xi_imag[wing, 1], first
+    while end < len(even) and not (
+        even[end] - even_height[end] * x < _NEGLIGIBLE
+        and odd[end] - odd_height[end] * x < _NEGLIGIBLE
+    ):
+        end += 1
+    while end > 1 and (
+        even[end - 1] - even_height[end - 1] * x < _NEGLIGIBLE
+        and odd[end - 1] - odd_height[end - 1] * x < _NEGLIGIBLE
+    ):
+        end -= 1
     return end
 
 
@@ -324,32 +238,28 @@ def _leaves_range(log_size: np.ndarray, needed: np.ndarray) -> bool:
 @compiled
 def _set_amplitudes(
     amplitude: np.ndarray,
-    log_size: np.ndarray,
-    angle: np.ndarray,
+    logs: _Arrays,
     factors: np.ndarray,
-    s: int,
-    row: int,
+    place: tuple[int, int],
     years: float,
     needed: np.ndarray,
     combined: bool,
 ) -> None:
-    """Set what multiplies the wave of each option at the nodes that contribute: value, then terms.
+    """Set what multiplies the wave of each option: of the value, then of each derivative.
 
-    The integrand and its products with the factors; the factors alone where the wave already
-    contains the integrand.
+    The integrand and its products with the factors; without the integrand where the wave has it.
     """
     for wing in range(2):
         n = needed[wing]
+        if not combined:
+            set_wave(amplitude[0, wing], logs, logs, wing, 0.0, n)
         for parity in range(2):
-            first = (2 * wing + parity) * log_size.shape[2]
+            first = (2 * wing + parity) * logs[0].shape[2]
             along, across = amplitude[0, wing, parity, 0, :n], amplitude[0, wing, parity, 1, :n]
             if combined:
                 along[:], across[:] = 1.0, 0.0
-            else:
-                size, turn = log_size[wing, parity, :n], angle[wing, parity, :n]
-                _wave(amplitude[0, wing, parity], size, turn, turn, turn, 0.0)
             for term in range(len(factors)):
-                factor = factors[term, s, row, first : first + n]
+                factor = factors[term, place[0], place[1], first : first + n]
                 real = amplitude[term + 1, wing, parity, 0, :n]
                 imag = amplitude[term + 1, wing, parity, 1, :n]
                 for k in range(n):
@@ -370,47 +280,4 @@ def _sum_nodes(
             total = 0.0
             for k in range(len(real)):
                 total += x[k] * real[k] - y[k] * imag[k]
-            sums[parity, term] = total
-
-
-@compiled
-def _aliasing(xi_imag: np.ndarray, unseen: np.ndarray, x: float) -> float:
-    """Return the sum of what the rule may miss between nodes, on the scale of its terms."""
-    total = 0.0
-    for parity in range(2):
-        for k in range(xi_imag.shape[1]):
-            if unseen[parity, k] != 0.0:
-                total += unseen[parity, k] * _bounded_exp(-xi_imag[parity, k] * x)
-    return total
-
-
-@compiled
-def _wave(
-    into: np.ndarray,
-    log_size: np.ndarray,
-    angle: np.ndarray,
-    xi_real: np.ndarray,
-    xi_imag: np.ndarray,
-    x: float,
-) -> None:
-    """Set real and imaginary part, rows of `into`, of exp(log_size + i·angle + iξx)."""
-    real, imag = into[0, : len(angle)], into[1, : len(angle)]
-    for k in range(len(angle)):
-        real[k] = _bounded_exp(log_size[k] - xi_imag[k] * x)
-    for k in range(len(angle)):
-        cosine, sine = _cos_and_sin(angle[k] + xi_real[k] * x)
-        imag[k] = real[k] * sine
-        real[k] *= cosine
-
-
-@compiled
-def _larger(a: float, b: float) -> float:
-    """Return the larger of two numbers, infinity if the second is NaN."""
-    return max(a, b) if b == b else np.inf
-
-
-@compiled
-def _bounded_exp(exponent: float) -> float:
-    """Return exp of an exponent, at most that of the largest; zero below the lowest."""
-    result = exp(min(exponent, _LARGEST_EXPONENT))
-    return 0.0 if exponent < _LOWEST_EXPONENT else result
+            sums[term, parity] = total

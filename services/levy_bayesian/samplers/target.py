@@ -6,7 +6,7 @@ and how the quotes bend its posterior, engines that move in v meet much the same
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
 
@@ -27,12 +27,9 @@ from levy_numerics.calibration.posterior import (
 from levy_numerics.calibration.priors import Distribution, LogNormal, Priors
 from levy_numerics.calibration.transport import Conditional, Transport
 from levy_numerics.calibration.unbounded import Box
-from levy_numerics.errors import UnsupportedError
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.compiled import CompiledPricer
-from levy_numerics.pricing.contour import TILT, sinh_contour
 from levy_numerics.pricing.sinh import SinhPricer
-from levy_numerics.pricing.sinh_sums import SinhTable, covered
+from levy_numerics.pricing.sinh_jax import CompiledPricer
 
 _NEIGHBOURS: Final = 256
 _ADAPTATIONS: Final = 10
@@ -41,7 +38,6 @@ _LEARNT_FROM: Final = 4096
 _CHECKED: Final = 200
 _ALLOWED_ERROR: Final = 2e-3
 """Of a price, in units of the noise, near what the map was learnt from."""
-_RUNG: Final = 16
 _TOLERANCES: Final = (1e-6, 1e-8, 1e-10, 1e-12)
 """Few, so that surfaces much alike share a contour, and a program."""
 
@@ -194,54 +190,32 @@ class Target:
         )
 
     def price_error(self, points: np.ndarray) -> float:
-        """Largest estimated error of a price among some of the points, in units of the noise."""
+        """Return the largest error of a compiled price among some draws, in units of the noise.
+
+        The reference is the default pricer, which refines its contour where that is necessary.
+        """
         flat = points.reshape(-1, points.shape[-1])
         some = flat[:: max(1, len(flat) // _CHECKED)].T
         parameters = jax.vmap(self.density.parameters, in_axes=1)(jnp.asarray(some))
-        error = np.asarray(_errors(self.geometry.pricer, parameters))
+        compiled = np.asarray(_compiled_prices(self.geometry.pricer, parameters))
+        model = self.posterior.model_type(*np.asarray(parameters).T)
+        exact = SinhPricer(self.posterior.quotes.contracts).price(model)
+        error = np.abs(compiled - exact.value) + exact.error
         noise = np.asarray(self.posterior.noise_at(some))[:, None]
         return float(np.max(error / (self.posterior.scale * noise)))
 
 
-_errors = jax.jit(jax.vmap(CompiledPricer.error, in_axes=(None, 0)))
-"""Of a pricer at parameters, shape (n_points, n_parameters)."""
+_compiled_prices = jax.jit(jax.vmap(CompiledPricer.prices, in_axes=(None, 0)))
+"""Prices at parameters of shape (n_points, n_parameters)."""
 
 
 def _pricer(posterior: Posterior, near: Model, noise: np.ndarray) -> CompiledPricer:
-    """Prices whose estimated errors are lost in the noise τ of each set, if that can be had."""
+    """Return prices whose estimated errors are negligible beside the noise τ of each set."""
     contracts = posterior.quotes.contracts
     allowed = posterior.scale * noise[:, None] * _ALLOWED_ERROR
-    flatness = int(SinhPricer(contracts).demand(near)[0].max())
     for tolerance in _TOLERANCES:
-        made = CompiledPricer.of(posterior.model_type, contracts, near=near, tolerance=tolerance)
-        # By NumPy, since whatever is compiled here would be compiled for this table alone.
-        table = jax.tree.map(np.asarray, made.table)
-        with np.errstate(over="ignore", invalid="ignore"):
-            found = covered(table, near)
-        error = contracts.discount * contracts.strike * contracts.by_maturity.flat(found.error)
-        if (error <= allowed).all():
+        pricer = SinhPricer(contracts, tolerance)
+        contour = pricer.shared_contour(near)
+        if (pricer.price_on(contour, near).error <= allowed).all():
             break
-    return replace(made, table=jax.tree.map(jnp.asarray, on_a_rung(table, flatness)))
-
-
-def on_a_rung(table: SinhTable, flatness: int) -> SinhTable:
-    """A table of as many nodes or a few more: surfaces much alike then share a program.
-
-    What is compiled knows its contour. Surfaces of one day ask for 64 nodes, or 72, or 80.
-
-    Parameters
-    ----------
-    table : SinhTable
-        As a pricer has made it.
-    flatness : int
-        Of its wings, as `SinhPricer.demand` says it.
-    """
-    contour = table.contour
-    tilt = float((TILT * 2.0 ** (-0.5 * np.arange(flatness + 1)))[-1])
-    n_nodes = _RUNG * -(-contour.n_nodes // _RUNG)
-    for room in (None, 0.0):
-        # Contours are kept: the same is the very same.
-        if sinh_contour(tilt, contour.step, contour.n_nodes, room) is contour:
-            wider = sinh_contour(tilt, contour.step, n_nodes, room)
-            return SinhTable.of(wider, table.maturity_years, table.log_moneyness, table.origin)
-    raise UnsupportedError("the pricer's contours are no longer those of its tilts")
+    return CompiledPricer.on_contour(posterior.model_type, contracts, contour)

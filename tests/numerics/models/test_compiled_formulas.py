@@ -10,7 +10,7 @@ import pytest
 from levy_numerics import special, special_compiled  # noqa: F401 - the latter tells Numba
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.models import NIG, LevyModel, Model, VarianceGamma, compiled
-from levy_numerics.pricing.contour import sinh_contour
+from levy_numerics.pricing.sinh_contour import sinh_contour
 from tests.numerics.models.members import (
     every_levy_model,
     every_model,

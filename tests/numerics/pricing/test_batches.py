@@ -131,15 +131,24 @@ def test_in_a_batch_only_the_set_without_a_forward_has_no_price():
     assert np.all(np.isfinite(np.delete(found.value.ravel(), 1)))
 
 
-def test_what_each_set_asks_of_a_table_is_what_it_gets_alone():
+def test_a_shared_contour_suffices_for_every_set_that_has_a_forward():
     sets = VarianceGamma(
         sigma=np.array([0.1, 0.4, 2.0]), nu=np.array([1.0, 0.05, 1.0]), theta=np.array([-0.1] * 3)
     )
+    assert not sets.forward_exists(1.0)[2]
     pricer = SinhPricer(surface(), 1e-9)
-    flatness, nodes = pricer.demand(sets)
-    assert flatness[0] == flatness[1]
-    assert nodes[0] > nodes[1] > 0
-    assert nodes[2] == 0  # it has no forward
-    for k in (0, 1):
-        own = pricer.shared_table(sets.select([k])).contour.n_nodes
-        assert nodes[k] <= own <= 1.2 * nodes[k]
+    error = pricer.price_on(pricer.shared_contour(sets), sets.select([0, 1])).error
+    assert np.all(error <= 1e-9 * surface().forward)
+    with pytest.raises(OutsideStripError):
+        pricer.shared_contour(sets.select([2]))
+
+
+def test_a_pricer_for_another_thread_has_the_tables_and_leaves_them_alone():
+    pricer, model = SinhPricer(surface(), 1e-9), VarianceGamma.example()
+    pricer.price(model)
+    fork = pricer.for_contracts(surface())
+    narrow = fork.price(VarianceGamma(sigma=0.01, nu=0.1, theta=0.0))
+    assert np.all(narrow.error <= 1e-9 * surface().forward)
+    before = dict(pricer._rules)
+    np.testing.assert_array_equal(pricer.price(model).value, fork.price(model).value)
+    assert before.keys() == pricer._rules.keys()

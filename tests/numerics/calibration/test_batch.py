@@ -1,4 +1,4 @@
-"""Many surfaces at once: each as it would have been alone."""
+"""Batches of surfaces: each is fitted as it would be alone."""
 
 from dataclasses import fields
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from levy_numerics import models, pricing
-from levy_numerics.calibration import batched, calibrate
-from levy_numerics.calibration.batched import calibrate_batch
+from levy_numerics.calibration import calibrate
+from levy_numerics.calibration.batch import calibrate_batch
 from levy_numerics.calibration.polish import polish
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
@@ -40,7 +40,7 @@ def test_exact_surfaces_give_their_parameters_back(name: str) -> None:
     truth = around(name, 40, 0.1, seed=0)
     found = calibrate_batch(quotes_of(truth), beside(truth), threads=2)
     assert found.converged.all()
-    assert not found.alone.any()
+    assert found.start_accepted.all()
     assert found.n_evaluations.max() <= 8
     for field in fields(truth):  # type: ignore[arg-type]
         value = getattr(truth, field.name)
@@ -53,7 +53,6 @@ def test_noisy_surfaces_are_fitted_as_they_would_be_alone(weights: str, rel: flo
     truth = around("VarianceGamma", 6, 0.1, seed=2)
     surfaces = quotes_of(truth, noise=0.02)
     found = calibrate_batch(surfaces, beside(truth), weights=weights)
-    assert found.alone.all() == (weights == "vega")
     for k, quotes in enumerate(surfaces):
         alone = calibrate(models.VarianceGamma, quotes, weights=weights)
         assert found.cost[k] == pytest.approx(alone.cost, rel=rel)
@@ -70,32 +69,21 @@ def test_calls_and_puts_of_other_markets_share_a_listing() -> None:
         for k, listed in enumerate((c, puts))
     ]
     found = calibrate_batch(surfaces, beside(truth))
-    assert not found.alone.any()
     np.testing.assert_allclose(found.model.sigma, truth.sigma, rtol=1e-5)
 
 
-def test_a_listing_of_its_own_is_fitted_alone() -> None:
+def test_surfaces_of_other_listings_are_fitted_beside() -> None:
     truth = around("VarianceGamma", 3, 0.1, seed=4)
     surfaces = quotes_of(truth)
     surfaces[2] = surfaces[2].select(slice(0, 120))
     found = calibrate_batch(surfaces, beside(truth))
-    assert found.alone.tolist() == [False, False, True]
-    assert found.converged.all()
-    np.testing.assert_allclose(found.model.sigma, truth.sigma, rtol=1e-4)
-
-
-def test_what_does_not_arrive_in_time_is_fitted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batched, "_MOST_STEPS", 1)
-    truth = around("VarianceGamma", 3, 0.1, seed=4)
-    found = calibrate_batch(quotes_of(truth), beside(truth))
-    assert found.alone.all()
     assert found.converged.all()
     np.testing.assert_allclose(found.model.sigma, truth.sigma, rtol=1e-4)
 
 
 def test_surfaces_and_starts_go_together() -> None:
     truth = around("VarianceGamma", 3, 0.1, seed=5)
-    with pytest.raises(InvalidInputError, match="one start for each"):
+    with pytest.raises(InvalidInputError, match="one guess per surface"):
         calibrate_batch(quotes_of(truth)[:2], truth)
     with pytest.raises(InvalidInputError, match="0 surfaces"):
         calibrate_batch([], truth)
@@ -105,8 +93,7 @@ def test_noisy_surfaces_stop_where_one_alone_would() -> None:
     truth = around("CGMY", 12, 0.1, seed=6)
     surfaces, starts = quotes_of(truth, noise=0.005), beside(truth)
     found = calibrate_batch(surfaces, starts)
-    assert not found.alone.any()
-    assert found.n_evaluations.max() <= 8
+    assert found.n_evaluations.max() <= 12
     for k, quotes in enumerate(surfaces):
         alone = polish(quotes, starts.select(k)).result
         assert found.cost[k] == pytest.approx(alone.cost, rel=1e-8)

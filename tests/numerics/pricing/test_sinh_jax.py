@@ -12,8 +12,8 @@ from levy_numerics import pricing
 from levy_numerics.errors import OutsideStripError, UnsupportedError
 from levy_numerics.market import Contracts
 from levy_numerics.models import CGMY, Merton, Model, VarianceGamma
-from levy_numerics.pricing.compiled import CompiledPricer, covered_value
-from levy_numerics.pricing.sinh_sums import SinhTable
+from levy_numerics.pricing.sinh import SinhPricer
+from levy_numerics.pricing.sinh_jax import CompiledPricer, PhaseTable, covered_value
 from tests.numerics.models.members import MODELS, values
 
 TOLERANCE = 1e-8
@@ -55,7 +55,7 @@ def neighbours(cls: type[Model], count: int) -> list[Model]:
 def everything(pricer: CompiledPricer, parameters: jax.Array) -> tuple[Any, ...]:
     jacobian = jax.jacfwd(pricer.prices)(parameters)
     by_reverse = jax.grad(lambda p: pricer.prices(p).sum())(parameters)
-    return pricer.prices(parameters), pricer.error(parameters), jacobian, by_reverse
+    return pricer.prices(parameters), jacobian, by_reverse
 
 
 @every_model
@@ -64,10 +64,10 @@ def test_compiled_prices_derivatives_and_errors_hold_near_what_the_table_was_mad
     pricer = CompiledPricer.of(cls, contracts, near=near[:2], tolerance=TOLERANCE)
     sets = jnp.asarray([values(m) for m in near])
     found = jax.jit(jax.vmap(everything, in_axes=(None, 0)))(pricer, sets)
-    for model, price, error, jacobian, by_reverse in zip(near, *found, strict=True):
+    for model, price, jacobian, by_reverse in zip(near, *found, strict=True):
         exact = pricing.price_gradient(model, contracts, tolerance=1e-12)
-        assert np.all(np.abs(price - exact.value) <= error + exact.error)
-        assert np.all(error <= TOLERANCE * contracts.discount * contracts.forward)
+        allowed = TOLERANCE * contracts.discount * contracts.forward
+        assert np.all(np.abs(price - exact.value) <= allowed + exact.error)
         np.testing.assert_allclose(jacobian, exact.gradient.T, rtol=1e-6, atol=1e-5)
         np.testing.assert_allclose(by_reverse, jacobian.sum(axis=0), rtol=1e-12, atol=1e-9)
 
@@ -85,23 +85,22 @@ def test_second_derivatives_are_those_of_the_first():
     np.testing.assert_allclose(curvature, (sides[0] - sides[1]) / (2.0 * step), rtol=1e-6)
 
 
-def test_an_error_grows_where_the_table_no_longer_suffices():
+def test_on_one_contour_prices_are_those_of_the_default_method_and_share_its_error():
     contracts = surface()
     pricer = CompiledPricer.of(VarianceGamma, contracts, near=VarianceGamma(0.8, 0.005, 0.0))
-    far = VarianceGamma(0.05, 1.0, 0.0)
-    parameters = jnp.asarray(values(far))
-    price, error = jax.jit(lambda p: (pricer.prices(p), pricer.error(p)))(parameters)
-    exact = pricing.price(far, contracts)
-    assert np.max(error / contracts.forward) > TOLERANCE
-    assert np.all(np.abs(price - exact.value) <= error + exact.error)
+    far = np.array([[0.05, 1.0, 0.0], [0.3, 0.2, -0.1]])
+    prices = jax.jit(jax.vmap(pricer.prices))(jnp.asarray(far))
+    on_contour = SinhPricer(contracts).price_on(pricer.table.contour, VarianceGamma(*far.T))
+    assert np.max(on_contour.error[0] / contracts.forward) > TOLERANCE
+    np.testing.assert_allclose(prices, on_contour.value, atol=1e-9)
+    exact = pricing.price(VarianceGamma(*far.T), contracts)
+    assert np.all(np.abs(prices - exact.value) <= on_contour.error + exact.error)
 
 
-def test_without_a_forward_there_is_no_price_and_an_infinite_error():
+def test_without_a_forward_there_is_no_price():
     pricer = CompiledPricer.of(CGMY, surface(), near=CGMY.example())
     outside = jnp.asarray([0.5, 5.0, 0.9, 0.5])
-    price, error = jax.jit(lambda p: (pricer.prices(p), pricer.error(p)))(outside)
-    assert np.all(np.isnan(price))
-    assert np.all(np.isinf(error))
+    assert np.all(np.isnan(jax.jit(pricer.prices)(outside)))
     with pytest.raises(OutsideStripError):
         CompiledPricer.of(CGMY, surface(), near=CGMY(0.5, 5.0, 0.9, 0.5))
 
@@ -119,8 +118,7 @@ def test_padded_surfaces_are_priced_together_on_tables_made_inside():
     parameters = jnp.asarray([[0.2, 0.3, -0.15], [0.25, 0.2, -0.1]])
 
     def one(years: Any, log_moneyness: Any, parameters: Any) -> Any:
-        origin = VarianceGamma(*parameters).drift_correction(years)
-        table = SinhTable.of(pricer.table.contour, years, log_moneyness, origin)
+        table = PhaseTable.of(pricer.table.contour, years, log_moneyness)
         return covered_value(VarianceGamma, table, parameters)
 
     together = jax.jit(jax.vmap(one))(years, log_moneyness, parameters)

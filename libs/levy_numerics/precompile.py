@@ -1,6 +1,7 @@
-"""Compile the loops before anybody waits for them: `python -m levy_numerics.warming`.
+"""Compile all loops for the present sources: `python -m levy_numerics.precompile`.
 
-What is compiled is kept on disk for all processes of this machine: see `compiling`.
+Machine code is cached on disk for all processes of this machine (see `jit`); that of other states of
+the sources is removed.
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ import numpy as np
 from levy_numerics import models, pricing
 from levy_numerics.calibration.polish import polish
 from levy_numerics.implied_vol_single import vols_out_of_the_money
+from levy_numerics.jit import remove_outdated
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.compilable import Compilable
 
@@ -18,7 +20,8 @@ _AWAY: Final = 0.1
 
 
 def main() -> None:
-    """Fit a small surface with each model that has formulas of its own to compile."""
+    """Fit a small surface with each model whose formulas are compiled."""
+    remove_outdated()
     contracts = Contracts.grid(
         spot=100.0,
         rate=0.0,

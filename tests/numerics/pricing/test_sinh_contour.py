@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from levy_numerics.pricing.contour import TILT, sinh_contour
+from levy_numerics.pricing.sinh_contour import TILT, sinh_contour
 
 
 @pytest.mark.parametrize("step", [0.1, 0.02, 1e-3, 1e-5])

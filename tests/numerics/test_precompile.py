@@ -6,18 +6,18 @@ import sys
 from pathlib import Path
 
 _COUNT = """
-from levy_numerics import implied_vol_single, warming
+from levy_numerics import implied_vol_single, precompile
 from levy_numerics.calibration import fit_quality, identification
 from levy_numerics.calibration.solvers import linearised
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
-from levy_numerics.pricing import sinh_loops, sinh_single
-warming.main()
+from levy_numerics.pricing import integrand_factors, sinh_kernel, sinh_phases
+precompile.main()
 loops = [
-    sinh_loops.sum_up,
-    sinh_loops.reached,
+    sinh_kernel.fourier_sums,
+    sinh_phases.phase_factors,
     implied_vol_single._fill,
     implied_vol_single._fill_out_of_the_money,
-    sinh_single._over_years,
+    integrand_factors._set_rows,
     linearised._decomposed,
     linearised._step,
     identification._decomposed,

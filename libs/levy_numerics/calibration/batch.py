@@ -1,0 +1,113 @@
+"""Calibrate many surfaces, each from an initial guess that is probably good.
+
+Every surface is fitted as a single one would be (`local_fit.fit_from`), in threads: compiled code
+runs without the interpreter lock. Surfaces with the same maturities and strikes relative to the
+forward share tables of phase factors.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from levy_numerics.calibration.objective import TOLERANCE, Objective
+from levy_numerics.calibration.polish import fit_locally
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.market import Quotes
+from levy_numerics.models.base import Model
+from levy_numerics.pricing.sinh import SinhPricer
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """Fits of many surfaces.
+
+    Attributes
+    ----------
+    model : Model
+        Fields of shape (n_sets,).
+    coordinates : ndarray, shape (n_coordinates, n_sets)
+    cost : ndarray, shape (n_sets,)
+        Half the sum of squared weighted errors.
+    converged : ndarray of bool, shape (n_sets,)
+        Inside the search box or on its boundary.
+    n_evaluations : ndarray of int, shape (n_sets,)
+    start_accepted : ndarray of bool, shape (n_sets,)
+        Whether the initial guess led to the best fit found.
+    """
+
+    model: Model
+    coordinates: np.ndarray
+    cost: np.ndarray
+    converged: np.ndarray
+    n_evaluations: np.ndarray
+    start_accepted: np.ndarray
+
+
+def calibrate_batch(
+    surfaces: Sequence[Quotes], starts: Model, *, weights: str = "price", threads: int = 1
+) -> BatchResult:
+    """Fit each surface from its initial guess, and from other ones where that fit is not close.
+
+    Parameters
+    ----------
+    surfaces : sequence of Quotes
+    starts : Model
+        Fields of shape (n_sets,).
+    weights : {"price", "vega", "bid_ask"}
+    threads : int
+        Surfaces fitted at the same time.
+
+    Raises
+    ------
+    InvalidInputError
+        There are no surfaces, or not as many as starts; or one has too few quotes.
+    """
+    z = np.asarray(starts.to_coordinates(), dtype=float)
+    if not surfaces or z.shape[1:] != (len(surfaces),):
+        raise InvalidInputError(
+            f"{len(surfaces)} surfaces and initial guesses of shape {z.shape[1:]}: "
+            "one guess per surface is required"
+        )
+    model, pricers = type(starts), _pricer_by_listing(surfaces, starts)
+
+    def fit(k: int) -> tuple[np.ndarray, float, bool, int, bool]:
+        quotes = surfaces[k]
+        pricer = pricers[_listing(quotes)].for_contracts(quotes.contracts)
+        objective = Objective.of(quotes, weights, pricer)
+        found = fit_locally(model, objective, z[:, k])
+        best = found.best
+        converged = best.status in ("converged", "at_bound")
+        return best.point, best.cost, converged, found.n_evaluations, found.start_accepted
+
+    with ThreadPoolExecutor(threads) as pool:
+        points, cost, converged, n_evaluations, accepted = zip(
+            *pool.map(fit, range(len(surfaces))), strict=True
+        )
+    coordinates = np.stack(points, axis=1)
+    return BatchResult(
+        model.from_coordinates(coordinates),
+        coordinates,
+        np.array(cost),
+        np.array(converged),
+        np.array(n_evaluations),
+        np.array(accepted),
+    )
+
+
+def _pricer_by_listing(surfaces: Sequence[Quotes], starts: Model) -> dict[bytes, SinhPricer]:
+    """Return a pricer for each listing, with the tables that its first surface needs."""
+    pricers: dict[bytes, SinhPricer] = {}
+    for k, quotes in enumerate(surfaces):
+        listing = _listing(quotes)
+        if listing not in pricers:
+            pricers[listing] = SinhPricer(quotes.contracts, TOLERANCE)
+            pricers[listing].price(starts.select([k]))
+    return pricers
+
+
+def _listing(quotes: Quotes) -> bytes:
+    """Return a key that surfaces share whose maturities and ln(F/K) agree to rounding."""
+    c = quotes.contracts
+    return bytes((np.round(np.stack([c.maturity_years, c.log_moneyness]), 12) + 0.0).tobytes())

@@ -1,0 +1,81 @@
+"""Error estimates of `sinh_kernel`: rounding, the quadrature rule, aliasing, truncation."""
+
+import math
+from typing import Final
+
+import numpy as np
+
+from levy_numerics.exponential import bounded_exp
+from levy_numerics.jit import compiled
+from levy_numerics.pricing.aliasing import missed_between_nodes
+
+_UNIT_ROUNDING: Final = 0.5 * np.finfo(float).eps
+_Arrays = tuple[np.ndarray, ...]
+
+
+@compiled
+def log_rounding(contour: _Arrays, magnitude: np.ndarray, step: float) -> np.ndarray:
+    """Return the log of the rounding error of a row of log φ_T(ξ) + iξω_T at the probes.
+
+    Each term that is added up is right to a unit of its last place, whatever cancels afterwards. A
+    sum over nodes a step apart in log |ξ| is about 1/step times its largest summand.
+    """
+    xi_real, xi_imag, _, probes = contour
+    scale = np.empty((2, len(probes)))
+    for wing in range(2):
+        for p in range(len(probes)):
+            size = math.hypot(xi_real[wing, 1, probes[p]], xi_imag[wing, 1, probes[p]])
+            term = magnitude[wing * len(probes) + p] + size * magnitude[-1]
+            # NaN becomes infinity: a row that overflows is not trusted.
+            scale[wing, p] = math.log(larger(0.0, _UNIT_ROUNDING / step * term))
+    return scale
+
+
+@compiled
+def add_errors(
+    error: np.ndarray,
+    excess: np.ndarray,
+    of_rule: float,
+    options: _Arrays,
+    contour: _Arrays,
+    rule: tuple[float, ...],
+    wings: np.ndarray,
+    envelope: np.ndarray,
+    missed: np.ndarray,
+) -> None:
+    """Add the errors of rule, aliasing and truncation to those of rounding, for one maturity.
+
+    Parameters
+    ----------
+    error, excess, options, contour, rule
+        Those of `sinh_kernel.fourier_sums`, of one maturity.
+    of_rule : float
+        Error of the rule for F + K = K.
+    wings : ndarray of int, shape (n_columns,)
+    envelope, missed : ndarray, shape (2, 2, n)
+        Of log|integrand| without exp(iξx); see `aliasing.raise_to_envelope`.
+    """
+    (xi_real, xi_imag, _, _), (x_of, ratio, allowed) = contour, options
+    for j in range(len(wings)):
+        if not allowed[j] < np.inf:
+            error[j] = 0.0
+            continue
+        x, wing = x_of[j], wings[j]
+        improvable = of_rule * (1.0 + ratio[j])
+        if len(missed):
+            improvable += missed_between_nodes(xi_imag[wing], missed[wing], x)
+        # What nodes left out would add falls at least as fast as |dξ/ξ²|.
+        last = envelope[wing, 1, -1] - xi_imag[wing, 1, -1] * x
+        if rule[5] > 0.0:
+            last += rule[5] * math.log(math.hypot(xi_real[wing, 1, -1], xi_imag[wing, 1, -1]))
+        truncation = bounded_exp(min(last, 0.0)) / rule[4]
+        improvable += truncation
+        error[j] = larger(0.0, error[j] + improvable)
+        excess[0] = larger(excess[0], improvable / allowed[j])
+        excess[1] = larger(excess[1], truncation / allowed[j])
+
+
+@compiled
+def larger(a: float, b: float) -> float:
+    """Return the larger of two numbers, infinity if the second is NaN."""
+    return max(a, b) if b == b else np.inf
