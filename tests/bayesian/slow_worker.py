@@ -13,8 +13,8 @@ from contextlib import suppress
 from celery.exceptions import SoftTimeLimitExceeded
 
 from levy_bayesian.__main__ import main
-from levy_bayesian.clients import connect
-from levy_bayesian.handlers.run import Found
+from levy_bayesian.handlers.run import SamplingOutput
+from levy_bayesian.job_store import connect
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest, Diagnostics
@@ -31,7 +31,7 @@ class Slow:
     def __init__(self, settings: BayesianSettings) -> None:
         self._url = settings.redis_url.get_secret_value()
 
-    def __call__(self, asked: BayesianRequest, progress: Progress) -> Found:
+    def __call__(self, asked: BayesianRequest, progress: Progress) -> SamplingOutput:
         with connect(self._url) as redis:
             redis.rpush("order", asked.seed)
         seconds = SECONDS_A_DRAW * asked.num_chains * asked.num_samples

@@ -1,4 +1,4 @@
-"""Taking a Bayesian job in: what can be refused here need not wait in a queue to be."""
+"""Submission of Bayesian jobs; invalid requests are rejected before they enter the queue."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,8 @@ import orjson
 from pydantic import ValidationError
 
 from levy_gateway.clients import Neighbour, NeighbourFailedError
-from levy_gateway.jobs import Jobs, Submission
+from levy_gateway.job_store import JobStore, Submission
+from levy_gateway.task_queue import TaskQueue
 from levy_observability import request_id
 from levy_schemas.catalogue import Catalogue
 from levy_schemas.jobs import QUEUE_OF, BayesianRequest
@@ -87,41 +88,49 @@ class KnownModels:
 
 @dataclass(frozen=True)
 class Submit:
-    """Checks a request and makes its job.
+    """Validate a request and create its job.
 
     Attributes
     ----------
-    jobs : Jobs
+    jobs : JobStore
+    tasks : TaskQueue
     known : KnownModels
     """
 
-    jobs: Jobs
+    jobs: JobStore
+    tasks: TaskQueue
     known: KnownModels
 
     async def __call__(
         self, asked: BayesianRequest, *, owner: str, idempotency_key: str | None
     ) -> str:
-        """Make a job, or find the one that the key made; its id.
+        """Create a job, or find the one that the idempotency key created; return its id.
+
+        The record comes first: a job whose task is not sent, for whatever reason, is queued, and
+        the periodic step sends it later.
 
         Raises
         ------
         UnknownModelError, PriorError
             The request asks for what is not there.
         QueueFullError, IdempotencyConflictError, NeighbourUnavailableError
-            There is no job.
+            No job was created.
         """
         await self._require_known(asked)
-        payload = asked.model_dump(mode="json", exclude_none=True)
-        canonical = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
+        content = asked.model_dump(mode="json", exclude_none=True)
+        request = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
         submission = Submission(
             owner=owner,
-            payload=payload,
-            digest=sha256(canonical).hexdigest(),
+            request=request,
+            digest=sha256(request).hexdigest(),
             queue=QUEUE_OF[asked.engine],
             request_id=request_id.current(),
             idempotency_key=idempotency_key,
         )
-        return await self.jobs.submit(submission)
+        job_id, created = await self.jobs.create(submission)
+        if created:
+            await self.tasks.send(job_id, submission.queue)
+        return job_id
 
     async def _require_known(self, asked: BayesianRequest) -> None:
         models = await self.known.parameters()

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Request, Response
 
 from levy_gateway.handlers.submit import Submit
-from levy_gateway.jobs import Jobs
+from levy_gateway.job_store import JobStore
 from levy_observability.body import StrictJsonRoute
 from levy_observability.documentation import OF_A_BODY, problems
 from levy_schemas.headers import IDEMPOTENCY_KEY, RETRY_AFTER
@@ -57,11 +57,11 @@ class NoJobsError(Exception):
         super().__init__(self.message)
 
 
-def router(jobs: Jobs | None, submit: Submit | None) -> APIRouter:
+def router(jobs: JobStore | None, submit: Submit | None) -> APIRouter:
     """Make the routes around who answers them; without Redis nobody does, and they say so."""
     routes = APIRouter(route_class=StrictJsonRoute, tags=["bayesian"])
 
-    def those_there() -> Jobs:
+    def those_there() -> JobStore:
         if jobs is None:
             raise NoJobsError
         return jobs
