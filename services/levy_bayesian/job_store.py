@@ -283,7 +283,7 @@ class Leases:
         try:
             with connect(self._url) as redis:
                 for job_id in self._held(redis):
-                    redis.zadd(RUNNING_KEY, {job_id: 0}, xx=True)
+                    redis.zadd(RUNNING_KEY, {job_id: _now(redis)}, xx=True)
         except RedisError as error:
             _log.warning("leases.not_released", reason=str(error))
 

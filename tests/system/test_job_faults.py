@@ -1,132 +1,17 @@
 """Jobs outlive the parts that make, keep and run them: real processes, a real Redis."""
 
-import base64
-import json
 import os
 import signal
-import sys
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from redis import Redis as RedisClient
 
-from levy_schemas.jobs import TASK, draws_key, job_key
-from levy_schemas.messages import task_message
-from levy_schemas.surface import EXAMPLE_GRID
-from tests.bayesian.slow_worker import SECONDS_A_DRAW
-from tests.processes import Redis, Service, Stack, family_of
+from levy_schemas.jobs import TASK, job_key, queued_key
+from tests.processes import Service, family_of
+from tests.system.job_engine import PATH, QUEUE_LIMIT, Start, until
 
 pytestmark = pytest.mark.system
-
-PATH = "/calibrate/bayesian"
-SLOW = [sys.executable, "-m", "tests.bayesian.slow_worker"]
-GIVE_UP_SECONDS = 90.0
-LEASE_SECONDS = 3
-QUEUE_LIMIT = 50
-
-
-def until(condition: Callable[[], Any]) -> None:
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.05)
-
-
-class Engine:
-    """A gateway, its Redis, and workers that only take their time."""
-
-    def __init__(self, stack: Stack, pricing: Service, folder: Path, *, persistent: bool) -> None:
-        self.stack = stack
-        self._folder = folder
-        self._persistent = persistent
-        self.redis_server: Redis = stack.redis(folder, persistent=persistent)
-        self.redis = RedisClient.from_url(self.redis_server.url, decode_responses=True)
-        self._settings = {
-            "PRICING_URL": pricing.url,
-            "REDIS_URL": self.redis_server.url,
-            "REDIS_SECONDS": "2",
-            "JOB_REDIS_SECONDS": "10",
-            "QUEUE_LIMIT": str(QUEUE_LIMIT),
-        }
-        self.gateway = stack.service("gateway", settings=self._settings)
-
-    def worker(self, **settings: str) -> Service:
-        chosen = {
-            "REDIS_URL": self.redis_server.url,
-            "LEASE_SECONDS": str(LEASE_SECONDS),
-            "DRAIN_SECONDS": "1",
-        }
-        return self.stack.service("bayesian", command=SLOW, settings=chosen | settings)
-
-    def cold_worker(self) -> Service:
-        """One that is not waited for."""
-        settings = {"REDIS_URL": self.redis_server.url, "LEASE_SECONDS": str(LEASE_SECONDS)}
-        made = Service("bayesian", command=SLOW, settings=settings)
-        self.stack.callback(made.kill)
-        return made
-
-    def restart_redis(self) -> None:
-        self.redis_server.kill()
-        self.redis_server = self.stack.redis(self._folder, persistent=self._persistent)
-
-    def restart_gateway(self) -> None:
-        self.gateway.stop()
-        self.gateway = self.stack.service("gateway", settings=self._settings)
-
-    def post(
-        self, seconds: float, seed: int = 0, likelihood: str = "normal", **headers: str
-    ) -> httpx.Response:
-        n_chains = 1 if seconds < 1.0 else 8
-        n_samples = max(100, round(seconds / SECONDS_A_DRAW / n_chains))
-        request = EXAMPLE_GRID | {
-            "model_type": "VarianceGamma",
-            "engine": "laplace-psis",
-            "num_chains": n_chains,
-            "num_samples": n_samples,
-            "seed": seed,
-            "likelihood": likelihood,
-        }
-        url = self.gateway.url + PATH
-        return httpx.post(url, json=request, headers=headers, timeout=60.0, trust_env=False)
-
-    def submit(self, seconds: float, **how: Any) -> str:
-        answer = self.post(seconds, **how)
-        assert answer.status_code == 202, answer.text
-        return str(answer.json()["job_id"])
-
-    def job(self, job_id: str) -> dict[str, Any]:
-        url = f"{self.gateway.url}{PATH}/{job_id}"
-        found: dict[str, Any] = httpx.get(url, timeout=60.0, trust_env=False).json()
-        return found
-
-    def wait_for(self, job_id: str, status: str) -> dict[str, Any]:
-        until(lambda: self.job(job_id)["status"] in {status, "succeeded", "failed", "cancelled"})
-        found = self.job(job_id)
-        assert found["status"] == status, found
-        return found
-
-    def ran_by(self, job_id: str) -> int:
-        return int(self.redis.get(draws_key(job_id)) or 0)
-
-
-Start = Callable[..., Engine]
-
-
-@pytest.fixture(scope="module")
-def pricing() -> Iterator[Service]:
-    with Stack() as stack:
-        yield stack.service("pricing")
-
-
-@pytest.fixture
-def start(pricing: Service, tmp_path: Path) -> Iterator[Start]:
-    with Stack() as stack:
-        yield lambda persistent=False: Engine(stack, pricing, tmp_path, persistent=persistent)
 
 
 def test_the_job_of_a_worker_that_is_killed_is_finished_by_another(start: Start) -> None:
@@ -258,25 +143,24 @@ def test_jobs_outlive_a_restart_of_the_gateway(start: Start) -> None:
     engine.wait_for(job_id, "succeeded")
 
 
-def test_a_poisoned_message_harms_no_other(start: Start) -> None:
+def test_a_malformed_message_harms_no_other(start: Start) -> None:
     engine = start()
-    job_id = "f" * 32
-    engine.redis.hset(job_key(job_id), mapping={"status": "queued", "owner": ""})
-
-    def push(task: str, *arguments: Any) -> None:
-        message = task_message(
-            task, arguments, message_id=job_id, queue="bayesian.short", headers={}
+    for task, arguments in (
+        (TASK, []),
+        (TASK, ["no such job"]),
+        (TASK, [{"job": 1}]),
+        (TASK, ["a" * 32, "too many"]),
+        ("no.such.task", ["a" * 32]),
+    ):
+        engine.celery.send_task(task, args=arguments, queue="bayesian.short")
+    with engine.celery.connection_for_write() as connection:
+        connection.Producer(auto_declare=False).publish(
+            b"\xff{",
+            routing_key="bayesian.short",
+            content_type="application/json",
+            content_encoding="utf-8",
         )
-        engine.redis.lpush("bayesian.short", message)
-
-    push(TASK)
-    push("no.such.task", job_id)
-    corrupt = json.loads(task_message(TASK, (), message_id="x", queue="q", headers={}))
-    corrupt["body"] = base64.b64encode(b"\xff{").decode()
-    engine.redis.lpush("bayesian.short", json.dumps(corrupt))
-    push(TASK, job_id, {"model_type": 7})
     worker = engine.worker()
-    assert engine.wait_for(job_id, "failed")["problem"]["code"] == "invalid-input"
     engine.wait_for(engine.submit(0.1), "succeeded")
     assert worker.exit_status is None
 
@@ -301,4 +185,4 @@ def test_the_same_key_from_many_at_once_is_one_job(start: Start) -> None:
         asked = [threads.submit(engine.submit, 0.1, **headers) for _ in range(8)]
         made = {each.result() for each in asked}
     assert len(made) == 1
-    assert engine.redis.llen("bayesian.short") == 1
+    assert engine.redis.zcard(queued_key("bayesian.short")) == 1

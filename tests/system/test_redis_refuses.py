@@ -1,0 +1,123 @@
+"""Redis refuses writes or does not respond for a while: jobs wait, and every process lives on."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from redis import Redis as RedisClient
+
+from levy_schemas.jobs import job_key
+from tests.system.job_engine import Engine, Start
+
+pytestmark = pytest.mark.system
+
+OUTAGE_SECONDS = 3.0
+
+
+@contextmanager
+def read_only(engine: Engine, redis: RedisClient) -> Iterator[None]:
+    """READONLY, as after a failover."""
+    redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    yield
+    redis.execute_command("REPLICAOF", "NO", "ONE")
+
+
+@contextmanager
+def without_replicas(engine: Engine, redis: RedisClient) -> Iterator[None]:
+    """NOREPLICAS: too few replicas are connected."""
+    redis.config_set("min-replicas-to-write", 1)
+    yield
+    redis.config_set("min-replicas-to-write", 0)
+
+
+@contextmanager
+def disk_full(engine: Engine, redis: RedisClient) -> Iterator[None]:
+    """MISCONF: the last snapshot could not be written."""
+    (engine.folder / "directory").mkdir()
+    redis.config_set("dbfilename", "directory")
+    redis.bgsave()
+    while redis.info("persistence")["rdb_last_bgsave_status"] != "err":
+        time.sleep(0.02)
+    redis.config_set("save", "3600 1")
+    yield
+    redis.config_set("save", "")
+
+
+@contextmanager
+def memory_full(engine: Engine, redis: RedisClient) -> Iterator[None]:
+    """OOM: `maxmemory` is reached, and the deployed policy finds no key that it may evict."""
+    redis.config_set("maxmemory-policy", "volatile-lru")
+    redis.config_set("maxmemory", 1)
+    yield
+    redis.config_set("maxmemory", 0)
+
+
+@contextmanager
+def stopped(engine: Engine, redis: RedisClient) -> Iterator[None]:
+    """Redis accepts connections and does not respond."""
+    engine.redis_server.send(signal.SIGSTOP)
+    yield
+    engine.redis_server.send(signal.SIGCONT)
+
+
+@contextmanager
+def another_password(engine: Engine, redis: RedisClient) -> Iterator[None]:
+    """NOAUTH: the password was changed, and every connection was closed."""
+    redis.config_set("requirepass", "another")
+    redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    yield
+    redis.config_set("requirepass", "")
+
+
+Outage = Callable[[Engine, RedisClient], AbstractContextManager[None]]
+OUTAGES: list[Outage] = [
+    *(read_only, without_replicas, disk_full, memory_full),
+    *(stopped, another_password),
+]
+
+
+@pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.__name__)
+def test_jobs_wait_and_go_on_and_no_process_ends(start: Start, outage: Outage) -> None:
+    engine = start(JOB_REDIS_SECONDS="2")
+    worker = engine.worker()
+    running, queued = engine.submit(4.0, seed=1), engine.submit(0.1, seed=2)
+    engine.wait_for(running, "running")
+    submitted, priced = set(), set()
+    with (
+        RedisClient.from_url(engine.redis_server.url, single_connection_client=True) as redis,
+        outage(engine, redis),
+    ):
+        end = time.monotonic() + OUTAGE_SECONDS
+        while time.monotonic() < end:
+            answer = engine.post(0.1)
+            submitted.add((answer.status_code, answer.json()["code"]))
+            models = httpx.get(f"{engine.gateway.url}/models", timeout=30.0, trust_env=False)
+            priced.add(models.status_code)
+    assert submitted == {(503, "neighbour-unavailable")}
+    assert priced == {200}
+    engine.wait_for(running, "succeeded")
+    engine.wait_for(queued, "succeeded")
+    engine.wait_for(engine.submit(0.1, seed=3), "succeeded")
+    # Nothing ran twice, and nothing of what was refused was kept.
+    assert engine.redis.lrange("order", 0, -1) == ["1", "2", "3"]
+    assert engine.redis.hget(job_key(running), "attempts") == "1"
+    assert [each.exit_status for each in (worker, engine.gateway, engine.pricing)] == [None] * 3
+
+
+def test_a_worker_that_starts_while_redis_refuses_writes_waits_for_it(
+    start: Start, tmp_path: Path
+) -> None:
+    engine = start()
+    job_id = engine.submit(0.1)
+    with (
+        RedisClient.from_url(engine.redis_server.url) as redis,
+        read_only(engine, redis),
+    ):
+        worker = engine.cold_worker()
+        time.sleep(OUTAGE_SECONDS)
+        assert worker.exit_status is None
+    engine.wait_for(job_id, "succeeded")
