@@ -72,16 +72,24 @@ class Engine:
             "QUEUE_LIMIT": str(QUEUE_LIMIT),
         } | settings
         self.gateway = stack.service("gateway", settings=self._settings)
+        self.workers: list[Service] = []
         self.celery = Celery(broker=broker_url(self.redis_server.url), set_as_current=False)
 
     def worker(self, **settings: str) -> Service:
+        return self.cold_worker(**settings).wait_until_ready()
+
+    def cold_worker(self, **settings: str) -> Service:
+        """Start a worker that is not waited for."""
         chosen = {
             "REDIS_URL": self.redis_server.url,
             "LEASE_SECONDS": str(LEASE_SECONDS),
             "DRAIN_SECONDS": "1",
         }
         log = self.folder / f"worker-{free_port()}.log"
-        return self.stack.service("bayesian", command=SLOW, settings=chosen | settings, log=log)
+        made = Service("bayesian", command=SLOW, settings=chosen | settings, log=log)
+        self.stack.callback(made.kill)
+        self.workers.append(made)
+        return made
 
     def outcomes(self) -> Counter[tuple[str, str]]:
         """Count jobs by id and by the outcome that the workers logged."""
@@ -95,13 +103,6 @@ class Engine:
             (line["job_id"], line["outcome"]) for line in lines if line["event"] == "job.finished"
         )
 
-    def cold_worker(self) -> Service:
-        """One that is not waited for."""
-        settings = {"REDIS_URL": self.redis_server.url, "LEASE_SECONDS": str(LEASE_SECONDS)}
-        made = Service("bayesian", command=SLOW, settings=settings)
-        self.stack.callback(made.kill)
-        return made
-
     def restart_redis(self) -> None:
         self.redis_server.kill()
         self.start_redis()
@@ -110,7 +111,8 @@ class Engine:
         self.redis_server = self.stack.redis(self.folder, persistent=self._persistent)
 
     def restart_gateway(self) -> None:
-        self.gateway.stop()
+        if self.gateway.exit_status is None:
+            self.gateway.stop()
         self.gateway = self.stack.service("gateway", settings=self._settings)
 
     def post(

@@ -2,16 +2,22 @@
 
 import os
 import signal
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from random import Random
 
 import httpx
 import pytest
 
 from levy_schemas.jobs import TASK, job_key, queued_key
 from tests.processes import Service, family_of
-from tests.system.job_engine import PATH, QUEUE_LIMIT, Start, until
+from tests.system.job_engine import PATH, QUEUE_LIMIT, Engine, Start, until
 
 pytestmark = pytest.mark.system
+
+N_KILLS = 20
+WRITTEN = "succeeded"
 
 
 def test_the_job_of_a_worker_that_is_killed_is_finished_by_another(start: Start) -> None:
@@ -186,3 +192,124 @@ def test_the_same_key_from_many_at_once_is_one_job(start: Start) -> None:
         made = {each.result() for each in asked}
     assert len(made) == 1
     assert engine.redis.zcard(queued_key("bayesian.short")) == 1
+
+
+def stream(engine: Engine, n_jobs: int, seconds: float) -> list[str]:
+    """Submit jobs that take about so long; return their ids."""
+    return [engine.submit(seconds * (0.8 + 0.1 * (i % 5)), seed=i) for i in range(n_jobs)]
+
+
+def require_each_succeeded_once(engine: Engine, job_ids: list[str]) -> None:
+    for job_id in job_ids:
+        engine.wait_for(job_id, "succeeded")
+    written = {
+        job_id: count for (job_id, how), count in engine.outcomes().items() if how == WRITTEN
+    }
+    # A worker killed between its write and its log line is missing from the log.
+    assert set(written.values()) <= {1}
+    assert set(written) <= set(job_ids)
+
+
+def test_workers_killed_at_twenty_random_moments_lose_no_job(start: Start) -> None:
+    random = Random(16)
+    engine = start()
+    settings = {"LEASE_SECONDS": "2", "MAX_ATTEMPTS": "100"}
+    workers = [engine.cold_worker(**settings) for _ in range(3)]
+    job_ids = stream(engine, 40, seconds=1.0)
+    for kill in range(N_KILLS):
+        time.sleep(random.uniform(0.5, 2.0))
+        victim = workers.pop(0)
+        if kill % 4 == 3:
+            # The child alone: its worker goes on with another.
+            os.kill(family_of(victim.pid)[-1], signal.SIGKILL)
+            workers.append(victim)
+        else:
+            victim.kill()
+            workers.append(engine.cold_worker(**settings))
+    unfinished = sum(engine.job(job_id)["status"] != "succeeded" for job_id in job_ids)
+    require_each_succeeded_once(engine, job_ids)
+    attempts = sum(int(engine.redis.hget(job_key(each), "attempts") or 0) for each in job_ids)
+    print(  # noqa: T201 - a figure of the run
+        f"\n{N_KILLS} kills, {unfinished} of {len(job_ids)} jobs unfinished after the last, "
+        f"{attempts} attempts"
+    )
+    assert attempts > len(job_ids) + 4
+
+
+def test_a_job_whose_gateway_is_killed_between_record_and_message_is_sent_later(
+    start: Start,
+) -> None:
+    engine = start()
+    engine.worker()
+    # The broker refuses the message, and the gateway is killed before it can send another.
+    engine.redis.execute_command("ACL", "SETUSER", "default", "-lpush")
+    job_id = engine.submit(0.1)
+    engine.gateway.kill()
+    engine.redis.execute_command("ACL", "SETUSER", "default", "+lpush")
+    assert engine.redis.hget(job_key(job_id), "status") == "queued"
+    engine.restart_gateway()
+    engine.wait_for(job_id, "succeeded")
+
+
+def test_gateways_killed_while_they_accept_jobs_lose_none_that_they_acknowledged(
+    start: Start,
+) -> None:
+    random = Random(16)
+    engine = start()
+    engine.worker()
+    acknowledged: dict[int, str] = {}
+    with ThreadPoolExecutor(4) as threads:
+        for kill in range(3):
+
+            def submit(seed: int) -> None:
+                with suppress(httpx.TransportError):
+                    acknowledged[seed] = engine.submit(0.01, seed=seed)
+
+            known, enough = len(acknowledged), random.randint(1, 4)
+            asked = [threads.submit(submit, 8 * kill + i) for i in range(8)]
+            until(lambda: len(acknowledged) >= known + enough)  # noqa: B023 - called at once
+            engine.gateway.kill()
+            wait(asked)
+            engine.restart_gateway()
+    for job_id in acknowledged.values():
+        engine.wait_for(job_id, "succeeded")
+    order = engine.redis.lrange("order", 0, -1)
+    print(f"\n{len(acknowledged)} of 24 acknowledged, {len(order)} ran")  # noqa: T201 - a figure
+    assert len(set(order)) == len(order)
+
+
+def test_redis_restarted_as_deployed_loses_no_job(start: Start) -> None:
+    engine = start(persistent=True)
+    workers = [engine.worker(), engine.worker()]
+    job_ids = stream(engine, 20, seconds=0.3)
+    for _ in range(3):
+        engine.redis.config_set("appendfsync", "everysec")
+        time.sleep(0.5)
+        engine.redis_server.stop()
+        time.sleep(0.5)
+        engine.start_redis()
+    require_each_succeeded_once(engine, job_ids)
+    assert [worker.exit_status for worker in workers] == [None, None]
+
+
+def test_a_job_that_is_delivered_many_times_runs_once(start: Start) -> None:
+    engine = start()
+
+    def deliver(times: int) -> None:
+        for _ in range(times):
+            engine.celery.send_task(TASK, args=[job_id], queue="bayesian.short")
+
+    job_id = engine.submit(4.0, seed=7)
+    deliver(3)
+    workers = [engine.worker(), engine.worker()]
+    engine.wait_for(job_id, "running")
+    deliver(3)
+    # A worker that holds no lease drops the duplicates, and is free for other jobs.
+    engine.wait_for(engine.submit(0.1, seed=8), "succeeded")
+    assert engine.job(job_id)["status"] == "running"
+    engine.wait_for(job_id, "succeeded")
+    deliver(3)
+    engine.wait_for(engine.submit(0.1, seed=9), "succeeded")
+    assert engine.redis.lrange("order", 0, -1) == ["7", "8", "9"]
+    assert engine.outcomes()[(job_id, WRITTEN)] == 1
+    assert [worker.exit_status for worker in workers] == [None, None]

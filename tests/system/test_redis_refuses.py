@@ -4,13 +4,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 from redis import Redis as RedisClient
 
 from levy_schemas.jobs import job_key
+from tests.processes import Service, Stack
 from tests.system.job_engine import Engine, Start
 
 pytestmark = pytest.mark.system
@@ -80,10 +80,18 @@ OUTAGES: list[Outage] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def engine(pricing: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Serve all outages one after another, with the same processes."""
+    with Stack() as stack:
+        made = Engine(stack, pricing, tmp_path_factory.mktemp("engine"), JOB_REDIS_SECONDS="2")
+        made.worker()
+        yield made
+
+
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.__name__)
-def test_jobs_wait_and_go_on_and_no_process_ends(start: Start, outage: Outage) -> None:
-    engine = start(JOB_REDIS_SECONDS="2")
-    worker = engine.worker()
+def test_jobs_wait_and_go_on_and_no_process_ends(engine: Engine, outage: Outage) -> None:
+    engine.redis.delete("order")
     running, queued = engine.submit(4.0, seed=1), engine.submit(0.1, seed=2)
     engine.wait_for(running, "running")
     submitted, priced = set(), set()
@@ -105,12 +113,11 @@ def test_jobs_wait_and_go_on_and_no_process_ends(start: Start, outage: Outage) -
     # Nothing ran twice, and nothing of what was refused was kept.
     assert engine.redis.lrange("order", 0, -1) == ["1", "2", "3"]
     assert engine.redis.hget(job_key(running), "attempts") == "1"
-    assert [each.exit_status for each in (worker, engine.gateway, engine.pricing)] == [None] * 3
+    services = (*engine.workers, engine.gateway, engine.pricing)
+    assert [service.exit_status for service in services] == [None] * 3
 
 
-def test_a_worker_that_starts_while_redis_refuses_writes_waits_for_it(
-    start: Start, tmp_path: Path
-) -> None:
+def test_a_worker_that_starts_while_redis_refuses_writes_waits_for_it(start: Start) -> None:
     engine = start()
     job_id = engine.submit(0.1)
     with (
