@@ -77,7 +77,7 @@ class GatewaySettings(ServiceSettings):
     cache_seconds: int = Field(default=300, ge=0)
     job_redis_seconds: Seconds = 2.0
     job_keep_seconds: PositiveInt = 24 * 3600
-    job_resend_seconds: Seconds = 30.0
+    job_resend_seconds: Seconds = 10.0
     queue_limit: PositiveInt = 100
 
     @field_validator("rate_limit")
