@@ -11,6 +11,9 @@ import time
 from contextlib import suppress
 
 from celery.exceptions import SoftTimeLimitExceeded
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from levy_bayesian.__main__ import main
 from levy_bayesian.handlers.run import SamplingOutput
@@ -33,7 +36,9 @@ class Slow:
 
     def __call__(self, asked: BayesianRequest, progress: Progress) -> SamplingOutput:
         with connect(self._url) as redis:
-            redis.rpush("order", asked.seed)
+            # Retried, since Redis may refuse writes by now.
+            retry = Retry(ConstantBackoff(0.1), 100, supported_errors=(RedisError,))
+            retry.call_with_retry(lambda: redis.rpush("order", asked.seed), lambda _: None)
         seconds = SECONDS_A_DRAW * asked.num_chains * asked.num_samples
         for step in range(_STEPS):
             deaf = SoftTimeLimitExceeded if asked.likelihood == "student_t" else ()
