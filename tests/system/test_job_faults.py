@@ -17,7 +17,6 @@ from tests.system.job_engine import PATH, QUEUE_LIMIT, Engine, Start, until
 pytestmark = pytest.mark.system
 
 N_KILLS = 20
-WRITTEN = "succeeded"
 
 
 def test_the_job_of_a_worker_that_is_killed_is_finished_by_another(start: Start) -> None:
@@ -199,17 +198,6 @@ def stream(engine: Engine, n_jobs: int, seconds: float) -> list[str]:
     return [engine.submit(seconds * (0.8 + 0.1 * (i % 5)), seed=i) for i in range(n_jobs)]
 
 
-def require_each_succeeded_once(engine: Engine, job_ids: list[str]) -> None:
-    for job_id in job_ids:
-        engine.wait_for(job_id, "succeeded")
-    written = {
-        job_id: count for (job_id, how), count in engine.outcomes().items() if how == WRITTEN
-    }
-    # A worker killed between its write and its log line is missing from the log.
-    assert set(written.values()) <= {1}
-    assert set(written) <= set(job_ids)
-
-
 def test_workers_killed_at_twenty_random_moments_lose_no_job(start: Start) -> None:
     random = Random(16)
     engine = start()
@@ -227,7 +215,7 @@ def test_workers_killed_at_twenty_random_moments_lose_no_job(start: Start) -> No
             victim.kill()
             workers.append(engine.cold_worker(**settings))
     unfinished = sum(engine.job(job_id)["status"] != "succeeded" for job_id in job_ids)
-    require_each_succeeded_once(engine, job_ids)
+    engine.require_each_succeeds_once(job_ids)
     attempts = sum(int(engine.redis.hget(job_key(each), "attempts") or 0) for each in job_ids)
     print(  # noqa: T201 - a figure of the run
         f"\n{N_KILLS} kills, {unfinished} of {len(job_ids)} jobs unfinished after the last, "
@@ -288,7 +276,7 @@ def test_redis_restarted_as_deployed_loses_no_job(start: Start) -> None:
         engine.redis_server.stop()
         time.sleep(0.5)
         engine.start_redis()
-    require_each_succeeded_once(engine, job_ids)
+    engine.require_each_succeeds_once(job_ids)
     assert [worker.exit_status for worker in workers] == [None, None]
 
 
@@ -311,5 +299,5 @@ def test_a_job_that_is_delivered_many_times_runs_once(start: Start) -> None:
     deliver(3)
     engine.wait_for(engine.submit(0.1, seed=9), "succeeded")
     assert engine.redis.lrange("order", 0, -1) == ["7", "8", "9"]
-    assert engine.outcomes()[(job_id, WRITTEN)] == 1
+    engine.require_each_succeeds_once([job_id])
     assert [worker.exit_status for worker in workers] == [None, None]
