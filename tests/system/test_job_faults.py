@@ -287,9 +287,9 @@ def test_a_job_that_is_delivered_many_times_runs_once(start: Start) -> None:
         for _ in range(times):
             engine.celery.send_task(TASK, args=[job_id], queue="bayesian.short")
 
-    job_id = engine.submit(4.0, seed=7)
-    deliver(3)
     workers = [engine.worker(), engine.worker()]
+    job_id = engine.submit(8.0, seed=7)
+    deliver(3)
     engine.wait_for(job_id, "running")
     deliver(3)
     # A worker that holds no lease drops the duplicates, and is free for other jobs.
