@@ -7,9 +7,8 @@ ends once. Every change is one transaction that Redis executes as a whole or not
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import structlog
 from redis import Redis
@@ -45,19 +44,8 @@ class JobLostError(Exception):
     """Another worker has taken over the job, or it was deleted."""
 
 
-@dataclass(frozen=True)
-class JobRecord:
-    """What a worker needs of a job record; `None` where the job does not exist.
-
-    Attributes
-    ----------
-    request : bytes, optional
-        The request as JSON.
-    request_id, queue : str
-        Of the submission.
-    created : float
-        Time of the submission.
-    """
+class JobRecord(NamedTuple):
+    """The request as JSON, None if there is no such job, and what is known of its submission."""
 
     request: bytes | None
     request_id: str
@@ -65,30 +53,8 @@ class JobRecord:
     created: float
 
 
-class Job(Protocol):
-    """One job, as its handler sees it."""
-
-    def start(self) -> StartOutcome:
-        """Take the lease and mark the job as running, if it may run."""
-
-    def is_cancelled(self) -> bool:
-        """Return whether its cancellation was requested."""
-
-    def advance(self, standing: Standing) -> None:
-        """Write the progress; raise JobLostError if the lease is lost, as the methods below do."""
-
-    def succeed(self, result: BayesianResult, draws: bytes) -> None:
-        """Write the result."""
-
-    def fail(self, problem: Problem) -> None:
-        """Write the reason of the failure."""
-
-    def cancel(self) -> None:
-        """Mark the job as cancelled."""
-
-
-class RedisJob:
-    """A job in Redis.
+class Job:
+    """A job in the job store.
 
     Parameters
     ----------
@@ -142,6 +108,7 @@ class RedisJob:
         )
 
     def start(self) -> StartOutcome:
+        """Take the lease and mark the job as running, if it may run."""
         outcome: StartOutcome = self._retried(lambda: self._transaction(self._start))
         return outcome
 
@@ -169,12 +136,14 @@ class RedisJob:
         return "exhausted" if attempt > self._max_attempts else "started"
 
     def is_cancelled(self) -> bool:
+        """Return whether its cancellation was requested."""
         try:
             return bool(self._redis.hexists(self._key, "cancel"))
         except RedisError:
             return False
 
     def advance(self, standing: Standing) -> None:
+        """Write the progress; raise JobLostError if the lease is lost, as all writes do."""
         fields: dict[JobField, str] = {"progress": f"{min(max(standing.share, 0.0), 1.0):.4f}"}
         if standing.diagnostics is not None:
             fields["diagnostics"] = standing.diagnostics.model_dump_json()
@@ -185,15 +154,18 @@ class RedisJob:
             _log.warning("progress.not_written", job_id=self._job_id, reason=str(error))
 
     def succeed(self, result: BayesianResult, draws: bytes) -> None:
+        """Write the result, which ends the job."""
         fields: dict[JobField, str] = {"progress": "1", "status": "succeeded"}
         fields["result"] = result.model_dump_json()
         self._retried(lambda: self._write(fields, draws))
 
     def fail(self, problem: Problem) -> None:
+        """Write the reason of the failure, which ends the job."""
         fields: dict[JobField, str] = {"problem": problem.model_dump_json(), "status": "failed"}
         self._retried(lambda: self._write(fields))
 
     def cancel(self) -> None:
+        """Mark the job as cancelled."""
         self._retried(lambda: self._write({"status": "cancelled"}))
 
     @contextmanager
@@ -256,15 +228,7 @@ class RedisJob:
 
 
 class Leases:
-    """The leases of one worker.
-
-    Parameters
-    ----------
-    url : str
-        URL of Redis.
-    worker : str
-        Holder of the leases.
-    """
+    """The leases of one worker; while Redis is unavailable they are left to expire."""
 
     def __init__(self, url: str, worker: str) -> None:
         self._url = url
@@ -272,20 +236,15 @@ class Leases:
 
     def any(self) -> bool:
         """Return whether the worker holds a lease; False if Redis is unavailable."""
-        try:
-            with connect(self._url) as redis:
-                return bool(self._held(redis))
-        except RedisError:
-            return False
+        with suppress(RedisError), connect(self._url) as redis:
+            return bool(self._held(redis))
+        return False
 
     def release_all(self) -> None:
-        """Let the leases expire now; if Redis is unavailable they expire by themselves."""
-        try:
-            with connect(self._url) as redis:
-                for job_id in self._held(redis):
-                    redis.zadd(RUNNING_KEY, {job_id: _now(redis)}, xx=True)
-        except RedisError as error:
-            _log.warning("leases.not_released", reason=str(error))
+        """Let the leases expire now, so that the jobs are sent to other workers."""
+        with suppress(RedisError), connect(self._url) as redis:
+            for job_id in self._held(redis):
+                redis.zadd(RUNNING_KEY, {job_id: _now(redis)}, xx=True)
 
     def _held(self, redis: Redis) -> list[bytes]:
         running: Any = redis.zrange(RUNNING_KEY, 0, -1)

@@ -1,6 +1,7 @@
 """The Celery task `bayesian.sample`: read the job record and call the handler."""
 
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from levy_bayesian.handlers.run import Compute, SamplingOutput, TimeLimitError, problem_of, run
-from levy_bayesian.job_store import RETRIES, RedisJob, connect
+from levy_bayesian.job_store import RETRIES, Job, JobLostError, connect
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
@@ -42,8 +43,8 @@ def register(
     """
     url = settings.redis_url.get_secret_value()
 
-    def job_in(redis: Redis, job_id: str, retries: int = RETRIES) -> RedisJob:
-        return RedisJob(
+    def job_in(redis: Redis, job_id: str, retries: int = RETRIES) -> Job:
+        return Job(
             redis,
             job_id,
             worker=worker,
@@ -71,11 +72,11 @@ def register(
             if not isinstance(exc, TimeLimitExceeded):
                 return
             # Not retried: the worker would stand still. The job is delivered again instead.
-            with connect(url) as redis:
+            with suppress(RedisError, JobLostError), connect(url) as redis:
                 job = job_in(redis, args[0], retries=0)
                 job.fail(problem_of(TimeLimitError()))
                 labels = _labels(job.read().request)
-            metrics.ended(*labels, "failed", settings.hard_limit_seconds)
+                metrics.ended(*labels, "failed", settings.hard_limit_seconds)
 
     @app.task(name=TASK, shared=False, base=SamplingTask)  # type: ignore[untyped-decorator]
     def sample(job_id: str) -> None:

@@ -23,7 +23,6 @@ from levy_schemas.jobs import (
     WORKERS_KEY,
     BayesianResult,
     Diagnostics,
-    JobState,
     JobStatus,
     QueueName,
     draws_key,
@@ -37,8 +36,8 @@ _TURN_KEY: Final = "levy:maintenance"
 """Set by the gateway whose turn the periodic step is, until the next turn."""
 _MAX_RESEND_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 2
-_FULL_RETRY_SECONDS: Final = 10
 _JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
+_DUE: Final = ("queue", "send_after")
 _STATUS: Final = ("status", "progress", "diagnostics", "result", "problem", "owner")
 
 _log = structlog.get_logger()
@@ -48,49 +47,38 @@ Send = Callable[[str, QueueName], Awaitable[bool]]
 """Sends a job's task to a queue, and returns whether the broker accepted it."""
 
 
-class UnknownJobError(Exception):
+class _JobError(Exception):
+    code: str
+
+    def __init__(self, message: str, **details: object) -> None:
+        self.message = message
+        self.details = details
+        super().__init__(message)
+
+
+class UnknownJobError(_JobError):
     """The job does not exist, or belongs to another owner."""
 
     code = "unknown-job"
 
-    def __init__(self, job_id: str) -> None:
-        self.message = f"Job {job_id!r} not found for this API key."
-        self.details: dict[str, object] = {}
-        super().__init__(self.message)
 
-
-class QueueFullError(Exception):
+class QueueFullError(_JobError):
     """The queue has reached its limit."""
 
     code = "queue-full"
-
-    def __init__(self, limit: int) -> None:
-        self.message = f"The queue is full: {limit} jobs are waiting. Retry later."
-        self.details: dict[str, object] = {"limit": limit}
-        self.retry_after_seconds = _FULL_RETRY_SECONDS
-        super().__init__(self.message)
+    retry_after_seconds = 10
 
 
-class IdempotencyConflictError(Exception):
+class IdempotencyConflictError(_JobError):
     """The idempotency key was used for another request."""
 
     code = "idempotency-conflict"
 
-    def __init__(self) -> None:
-        self.message = "Idempotency-Key was already used with a different request body."
-        self.details: dict[str, object] = {}
-        super().__init__(self.message)
 
-
-class NoDrawsError(Exception):
+class NoDrawsError(_JobError):
     """The job has not succeeded, or its draws have been deleted."""
 
     code = "no-draws"
-
-    def __init__(self, status: JobState) -> None:
-        self.message = f"Job status is {status}; no draws available."
-        self.details: dict[str, object] = {"job_status": status}
-        super().__init__(self.message)
 
 
 @dataclass(frozen=True)
@@ -133,7 +121,8 @@ class JobStore:
     """Create, read, cancel and delete job records.
 
     Every change of a record and of the indexes is one transaction: Redis executes all of it or
-    nothing, and an accepted job is therefore in an index from which it is found again.
+    nothing, and an accepted job is therefore in an index from which it is found again. Every
+    method raises NeighbourUnavailableError if Redis is away, too slow, or refuses the operation.
 
     Parameters
     ----------
@@ -169,8 +158,7 @@ class JobStore:
 
         Raises
         ------
-        QueueFullError, IdempotencyConflictError, NeighbourUnavailableError
-            No job was created.
+        QueueFullError, IdempotencyConflictError
         """
         job_id = uuid.uuid4().hex
         key = submission.idempotency_key
@@ -182,10 +170,15 @@ class JobStore:
             digest = await pipe.hget(job_key(earlier.decode()), "digest") if earlier else None
             if earlier and digest:
                 if digest.decode() != submission.digest:
-                    raise IdempotencyConflictError
+                    raise IdempotencyConflictError(
+                        "Idempotency-Key was already used with a different request body."
+                    )
                 return earlier.decode(), False
             if await pipe.zcard(queued) >= self._queue_limit:
-                raise QueueFullError(self._queue_limit)
+                limit = self._queue_limit
+                raise QueueFullError(
+                    f"The queue is full: {limit} jobs are waiting. Retry later.", limit=limit
+                )
             now = await _now(pipe)
             pipe.multi()
             pipe.hset(job_key(job_id), mapping=self._new_record(submission, link, now))
@@ -219,14 +212,14 @@ class JobStore:
 
         Raises
         ------
-        UnknownJobError, NeighbourUnavailableError
+        UnknownJobError
         """
         if not _JOB_ID.fullmatch(job_id):
-            raise UnknownJobError(job_id)
+            raise UnknownJobError(f"Job {job_id!r} not found for this API key.")
         fields = await self._within(self._redis.hmget(job_key(job_id), _STATUS))
         status, progress, diagnostics, result, problem, holder = fields
         if status is None or (holder or b"").decode() != owner:
-            raise UnknownJobError(job_id)
+            raise UnknownJobError(f"Job {job_id!r} not found for this API key.")
         return JobStatus(
             job_id=job_id,
             status=status.decode(),
@@ -241,7 +234,7 @@ class JobStore:
 
         Raises
         ------
-        UnknownJobError, NeighbourUnavailableError
+        UnknownJobError
         """
         await self.status(job_id, owner)
         key = job_key(job_id)
@@ -265,44 +258,31 @@ class JobStore:
 
         Raises
         ------
-        UnknownJobError, NoDrawsError, NeighbourUnavailableError
+        UnknownJobError, NoDrawsError
         """
         job = await self.status(job_id, owner)
         draws: bytes | None = await self._within(self._redis.get(draws_key(job_id)))
         if job.status != "succeeded" or draws is None:
-            raise NoDrawsError(job.status)
+            raise NoDrawsError(
+                f"Job status is {job.status}; no draws available.", job_status=job.status
+            )
         return draws
 
     async def level(self, queue: QueueName) -> QueueLevel:
-        """Return how full a queue is.
-
-        Raises
-        ------
-        NeighbourUnavailableError
-        """
+        """Return how full a queue is."""
         waiting = await self._within(self._redis.zcard(queued_key(queue)))
         oldest = await self._within(self._redis.zrange(queued_key(queue), 0, 0, withscores=True))
         now = await self._within(_now(self._redis))
         return QueueLevel(waiting, max(0.0, now - oldest[0][1]) if oldest else 0.0)
 
     async def workers(self) -> int:
-        """Return the number of workers with a recent heartbeat.
-
-        Raises
-        ------
-        NeighbourUnavailableError
-        """
+        """Return the number of workers with a recent heartbeat."""
         now = await self._within(_now(self._redis))
         since = now - HEARTBEAT_TIMEOUT_SECONDS
         return int(await self._within(self._redis.zcount(WORKERS_KEY, since, "+inf")))
 
     async def take_turn(self, seconds: float) -> bool:
-        """Return whether this gateway runs the periodic step now; one does in so many seconds.
-
-        Raises
-        ------
-        NeighbourUnavailableError
-        """
+        """Return whether this gateway runs the periodic step now; one does in so many seconds."""
         milliseconds = round(1000 * seconds)
         return bool(await self._within(self._redis.set(_TURN_KEY, 1, nx=True, px=milliseconds)))
 
@@ -312,10 +292,6 @@ class JobStore:
         These are queued jobs whose message may have been lost, and running jobs whose lease has
         expired. The interval grows with the job's age, so that a long queue is not flooded; a
         duplicate is dropped by the worker.
-
-        Raises
-        ------
-        NeighbourUnavailableError
         """
         now = await self._within(_now(self._redis))
         sent = 0
@@ -325,31 +301,20 @@ class JobStore:
             for member, since in await self._within(waiting):
                 if now - since > self._keep_seconds:
                     await self._delete(member.decode())
-                elif await self._is_due(member.decode(), now):
-                    if not await self._send(member.decode(), now, now - since, send):
-                        return sent
-                    sent += 1
+                    continue
+                key, job_id = job_key(member.decode()), member.decode()
+                queue, send_after = await self._within(self._redis.hmget(key, *_DUE))
+                if send_after is None or float(send_after) > now:
+                    continue
+                if not await send(job_id, queue.decode()):
+                    return sent
+                pause = min(max(now - since, self._resend_seconds), _MAX_RESEND_SECONDS)
+                await self._within(self._redis.hset(key, "send_after", now + pause))
+                sent += 1
         return sent
 
-    async def _is_due(self, job_id: str, now: float) -> bool:
-        send_after = await self._within(self._redis.hget(job_key(job_id), "send_after"))
-        return send_after is not None and float(send_after) <= now
-
-    async def _send(self, job_id: str, now: float, waited: float, send: Send) -> bool:
-        queue = await self._within(self._redis.hget(job_key(job_id), "queue"))
-        if not await send(job_id, queue.decode()):
-            return False
-        pause = min(max(waited, self._resend_seconds), _MAX_RESEND_SECONDS)
-        await self._within(self._redis.hset(job_key(job_id), "send_after", now + pause))
-        return True
-
     async def delete_expired(self) -> None:
-        """Delete jobs that ended long enough ago.
-
-        Raises
-        ------
-        NeighbourUnavailableError
-        """
+        """Delete jobs that ended long enough ago."""
         now = await self._within(_now(self._redis))
         for job_id in await self._within(self._redis.zrangebyscore(ENDED_KEY, "-inf", now)):
             await self._delete(job_id.decode())

@@ -11,7 +11,7 @@ from redis import Redis
 
 from levy_bayesian import job_store
 from levy_bayesian.handlers.run import SamplingOutput
-from levy_bayesian.job_store import JobLostError, RedisJob
+from levy_bayesian.job_store import Job, JobLostError
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.settings import BayesianSettings
@@ -77,9 +77,9 @@ def deliver(redis: Redis, redis_server: Server, metrics: BayesianMetrics) -> Del
 
 
 @pytest.fixture
-def job_of(redis_server: Server) -> Iterator[Callable[[str], RedisJob]]:
+def job_of(redis_server: Server) -> Iterator[Callable[[str], Job]]:
     with Redis.from_url(redis_server.url) as raw:
-        yield lambda worker: RedisJob(
+        yield lambda worker: Job(
             raw, "j", worker=worker, lease_seconds=30, keep_seconds=77, max_attempts=3
         )
 
@@ -213,7 +213,7 @@ def test_a_job_whose_result_cannot_be_written_in_time_is_left_to_be_sent_again(
 
 
 def test_diagnostics_are_cleared_when_a_job_starts_again(
-    redis: Redis, job_of: Callable[[str], RedisJob]
+    redis: Redis, job_of: Callable[[str], Job]
 ) -> None:
     job = job_of("w")
     job.start()
@@ -226,7 +226,7 @@ def test_diagnostics_are_cleared_when_a_job_starts_again(
 
 
 def test_a_worker_that_lost_a_job_can_no_longer_write(
-    redis: Redis, job_of: Callable[[str], RedisJob]
+    redis: Redis, job_of: Callable[[str], Job]
 ) -> None:
     first, second = job_of("first"), job_of("second")
     assert first.start() == "started"
@@ -247,7 +247,7 @@ def test_a_worker_that_lost_a_job_can_no_longer_write(
 
 
 def test_a_result_whose_first_write_was_executed_without_a_reply_is_written_once(
-    redis: Redis, job_of: Callable[[str], RedisJob], monkeypatch: pytest.MonkeyPatch
+    redis: Redis, job_of: Callable[[str], Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job, transaction = job_of("w"), Redis.transaction
     replies = [False, True]
@@ -266,7 +266,7 @@ def test_a_result_whose_first_write_was_executed_without_a_reply_is_written_once
 
 
 def test_an_expired_lease_that_nobody_took_is_renewed_by_the_next_write(
-    redis: Redis, job_of: Callable[[str], RedisJob]
+    redis: Redis, job_of: Callable[[str], Job]
 ) -> None:
     job = job_of("w")
     job.start()
@@ -278,7 +278,7 @@ def test_an_expired_lease_that_nobody_took_is_renewed_by_the_next_write(
 def test_the_lease_is_renewed_while_the_work_takes(redis: Redis, redis_server: Server) -> None:
     give_up = time.monotonic() + 60.0
     with Redis.from_url(redis_server.url) as raw:
-        job = RedisJob(raw, "j", worker="w", lease_seconds=5, keep_seconds=77, max_attempts=3)
+        job = Job(raw, "j", worker="w", lease_seconds=5, keep_seconds=77, max_attempts=3)
         job.start()
         expire_lease(redis)
         with job.lease_renewed():
