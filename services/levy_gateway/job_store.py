@@ -5,8 +5,10 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final, TypeVar
 
+import orjson
 import structlog
 from pydantic import BaseModel
 from redis.asyncio import Redis
@@ -18,9 +20,11 @@ from levy_gateway.clients import NeighbourUnavailableError
 from levy_schemas.jobs import (
     ENDED_KEY,
     HEARTBEAT_TIMEOUT_SECONDS,
+    QUEUE_OF,
     QUEUES,
     RUNNING_KEY,
     WORKERS_KEY,
+    BayesianRequest,
     BayesianResult,
     Diagnostics,
     JobStatus,
@@ -82,34 +86,6 @@ class NoDrawsError(_JobError):
 
 
 @dataclass(frozen=True)
-class Submission:
-    """A request for a job.
-
-    Attributes
-    ----------
-    owner : str
-        Holder of the API key.
-    request : bytes
-        The validated request as JSON.
-    digest : str
-        Digest of the request's content.
-    queue : str
-        Queue of the request's engine.
-    request_id : str
-        Request id, for the worker's logs.
-    idempotency_key : str, optional
-        A second submission with the same key returns the job of the first.
-    """
-
-    owner: str
-    request: bytes
-    digest: str
-    queue: QueueName
-    request_id: str
-    idempotency_key: str | None = None
-
-
-@dataclass(frozen=True)
 class QueueLevel:
     """Number of jobs waiting in a queue, and the age of the oldest in seconds (0 if none)."""
 
@@ -153,59 +129,68 @@ class JobStore:
         self._queue_limit = queue_limit
         self._resend_seconds = resend_seconds
 
-    async def create(self, submission: Submission) -> tuple[str, bool]:
-        """Create a job; return its id, and False if the idempotency key created it earlier.
+    async def create(
+        self, request: BayesianRequest, *, owner: str, request_id: str, key: str | None
+    ) -> tuple[str, bool]:
+        """Create a job.
+
+        Parameters
+        ----------
+        request : BayesianRequest
+        owner : str
+            Holder of the API key.
+        request_id : str
+            Id of the HTTP request, for the worker's logs.
+        key : str, optional
+            Idempotency key: a second request with the same key returns the job of the first.
+
+        Returns
+        -------
+        str
+            The job's id.
+        bool
+            False if the idempotency key created the job earlier.
 
         Raises
         ------
         QueueFullError, IdempotencyConflictError
         """
         job_id = uuid.uuid4().hex
-        key = submission.idempotency_key
-        link = idempotency_key(submission.owner, key) if key else ""
-        queued = queued_key(submission.queue)
+        link = idempotency_key(owner, key) if key else ""
+        queue = QUEUE_OF[request.engine]
+        content = orjson.dumps(
+            request.model_dump(mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS
+        )
+        record: dict[str, str | bytes | float] = {"status": "queued", "owner": owner}
+        record |= {"queue": queue, "request": content, "request_id": request_id, "progress": 0}
+        record |= {"digest": sha256(content).hexdigest(), "idempotency": link}
 
         async def create(pipe: Any) -> tuple[str, bool]:
             earlier = await pipe.get(link) if link else None
             digest = await pipe.hget(job_key(earlier.decode()), "digest") if earlier else None
             if earlier and digest:
-                if digest.decode() != submission.digest:
+                if digest.decode() != record["digest"]:
                     raise IdempotencyConflictError(
                         "Idempotency-Key was already used with a different request body."
                     )
                 return earlier.decode(), False
-            if await pipe.zcard(queued) >= self._queue_limit:
+            if await pipe.zcard(queued_key(queue)) >= self._queue_limit:
                 limit = self._queue_limit
                 raise QueueFullError(
                     f"The queue is full: {limit} jobs are waiting. Retry later.", limit=limit
                 )
             now = await _now(pipe)
+            times = {"created": now, "send_after": now + self._resend_seconds}
             pipe.multi()
-            pipe.hset(job_key(job_id), mapping=self._new_record(submission, link, now))
-            pipe.zadd(queued, {job_id: now})
+            pipe.hset(job_key(job_id), mapping=record | times)
+            pipe.zadd(queued_key(queue), {job_id: now})
             if link:
                 pipe.set(link, job_id)
             return job_id, True
 
-        watched = (queued, link) if link else (queued,)
+        watched = (queued_key(queue), link) if link else (queued_key(queue),)
         result: tuple[str, bool] = await self._transaction(create, *watched)
         return result
-
-    def _new_record(
-        self, submission: Submission, link: str, now: float
-    ) -> dict[str, str | bytes | float]:
-        return {
-            "status": "queued",
-            "owner": submission.owner,
-            "queue": submission.queue,
-            "request": submission.request,
-            "request_id": submission.request_id,
-            "created": now,
-            "digest": submission.digest,
-            "idempotency": link,
-            "send_after": now + self._resend_seconds,
-            "progress": 0,
-        }
 
     async def status(self, job_id: str, owner: str) -> JobStatus:
         """Return the status of a job.
