@@ -1,7 +1,8 @@
 """A worker whose sampler only takes its time, for tests of what happens meanwhile.
 
 Run as `python -m tests.bayesian.slow_worker`; a job takes `SECONDS_A_DRAW` for each of its
-draws, and leaves its seed in the list `order` and the id of its process in its draws. With
+draws. It leaves its seed in the list `order`, and the id of its process in `sampling` and in its
+draws. With
 Student's t it does not listen when it is told that its time is over.
 """
 
@@ -39,6 +40,7 @@ class Slow:
             # Retried, since Redis may refuse writes by now.
             retry = Retry(ConstantBackoff(0.1), 100, supported_errors=(RedisError,))
             retry.call_with_retry(lambda: redis.rpush("order", asked.seed), lambda _: None)
+            retry.call_with_retry(lambda: redis.set("sampling", os.getpid()), lambda _: None)
         seconds = SECONDS_A_DRAW * asked.num_chains * asked.num_samples
         for step in range(_STEPS):
             deaf = SoftTimeLimitExceeded if asked.likelihood == "student_t" else ()
