@@ -25,7 +25,7 @@ def _queues(made: Dashboard) -> Dashboard:
                 "Jobs that wait",
                 "none",
                 ("max by (queue) (levy_gateway_jobs_queued)", "{{queue}}"),
-                meaning="KEDA counts the same lists",
+                meaning="KEDA scales the workers by the same number",
             )
         )
         .with_panel(

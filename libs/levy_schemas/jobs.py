@@ -1,15 +1,18 @@
-"""`/calibrate/bayesian`: requests, jobs, results, and where a job lies in Redis.
+"""`/calibrate/bayesian`: requests, jobs and results, and the layout of the job store in Redis.
 
-Gateway and workers meet in Redis on these names; nothing else is shared.
+The job store is the truth; Celery's queue only delivers ids of jobs. No key of the store has an
+expiry, so that Redis under `maxmemory-policy volatile-lru` never evicts an accepted job; the
+gateway deletes a job when its time is over. Times are seconds of Redis's clock.
 
-| key | type | what |
+| key | type | content |
 |---|---|---|
-| `levy:job:{id}` | hash | `JobField`: state, progress, diagnostics, result, problem; expires |
-| `levy:job:{id}:draws` | string | InferenceData as netCDF; expires with the hash |
-| `levy:job:{id}:lease` | string | the worker that runs it; expires unless renewed |
-| `levy:job-of:{digest}` | string | id and body's digest of the job that an idempotency key made |
-| `levy:workers` | sorted set | workers, by when they were last heard, on Redis's clock |
-| `bayesian.short`, `bayesian.long` | list | as Celery keeps them; the last is the next |
+| `levy:job:{id}` | hash | the job record, see `JobField` |
+| `levy:job:{id}:draws` | string | InferenceData as netCDF |
+| `levy:jobs:queued:{queue}` | sorted set | ids of queued jobs, by creation time |
+| `levy:jobs:running` | sorted set | ids of running jobs, by expiry of the worker's lease |
+| `levy:jobs:ended` | sorted set | ids of jobs that have ended, by the time of their deletion |
+| `levy:job-of:{digest}` | string | id of the job that an idempotency key created |
+| `levy:workers` | sorted set | names of workers, by their last heartbeat |
 """
 
 from hashlib import sha256
@@ -41,32 +44,41 @@ from levy_schemas.wire import (
 )
 
 TASK: Final = "bayesian.sample"
-"""Takes the job's id, and `BayesianRequest` as JSON has it; answers nothing: see the hash."""
+"""Name of the Celery task; its only argument is the job's id, and it returns nothing."""
 
 MAX_DRAWS: Final = 200_000
 """Draws of all chains together, warm-up included."""
 
 WORKERS_KEY: Final = "levy:workers"
-HEARD_SECONDS: Final = 15
-"""A worker that was not heard for so long is taken for gone."""
+HEARTBEAT_TIMEOUT_SECONDS: Final = 15
+"""A worker counts as lost after so long without a heartbeat."""
+
+RUNNING_KEY: Final = "levy:jobs:running"
+ENDED_KEY: Final = "levy:jobs:ended"
 
 Engine = Literal["numpyro-nuts", "numpyro-svi", "pymc-nuts", "pymc-advi", "laplace-psis"]
 Likelihood = Literal["normal", "student_t"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 JobField = Literal[
     "status",
+    "owner",
+    "queue",
+    "request",
+    "request_id",
+    "created",
+    "digest",
+    "idempotency",
+    "send_after",
+    "attempts",
+    "worker",
+    "cancel",
     "progress",
     "diagnostics",
     "result",
     "problem",
-    "owner",
-    "cancel",
-    "attempts",
-    "message",
-    "queue",
-    "missed",
 ]
-"""`message` is what lies in the `queue`, until it is taken; `missed` since when it is nowhere."""
+"""`digest` identifies the request's content, `idempotency` is the key that leads to this job, the
+task is sent again after `send_after`, and `worker` holds the lease."""
 
 QueueName = Literal["bayesian.short", "bayesian.long"]
 
@@ -287,20 +299,25 @@ class JobStatus(Answer):
 
 
 def job_key(job_id: str) -> str:
-    """Of the hash."""
+    """Return the key of the job record."""
     return f"levy:job:{job_id}"
 
 
 def draws_key(job_id: str) -> str:
-    """Of the netCDF."""
+    """Return the key of the draws."""
     return f"levy:job:{job_id}:draws"
 
 
-def lease_key(job_id: str) -> str:
-    """Of the name of the worker that runs it."""
-    return f"levy:job:{job_id}:lease"
+def queued_key(queue: str) -> str:
+    """Return the key of the index of queued jobs."""
+    return f"levy:jobs:queued:{queue}"
 
 
 def idempotency_key(owner: str, key: str) -> str:
-    """Of the id that a key of one owner stands for; what clients choose is not kept in clear."""
+    """Return the key of the job id that an owner's idempotency key stands for, as a digest."""
     return "levy:job-of:" + sha256(f"{owner}\n{key}".encode()).hexdigest()
+
+
+def broker_url(redis_url: str) -> str:
+    """Return the URL that Celery expects: `redis+socket://` where Redis has `unix://`."""
+    return redis_url.replace("unix://", "redis+socket://", 1)

@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from levy_bayesian.clients import Leases
-from levy_bayesian.handlers.run import Found
+from levy_bayesian.handlers.run import SamplingOutput
+from levy_bayesian.job_store import Leases
 from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_bayesian.warming import Sampling, end_with_the_parent
@@ -26,7 +26,7 @@ _PROCESSES = 2
 class SamplesAndWarms(Protocol):
     """What samples, and can be warmed."""
 
-    def __call__(self, asked: BayesianRequest, progress: Progress) -> Found:
+    def __call__(self, asked: BayesianRequest, progress: Progress) -> SamplingOutput:
         """Sample; see `levy_bayesian.handlers.run`."""
 
     def warm(self) -> None:
@@ -55,8 +55,8 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     from celery.platforms import SecurityWarning
 
     from levy_bayesian.app import create_app, shown
+    from levy_bayesian.heartbeat import Heartbeat
     from levy_bayesian.metrics import BayesianMetrics
-    from levy_bayesian.presence import Presence
     from levy_bayesian.worker import create_worker, new_name
 
     metrics, name = BayesianMetrics(), new_name()
@@ -82,15 +82,15 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     signals.setup_logging.connect(leave_logs_alone)
 
     url = settings.redis_url.get_secret_value()
-    presence = Presence(url, name, consuming)
-    pages = create_app(settings, metrics, presence, consuming)
+    heartbeat = Heartbeat(url, name, consuming)
+    pages = create_app(settings, metrics, heartbeat, consuming)
     app, leases = create_worker(settings, sampling, metrics, name=name), Leases(url, name)
 
     class Draining(app.Worker):  # type: ignore[misc, name-defined] # Celery ships no types
         def wait_for_soft_shutdown(self) -> None:
             """Wait for the job that runs, and not, as Celery would, longer than it takes."""
-            give_up = time.monotonic() + settings.drain_seconds
-            while time.monotonic() < give_up and leases.any():
+            deadline = time.monotonic() + settings.drain_seconds
+            while time.monotonic() < deadline and leases.any():
                 time.sleep(_DRAIN_PAUSE_SECONDS)
 
     worker = Draining(
@@ -112,7 +112,7 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
         signals.worker_ready.connect(on_ready)
         worker.start()
         consuming.clear()
-        leases.give_up()
+        leases.release_all()
     return int(worker.exitcode or 0)
 
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from levy_bayesian.heartbeat import Heartbeat
 from levy_bayesian.metrics import BayesianMetrics
-from levy_bayesian.presence import Presence
 from levy_bayesian.settings import BayesianSettings
 from levy_observability import service
 
@@ -17,7 +17,7 @@ from levy_observability import service
 def create_app(
     settings: BayesianSettings,
     metrics: BayesianMetrics,
-    presence: Presence,
+    heartbeat: Heartbeat,
     consuming: threading.Event,
 ) -> FastAPI:
     """Build the pages of a worker.
@@ -27,22 +27,22 @@ def create_app(
     settings : BayesianSettings
     metrics : BayesianMetrics
         What jobs are counted in.
-    presence : Presence
-        Told for as long as the pages are there.
+    heartbeat : Heartbeat
+        Runs while the pages are served.
     consuming : threading.Event
         Set while the worker takes jobs.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with presence.told():
+        async with heartbeat.running():
             yield
 
     return service.build(
         title="Lévy Bayesian worker",
         summary="Samples posteriors; jobs come by the queue, and nothing by HTTP.",
         metrics=metrics,
-        checks=lambda: {"consuming": consuming.is_set(), "redis": presence.heard},
+        checks=lambda: {"consuming": consuming.is_set(), "redis": heartbeat.received},
         max_body_bytes=settings.max_body_bytes,
         lifespan=lifespan,
     )

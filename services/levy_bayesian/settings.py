@@ -17,17 +17,17 @@ class BayesianSettings(ServiceSettings):
     Attributes
     ----------
     redis_url : SecretStr
-        Where jobs wait and results are kept.
+        The job store, and Celery's broker.
     queues : tuple of str
         Which this worker serves; the first are no more urgent than the last.
     soft_limit_seconds, hard_limit_seconds : int
-        When a job is told to end, and when its process is.
+        Time limit of a job, and the time at which its process is killed.
     lease_seconds : int
-        How long after a worker was last heard its job is handed to another.
+        Time after a worker's last renewal at which its job is sent to another.
     max_attempts : int
-        How often a job is begun whose processes die.
+        Number of times that a job is started whose process crashes.
     keep_seconds : int
-        How long a job and its draws are kept.
+        Time for which an ended job and its draws are kept.
     warm : tuple of str
         Models whose sampler is compiled, for surfaces of 200 quotes, before the worker is ready.
     compiled : Path, optional

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from levy_bayesian.handlers.run import Found
+from levy_bayesian.handlers.run import SamplingOutput
 from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest
@@ -36,7 +36,7 @@ class Sampling:
         self._folder = settings.compiled or _cache_folder()
         self._models = settings.warm
 
-    def __call__(self, asked: BayesianRequest, progress: Progress) -> Found:
+    def __call__(self, asked: BayesianRequest, progress: Progress) -> SamplingOutput:
         _prepare_jax(self._folder)
         # Imported where it is used: seconds, and what it holds does not survive a fork.
         from levy_bayesian.handlers.sample import sample

@@ -9,9 +9,9 @@ from levy_bayesian import tasks
 from levy_bayesian.handlers.run import Compute
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.settings import BayesianSettings
+from levy_schemas.jobs import broker_url
 
-_SWEEPS = 6
-"""For forgotten jobs, in the time of a lease."""
+_SOCKET_SECONDS = 10.0
 
 
 def create_worker(
@@ -23,33 +23,35 @@ def create_worker(
 ) -> Celery:
     """Build the application of a worker.
 
-    A job is acknowledged when it has ended, so one whose process dies is handed to another; one
-    is taken at a time, so none waits behind a long one while another worker is idle. What a job
-    found is in its hash, not in Celery's results.
+    Celery delivers ids of jobs; the job store decides what becomes of a job, and a delivery that
+    is lost or duplicated does no harm. Messages are acknowledged late, with a prefetch of one: a
+    job whose child process dies begins again at once, and no job waits behind a long one while
+    another worker is idle. Results are in the job store, not in Celery's result backend.
 
     Parameters
     ----------
     settings : BayesianSettings
     compute : callable
-        What samples. It is to initialise JAX when it is called, and not when it is imported:
-        what it holds does not survive the fork that makes a worker's process.
+        Samples. It must initialise JAX when it is called, not when it is imported: JAX does not
+        survive the fork that creates the child process.
     metrics : BayesianMetrics
-        Where jobs are counted.
+        Counts jobs.
     name : str, optional
-        Who holds the leases of jobs that run here; a new name if absent.
+        Holder of the leases of jobs that run here; a new name if absent.
     """
     url = settings.redis_url.get_secret_value()
-    app = Celery("levy_bayesian", broker=_celery_url(url), set_as_current=False)
+    app = Celery("levy_bayesian", broker=broker_url(url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
+        # A Redis that refuses writes is one that is away: wait until it accepts them.
+        broker_channel_error_retry=True,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
-            # A delivery is renewed as long as its job runs: what looks forgotten, is.
-            "visibility_timeout": settings.lease_seconds,
-            "unacked_restore_interval": max(1.0, settings.lease_seconds / _SWEEPS),
-            "unacked_restore_throttle": 1,
-            "unacked_mutex_expire": settings.lease_seconds,
+            # Longer than any job: the gateway re-sends those whose worker is lost.
+            "visibility_timeout": 2 * settings.hard_limit_seconds,
+            "socket_timeout": _SOCKET_SECONDS,
+            "socket_connect_timeout": _SOCKET_SECONDS,
         },
         task_acks_late=True,
         task_create_missing_queues=True,
@@ -68,10 +70,5 @@ def create_worker(
 
 
 def new_name() -> str:
-    """A name that no other worker has, nor this one after its next start."""
+    """Return a name that no other worker has, nor this one after its next start."""
     return f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-
-
-def _celery_url(url: str) -> str:
-    """Celery's word for a socket is its own: `redis+socket` where Redis says `unix`."""
-    return url.replace("unix://", "redis+socket://", 1) if url.startswith("unix://") else url

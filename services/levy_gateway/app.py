@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
+from typing import Final
 
 import structlog
 from fastapi import FastAPI
@@ -14,12 +15,12 @@ from levy_gateway.clients import HttpNeighbour, Neighbour
 from levy_gateway.documentation import describe_admission
 from levy_gateway.handlers.forward import Forward
 from levy_gateway.handlers.health import health
+from levy_gateway.handlers.maintain import maintained
 from levy_gateway.handlers.models import models
 from levy_gateway.handlers.remember import Remember
 from levy_gateway.handlers.submit import KnownModels, Submit
 from levy_gateway.handlers.versions import Versions
-from levy_gateway.handlers.watch import watched
-from levy_gateway.jobs import Jobs, connect
+from levy_gateway.job_store import JobStore, connect
 from levy_gateway.keys import KeyRing
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.rates import Rates
@@ -27,8 +28,10 @@ from levy_gateway.routes import forwarded, pages, system
 from levy_gateway.routes import jobs as jobs_route
 from levy_gateway.settings import GatewaySettings
 from levy_gateway.store import Store
+from levy_gateway.task_queue import TaskQueue
 from levy_observability import server, service
 
+_MAINTENANCE_SECONDS: Final = 5.0
 _log = structlog.get_logger()
 
 
@@ -37,7 +40,8 @@ def create_app(
     *,
     pricing: Neighbour | None = None,
     calibration: Neighbour | None = None,
-    jobs: Jobs | None = None,
+    jobs: JobStore | None = None,
+    tasks: TaskQueue | None = None,
 ) -> FastAPI:
     """Build the gateway.
 
@@ -47,11 +51,12 @@ def create_app(
         Made once, at the entry.
     pricing, calibration : Neighbour, optional
         Instead of those at the addresses that the settings name; they stay open at the end.
-    jobs : Jobs, optional
+    jobs, tasks : JobStore and TaskQueue, optional
         Instead of those in the settings' Redis.
     """
     metrics = GatewayMetrics()
-    store, jobs = _store(settings, metrics), jobs or _jobs(settings)
+    store = _store(settings, metrics)
+    jobs, tasks = jobs or _jobs(settings), tasks or _tasks(settings)
     opened: list[Neighbour] = []
 
     def reach(name: str, url: str, patience_seconds: float) -> Neighbour:
@@ -68,9 +73,10 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         _log.info("service.ready", neighbours=[neighbour.name for neighbour in neighbours])
-        async with nullcontext() if jobs is None else watched(jobs, metrics):
+        period = min(_MAINTENANCE_SECONDS, settings.job_resend_seconds)
+        async with maintained(jobs, tasks, metrics, period) if jobs and tasks else nullcontext():
             yield
-        for each in (*opened, store, jobs):
+        for each in (*opened, store, jobs, tasks):
             if each is not None:
                 await each.close()
 
@@ -94,7 +100,7 @@ def create_app(
             partial(health, neighbours, calibration.name, settings.health_seconds, jobs),
         )
     )
-    submit = None if jobs is None else Submit(jobs, KnownModels(pricing, to_price))
+    submit = Submit(jobs, tasks, KnownModels(pricing, to_price)) if jobs and tasks else None
     app.include_router(jobs_route.router(jobs, submit))
     app.include_router(pages.router())
     return app
@@ -106,15 +112,22 @@ def _store(settings: GatewaySettings, metrics: GatewayMetrics) -> Store | None:
     return Store(settings.redis_url.get_secret_value(), settings.redis_seconds, metrics)
 
 
-def _jobs(settings: GatewaySettings) -> Jobs | None:
+def _jobs(settings: GatewaySettings) -> JobStore | None:
     if settings.redis_url is None:
         return None
-    return Jobs(
+    return JobStore(
         connect(settings.redis_url.get_secret_value(), settings.job_redis_seconds),
-        seconds=settings.job_redis_seconds,
+        timeout_seconds=settings.job_redis_seconds,
         keep_seconds=settings.job_keep_seconds,
         queue_limit=settings.queue_limit,
+        resend_seconds=settings.job_resend_seconds,
     )
+
+
+def _tasks(settings: GatewaySettings) -> TaskQueue | None:
+    if settings.redis_url is None:
+        return None
+    return TaskQueue(settings.redis_url.get_secret_value(), settings.job_redis_seconds)
 
 
 def _cache(settings: GatewaySettings, store: Store | None) -> ResultCache | None:

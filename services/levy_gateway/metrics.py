@@ -31,6 +31,9 @@ class GatewayMetrics(ServiceMetrics):
         self.jobs_queued = self.gauge(
             "jobs_queued", "Jobs that wait for a worker", ("queue",), across_workers="livemax"
         )
+        self.jobs_resent = self.counter(
+            "jobs_resent", "Tasks sent again: queued for too long, or with an expired lease"
+        )
         self.oldest_job = self.gauge(
             "oldest_job_age_seconds",
             "Age of the job that is next, 0 if none waits",

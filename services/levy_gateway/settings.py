@@ -48,7 +48,9 @@ class GatewaySettings(ServiceSettings):
     job_redis_seconds : float
         The longest that a request about a job waits for Redis, which it cannot do without.
     job_keep_seconds : int
-        How long a job is kept that waits, and what an idempotency key stands for.
+        Time after which a job that no worker took is deleted.
+    job_resend_seconds : float
+        Time after which the task of a job that no worker took is sent again.
     queue_limit : int
         Jobs that wait in each queue; more are refused.
     """
@@ -75,6 +77,7 @@ class GatewaySettings(ServiceSettings):
     cache_seconds: int = Field(default=300, ge=0)
     job_redis_seconds: Seconds = 2.0
     job_keep_seconds: PositiveInt = 24 * 3600
+    job_resend_seconds: Seconds = 10.0
     queue_limit: PositiveInt = 100
 
     @field_validator("rate_limit")

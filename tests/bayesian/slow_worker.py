@@ -1,7 +1,8 @@
 """A worker whose sampler only takes its time, for tests of what happens meanwhile.
 
 Run as `python -m tests.bayesian.slow_worker`; a job takes `SECONDS_A_DRAW` for each of its
-draws, and leaves its seed in the list `order` and the id of its process in its draws. With
+draws. It leaves its seed in the list `order`, and the id of its process in `sampling` and in its
+draws. With
 Student's t it does not listen when it is told that its time is over.
 """
 
@@ -11,10 +12,13 @@ import time
 from contextlib import suppress
 
 from celery.exceptions import SoftTimeLimitExceeded
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from levy_bayesian.__main__ import main
-from levy_bayesian.clients import connect
-from levy_bayesian.handlers.run import Found
+from levy_bayesian.handlers.run import SamplingOutput
+from levy_bayesian.job_store import connect
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest, Diagnostics
@@ -31,9 +35,12 @@ class Slow:
     def __init__(self, settings: BayesianSettings) -> None:
         self._url = settings.redis_url.get_secret_value()
 
-    def __call__(self, asked: BayesianRequest, progress: Progress) -> Found:
+    def __call__(self, asked: BayesianRequest, progress: Progress) -> SamplingOutput:
         with connect(self._url) as redis:
-            redis.rpush("order", asked.seed)
+            # Retried, since Redis may refuse writes by now.
+            retry = Retry(ConstantBackoff(0.1), 100, supported_errors=(RedisError,))
+            retry.call_with_retry(lambda: redis.rpush("order", asked.seed), lambda _: None)
+            retry.call_with_retry(lambda: redis.set("sampling", os.getpid()), lambda _: None)
         seconds = SECONDS_A_DRAW * asked.num_chains * asked.num_samples
         for step in range(_STEPS):
             deaf = SoftTimeLimitExceeded if asked.likelihood == "student_t" else ()

@@ -12,11 +12,11 @@ import structlog
 from redis import Redis
 
 from levy_bayesian.app import create_app, shown
-from levy_bayesian.clients import Leases
+from levy_bayesian.heartbeat import Heartbeat
+from levy_bayesian.job_store import Leases
 from levy_bayesian.metrics import BayesianMetrics
-from levy_bayesian.presence import Presence
 from levy_bayesian.settings import BayesianSettings
-from levy_schemas.jobs import WORKERS_KEY, lease_key
+from levy_schemas.jobs import RUNNING_KEY, WORKERS_KEY, job_key
 from tests.processes import Redis as Server
 from tests.processes import free_port
 
@@ -32,8 +32,8 @@ def consuming() -> threading.Event:
 
 
 def pages(url: str, consuming: threading.Event) -> TestClient:
-    presence = Presence(url, "w", consuming)
-    return TestClient(create_app(BayesianSettings(), BayesianMetrics(), presence, consuming))
+    heartbeat = Heartbeat(url, "w", consuming)
+    return TestClient(create_app(BayesianSettings(), BayesianMetrics(), heartbeat, consuming))
 
 
 def until(condition: Callable[[], Any]) -> None:
@@ -70,7 +70,7 @@ def test_a_worker_without_redis_lives_and_is_not_ready(
 def test_a_port_that_is_taken_stops_the_start(redis_server: Server) -> None:
     port = free_port()
     settings, metrics, event = BayesianSettings(port=port), BayesianMetrics(), threading.Event()
-    app = create_app(settings, metrics, Presence(redis_server.url, "w", event), event)
+    app = create_app(settings, metrics, Heartbeat(redis_server.url, "w", event), event)
     with (
         structlog.testing.capture_logs(),
         shown(app, settings),
@@ -80,12 +80,13 @@ def test_a_port_that_is_taken_stops_the_start(redis_server: Server) -> None:
         pytest.fail("it started")
 
 
-def test_a_worker_gives_up_its_own_leases_alone(redis: Redis, redis_server: Server) -> None:
+def test_a_worker_releases_its_own_leases_alone(redis: Redis, redis_server: Server) -> None:
     leases = Leases(redis_server.url, "w")
     assert not leases.any()
-    redis.set(lease_key("a"), "w")
-    redis.set(lease_key("b"), "another")
+    for job_id, worker in (("a", "w"), ("b", "another")):
+        redis.hset(job_key(job_id), "worker", worker)
+        redis.zadd(RUNNING_KEY, {job_id: 2e9})  # a lease that expires in 2033
     assert leases.any()
-    leases.give_up()
-    assert not leases.any()
-    assert redis.get(lease_key("b")) == "another"
+    leases.release_all()
+    assert redis.zscore(RUNNING_KEY, "a") == pytest.approx(redis.time()[0], abs=10)
+    assert redis.zscore(RUNNING_KEY, "b") == 2e9

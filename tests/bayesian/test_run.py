@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import ValidationError
 
-from levy_bayesian.clients import Begun, JobLostError
-from levy_bayesian.handlers.run import CancelledError, HeldError, TimeLimitError, run
+from levy_bayesian.handlers.run import CancelledError, TimeLimitError, run
+from levy_bayesian.job_store import JobLostError, StartOutcome
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.settings import BayesianSettings
 from levy_numerics.errors import InvalidInputError
@@ -33,15 +33,15 @@ class FakeJob:
     """A job in memory, cancelled or lost once it got as far as `cancelled_at` or `lost_at`."""
 
     status: str = "queued"
-    begun: Begun = "begun"
+    outcome: StartOutcome = "started"
     cancelled_at: float = 2.0
     lost_at: float = 2.0
     shares: list[float] = field(default_factory=list)
     kept: tuple[BayesianResult, bytes] | None = None
     problem: Problem | None = None
 
-    def begin(self) -> Begun:
-        return self.begun
+    def start(self) -> StartOutcome:
+        return self.outcome
 
     def is_cancelled(self) -> bool:
         return bool(self.shares) and self.shares[-1] >= self.cancelled_at
@@ -89,14 +89,15 @@ def test_cancelling_takes_effect_at_the_next_block_of_draws() -> None:
 
 
 def test_a_job_delivered_again_after_its_end_is_left_alone() -> None:
-    job = FakeJob("succeeded", begun="over")
+    job = FakeJob("succeeded", outcome="finished")
     assert run(job, raising(AssertionError("must not run"))) == "skipped"
     assert job.status == "succeeded"
 
 
-def test_a_job_that_another_runs_is_not_run_beside_it() -> None:
-    with pytest.raises(HeldError):
-        run(FakeJob(begun="held"), raising(AssertionError("must not run")))
+def test_a_duplicate_of_a_job_that_another_worker_runs_is_dropped() -> None:
+    job = FakeJob("running", outcome="leased")
+    assert run(job, raising(AssertionError("must not run"))) == "skipped"
+    assert job.status == "running"
 
 
 def test_a_job_that_was_taken_over_ends_without_a_word() -> None:
@@ -106,12 +107,12 @@ def test_a_job_that_was_taken_over_ends_without_a_word() -> None:
     assert (job.kept, job.problem) == (None, None)
 
 
-def test_a_job_that_ended_every_process_is_not_tried_for_ever() -> None:
-    job = FakeJob(begun="worn")
+def test_a_job_that_crashed_its_process_on_every_attempt_fails() -> None:
+    job = FakeJob(outcome="exhausted")
     assert run(job, raising(AssertionError("must not run"))) == "failed"
     assert job.problem is not None
     assert job.problem.code == "internal"
-    assert "died" in job.problem.detail
+    assert "crashed on every attempt" in job.problem.detail
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,24 @@
-"""Messages as a worker reads them, and what it leaves in a real Redis."""
+"""The worker's task and its writes to a real Redis."""
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from celery.exceptions import TimeLimitExceeded
 from redis import Redis
 
-from levy_bayesian import tasks
-from levy_bayesian.clients import JobLostError, RedisJob
-from levy_bayesian.handlers.run import Found
+from levy_bayesian import job_store
+from levy_bayesian.handlers.run import SamplingOutput
+from levy_bayesian.job_store import Job, JobLostError
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.settings import BayesianSettings
 from levy_bayesian.worker import create_worker
 from levy_schemas.jobs import (
+    ENDED_KEY,
+    RUNNING_KEY,
     TASK,
     BayesianRequest,
     BayesianResult,
@@ -25,13 +27,14 @@ from levy_schemas.jobs import (
     ParameterSummary,
     draws_key,
     job_key,
-    lease_key,
+    queued_key,
 )
 from levy_schemas.surface import EXAMPLE_GRID
 from tests.bayesian.test_run import RESULT
 from tests.processes import Redis as Server
 
-PAYLOAD = EXAMPLE_GRID | {"model_type": "VarianceGamma", "engine": "laplace-psis"}
+REQUEST = EXAMPLE_GRID | {"model_type": "VarianceGamma", "engine": "laplace-psis"}
+SHORT = queued_key("bayesian.short")
 SUMMARY = ParameterSummary(
     mean=0.2, sd=0.01, interval=(0.18, 0.22), r_hat=1.004, ess_bulk=1500.0, ess_tail=900.0
 )
@@ -40,7 +43,7 @@ SUMMARY = ParameterSummary(
 SEEN = Diagnostics(draws=400, r_hat=1.02, divergences=1, acceptance_rate=0.87, step_size=0.6)
 
 
-def sampled(_request: BayesianRequest, progress: Progress) -> Found:
+def sampled(_request: BayesianRequest, progress: Progress) -> SamplingOutput:
     progress(Standing(0.5, SEEN))
     summaries = {"sigma": SUMMARY, "nu": SUMMARY.model_copy(update={"r_hat": 1.001})}
     return RESULT.model_copy(update={"parameters": summaries, "divergences": 3}), b"netcdf"
@@ -54,158 +57,240 @@ def metrics() -> BayesianMetrics:
     return BayesianMetrics()
 
 
+@pytest.fixture(autouse=True)
+def queued(redis: Redis) -> None:
+    """Leave the job `j` as a gateway does."""
+    created = redis.time()[0] - 100.0
+    record = {"status": "queued", "queue": "bayesian.short", "created": created}
+    redis.hset(job_key("j"), mapping=record | {"request": json.dumps(REQUEST)})
+    redis.zadd(SHORT, {"j": created})
+
+
 @pytest.fixture
 def deliver(redis: Redis, redis_server: Server, metrics: BayesianMetrics) -> Deliver:
-    redis.hset(job_key("j"), mapping={"status": "queued", "message": "{}"})
-
-    def run(payload: Any, job_id: str = "j", compute: Any = sampled, **headers: Any) -> Any:
+    def run(job_id: str = "j", compute: Any = sampled) -> Any:
         settings = BayesianSettings(redis_url=redis_server.url, keep_seconds=77, max_attempts=2)
         app = create_worker(settings, compute, metrics, name="w")
-        return app.tasks[TASK].apply(args=(job_id, payload), headers=headers, throw=True)
+        return app.tasks[TASK].apply(args=(job_id,), throw=True)
 
     return run
 
 
 @pytest.fixture
-def job_of(redis: Redis, redis_server: Server) -> Callable[[str], RedisJob]:
-    def made(worker: str) -> RedisJob:
-        raw = Redis.from_url(redis_server.url)
-        return RedisJob(raw, "j", worker=worker, lease_seconds=30, keep_seconds=77, max_attempts=3)
-
-    redis.hset(job_key("j"), mapping={"status": "queued"})
-    return made
+def job_of(redis_server: Server) -> Iterator[Callable[[str], Job]]:
+    with Redis.from_url(redis_server.url) as raw:
+        yield lambda worker: Job(
+            raw, "j", worker=worker, lease_seconds=30, keep_seconds=77, max_attempts=3
+        )
 
 
-def test_what_a_job_found_is_kept_for_a_while(redis: Redis, deliver: Deliver) -> None:
-    deliver(PAYLOAD)
-    kept = redis.hgetall(job_key("j"))
-    assert (kept["status"], kept["progress"], kept["attempts"]) == ("succeeded", "1.0000", "1")
-    assert BayesianResult.model_validate_json(kept["result"]).divergences == 3
-    assert Diagnostics.model_validate_json(kept["diagnostics"]) == SEEN
-    assert redis.get(draws_key("j")) == "netcdf"
-    assert 0 < redis.ttl(job_key("j")) <= 77
-    assert 0 < redis.ttl(draws_key("j")) <= 77
-    assert not redis.exists(lease_key("j"))
-    assert "message" not in kept
+def expire_lease(redis: Redis) -> None:
+    redis.zadd(RUNNING_KEY, {"j": redis.time()[0] - 1})
 
 
-@pytest.mark.parametrize("payload", [{"model_type": 7}, {}, None, [1, 2], "…"])
-def test_a_poisoned_payload_fails_with_a_problem(
-    redis: Redis, deliver: Deliver, payload: Any
+def must_not_run(*_: Any) -> SamplingOutput:
+    raise AssertionError("it ran")
+
+
+def test_a_result_is_written_with_its_draws_and_when_to_delete_them(
+    redis: Redis, deliver: Deliver
 ) -> None:
-    deliver(payload)
-    kept = redis.hgetall(job_key("j"))
-    assert kept["status"] == "failed"
-    assert json.loads(kept["problem"])["code"] == "invalid-input"
+    deliver()
+    record = redis.hgetall(job_key("j"))
+    assert (record["status"], record["progress"], record["attempts"]) == ("succeeded", "1", "1")
+    assert BayesianResult.model_validate_json(record["result"]).divergences == 3
+    assert Diagnostics.model_validate_json(record["diagnostics"]) == SEEN
+    assert redis.get(draws_key("j")) == "netcdf"
+    assert (redis.zcard(SHORT), redis.zcard(RUNNING_KEY)) == (0, 0)
+    assert redis.zscore(ENDED_KEY, "j") - redis.time()[0] == pytest.approx(77, abs=10)
+    assert redis.ttl(job_key("j")) == redis.ttl(draws_key("j")) == -1
 
 
-def test_a_job_cancelled_while_it_waited_never_runs(redis: Redis, deliver: Deliver) -> None:
-    redis.hset(job_key("j"), "cancel", "1")
-    deliver(PAYLOAD)
+@pytest.mark.parametrize("request_", ['{"model_type": 7}', "{}", "null", "[1, 2]", '"…"', "{", ""])
+def test_an_invalid_request_fails_with_a_problem(
+    redis: Redis, deliver: Deliver, request_: str
+) -> None:
+    redis.hset(job_key("j"), "request", request_)
+    deliver()
+    record = redis.hgetall(job_key("j"))
+    assert record["status"] == "failed"
+    assert json.loads(record["problem"])["code"] == "invalid-input"
+
+
+def test_a_job_cancelled_while_it_was_queued_never_runs(redis: Redis, deliver: Deliver) -> None:
+    redis.hset(job_key("j"), "status", "cancelled")
+    deliver(compute=must_not_run)
     assert redis.hget(job_key("j"), "status") == "cancelled"
     assert not redis.exists(draws_key("j"))
 
 
-def test_a_job_that_expired_while_it_waited_leaves_nothing_behind(
+def test_a_running_job_cancelled_while_its_worker_was_lost_never_runs(
     redis: Redis, deliver: Deliver
 ) -> None:
-    deliver(PAYLOAD, "gone")
+    redis.hset(job_key("j"), mapping={"status": "running", "worker": "lost", "cancel": "1"})
+    expire_lease(redis)
+    deliver(compute=must_not_run)
+    assert redis.hget(job_key("j"), "status") == "cancelled"
+    assert redis.zcard(RUNNING_KEY) == 0
+
+
+def test_a_deleted_job_that_is_delivered_leaves_nothing_behind(
+    redis: Redis, deliver: Deliver
+) -> None:
+    deliver("gone", compute=must_not_run)
     assert redis.keys("levy:job:gone*") == []
 
 
-def test_a_job_that_another_worker_runs_goes_back_into_the_queue(
-    redis: Redis, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+def test_a_duplicate_of_a_job_that_another_worker_runs_is_dropped(
+    redis: Redis, deliver: Deliver
 ) -> None:
-    monkeypatch.setattr(tasks.time, "sleep", lambda _seconds: None)
-    redis.hset(job_key("j"), mapping={"status": "running"})
-    redis.set(lease_key("j"), "another")
-    assert deliver(PAYLOAD).state == "REJECTED"
-    assert redis.hget(job_key("j"), "status") == "running"
+    redis.hset(job_key("j"), mapping={"status": "running", "worker": "another"})
+    redis.zadd(RUNNING_KEY, {"j": redis.time()[0] + 30})
+    began = time.monotonic()
+    assert deliver(compute=must_not_run).state == "SUCCESS"
+    assert time.monotonic() - began < 1.0
+    assert redis.hget(job_key("j"), "worker") == "another"
 
 
-def test_a_job_that_ended_every_process_fails(redis: Redis, deliver: Deliver) -> None:
-    redis.hset(job_key("j"), mapping={"status": "running", "attempts": "2"})
-    deliver(PAYLOAD)
-    kept = redis.hgetall(job_key("j"))
-    assert kept["status"] == "failed"
-    assert "died" in json.loads(kept["problem"])["detail"]
+def test_a_job_that_crashed_its_process_on_every_attempt_fails(
+    redis: Redis, deliver: Deliver
+) -> None:
+    redis.hset(job_key("j"), mapping={"status": "running", "worker": "w", "attempts": "2"})
+    deliver(compute=must_not_run)
+    record = redis.hgetall(job_key("j"))
+    assert record["status"] == "failed"
+    assert "crashed on every attempt" in json.loads(record["problem"])["detail"]
 
 
-def test_a_process_ended_at_the_hard_limit_is_a_job_that_failed(
+def test_a_process_killed_at_the_hard_limit_is_a_failed_job(
     redis: Redis, redis_server: Server, metrics: BayesianMetrics
 ) -> None:
-    redis.hset(job_key("j"), mapping={"status": "running"})
-    redis.set(lease_key("j"), "w")
+    redis.hset(job_key("j"), mapping={"status": "running", "worker": "w"})
     settings = BayesianSettings(redis_url=redis_server.url)
     task = create_worker(settings, sampled, metrics, name="w").tasks[TASK]
-    task.on_failure(TimeLimitExceeded(1260), "j", ("j", PAYLOAD), {}, None)
+    task.on_failure(TimeLimitExceeded(1260), "id", ("j",), {}, None)
     assert json.loads(redis.hget(job_key("j"), "problem") or "")["code"] == "deadline"
 
 
-def test_what_was_told_of_draws_is_forgotten_when_a_job_begins_again(
-    redis: Redis, job_of: Callable[[str], RedisJob]
+def test_a_job_goes_on_while_redis_refuses_writes_and_its_result_is_written_afterwards(
+    redis: Redis, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            redis.config_set("min-replicas-to-write", 0)
+
+    def refused_meanwhile(request: BayesianRequest, progress: Progress) -> SamplingOutput:
+        redis.config_set("min-replicas-to-write", 1)
+        return sampled(request, progress)
+
+    monkeypatch.setattr("redis.retry.sleep", pause)
+    try:
+        deliver(compute=refused_meanwhile)
+    finally:
+        redis.config_set("min-replicas-to-write", 0)
+    assert len(pauses) == 3
+    assert redis.hget(job_key("j"), "status") == "succeeded"
+    assert redis.get(draws_key("j")) == "netcdf"
+
+
+def test_a_job_whose_result_cannot_be_written_in_time_is_left_to_be_sent_again(
+    redis: Redis, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused_meanwhile(request: BayesianRequest, progress: Progress) -> SamplingOutput:
+        redis.config_set("min-replicas-to-write", 1)
+        return sampled(request, progress)
+
+    monkeypatch.setattr("redis.retry.sleep", lambda _: None)
+    try:
+        assert deliver(compute=refused_meanwhile).state == "SUCCESS"
+    finally:
+        redis.config_set("min-replicas-to-write", 0)
+    assert redis.hget(job_key("j"), "status") == "running"
+    assert redis.zrange(RUNNING_KEY, 0, -1) == ["j"]
+
+
+def test_diagnostics_are_cleared_when_a_job_starts_again(
+    redis: Redis, job_of: Callable[[str], Job]
 ) -> None:
     job = job_of("w")
-    job.begin()
+    job.start()
     job.advance(Standing(0.5, SEEN))
-    # A share alone leaves standing what was told before.
+    # Progress alone leaves the diagnostics as they are.
     job.advance(Standing(0.6))
     assert redis.hget(job_key("j"), "diagnostics") == SEEN.model_dump_json()
-    job.begin()
+    job.start()
     assert redis.hmget(job_key("j"), "progress", "diagnostics") == ["0", None]
 
 
-def test_whoever_lost_a_job_can_no_longer_write(
-    redis: Redis, job_of: Callable[[str], RedisJob]
+def test_a_worker_that_lost_a_job_can_no_longer_write(
+    redis: Redis, job_of: Callable[[str], Job]
 ) -> None:
     first, second = job_of("first"), job_of("second")
-    assert first.begin() == "begun"
-    assert second.begin() == "held"
-    redis.delete(lease_key("j"))  # as if it had run out
-    assert second.begin() == "begun"
+    assert first.start() == "started"
+    assert second.start() == "leased"
+    expire_lease(redis)
+    assert second.start() == "started"
     with pytest.raises(JobLostError):
         first.advance(Standing(0.9))
     with pytest.raises(JobLostError):
         first.succeed(RESULT, b"stale")
+    assert not redis.exists(draws_key("j"))
     second.succeed(RESULT, b"fresh")
     assert redis.get(draws_key("j")) == "fresh"
     with pytest.raises(JobLostError):
         second.cancel()  # it has ended
     assert redis.hget(job_key("j"), "status") == "succeeded"
+    assert second.start() == "finished"
 
 
-def test_a_lease_that_ran_out_unnoticed_is_taken_again(
-    redis: Redis, job_of: Callable[[str], RedisJob]
+def test_a_result_whose_first_write_was_executed_without_a_reply_is_written_once(
+    redis: Redis, job_of: Callable[[str], Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, transaction = job_of("w"), Redis.transaction
+    replies = [False, True]
+
+    def reply_lost(*args: Any, **options: Any) -> Any:
+        result = transaction(*args, **options)
+        if not replies.pop(0):
+            raise job_store.RedisError("the reply was lost")
+        return result
+
+    job.start()
+    monkeypatch.setattr(Redis, "transaction", reply_lost)
+    job.succeed(RESULT, b"draws")
+    assert replies == []
+    assert redis.hget(job_key("j"), "status") == "succeeded"
+
+
+def test_an_expired_lease_that_nobody_took_is_renewed_by_the_next_write(
+    redis: Redis, job_of: Callable[[str], Job]
 ) -> None:
     job = job_of("w")
-    job.begin()
-    redis.delete(lease_key("j"))
+    job.start()
+    expire_lease(redis)
     job.advance(Standing(0.5))
-    assert redis.get(lease_key("j")) == "w"
+    assert (redis.zscore(RUNNING_KEY, "j") or 0.0) > redis.time()[0]
 
 
-def test_lease_and_delivery_are_renewed_while_the_work_takes(
-    redis: Redis, redis_server: Server
-) -> None:
-    redis.hset(job_key("j"), "status", "queued")
-    redis.zadd("unacked_index", {"tag": 1.0})
+def test_the_lease_is_renewed_while_the_work_takes(redis: Redis, redis_server: Server) -> None:
     give_up = time.monotonic() + 60.0
     with Redis.from_url(redis_server.url) as raw:
-        job = RedisJob(raw, "j", worker="w", lease_seconds=10, keep_seconds=77, max_attempts=3)
-        job.begin()
-        redis.expire(lease_key("j"), 600)
-        with job.held("tag"):
-            # A renewal sets what is left to the lease's own length, and the delivery to now.
-            while redis.ttl(lease_key("j")) > 10 or redis.zscore("unacked_index", "tag") == 1.0:
-                assert time.monotonic() < give_up, "nothing was renewed"
+        job = Job(raw, "j", worker="w", lease_seconds=5, keep_seconds=77, max_attempts=3)
+        job.start()
+        expire_lease(redis)
+        with job.lease_renewed():
+            while (redis.zscore(RUNNING_KEY, "j") or 0.0) < redis.time()[0]:
+                assert time.monotonic() < give_up, "the lease was not renewed"
                 time.sleep(0.05)
-    assert redis.get(lease_key("j")) == "w"
 
 
 def test_jobs_are_counted_by_how_they_ended_and_how_good_they_are(
     deliver: Deliver, metrics: BayesianMetrics
 ) -> None:
-    deliver(PAYLOAD, created=time.time() - 100.0)
+    deliver()
     told = metrics.exposition().decode()
     labels = 'engine="laplace-psis",model="VarianceGamma"'
     assert f'levy_bayesian_jobs_total{{{labels},status="succeeded"}} 1.0' in told
@@ -213,25 +298,29 @@ def test_jobs_are_counted_by_how_they_ended_and_how_good_they_are(
     assert f"levy_bayesian_r_hat_sum{{{labels}}} 1.004" in told
     assert f"levy_bayesian_ess_sum{{{labels}}} 1500.0" in told
     assert f"levy_bayesian_job_seconds_count{{{labels}}} 1.0" in told
+    assert 'job_wait_seconds_bucket{le="60.0",queue="bayesian.short"} 0.0' in told
+    assert 'job_wait_seconds_bucket{le="300.0",queue="bayesian.short"} 1.0' in told
 
 
-def test_a_poisoned_payload_is_no_label(deliver: Deliver, metrics: BayesianMetrics) -> None:
-    deliver({"model_type": "x" * 1000})
+def test_an_invalid_request_adds_no_label(
+    redis: Redis, deliver: Deliver, metrics: BayesianMetrics
+) -> None:
+    redis.hset(job_key("j"), "request", json.dumps({"model_type": "x" * 1000}))
+    deliver()
     told = metrics.exposition().decode()
     assert 'levy_bayesian_jobs_total{engine="unknown",model="unknown",status="failed"} 1.0' in told
 
 
 def test_a_worker_acknowledges_late_and_takes_one_job_at_a_time() -> None:
-    settings = BayesianSettings(lease_seconds=12)
+    settings = BayesianSettings()
     conf = create_worker(settings, sampled, BayesianMetrics()).conf
     assert conf.task_acks_late
     assert conf.task_reject_on_worker_lost
     assert conf.worker_prefetch_multiplier == 1
     assert conf.worker_concurrency == 1
     assert conf.accept_content == ["json"]
-    options = conf.broker_transport_options
-    assert options["visibility_timeout"] == 12
-    assert options["unacked_restore_interval"] * options["unacked_restore_throttle"] <= 12
+    # A message is not delivered again while its job may still run.
+    assert conf.broker_transport_options["visibility_timeout"] > settings.hard_limit_seconds
 
 
 def test_a_status_is_read_from_what_a_job_keeps() -> None:

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from levy_bayesian import warming
-from levy_bayesian.handlers.run import Found
+from levy_bayesian.handlers.run import SamplingOutput
 from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest
@@ -92,7 +92,7 @@ def test_a_second_job_of_like_size_compiles_nothing(tmp_path: Path) -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[BayesianRequest]:
     seen: list[BayesianRequest] = []
 
-    def sampled(_self: Any, request: BayesianRequest, _progress: Progress) -> Found:
+    def sampled(_self: Any, request: BayesianRequest, _progress: Progress) -> SamplingOutput:
         seen.append(request)
         return RESULT, b""
 

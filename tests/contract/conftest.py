@@ -15,8 +15,9 @@ from levy_calibration import app as calibration_app
 from levy_calibration.settings import CalibrationSettings
 from levy_gateway.app import create_app
 from levy_gateway.clients import Reply, reply_of
-from levy_gateway.jobs import Jobs
+from levy_gateway.job_store import JobStore
 from levy_gateway.settings import GatewaySettings
+from levy_gateway.task_queue import TaskQueue
 from levy_pricing import app as pricing_app
 from levy_pricing.settings import PricingSettings
 from levy_schemas.jobs import WORKERS_KEY
@@ -76,9 +77,9 @@ class EachTimeAnew:
         self._url = url
 
     def __getattr__(self, name: str) -> Any:
-        async def command(*args: Any) -> Any:
+        async def command(*args: Any, **options: Any) -> Any:
             async with Redis.from_url(self._url) as connected:
-                return await getattr(connected, name)(*args)
+                return await getattr(connected, name)(*args, **options)
 
         return command
 
@@ -99,7 +100,14 @@ def gateway(pricing: FastAPI, calibration: FastAPI, redis_url: str) -> FastAPI:
     connection: Any = EachTimeAnew(redis_url)
     return create_app(
         GatewaySettings(),
-        jobs=Jobs(connection, seconds=10.0, keep_seconds=600, queue_limit=100_000),
+        jobs=JobStore(
+            connection,
+            timeout_seconds=10.0,
+            keep_seconds=600,
+            queue_limit=100_000,
+            resend_seconds=60.0,
+        ),
+        tasks=TaskQueue(redis_url, timeout_seconds=10.0),
         pricing=InProcess("pricing", pricing),
         calibration=InProcess("calibration", calibration),
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from levy_gateway import clients, jobs
+from levy_gateway import clients, job_store
 from levy_gateway.handlers import submit
 from levy_numerics import errors, pricing
 from levy_observability.work import DeadlineError
@@ -49,10 +49,10 @@ def test_every_code_of_operations_has_a_title_and_a_status(error: Any) -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (jobs.UnknownJobError, 404),
-        (jobs.IdempotencyConflictError, 409),
-        (jobs.NoDrawsError, 409),
-        (jobs.QueueFullError, 503),
+        (job_store.UnknownJobError, 404),
+        (job_store.IdempotencyConflictError, 409),
+        (job_store.NoDrawsError, 409),
+        (job_store.QueueFullError, 503),
         (submit.UnknownModelError, 404),
         (submit.PriorError, 422),
     ],

@@ -19,7 +19,7 @@ from levy_gateway.app import create_app
 from levy_gateway.settings import GatewaySettings
 from levy_observability.settings import ServiceSettings
 from levy_pricing.settings import PricingSettings
-from levy_schemas.jobs import QUEUES
+from levy_schemas.jobs import QUEUES, queued_key
 from tests.deploy.manifests import (
     NAME,
     OVERLAYS,
@@ -301,9 +301,8 @@ def test_all_that_is_public_is_routed_and_metrics_are_not() -> None:
 @needs_kustomize
 def test_workers_are_as_many_as_the_queues_ask() -> None:
     (scaler,) = of_kind(built("production"), "ScaledObject")
-    assert {trigger["metadata"]["listName"] for trigger in scaler["spec"]["triggers"]} == set(
-        QUEUES
-    )
+    counted = {trigger["metadata"]["listName"] for trigger in scaler["spec"]["triggers"]}
+    assert counted == set(map(queued_key, QUEUES))
     scaled = {
         each["spec"]["scaleTargetRef"]["name"]
         for each in of_kind(built("production"), "HorizontalPodAutoscaler", "ScaledObject")

@@ -1,7 +1,6 @@
 """Jobs at the gateway, with a real Redis and no worker."""
 
-import base64
-import json
+import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +13,22 @@ from fastapi.testclient import TestClient
 
 from levy_gateway.app import create_app
 from levy_gateway.clients import NeighbourUnavailableError
+from levy_gateway.job_store import JobStore, connect
 from levy_gateway.keys import digest_of
 from levy_gateway.settings import GatewaySettings
-from levy_schemas.jobs import WORKERS_KEY, BayesianResult, Diagnostics, draws_key, job_key
+from levy_gateway.task_queue import TaskQueue
+from levy_schemas.jobs import (
+    ENDED_KEY,
+    RUNNING_KEY,
+    WORKERS_KEY,
+    BayesianRequest,
+    BayesianResult,
+    Diagnostics,
+    QueueName,
+    draws_key,
+    job_key,
+    queued_key,
+)
 from levy_schemas.surface import EXAMPLE_GRID
 from tests.processes import Redis
 
@@ -35,6 +47,8 @@ FOUND = BayesianResult(
 )
 PATH = "/calibrate/bayesian"
 PATIENT = {"redis_seconds": 2.0, "job_redis_seconds": 10.0}
+
+SHORT, LONG = queued_key("bayesian.short"), queued_key("bayesian.long")
 
 Gateway = Callable[..., TestClient]
 
@@ -93,17 +107,15 @@ def test_a_job_is_accepted_and_waits(jobs: TestClient, redis: Any) -> None:
         "problem": None,
     }
     assert int(stands.headers["Retry-After"]) >= 1
-    (message,) = [json.loads(each) for each in redis.lrange("bayesian.short", 0, -1)]
-    assert message["headers"]["request_id"] == "desk-7"
-    (sent_id, payload), _, _ = json.loads(base64.b64decode(message["body"]))
-    assert sent_id == job_id
-    assert payload["num_samples"] == 5000
-    assert 0 < redis.ttl(job_key(job_id)) <= 24 * 3600
+    record = redis.hgetall(job_key(job_id))
+    assert record["request_id"] == "desk-7"
+    assert BayesianRequest.model_validate_json(record["request"]).num_samples == 5000
+    assert redis.zrange(SHORT, 0, -1) == [job_id]
 
 
 def test_long_work_waits_in_a_queue_of_its_own(jobs: TestClient, redis: Any) -> None:
     submit(jobs, {"engine": "numpyro-nuts"})
-    assert (redis.llen("bayesian.short"), redis.llen("bayesian.long")) == (0, 1)
+    assert (redis.zcard(SHORT), redis.zcard(LONG)) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -181,10 +193,10 @@ def test_what_cannot_be_predicted_is_told_where(
 
 
 def test_options_to_predict_go_with_the_job(jobs: TestClient, redis: Any) -> None:
-    assert submit(jobs, {"predict": [CALL]}).status_code == 202
-    (message,) = [json.loads(each) for each in redis.lrange("bayesian.short", 0, -1)]
-    (_, payload), _, _ = json.loads(base64.b64decode(message["body"]))
-    assert payload["predict"] == [CALL | {"option_type": "call"}]
+    job_id = submit(jobs, {"predict": [CALL]}).json()["job_id"]
+    request = BayesianRequest.model_validate_json(redis.hget(job_key(job_id), "request"))
+    (option,) = request.predict
+    assert option.model_dump() == CALL | {"option_type": "call"}
 
 
 def test_the_same_key_is_the_same_job(jobs: TestClient, redis: Any) -> None:
@@ -194,7 +206,7 @@ def test_the_same_key_is_the_same_job(jobs: TestClient, redis: Any) -> None:
     assert first.status_code == again.status_code == 202
     assert first.json() == again.json()
     assert other.json() != first.json()
-    assert redis.llen("bayesian.short") == 2
+    assert redis.zcard(SHORT) == 2
 
 
 def test_the_same_key_with_another_request_is_refused(jobs: TestClient, redis: Any) -> None:
@@ -203,7 +215,7 @@ def test_the_same_key_with_another_request_is_refused(jobs: TestClient, redis: A
     assert submit(jobs, {"seed": 0}, **{"Idempotency-Key": "monday"}).status_code == 202
     answer = submit(jobs, {"seed": 1}, **{"Idempotency-Key": "monday"})
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency-conflict")
-    assert redis.llen("bayesian.short") == 1
+    assert redis.zcard(SHORT) == 1
 
 
 def test_a_full_queue_says_when_to_come_back(gateway: Gateway, redis: Any) -> None:
@@ -226,7 +238,7 @@ def test_a_job_that_waits_is_cancelled_at_once(jobs: TestClient, redis: Any) -> 
     answer = jobs.delete(where)
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
     assert "Retry-After" not in answer.headers
-    assert redis.llen("bayesian.short") == 0
+    assert redis.zcard(SHORT) == 0
     assert jobs.delete(where).json() == answer.json() == jobs.get(where).json()
 
 
@@ -241,32 +253,167 @@ def test_a_job_that_runs_is_asked_to_end(jobs: TestClient, redis: Any) -> None:
     assert redis.hget(job_key(job_id), "cancel") == "1"
 
 
-def test_a_message_that_a_dead_worker_took_along_waits_again(jobs: TestClient, redis: Any) -> None:
-    job_id = submit(jobs).json()["job_id"]
-    message = redis.rpop("bayesian.short")
-    assert jobs.get(f"{PATH}/{job_id}").json()["status"] == "queued"
-    # A live worker may be about to note that it has it.
-    assert redis.llen("bayesian.short") == 0
-    missed = int(redis.hget(job_key(job_id), "missed"))
-    redis.hset(job_key(job_id), "missed", missed - 60)
-    for _ in range(2):
-        jobs.get(f"{PATH}/{job_id}")
-        assert redis.lrange("bayesian.short", 0, -1) == [message]
-    assert not redis.hexists(job_key(job_id), "missed")
+Sent = list[tuple[str, QueueName]]
 
 
-@pytest.mark.parametrize("where", ["queue", "worker"])
-def test_a_message_that_is_somewhere_is_not_sent_twice(
-    jobs: TestClient, redis: Any, where: str
+@pytest.fixture
+def resend(server: Redis) -> Callable[..., Sent]:
+    """Run the periodic step as a gateway does; return what it sent."""
+
+    def run(accepted: bool = True, keep_seconds: float = 600.0) -> Sent:
+        sent: Sent = []
+
+        async def send(job_id: str, queue: QueueName) -> bool:
+            sent.append((job_id, queue))
+            return accepted
+
+        async def step() -> None:
+            store = JobStore(
+                connect(server.url, 10.0),
+                timeout_seconds=10.0,
+                keep_seconds=keep_seconds,
+                queue_limit=100,
+                resend_seconds=30.0,
+            )
+            await store.resend(send)
+            await store.delete_expired()
+            await store.close()
+
+        asyncio.run(step())
+        return sent
+
+    return run
+
+
+def test_a_queued_job_is_sent_again_when_it_has_waited_and_then_as_long_again(
+    jobs: TestClient, redis: Any, resend: Callable[..., Sent]
 ) -> None:
     job_id = submit(jobs).json()["job_id"]
-    if where == "worker":
-        redis.hset("unacked", job_id, redis.rpop("bayesian.short"))
-    waiting = redis.llen("bayesian.short")
-    redis.hset(job_key(job_id), "missed", 1)
-    assert jobs.get(f"{PATH}/{job_id}").json()["status"] == "queued"
-    assert redis.llen("bayesian.short") == waiting
-    assert not redis.hexists(job_key(job_id), "missed")
+    assert resend() == []
+    waited = redis.time()[0] - 100.0
+    redis.zadd(SHORT, {job_id: waited})
+    redis.hset(job_key(job_id), "send_after", waited + 30.0)
+    assert resend() == [(job_id, "bayesian.short")]
+    again_in = float(redis.hget(job_key(job_id), "send_after")) - redis.time()[0]
+    assert again_in == pytest.approx(100.0, abs=10.0)
+    assert resend() == []
+
+
+def test_a_job_that_the_broker_refused_is_due_in_the_next_step(
+    jobs: TestClient, redis: Any, resend: Callable[..., Sent]
+) -> None:
+    job_ids = [submit(jobs).json()["job_id"] for _ in range(2)]
+    for job_id in job_ids:
+        redis.hset(job_key(job_id), "send_after", 0)
+    assert resend(accepted=False) == [(job_ids[0], "bayesian.short")]
+    assert resend() == [(job_id, "bayesian.short") for job_id in job_ids]
+
+
+def test_a_running_job_is_sent_again_when_its_lease_has_expired_and_not_before(
+    jobs: TestClient, redis: Any, resend: Callable[..., Sent]
+) -> None:
+    job_id = submit(jobs, {"engine": "numpyro-nuts"}).json()["job_id"]
+    redis.zrem(LONG, job_id)
+    redis.hset(job_key(job_id), mapping={"status": "running", "worker": "w", "send_after": 0})
+    redis.zadd(RUNNING_KEY, {job_id: redis.time()[0] + 60.0})
+    assert resend() == []
+    redis.zadd(RUNNING_KEY, {job_id: redis.time()[0] - 1.0})
+    assert resend() == [(job_id, "bayesian.long")]
+    assert resend() == []
+
+
+def test_a_job_is_deleted_with_all_that_belongs_to_it_when_its_time_is_over(
+    jobs: TestClient, redis: Any, resend: Callable[..., Sent]
+) -> None:
+    ended = submit(jobs, **{"Idempotency-Key": "monday"}).json()["job_id"]
+    jobs.delete(f"{PATH}/{ended}")
+    redis.set(draws_key(ended), "netcdf")
+    resend()
+    assert jobs.get(f"{PATH}/{ended}").json()["status"] == "cancelled"
+    assert redis.zscore(ENDED_KEY, ended) - redis.time()[0] == pytest.approx(24 * 3600, abs=60)
+    redis.zadd(ENDED_KEY, {ended: redis.time()[0] - 1})
+    queued = submit(jobs).json()["job_id"]
+    redis.zadd(SHORT, {queued: redis.time()[0] - 601})
+    assert resend(keep_seconds=600.0) == []
+    assert redis.keys("levy:job*") == []
+
+
+def test_redis_may_evict_nothing_of_a_job(jobs: TestClient, redis: Any) -> None:
+    submit(jobs, **{"Idempotency-Key": "monday"})
+    # Under `volatile-lru`, keys without an expiry are never evicted.
+    assert {redis.ttl(key) for key in redis.keys("levy:job*")} == {-1}
+
+
+def test_one_gateway_at_a_time_takes_the_periodic_step(server: Redis, redis: Any) -> None:
+    async def turns() -> list[bool]:
+        options = {"timeout_seconds": 10.0, "keep_seconds": 60, "queue_limit": 1}
+        stores = [
+            JobStore(connect(server.url, 10.0), resend_seconds=1.0, **options) for _ in range(3)
+        ]
+        taken = [await store.take_turn(60.0) for store in stores]
+        for store in stores:
+            await store.close()
+        return taken
+
+    assert asyncio.run(turns()) == [True, False, False]
+
+
+@pytest.mark.parametrize("broker", ["nobody", "refuses"])
+def test_a_broker_that_is_away_or_refuses_is_not_waited_for(
+    server: Redis, redis: Any, tmp_path: Path, broker: str
+) -> None:
+    async def send() -> bool:
+        tasks = TaskQueue(
+            f"unix://{tmp_path}/nobody.sock" if broker == "nobody" else server.url, 5.0
+        )
+        accepted = await tasks.send("a" * 32, "bayesian.short")
+        await tasks.close()
+        return accepted
+
+    redis.config_set("min-replicas-to-write", 1 if broker == "refuses" else 0)
+    began = time.monotonic()
+    try:
+        assert not asyncio.run(send())
+    finally:
+        redis.config_set("min-replicas-to-write", 0)
+    assert time.monotonic() - began < 5.0
+
+
+def test_a_job_whose_task_could_not_be_sent_is_accepted_and_queued(
+    gateway: Gateway, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: TaskQueue, job_id: str, queue: QueueName) -> bool:
+        return False
+
+    monkeypatch.setattr(TaskQueue, "send", refuse)
+    answer = submit(gateway())
+    assert answer.status_code == 202
+    assert redis.zrange(SHORT, 0, -1) == [answer.json()["job_id"]]
+
+
+REFUSALS = [
+    {"min-replicas-to-write": "1"},
+    {"maxmemory": "1", "maxmemory-policy": "volatile-lru"},
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=["no replica", "full"])
+def test_while_redis_refuses_writes_jobs_are_refused_and_can_be_read(
+    jobs: TestClient, redis: Any, refusal: dict[str, str]
+) -> None:
+    where = submit(jobs).headers["Location"]
+    former = {name: redis.config_get(name)[name] for name in refusal}
+    for name, value in refusal.items():
+        redis.config_set(name, value)
+    try:
+        for answer in (submit(jobs), jobs.delete(where)):
+            assert (answer.status_code, answer.json()["code"]) == (503, "neighbour-unavailable")
+        assert jobs.get(where).json()["status"] == "queued"
+    finally:
+        for name, value in former.items():
+            redis.config_set(name, value)
+    assert redis.zcard(SHORT) == 1
+    assert submit(jobs).status_code == 202
 
 
 def test_what_a_job_found_is_told_and_its_draws_are_sent(jobs: TestClient, redis: Any) -> None:
@@ -351,7 +498,7 @@ def test_while_pricing_is_away_nobody_says_which_models_there_are(
     assert submit(jobs).status_code == 202
 
 
-def test_health_hears_of_workers(jobs: TestClient, redis: Any) -> None:
+def test_health_counts_workers(jobs: TestClient, redis: Any) -> None:
     assert jobs.get("/health").json()["status"] == "degraded"
     now = redis.time()[0]
     redis.zadd(WORKERS_KEY, {"heard": now, "also": now, "gone": now - 3600})

@@ -8,10 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.processes import Service, Stack
+from tests.system.job_engine import Engine, Start
 
 START = "import sys; from levy_cli.serve import serve; sys.exit(serve(int(sys.argv[1])))"
 
@@ -134,3 +138,15 @@ def client(running: System) -> Iterator[httpx.Client]:
 def survivors() -> object:
     """Tell which of some processes still run after ten seconds."""
     return wait_for_the_end_of
+
+
+@pytest.fixture(scope="module")
+def pricing() -> Iterator[Service]:
+    with Stack() as stack:
+        yield stack.service("pricing")
+
+
+@pytest.fixture
+def start(pricing: Service, tmp_path: Path) -> Iterator[Start]:
+    with Stack() as stack:
+        yield partial(Engine, stack, pricing, tmp_path)

@@ -1,132 +1,22 @@
 """Jobs outlive the parts that make, keep and run them: real processes, a real Redis."""
 
-import base64
-import json
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from random import Random
 
 import httpx
 import pytest
-from redis import Redis as RedisClient
 
-from levy_schemas.jobs import TASK, draws_key, job_key
-from levy_schemas.messages import task_message
-from levy_schemas.surface import EXAMPLE_GRID
-from tests.bayesian.slow_worker import SECONDS_A_DRAW
-from tests.processes import Redis, Service, Stack, family_of
+from levy_schemas.jobs import TASK, job_key, queued_key
+from tests.processes import Service, family_of
+from tests.system.job_engine import PATH, QUEUE_LIMIT, Engine, Start, until
 
 pytestmark = pytest.mark.system
 
-PATH = "/calibrate/bayesian"
-SLOW = [sys.executable, "-m", "tests.bayesian.slow_worker"]
-GIVE_UP_SECONDS = 90.0
-LEASE_SECONDS = 3
-QUEUE_LIMIT = 50
-
-
-def until(condition: Callable[[], Any]) -> None:
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.05)
-
-
-class Engine:
-    """A gateway, its Redis, and workers that only take their time."""
-
-    def __init__(self, stack: Stack, pricing: Service, folder: Path, *, persistent: bool) -> None:
-        self.stack = stack
-        self._folder = folder
-        self._persistent = persistent
-        self.redis_server: Redis = stack.redis(folder, persistent=persistent)
-        self.redis = RedisClient.from_url(self.redis_server.url, decode_responses=True)
-        self._settings = {
-            "PRICING_URL": pricing.url,
-            "REDIS_URL": self.redis_server.url,
-            "REDIS_SECONDS": "2",
-            "JOB_REDIS_SECONDS": "10",
-            "QUEUE_LIMIT": str(QUEUE_LIMIT),
-        }
-        self.gateway = stack.service("gateway", settings=self._settings)
-
-    def worker(self, **settings: str) -> Service:
-        chosen = {
-            "REDIS_URL": self.redis_server.url,
-            "LEASE_SECONDS": str(LEASE_SECONDS),
-            "DRAIN_SECONDS": "1",
-        }
-        return self.stack.service("bayesian", command=SLOW, settings=chosen | settings)
-
-    def cold_worker(self) -> Service:
-        """One that is not waited for."""
-        settings = {"REDIS_URL": self.redis_server.url, "LEASE_SECONDS": str(LEASE_SECONDS)}
-        made = Service("bayesian", command=SLOW, settings=settings)
-        self.stack.callback(made.kill)
-        return made
-
-    def restart_redis(self) -> None:
-        self.redis_server.kill()
-        self.redis_server = self.stack.redis(self._folder, persistent=self._persistent)
-
-    def restart_gateway(self) -> None:
-        self.gateway.stop()
-        self.gateway = self.stack.service("gateway", settings=self._settings)
-
-    def post(
-        self, seconds: float, seed: int = 0, likelihood: str = "normal", **headers: str
-    ) -> httpx.Response:
-        n_chains = 1 if seconds < 1.0 else 8
-        n_samples = max(100, round(seconds / SECONDS_A_DRAW / n_chains))
-        request = EXAMPLE_GRID | {
-            "model_type": "VarianceGamma",
-            "engine": "laplace-psis",
-            "num_chains": n_chains,
-            "num_samples": n_samples,
-            "seed": seed,
-            "likelihood": likelihood,
-        }
-        url = self.gateway.url + PATH
-        return httpx.post(url, json=request, headers=headers, timeout=60.0, trust_env=False)
-
-    def submit(self, seconds: float, **how: Any) -> str:
-        answer = self.post(seconds, **how)
-        assert answer.status_code == 202, answer.text
-        return str(answer.json()["job_id"])
-
-    def job(self, job_id: str) -> dict[str, Any]:
-        url = f"{self.gateway.url}{PATH}/{job_id}"
-        found: dict[str, Any] = httpx.get(url, timeout=60.0, trust_env=False).json()
-        return found
-
-    def wait_for(self, job_id: str, status: str) -> dict[str, Any]:
-        until(lambda: self.job(job_id)["status"] in {status, "succeeded", "failed", "cancelled"})
-        found = self.job(job_id)
-        assert found["status"] == status, found
-        return found
-
-    def ran_by(self, job_id: str) -> int:
-        return int(self.redis.get(draws_key(job_id)) or 0)
-
-
-Start = Callable[..., Engine]
-
-
-@pytest.fixture(scope="module")
-def pricing() -> Iterator[Service]:
-    with Stack() as stack:
-        yield stack.service("pricing")
-
-
-@pytest.fixture
-def start(pricing: Service, tmp_path: Path) -> Iterator[Start]:
-    with Stack() as stack:
-        yield lambda persistent=False: Engine(stack, pricing, tmp_path, persistent=persistent)
+N_KILLS = 20
 
 
 def test_the_job_of_a_worker_that_is_killed_is_finished_by_another(start: Start) -> None:
@@ -258,25 +148,24 @@ def test_jobs_outlive_a_restart_of_the_gateway(start: Start) -> None:
     engine.wait_for(job_id, "succeeded")
 
 
-def test_a_poisoned_message_harms_no_other(start: Start) -> None:
+def test_a_malformed_message_harms_no_other(start: Start) -> None:
     engine = start()
-    job_id = "f" * 32
-    engine.redis.hset(job_key(job_id), mapping={"status": "queued", "owner": ""})
-
-    def push(task: str, *arguments: Any) -> None:
-        message = task_message(
-            task, arguments, message_id=job_id, queue="bayesian.short", headers={}
+    for task, arguments in (
+        (TASK, []),
+        (TASK, ["no such job"]),
+        (TASK, [{"job": 1}]),
+        (TASK, ["a" * 32, "too many"]),
+        ("no.such.task", ["a" * 32]),
+    ):
+        engine.celery.send_task(task, args=arguments, queue="bayesian.short")
+    with engine.celery.connection_for_write() as connection:
+        connection.Producer(auto_declare=False).publish(
+            b"\xff{",
+            routing_key="bayesian.short",
+            content_type="application/json",
+            content_encoding="utf-8",
         )
-        engine.redis.lpush("bayesian.short", message)
-
-    push(TASK)
-    push("no.such.task", job_id)
-    corrupt = json.loads(task_message(TASK, (), message_id="x", queue="q", headers={}))
-    corrupt["body"] = base64.b64encode(b"\xff{").decode()
-    engine.redis.lpush("bayesian.short", json.dumps(corrupt))
-    push(TASK, job_id, {"model_type": 7})
     worker = engine.worker()
-    assert engine.wait_for(job_id, "failed")["problem"]["code"] == "invalid-input"
     engine.wait_for(engine.submit(0.1), "succeeded")
     assert worker.exit_status is None
 
@@ -301,4 +190,122 @@ def test_the_same_key_from_many_at_once_is_one_job(start: Start) -> None:
         asked = [threads.submit(engine.submit, 0.1, **headers) for _ in range(8)]
         made = {each.result() for each in asked}
     assert len(made) == 1
-    assert engine.redis.llen("bayesian.short") == 1
+    assert engine.redis.zcard(queued_key("bayesian.short")) == 1
+
+
+def stream(engine: Engine, n_jobs: int, seconds: float) -> list[str]:
+    """Submit jobs that take about so long; return their ids."""
+    return [engine.submit(seconds * (0.8 + 0.1 * (i % 5)), seed=i) for i in range(n_jobs)]
+
+
+def sampling(engine: Engine) -> int:
+    """Return the process that was the last to start sampling."""
+    return int(engine.redis.get("sampling") or 0)
+
+
+def test_workers_killed_at_twenty_random_moments_lose_no_job(start: Start) -> None:
+    random = Random(16)
+    engine = start()
+    settings = {"LEASE_SECONDS": "2", "MAX_ATTEMPTS": "100"}
+    workers = [engine.cold_worker(**settings) for _ in range(3)]
+    job_ids = stream(engine, QUEUE_LIMIT, seconds=1.0)
+    killed = 0
+    for kill in range(N_KILLS):
+        until(lambda: sampling(engine) not in {0, killed})  # noqa: B023 - called at once
+        time.sleep(random.uniform(0.0, 1.0))
+        killed = sampling(engine)
+        if kill % 4 == 3:
+            # The child alone: its worker goes on with another.
+            os.kill(killed, signal.SIGKILL)
+            continue
+        for worker in [each for each in workers if killed in family_of(each.pid)]:
+            worker.kill()
+            workers.remove(worker)
+            workers.append(engine.cold_worker(**settings))
+    unfinished = sum(engine.job(job_id)["status"] != "succeeded" for job_id in job_ids)
+    engine.require_each_succeeds_once(job_ids)
+    attempts = sum(int(engine.redis.hget(job_key(each), "attempts") or 0) for each in job_ids)
+    print(  # noqa: T201 - a figure of the run
+        f"\n{N_KILLS} kills, {unfinished} of {len(job_ids)} jobs unfinished after the last, "
+        f"{attempts} attempts"
+    )
+    assert attempts > len(job_ids) + N_KILLS // 4
+
+
+def test_a_job_whose_gateway_is_killed_between_record_and_message_is_sent_later(
+    start: Start,
+) -> None:
+    engine = start()
+    engine.worker()
+    # The broker refuses the message, and the gateway is killed before it can send another.
+    engine.redis.execute_command("ACL", "SETUSER", "default", "-lpush")
+    job_id = engine.submit(0.1)
+    engine.gateway.kill()
+    engine.redis.execute_command("ACL", "SETUSER", "default", "+lpush")
+    assert engine.redis.hget(job_key(job_id), "status") == "queued"
+    engine.restart_gateway()
+    engine.wait_for(job_id, "succeeded")
+
+
+def test_gateways_killed_while_they_accept_jobs_lose_none_that_they_acknowledged(
+    start: Start,
+) -> None:
+    random = Random(16)
+    engine = start()
+    engine.worker()
+    acknowledged: dict[int, str] = {}
+    with ThreadPoolExecutor(4) as threads:
+        for kill in range(3):
+
+            def submit(seed: int) -> None:
+                with suppress(httpx.TransportError):
+                    acknowledged[seed] = engine.submit(0.01, seed=seed)
+
+            known, enough = len(acknowledged), random.randint(1, 4)
+            asked = [threads.submit(submit, 8 * kill + i) for i in range(8)]
+            until(lambda: len(acknowledged) >= known + enough)  # noqa: B023 - called at once
+            engine.gateway.kill()
+            wait(asked)
+            engine.restart_gateway()
+    for job_id in acknowledged.values():
+        engine.wait_for(job_id, "succeeded")
+    order = engine.redis.lrange("order", 0, -1)
+    print(f"\n{len(acknowledged)} of 24 acknowledged, {len(order)} ran")  # noqa: T201 - a figure
+    assert len(set(order)) == len(order)
+
+
+def test_redis_restarted_as_deployed_loses_no_job(start: Start) -> None:
+    engine = start(persistent=True)
+    workers = [engine.worker(), engine.worker()]
+    job_ids = stream(engine, 20, seconds=0.3)
+    for _ in range(3):
+        engine.redis.config_set("appendfsync", "everysec")
+        time.sleep(0.5)
+        engine.redis_server.stop()
+        time.sleep(0.5)
+        engine.start_redis()
+    engine.require_each_succeeds_once(job_ids)
+    assert [worker.exit_status for worker in workers] == [None, None]
+
+
+def test_a_job_that_is_delivered_many_times_runs_once(start: Start) -> None:
+    engine = start()
+
+    def deliver(times: int) -> None:
+        for _ in range(times):
+            engine.celery.send_task(TASK, args=[job_id], queue="bayesian.short")
+
+    workers = [engine.worker(), engine.worker()]
+    job_id = engine.submit(8.0, seed=7)
+    deliver(3)
+    engine.wait_for(job_id, "running")
+    deliver(3)
+    # A worker that holds no lease drops the duplicates, and is free for other jobs.
+    engine.wait_for(engine.submit(0.1, seed=8), "succeeded")
+    assert engine.job(job_id)["status"] == "running"
+    engine.wait_for(job_id, "succeeded")
+    deliver(3)
+    engine.wait_for(engine.submit(0.1, seed=9), "succeeded")
+    assert engine.redis.lrange("order", 0, -1) == ["7", "8", "9"]
+    engine.require_each_succeeds_once([job_id])
+    assert [worker.exit_status for worker in workers] == [None, None]

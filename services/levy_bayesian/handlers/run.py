@@ -1,89 +1,80 @@
-"""Running one job: whatever happens, it is told as data."""
+"""Run one job; every outcome is written to its record."""
 
 from collections.abc import Callable
 
 import structlog
 
-from levy_bayesian.clients import Job, JobLostError
+from levy_bayesian.job_store import Job, JobLostError
 from levy_bayesian.progress import Progress, Standing
 from levy_observability import request_id
 from levy_observability.problems import coded_problem
 from levy_schemas.jobs import BayesianRequest, BayesianResult
 from levy_schemas.problems import PROBLEMS, Problem
 
-Found = tuple[BayesianResult, bytes]
-"""A posterior's summary, and its draws as netCDF."""
-Compute = Callable[[BayesianRequest, Progress], Found]
-"""Samples a request's posterior."""
+SamplingOutput = tuple[BayesianResult, bytes]
+"""Summary of a posterior, and its draws as netCDF."""
+Compute = Callable[[BayesianRequest, Progress], SamplingOutput]
+"""Samples the posterior that a request describes."""
 
 _PATH = "/calibrate/bayesian"
 _log = structlog.get_logger()
 
 
 class CancelledError(Exception):
-    """Somebody asked to end the job."""
+    """The job's cancellation was requested."""
 
 
 class TimeLimitError(Exception):
-    """The job took longer than it may."""
+    """The job exceeded its time limit."""
 
     code = "deadline"
 
     def __init__(self) -> None:
-        self.message = "The job took longer than it may; ask for fewer draws, or another engine."
+        self.message = "Job exceeded its time limit. Request fewer draws or another engine."
         self.details: dict[str, object] = {}
         super().__init__(self.message)
 
 
-class WornError(Exception):
-    """The job ended every process that took it."""
+class MaxAttemptsExceeded(Exception):
+    """The worker process crashed on every attempt."""
 
     code = "internal"
 
     def __init__(self) -> None:
-        self.message = "Every process that took the job died of it, and it is not tried again."
+        self.message = (
+            "Job failed: the worker process crashed on every attempt (max retries reached)."
+        )
         self.details: dict[str, object] = {}
         super().__init__(self.message)
 
 
-class HeldError(Exception):
-    """Another worker runs the job and is alive."""
-
-
-def run(job: Job, work: Callable[[Progress], Found]) -> str:
-    """Run a job that is not yet done; running it again changes nothing.
+def run(job: Job, work: Callable[[Progress], SamplingOutput]) -> str:
+    """Run a job, unless it has ended or another worker runs it.
 
     Parameters
     ----------
     job : Job
     work : callable
-        What samples; whatever it raises, the request's faults too, is told as a problem.
+        Samples; whatever it raises becomes the job's problem.
 
     Returns
     -------
     str
-        succeeded, failed, cancelled, lost to another worker, or skipped.
-
-    Raises
-    ------
-    HeldError
-        It is not to be run now, and may have to be later.
+        succeeded, failed, cancelled, lost (taken over by another worker) or skipped.
     """
-    begun = job.begin()
-    if begun == "held":
-        raise HeldError
-    if begun == "over":
-        return "skipped"
-    if begun == "worn":
-        job.fail(problem_of(WornError()))
+    outcome = job.start()
+    if outcome == "exhausted":
+        job.fail(problem_of(MaxAttemptsExceeded()))
         return "failed"
+    if outcome != "started":
+        return "skipped"
     try:
-        return _run_begun(job, work)
+        return _run_started(job, work)
     except JobLostError:
         return "lost"
 
 
-def _run_begun(job: Job, work: Callable[[Progress], Found]) -> str:
+def _run_started(job: Job, work: Callable[[Progress], SamplingOutput]) -> str:
 
     def progress(standing: Standing) -> None:
         if job.is_cancelled():
@@ -97,7 +88,7 @@ def _run_begun(job: Job, work: Callable[[Progress], Found]) -> str:
         return "cancelled"
     except JobLostError:
         raise
-    except Exception as error:  # noqa: BLE001 - a failure travels as data
+    except Exception as error:  # noqa: BLE001 - becomes the job's problem
         job.fail(problem_of(error))
         return "failed"
     job.succeed(result, draws)
@@ -105,7 +96,7 @@ def _run_begun(job: Job, work: Callable[[Progress], Found]) -> str:
 
 
 def problem_of(error: Exception) -> Problem:
-    """Tell an error as a problem; one that nobody foresaw is logged, and tells its id alone."""
+    """Return an error as a problem; an unexpected one is logged and shows its request id only."""
     known = coded_problem(error, _PATH)
     if known is not None:
         return known

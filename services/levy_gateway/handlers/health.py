@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from levy_gateway.clients import Neighbour, NeighbourFailedError, NeighbourUnavailableError
-from levy_gateway.jobs import Jobs
+from levy_gateway.job_store import JobStore
 from levy_observability.work import DeadlineError
 from levy_schemas.health import Health, NeighbourHealth
 
@@ -13,7 +13,7 @@ _WORKERS: Final = "bayesian"
 
 
 async def health(
-    neighbours: Sequence[Neighbour], calibrates: str, seconds: float, jobs: Jobs | None = None
+    neighbours: Sequence[Neighbour], calibrates: str, seconds: float, jobs: JobStore | None = None
 ) -> Health:
     """Ask every service whether it is ready, all at once, and hear whether workers are there.
 
@@ -25,8 +25,8 @@ async def health(
         Name of the one whose readiness means that models are loaded.
     seconds : float
         The longest to wait.
-    jobs : Jobs, optional
-        Which knows of workers; none are expected if absent.
+    jobs : JobStore, optional
+        Counts workers; none are expected without it.
     """
     found = await asyncio.gather(*(_ask(neighbour, seconds) for neighbour in neighbours))
     services = {n.name: state for n, state in zip(neighbours, found, strict=True)}
@@ -51,7 +51,7 @@ async def _ask(neighbour: Neighbour, seconds: float) -> NeighbourHealth:
     return NeighbourHealth(status="ready" if reply.status == 200 else "not_ready")
 
 
-async def _workers(jobs: Jobs) -> NeighbourHealth:
+async def _workers(jobs: JobStore) -> NeighbourHealth:
     try:
         n_workers = await jobs.workers()
     except NeighbourUnavailableError:

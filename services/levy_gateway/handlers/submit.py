@@ -1,57 +1,58 @@
-"""Taking a Bayesian job in: what can be refused here need not wait in a queue to be."""
+"""Submission of Bayesian jobs; invalid requests are rejected before they enter the queue."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
-import orjson
 from pydantic import ValidationError
 
 from levy_gateway.clients import Neighbour, NeighbourFailedError
-from levy_gateway.jobs import Jobs, Submission
+from levy_gateway.job_store import JobStore
+from levy_gateway.task_queue import TaskQueue
 from levy_observability import request_id
 from levy_schemas.catalogue import Catalogue
 from levy_schemas.jobs import QUEUE_OF, BayesianRequest
 
 _FRESH_SECONDS: Final = 60.0
-"""How long a catalogue will do; models come with a release, and a release is a restart."""
+"""Lifetime of a catalogue; models change with a release, which restarts the services."""
 
 
 class UnknownModelError(Exception):
-    """No model has this name."""
+    """The model does not exist."""
 
     code = "unknown-model"
 
     def __init__(self, model_type: str, known: tuple[str, ...]) -> None:
-        self.message = f"no model is called {model_type!r}; known are {', '.join(known)}"
+        self.message = f"Unknown model {model_type!r}. Available models: {', '.join(known)}."
         self.details: dict[str, object] = {}
         super().__init__(self.message)
 
 
 class PriorError(Exception):
-    """A prior is given for what the model has not."""
+    """A prior names a parameter that the model does not have."""
 
     code = "invalid-input"
 
     def __init__(self, model_type: str, name: str, known: tuple[str, ...]) -> None:
-        self.message = f"{model_type} has {', '.join(known)}, and no {name}"
+        self.message = (
+            f"{model_type} has no parameter {name!r}. Its parameters: {', '.join(known)}."
+        )
         self.details: dict[str, object] = {"pointer": f"/priors/{name}"}
         super().__init__(self.message)
 
 
 class KnownModels:
-    """Models and their parameters, as the pricing service has them.
+    """Models and their parameters, from the pricing service's catalogue.
 
     Parameters
     ----------
     pricing : Neighbour
-        Who is asked.
+        The pricing service.
     seconds : float
-        The longest to wait for it.
+        Time limit of a request to it.
     clock : callable
-        Seconds that never run backwards.
+        A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -64,12 +65,12 @@ class KnownModels:
         self._parameters: dict[str, tuple[str, ...]] = {}
 
     async def parameters(self) -> dict[str, tuple[str, ...]]:
-        """Names of the parameters of each model.
+        """Return the names of each model's parameters.
 
         Raises
         ------
         NeighbourUnavailableError, NeighbourFailedError, DeadlineError
-            Nobody says.
+            The catalogue is unavailable.
         """
         if self._clock() - self._asked_at > _FRESH_SECONDS:
             reply = await self._pricing.ask("GET", "/models", seconds=self._seconds)
@@ -87,41 +88,41 @@ class KnownModels:
 
 @dataclass(frozen=True)
 class Submit:
-    """Checks a request and makes its job.
+    """Validate a request and create its job.
 
     Attributes
     ----------
-    jobs : Jobs
+    jobs : JobStore
+    tasks : TaskQueue
     known : KnownModels
     """
 
-    jobs: Jobs
+    jobs: JobStore
+    tasks: TaskQueue
     known: KnownModels
 
     async def __call__(
         self, asked: BayesianRequest, *, owner: str, idempotency_key: str | None
     ) -> str:
-        """Make a job, or find the one that the key made; its id.
+        """Create a job, or find the one that the idempotency key created; return its id.
+
+        The record comes first: a job whose task is not sent, for whatever reason, is queued, and
+        the periodic step sends it later.
 
         Raises
         ------
         UnknownModelError, PriorError
-            The request asks for what is not there.
+            The model, or a parameter with a prior, does not exist.
         QueueFullError, IdempotencyConflictError, NeighbourUnavailableError
-            There is no job.
+            No job was created.
         """
         await self._require_known(asked)
-        payload = asked.model_dump(mode="json", exclude_none=True)
-        canonical = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
-        submission = Submission(
-            owner=owner,
-            payload=payload,
-            digest=sha256(canonical).hexdigest(),
-            queue=QUEUE_OF[asked.engine],
-            request_id=request_id.current(),
-            idempotency_key=idempotency_key,
+        job_id, created = await self.jobs.create(
+            asked, owner=owner, request_id=request_id.current(), key=idempotency_key
         )
-        return await self.jobs.submit(submission)
+        if created:
+            await self.tasks.send(job_id, QUEUE_OF[asked.engine])
+        return job_id
 
     async def _require_known(self, asked: BayesianRequest) -> None:
         models = await self.known.parameters()

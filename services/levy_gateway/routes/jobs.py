@@ -1,11 +1,11 @@
-"""`/calibrate/bayesian`: jobs are made, followed, cancelled, and their draws downloaded."""
+"""`/calibrate/bayesian`: submit, poll and cancel jobs, and download their draws."""
 
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request, Response
 
 from levy_gateway.handlers.submit import Submit
-from levy_gateway.jobs import Jobs
+from levy_gateway.job_store import JobStore
 from levy_observability.body import StrictJsonRoute
 from levy_observability.documentation import OF_A_BODY, problems
 from levy_schemas.headers import IDEMPOTENCY_KEY, RETRY_AFTER
@@ -14,27 +14,30 @@ from levy_schemas.jobs import ENDED, BayesianRequest, JobAccepted, JobStatus
 NETCDF: Final = "application/x-netcdf"
 _PATH: Final = "/calibrate/bayesian"
 _POLL_SECONDS: Final = 1
-"""How long to wait before asking how a job stands."""
+"""Recommended interval between two polls."""
 
-_NOBODY_S: Final = ""
-"""Owner of jobs where there are no keys: whoever knows the id may ask."""
+_ANONYMOUS: Final = ""
+"""Owner of jobs where there are no API keys: whoever knows the id has access."""
 
 _RETRY: Final[dict[str, Any]] = {
-    RETRY_AFTER: {"description": "seconds to wait before asking", "schema": {"type": "integer"}}
+    RETRY_AFTER: {
+        "description": "seconds to wait before the next poll",
+        "schema": {"type": "integer"},
+    }
 }
 _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
     202: {
-        "description": "The job waits for its turn, or has it already",
+        "description": "The job is accepted",
         "headers": _RETRY
-        | {"Location": {"description": "where it stands", "schema": {"type": "string"}}},
+        | {"Location": {"description": "URL of the job's status", "schema": {"type": "string"}}},
     }
 }
-_STANDS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "How the job stands; `Retry-After` until it has ended", "headers": _RETRY}
+_STATUS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "Status of the job; `Retry-After` until it has ended", "headers": _RETRY}
 }
 _DRAWS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "InferenceData of ArviZ, as netCDF",
+        "description": "ArviZ InferenceData as netCDF",
         "content": {NETCDF: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
@@ -47,21 +50,21 @@ _OF_A_SUBMISSION: Final = (
 
 
 class NoJobsError(Exception):
-    """There is no Redis in which jobs could wait."""
+    """The gateway has no Redis for jobs."""
 
     code = "unsupported"
 
     def __init__(self) -> None:
-        self.message = "This gateway takes no jobs: LEVY_GATEWAY_REDIS_URL is not set."
+        self.message = "This gateway does not accept jobs: LEVY_GATEWAY_REDIS_URL is not set."
         self.details: dict[str, object] = {}
         super().__init__(self.message)
 
 
-def router(jobs: Jobs | None, submit: Submit | None) -> APIRouter:
-    """Make the routes around who answers them; without Redis nobody does, and they say so."""
+def router(jobs: JobStore | None, submit: Submit | None) -> APIRouter:
+    """Return the routes; without Redis each responds with a problem."""
     routes = APIRouter(route_class=StrictJsonRoute, tags=["bayesian"])
 
-    def those_there() -> Jobs:
+    def required_jobs() -> JobStore:
         if jobs is None:
             raise NoJobsError
         return jobs
@@ -82,11 +85,11 @@ def router(jobs: Jobs | None, submit: Submit | None) -> APIRouter:
                 alias=IDEMPOTENCY_KEY,
                 min_length=1,
                 max_length=255,
-                description="makes a repeated submission return the job of the first",
+                description="a repeated submission with the same key returns the first job",
             ),
         ] = None,
     ) -> JobAccepted:
-        """Have the posterior of a model sampled; the answer says where to follow it."""
+        """Submit a job that samples the posterior of a model; return its status URL."""
         if submit is None:
             raise NoJobsError
         job_id = await submit(body, owner=_owner(request), idempotency_key=idempotency_key)
@@ -95,15 +98,15 @@ def router(jobs: Jobs | None, submit: Submit | None) -> APIRouter:
         response.headers[RETRY_AFTER] = str(_POLL_SECONDS)
         return JobAccepted(job_id=job_id, status_url=status_url)
 
-    @routes.get(_PATH + "/{job_id}", responses=_STANDS | problems(*_OF_A_JOB))
+    @routes.get(_PATH + "/{job_id}", responses=_STATUS | problems(*_OF_A_JOB))
     async def follow_job(job_id: str, request: Request, response: Response) -> JobStatus:
-        """Say how a job stands, and what it found."""
-        return _told(await those_there().status(job_id, _owner(request)), response)
+        """Return the status of a job, and its result once it has succeeded."""
+        return _with_retry_after(await required_jobs().status(job_id, _owner(request)), response)
 
-    @routes.delete(_PATH + "/{job_id}", responses=_STANDS | problems(*_OF_A_JOB))
+    @routes.delete(_PATH + "/{job_id}", responses=_STATUS | problems(*_OF_A_JOB))
     async def cancel_job(job_id: str, request: Request, response: Response) -> JobStatus:
-        """End a job that has not ended; one that runs stops at its next block of draws."""
-        return _told(await those_there().cancel(job_id, _owner(request)), response)
+        """Cancel a job; a running one stops at its next block of draws."""
+        return _with_retry_after(await required_jobs().cancel(job_id, _owner(request)), response)
 
     @routes.get(
         _PATH + "/{job_id}/inference-data",
@@ -111,21 +114,21 @@ def router(jobs: Jobs | None, submit: Submit | None) -> APIRouter:
         responses=_DRAWS | problems("no-draws", *_OF_A_JOB),
     )
     async def download_draws(job_id: str, request: Request) -> Response:
-        """Send the draws of a job that succeeded."""
-        draws = await those_there().draws(job_id, _owner(request))
+        """Return the draws of a job that succeeded."""
+        draws = await required_jobs().draws(job_id, _owner(request))
         named = {"Content-Disposition": f'attachment; filename="{job_id}.nc"'}
         return Response(draws, media_type=NETCDF, headers=named)
 
     return routes
 
 
-def _told(status: JobStatus, response: Response) -> JobStatus:
+def _with_retry_after(status: JobStatus, response: Response) -> JobStatus:
     if status.status not in ENDED:
         response.headers[RETRY_AFTER] = str(_POLL_SECONDS)
     return status
 
 
 def _owner(request: Request) -> str:
-    """Holder of the key that a request carries; addresses change, and make no owners."""
+    """Return the holder of the request's API key; addresses change, and do not own jobs."""
     caller = str(request.state.caller)
-    return _NOBODY_S if ":" in caller else caller
+    return _ANONYMOUS if ":" in caller else caller

@@ -1,0 +1,353 @@
+"""The gateway's side of the job store: see `levy_schemas.jobs` for the keys."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final, TypeVar
+
+import orjson
+import structlog
+from pydantic import BaseModel
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from levy_gateway.clients import NeighbourUnavailableError
+from levy_schemas.jobs import (
+    ENDED_KEY,
+    HEARTBEAT_TIMEOUT_SECONDS,
+    QUEUE_OF,
+    QUEUES,
+    RUNNING_KEY,
+    WORKERS_KEY,
+    BayesianRequest,
+    BayesianResult,
+    Diagnostics,
+    JobStatus,
+    QueueName,
+    draws_key,
+    idempotency_key,
+    job_key,
+    queued_key,
+)
+from levy_schemas.problems import Problem
+
+_TURN_KEY: Final = "levy:maintenance"
+"""Set by the gateway whose turn the periodic step is, until the next turn."""
+_MAX_RESEND_SECONDS: Final = 3600.0
+_RETRY_SECONDS: Final = 2
+_JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
+_DUE: Final = ("queue", "send_after")
+_STATUS: Final = ("status", "progress", "diagnostics", "result", "problem", "owner")
+
+_log = structlog.get_logger()
+_Model = TypeVar("_Model", bound=BaseModel)
+
+Send = Callable[[str, QueueName], Awaitable[bool]]
+"""Sends a job's task to a queue, and returns whether the broker accepted it."""
+
+
+class _JobError(Exception):
+    code: str
+
+    def __init__(self, message: str, **details: object) -> None:
+        self.message = message
+        self.details = details
+        super().__init__(message)
+
+
+class UnknownJobError(_JobError):
+    """The job does not exist, or belongs to another owner."""
+
+    code = "unknown-job"
+
+
+class QueueFullError(_JobError):
+    """The queue has reached its limit."""
+
+    code = "queue-full"
+    retry_after_seconds = 10
+
+
+class IdempotencyConflictError(_JobError):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency-conflict"
+
+
+class NoDrawsError(_JobError):
+    """The job has not succeeded, or its draws have been deleted."""
+
+    code = "no-draws"
+
+
+@dataclass(frozen=True)
+class QueueLevel:
+    """Number of jobs waiting in a queue, and the age of the oldest in seconds (0 if none)."""
+
+    waiting: int
+    oldest_seconds: float
+
+
+class JobStore:
+    """Create, read, cancel and delete job records.
+
+    Every change of a record and of the indexes is one transaction: Redis executes all of it or
+    nothing, and an accepted job is therefore in an index from which it is found again. Every
+    method raises NeighbourUnavailableError if Redis is away, too slow, or refuses the operation.
+
+    Parameters
+    ----------
+    redis : Redis
+        Client, closed by `close`.
+    timeout_seconds : float
+        Time limit of one operation.
+    keep_seconds : float
+        Time after which a job that no worker took is deleted.
+    queue_limit : int
+        Maximum number of jobs waiting in each queue.
+    resend_seconds : float
+        Time after which the task of a queued job is sent again; later intervals double.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        timeout_seconds: float,
+        keep_seconds: float,
+        queue_limit: int,
+        resend_seconds: float,
+    ) -> None:
+        self._redis = redis
+        self._timeout_seconds = timeout_seconds
+        self._keep_seconds = keep_seconds
+        self._queue_limit = queue_limit
+        self._resend_seconds = resend_seconds
+
+    async def create(
+        self, request: BayesianRequest, *, owner: str, request_id: str, key: str | None
+    ) -> tuple[str, bool]:
+        """Create a job.
+
+        Parameters
+        ----------
+        request : BayesianRequest
+        owner : str
+            Holder of the API key.
+        request_id : str
+            Id of the HTTP request, for the worker's logs.
+        key : str, optional
+            Idempotency key: a second request with the same key returns the job of the first.
+
+        Returns
+        -------
+        str
+            The job's id.
+        bool
+            False if the idempotency key created the job earlier.
+
+        Raises
+        ------
+        QueueFullError, IdempotencyConflictError
+        """
+        job_id = uuid.uuid4().hex
+        link = idempotency_key(owner, key) if key else ""
+        queue = QUEUE_OF[request.engine]
+        content = orjson.dumps(
+            request.model_dump(mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS
+        )
+        record: dict[str, str | bytes | float] = {"status": "queued", "owner": owner}
+        record |= {"queue": queue, "request": content, "request_id": request_id, "progress": 0}
+        record |= {"digest": sha256(content).hexdigest(), "idempotency": link}
+
+        async def create(pipe: Any) -> tuple[str, bool]:
+            earlier = await pipe.get(link) if link else None
+            digest = await pipe.hget(job_key(earlier.decode()), "digest") if earlier else None
+            if earlier and digest:
+                if digest.decode() != record["digest"]:
+                    raise IdempotencyConflictError(
+                        "Idempotency-Key was already used with a different request body."
+                    )
+                return earlier.decode(), False
+            if await pipe.zcard(queued_key(queue)) >= self._queue_limit:
+                limit = self._queue_limit
+                raise QueueFullError(
+                    f"The queue is full: {limit} jobs are waiting. Retry later.", limit=limit
+                )
+            now = await _now(pipe)
+            times = {"created": now, "send_after": now + self._resend_seconds}
+            pipe.multi()
+            pipe.hset(job_key(job_id), mapping=record | times)
+            pipe.zadd(queued_key(queue), {job_id: now})
+            if link:
+                pipe.set(link, job_id)
+            return job_id, True
+
+        watched = (queued_key(queue), link) if link else (queued_key(queue),)
+        result: tuple[str, bool] = await self._transaction(create, *watched)
+        return result
+
+    async def status(self, job_id: str, owner: str) -> JobStatus:
+        """Return the status of a job.
+
+        Raises
+        ------
+        UnknownJobError
+        """
+        if not _JOB_ID.fullmatch(job_id):
+            raise UnknownJobError(f"Job {job_id!r} not found for this API key.")
+        fields = await self._within(self._redis.hmget(job_key(job_id), _STATUS))
+        status, progress, diagnostics, result, problem, holder = fields
+        if status is None or (holder or b"").decode() != owner:
+            raise UnknownJobError(f"Job {job_id!r} not found for this API key.")
+        return JobStatus(
+            job_id=job_id,
+            status=status.decode(),
+            progress=float(progress or 0.0),
+            diagnostics=_parse(Diagnostics, diagnostics),
+            result=_parse(BayesianResult, result),
+            problem=_parse(Problem, problem),
+        )
+
+    async def cancel(self, job_id: str, owner: str) -> JobStatus:
+        """Cancel a job, at once if queued, at its next block of draws if running.
+
+        Raises
+        ------
+        UnknownJobError
+        """
+        await self.status(job_id, owner)
+        key = job_key(job_id)
+
+        async def cancel(pipe: Any) -> None:
+            status, queue = await pipe.hmget(key, "status", "queue")
+            now = await _now(pipe)
+            pipe.multi()
+            if status == b"queued":
+                pipe.hset(key, "status", "cancelled")
+                pipe.zrem(queued_key(queue.decode()), job_id)
+                pipe.zadd(ENDED_KEY, {job_id: now + self._keep_seconds})
+            elif status == b"running":
+                pipe.hset(key, "cancel", 1)
+
+        await self._transaction(cancel, key)
+        return await self.status(job_id, owner)
+
+    async def draws(self, job_id: str, owner: str) -> bytes:
+        """Return the InferenceData of a job that succeeded, as netCDF.
+
+        Raises
+        ------
+        UnknownJobError, NoDrawsError
+        """
+        job = await self.status(job_id, owner)
+        draws: bytes | None = await self._within(self._redis.get(draws_key(job_id)))
+        if job.status != "succeeded" or draws is None:
+            raise NoDrawsError(
+                f"Job status is {job.status}; no draws available.", job_status=job.status
+            )
+        return draws
+
+    async def level(self, queue: QueueName) -> QueueLevel:
+        """Return how full a queue is."""
+        waiting = await self._within(self._redis.zcard(queued_key(queue)))
+        oldest = await self._within(self._redis.zrange(queued_key(queue), 0, 0, withscores=True))
+        now = await self._within(_now(self._redis))
+        return QueueLevel(waiting, max(0.0, now - oldest[0][1]) if oldest else 0.0)
+
+    async def workers(self) -> int:
+        """Return the number of workers with a recent heartbeat."""
+        now = await self._within(_now(self._redis))
+        since = now - HEARTBEAT_TIMEOUT_SECONDS
+        return int(await self._within(self._redis.zcount(WORKERS_KEY, since, "+inf")))
+
+    async def take_turn(self, seconds: float) -> bool:
+        """Return whether this gateway runs the periodic step now; one does in so many seconds."""
+        milliseconds = round(1000 * seconds)
+        return bool(await self._within(self._redis.set(_TURN_KEY, 1, nx=True, px=milliseconds)))
+
+    async def resend(self, send: Send) -> int:
+        """Send the tasks of jobs that are waiting for a worker again; return their number.
+
+        These are queued jobs whose message may have been lost, and running jobs whose lease has
+        expired. The interval grows with the job's age, so that a long queue is not flooded; a
+        duplicate is dropped by the worker.
+        """
+        now = await self._within(_now(self._redis))
+        sent = 0
+        for index in (RUNNING_KEY, *map(queued_key, QUEUES)):
+            # A score is the time since when a worker is missing: of creation, or of expiry.
+            waiting = self._redis.zrangebyscore(index, "-inf", now, withscores=True)
+            for member, since in await self._within(waiting):
+                if now - since > self._keep_seconds:
+                    await self._delete(member.decode())
+                    continue
+                key, job_id = job_key(member.decode()), member.decode()
+                queue, send_after = await self._within(self._redis.hmget(key, *_DUE))
+                if send_after is None or float(send_after) > now:
+                    continue
+                if not await send(job_id, queue.decode()):
+                    return sent
+                pause = min(max(now - since, self._resend_seconds), _MAX_RESEND_SECONDS)
+                await self._within(self._redis.hset(key, "send_after", now + pause))
+                sent += 1
+        return sent
+
+    async def delete_expired(self) -> None:
+        """Delete jobs that ended long enough ago."""
+        now = await self._within(_now(self._redis))
+        for job_id in await self._within(self._redis.zrangebyscore(ENDED_KEY, "-inf", now)):
+            await self._delete(job_id.decode())
+
+    async def _delete(self, job_id: str) -> None:
+        async def delete(pipe: Any) -> bytes | None:
+            status, link = await pipe.hmget(job_key(job_id), "status", "idempotency")
+            pipe.multi()
+            pipe.delete(job_key(job_id), draws_key(job_id), *([link] if link else []))
+            for index in (ENDED_KEY, RUNNING_KEY, *map(queued_key, QUEUES)):
+                pipe.zrem(index, job_id)
+            return status  # type: ignore[no-any-return] # the pipeline's results are untyped
+
+        status = await self._transaction(delete, job_key(job_id))
+        _log.info("job.deleted", job_id=job_id, status=(status or b"unknown").decode())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def _transaction(self, change: Callable[[Any], Awaitable[Any]], *watched: str) -> Any:
+        return await self._within(
+            self._redis.transaction(change, *watched, value_from_callable=True)
+        )
+
+    async def _within(self, operation: Awaitable[Any]) -> Any:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await operation
+        except (RedisError, OSError) as error:
+            raise NeighbourUnavailableError("jobs", _RETRY_SECONDS) from error
+
+
+async def _now(redis: Any) -> float:
+    seconds, microseconds = await redis.time()
+    return float(seconds) + 1e-6 * float(microseconds)
+
+
+def _parse(model: type[_Model], text: bytes | None) -> _Model | None:
+    return None if text is None else model.model_validate_json(text)
+
+
+def connect(url: str, timeout_seconds: float) -> Redis:
+    """Return a client of Redis whose commands and connections have a time limit."""
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        # One retry, for a connection that Redis closed while it was idle.
+        retry=Retry(NoBackoff(), 1),
+    )
