@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
-from levy_surfaces.cleaning import CleaningReport, CleaningRules, Reason, clean
+from levy_surfaces.cleaning import CleaningReport, CleaningRules, clean
 from levy_surfaces.reading import read_quotes
+from levy_surfaces.reasons import Reason
 from levy_surfaces.summary import summary
 from levy_surfaces.surface import Surface
 
@@ -67,7 +68,10 @@ class CleanedQuotes:
     def as_document(self) -> dict[str, Any]:
         """What is told of them in JSON."""
         report, surface = self.report, self.surface
-        dropped = report.dropped.assign(pointer=[f"/{row}" for row in report.dropped["row"]])
+        dropped = report.dropped.assign(
+            pointer=[f"/{row}" for row in report.dropped["row"]],
+            message=[Reason(reason).meaning for reason in report.dropped["reason"]],
+        )
         return {
             "quote_date": surface.quote_date,
             "underlying": surface.underlying,

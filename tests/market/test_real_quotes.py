@@ -9,8 +9,9 @@ import pytest
 from levy_numerics import models
 from levy_numerics.calibration import CalibrationResult, calibrate
 from levy_numerics.market import Quotes
-from levy_surfaces.cleaning import CleaningRules, Reason, clean
+from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.reading import read_quotes
+from levy_surfaces.reasons import Reason
 from levy_surfaces.summary import summary
 from tests.benchmarks.real_quotes import PUBLISHED, SCHOUTENS, SETS, SPX_2019, published
 

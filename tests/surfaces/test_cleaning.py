@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.cleaning import CleaningReport, CleaningRules, Reason, clean
+from levy_surfaces.cleaning import CleaningReport, CleaningRules, clean
 from levy_surfaces.reading import read_quotes
+from levy_surfaces.reasons import Reason
 from levy_surfaces.surface import Surface
 
 Writer = Callable[[pd.DataFrame], Path]
@@ -71,7 +72,7 @@ def test_only_the_out_of_the_money_side_is_kept_on_request(
         ({"bid": 3.0, "ask": 2.0}, Reason.CROSSED),
         ({"bid": 0.0}, Reason.ZERO_BID),
         ({"mid": 50.0}, Reason.MID_OUTSIDE_SPREAD),
-        ({"bid": 0.0, "ask": 0.0}, Reason.ZERO_BID),
+        ({"bid": 0.0, "ask": 0.0}, Reason.NO_MARKET),
     ],
 )
 def test_an_unusable_quote_is_dropped_with_its_reason(
