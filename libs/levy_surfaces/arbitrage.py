@@ -90,8 +90,8 @@ class CallEquivalents:
     def admit_a_convex_curve(self) -> bool:
         """Whether mids fall with the strike, by at most its increase, and are convex.
 
-        Then a curve without arbitrage lies between all bids and asks, so that neither `not_monotone`
-        nor `not_convex` can find anything. Noisy mids fail this although their spreads may pass.
+        Then a curve without arbitrage lies between all bids and asks, and neither `not_monotone`
+        nor `not_convex` finds anything. Noisy mids fail this although their spreads may pass.
         """
         mid = 0.5 * (self.bid + self.ask)
         new = np.append(True, (np.diff(self.moneyness) > 0.0) | (np.diff(self.series) > 0))

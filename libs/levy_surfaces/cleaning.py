@@ -9,6 +9,7 @@ import pandas as pd
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.forwards import ForwardSet, ForwardSource, derive_forwards
 from levy_surfaces.plausibility import intrinsic_warning, volatility_warning
+from levy_surfaces.quote_dates import closed_market_warning
 from levy_surfaces.reading import QuoteTable
 from levy_surfaces.reasons import Reason
 from levy_surfaces.screening import Markets, Masks, QuoteArrays
@@ -135,6 +136,7 @@ def clean(table: QuoteTable, rules: CleaningRules | None = None) -> tuple[Surfac
         raise _nothing_left(work, forwards)
     kept = work.frame[work.kept]
     surface = Surface.of(table, kept, forwards.forwards)
+    work.warnings += closed_market_warning(table)
     work.warnings += forwards.warnings(set(kept["series"]))
     work.warnings += volatility_warning(surface.quotes)
     return surface, _report(work)

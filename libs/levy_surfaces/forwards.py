@@ -378,7 +378,11 @@ class _Series:
         off_rate = self.determines_rate and abs(self.rate - own.rate) > tolerance
         if not (off_forward or off_rate):
             return ()
-        used = "parity is used" if source == "parity" else "the file is used"
+        used = (
+            "parity is used; --forwards given would use the file"
+            if source == "parity"
+            else "the file is used"
+        )
         detail = f"parity {self._described(parity)}; file {self._described(own)}; {used}"
         return (Note("contradiction", detail),)
 

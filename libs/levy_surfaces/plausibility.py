@@ -4,15 +4,16 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.implied_vol import implied_vol_or_reason
 from levy_numerics.market import Quotes
 from levy_surfaces.arbitrage import MID_ONLY_SPREAD
 from levy_surfaces.screening import QuoteArrays
 
 _MIN_IN_THE_MONEY: Final = 4
 _SHARE_BELOW_INTRINSIC: Final = 0.4
-_USUAL_VOLATILITIES: Final = (0.02, 5.0)
-_NEAREST: Final = 3
+_USUAL_VOLATILITIES: Final = (0.015, 4.0)
+_NEAR_THE_MONEY: Final = 0.1
+"""Of K/F − 1, per root year: one standard deviation at a volatility of 10%."""
+
 
 
 def intrinsic_warning(
@@ -46,31 +47,24 @@ def intrinsic_warning(
 
 
 def volatility_warning(quotes: Quotes) -> tuple[str, ...]:
-    """Return a warning if volatility at the money is outside 2% to 500%."""
+    """Return a warning if prices near the forward are far too low or high for any underlying.
+
+    At the money, time value over D·F is 0.4·σ√T, and less away from it. The largest quotient near
+    the money is therefore about the volatility there; none is taken without quotes so near.
+    """
     c = quotes.contracts
-    n_nearest = min(_NEAREST, c.size)
-    near = np.argpartition(np.abs(c.forward - c.strike) / c.forward, n_nearest - 1)[:n_nearest]
-    forward, strike, discount = c.forward[near], c.strike[near], c.discount[near]
-    price, years, is_call = quotes.price[near], c.maturity_years[near], c.is_call[near]
-    gain = np.where(is_call, forward - strike, strike - forward)
-    time_value = price / (discount * forward) - np.maximum(gain / forward, 0.0)
-    low, high = _USUAL_VOLATILITIES
-    # At the money, time value over D·F is 0.4·σ√T; away from it, less.
-    at_least = float(np.median(time_value / (0.4 * np.sqrt(years))))
-    if 2.0 * low < at_least < 0.4 * high:
+    root_years = np.sqrt(c.maturity_years)
+    distance = (c.strike - c.forward) / c.forward
+    near = np.abs(distance) <= _NEAR_THE_MONEY * root_years
+    if not near.any():
         return ()
-    result = implied_vol_or_reason(
-        price,
-        forward=forward,
-        strike=strike,
-        maturity_years=years,
-        discount=discount,
-        is_call=is_call,
-    )
-    vols = result.vol[result.ok & (result.vol > 0.0)]
-    if vols.size == 0 or low <= (vol := float(np.median(vols))) <= high:
+    intrinsic = np.maximum(np.where(c.is_call, -distance, distance), 0.0)
+    time_value = quotes.price / (c.discount * c.forward) - intrinsic
+    vol = float(np.max((time_value / (0.4 * root_years))[near]))
+    low, high = _USUAL_VOLATILITIES
+    if low <= vol <= high:
         return ()
     return (
-        f"implied volatility at the money is {vol:.2%} a year: check that prices have the "
+        f"implied volatility at the money is about {vol:.2%} a year: check that prices have the "
         "currency and unit of the strikes, and that maturities are in years",
     )

@@ -1,7 +1,7 @@
 """Clean the quotes of a request, with the checks that files go through."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self, get_args
 
@@ -136,7 +136,7 @@ def surface_of(
     if dropped:
         if rows.size - len(dropped) < n_parameters:
             n_left = rows.size - len(dropped)
-            raise _too_few(request, n_left, n_parameters, model_type, dropped)
+            raise _too_few(request, n_left, n_parameters, model_type, dropped, work.warnings)
         contracts = contracts.select(work.kept)
     price, bid, ask = (
         array[work.kept] for array in (work.quotes.price, work.quotes.bid, work.quotes.ask)
@@ -216,6 +216,8 @@ class _Screening:
                 lines[series] = line
             forward, discount = self.contracts.forward[mine[0]], self.contracts.discount[mine[0]]
             implied = forward_at(pairs.near_the_money(), float(discount))
+            if line is not None and line.is_verified and line.forward > 0:
+                implied = line.forward
             if abs(implied / forward - 1.0) > _FORWARD_TOLERANCE:
                 years = self.rows.maturity_years[mine[0]]
                 self.warnings.append(
@@ -285,6 +287,7 @@ def _too_few(
     n_parameters: int,
     model_type: str,
     dropped: tuple[DroppedQuote, ...],
+    warnings: Sequence[str] = (),
 ) -> InvalidInputError:
     counts = Counter(quote.reason for quote in dropped)
     reasons = ", ".join(f"{reason}: {n}" for reason, n in counts.most_common())
@@ -293,6 +296,7 @@ def _too_few(
         f"{n_left} usable quotes{left_out} cannot determine the {n_parameters} parameters of "
         f"{model_type}; give at least {n_parameters}"
     )
+    message = "; ".join((message, *warnings))
     place = "/prices" if request.quotes is None else "/quotes"
     return InvalidInputError(
         message, pointer=place, dropped=[quote.model_dump() for quote in dropped]

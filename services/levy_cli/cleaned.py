@@ -1,7 +1,7 @@
 """The quotes that a command is asked to use: read, cleaned, and what became of them."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 
 from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
 from levy_surfaces.cleaning import CleaningReport, CleaningRules, clean
+from levy_surfaces.quote_dates import copied_day_warning
 from levy_surfaces.reading import read_quotes
 from levy_surfaces.reasons import Reason
 from levy_surfaces.summary import summary
@@ -49,7 +50,11 @@ class CleanedQuotes:
             forwards=options.forwards,
             fewest_per_maturity=fewest_per_maturity,
         )
-        return cls(*clean(table, rules))
+        surface, report = clean(table, rules)
+        if options.date is not None:
+            copied = copied_day_warning(options.quotes, table)
+            report = replace(report, warnings=(*copied, *report.warnings))
+        return cls(surface, report)
 
     @property
     def name(self) -> str:

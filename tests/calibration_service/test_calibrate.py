@@ -168,7 +168,16 @@ def test_a_surface_without_any_information_is_refused(
     problem = client.post("/calibrate", json=empty).json()
     assert problem["code"] == "invalid-input"
     assert problem["errors"][0]["pointer"] == "/prices"
-    assert problem["dropped"] == [{"pointer": "/prices/2/5", "reason": "no_time_value"}]
+    (dropped,) = problem["dropped"]
+    assert dropped == {
+        "pointer": "/prices/2/5",
+        "reason": "no_time_value",
+        "message": "at or below discounted intrinsic value",
+        "strike": 110.0,
+        "maturity": 1.0,
+        "option_type": "call",
+    }
+    assert "no_time_value: 1" in problem["detail"]
     assert "2 usable quotes" in problem["detail"]
 
 
