@@ -22,6 +22,8 @@ MID_ONLY_SPREAD: Final = (0.02, 1e-4)
 
 _SLACK: Final = 1e-9
 _MAX_SUSPECTS: Final = 12
+_MANY_CONFLICTS: Final = 30
+"""Above it the quote with the largest share is removed untried: noise has thousands of conflicts."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,8 @@ def _suspects(found: Conflicts) -> list[int]:
     for size, labels in found:
         for label in labels:
             share[label] += size
-    return sorted(share, key=lambda label: -share[label])[:_MAX_SUSPECTS]
+    n_tried = _MAX_SUSPECTS if len(found) <= _MANY_CONFLICTS else 1
+    return sorted(share, key=lambda label: -share[label])[:n_tried]
 
 
 def _total(found: Conflicts) -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.forwards import ForwardSet, ForwardSource, derive_forwards
-from levy_surfaces.plausibility import intrinsic_warning, volatility_warning
+from levy_surfaces.plausibility import bounds_warning, volatility_warning
 from levy_surfaces.quote_dates import closed_market_warning
 from levy_surfaces.reading import QuoteTable
 from levy_surfaces.reasons import Reason
@@ -147,11 +147,12 @@ def _drop_unusable(work: _Cleaning) -> None:
     work.drop(frame["maturity_years"] <= 0, Reason.EXPIRED)
     frame["price"] = frame["mid"]
     quotes, masks = work.quotes.with_prices()
-    n_zero = int(np.sum((frame["bid"] == 0) & (frame["ask"] == 0)))
+    is_zero = (frame["bid"] == 0) & (frame["ask"] == 0)
     for name in ("price", "bid", "ask"):
         frame[name] = getattr(quotes, name)
     work.drop_all(masks)
-    if n_zero and not (frame["ask"] > 0).any():
+    n_zero = int(np.sum(is_zero & work.kept))
+    if n_zero:
         work.warnings.append(
             f"bid and ask are zero on {n_zero} quotes: the prices in column mid are used, which "
             "may be old and have no known spread"
@@ -195,8 +196,8 @@ def _drop_unpriceable(work: _Cleaning, rules: CleaningRules) -> None:
     upper = (frame["discount"] * frame["strike"]).where(~frame["is_call"], unit)
     slack = _BOUNDS_SLACK * unit
     outside = ~frame["price"].between(lower - slack, upper + slack)
-    arrays = (lower.to_numpy(float), unit.to_numpy(float))
-    work.warnings += intrinsic_warning(work.quotes, work.kept.to_numpy(bool), *arrays)
+    arrays = (column.to_numpy(float) for column in (lower, upper, unit))
+    work.warnings += bounds_warning(work.quotes, work.kept.to_numpy(bool), *arrays)
     in_the_money = lower > 0
     work.drop(outside & ~in_the_money, Reason.OUTSIDE_BOUNDS)
     _drop_in_the_money(work, rules.sides, in_the_money)
@@ -235,8 +236,11 @@ def _drop_thin_maturities(work: _Cleaning, fewest: int) -> None:
 def _nothing_left(work: _Cleaning, forwards: ForwardSet) -> InvalidInputError:
     report = _report(work)
     counts = ", ".join(f"{reason}: {n}" for reason, n in report.counts.items())
-    warnings = [*forwards.warnings(set()), *work.warnings]
-    why = "; ".join(warnings) or Reason(next(iter(report.counts))).meaning
+    first = next(iter(report.counts))
+    about = () if first == Reason.NO_FORWARD else (Reason(first).meaning,)
+    if Reason.NO_FORWARD in report.counts:
+        about = (*about, *forwards.warnings(set()))
+    why = "; ".join((*about, *work.warnings))
     message = f"none of the {report.n_read} quotes can be fitted ({counts}): {why}"
     return InvalidInputError(message, counts=report.counts)
 

@@ -6,15 +6,15 @@ file, or assumed, because an error of 1e-4 in a discount is 4% in the rate over 
 assumed, and whatever contradicts the file, is reported in a note.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from levy_surfaces.given import GivenMarket
+from levy_surfaces.notes import MIN_PAIRS, Note, sentences
 from levy_surfaces.parity import Pairs, ParityLine, bounds_on_forward, forward_at
 from levy_surfaces.reading import QuoteTable
 
@@ -32,10 +32,9 @@ MAX_RATE_ERROR_ALONE: Final = 0.03
 MAX_RATE: Final = 1.0
 """Magnitude of a believable continuous rate per year; the HTTP interface has the same limit."""
 
-MIN_PAIRS: Final = 5
-"""Pairs below which a discount by parity is reported as resting on few."""
+_UNIT_FACTORS: Final = (2.0, 10.0)
+"""By which a slope must miss all discounts to be in a wrong unit; for few pairs, the second."""
 
-_UNIT_FACTOR: Final = 2.0
 _UNIT_ERROR: Final = 0.1
 _RATE_TOLERANCE: Final = 0.01
 _FORWARD_TOLERANCE: Final = 2e-4
@@ -44,44 +43,6 @@ _WIDE_BOUNDS: Final = 0.005
 """Width of the bounds at bid and ask, over the forward, beyond which mids do not determine it."""
 
 _WITHIN_BOUNDS: Final = "the file's forward, which lies within wide parity bounds"
-
-NoteKind = Literal[
-    "assumed_discount",
-    "uncertain_discount",
-    "few_pairs",
-    "crossed",
-    "contradiction",
-    "not_given",
-    "interchanged",
-    "units",
-    "no_forward",
-]
-
-_HEADS: Final[Mapping[NoteKind, str]] = {
-    "assumed_discount": "a discount factor of 1 is assumed, since neither the file nor put-call "
-    "parity determines one; give a rate or discount column",
-    "uncertain_discount": "the discount factor comes from put-call parity alone and is uncertain; "
-    "give a rate or discount column",
-    "few_pairs": f"the discount factor rests on fewer than {MIN_PAIRS} pairs of call and put, and "
-    "nothing else confirms it",
-    "crossed": "no forward satisfies put-call parity at bid and ask for all pairs: quotes are "
-    "stale or the options are American",
-    "contradiction": "put-call parity contradicts the file; wrong rates, dividends or forwards, "
-    "or American exercise, are possible causes",
-    "not_given": "the file gives no complete forward and discount, so put-call parity is used",
-    "interchanged": "calls minus puts increase with the strike: calls and puts are interchanged",
-    "units": "prices are not in the currency and unit of the strikes, since call minus put does "
-    "not fall by a discount factor near 1 per unit of strike; convert them (prices in coin: "
-    "multiply by the price of the underlying)",
-    "no_forward": "no forward can be derived",
-}
-
-
-class Note(NamedTuple):
-    """Something a user should know about a series."""
-
-    kind: NoteKind
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -152,13 +113,14 @@ class ForwardSet:
         kept : set of int
             Series that have quotes left; missing series are always reported.
         """
-        details: dict[NoteKind, list[str]] = defaultdict(list)
-        for series, note in self.missing.items():
-            details[note.kind].append(f"{self.names[series]}: {note.detail}")
-        for forward in self.forwards:
-            for note in forward.notes if forward.series in kept else ():
-                details[note.kind].append(f"{self.names[forward.series]}: {note.detail}")
-        return tuple(f"{_HEADS[kind]} ({_first_of(each)})" for kind, each in details.items())
+        notes = [(self.names[series], note) for series, note in self.missing.items()]
+        notes += [
+            (self.names[forward.series], note)
+            for forward in self.forwards
+            if forward.series in kept
+            for note in forward.notes
+        ]
+        return sentences(notes)
 
 
 def implied_forwards(
@@ -243,7 +205,12 @@ class _Series:
     @property
     def determines_rate(self) -> bool:
         """Whether the pairs determine the discount well enough for other expiries too."""
-        return self.years >= MIN_MATURITY_OF_RATE_YEARS and self._slope_is_precise
+        return (
+            self._slope_is_precise
+            and self.line is not None
+            and self.line.n_pairs >= MIN_PAIRS
+            and self.years >= MIN_MATURITY_OF_RATE_YEARS
+        )
 
     @property
     def _slope_is_precise(self) -> bool:
@@ -280,14 +247,15 @@ class _Series:
     def _fault_of_units(self) -> Note | None:
         """Return why no discount factor can be the slope of the pairs; None where one can."""
         line = self.line
-        if line is None or not line.is_verified or line.n_pairs < MIN_PAIRS - 1:
+        if line is None:
             return None
         if not line.discount_error < _UNIT_ERROR * abs(line.discount):
             return None
         detail = f"it changes by {-line.discount:.3g}"
         if line.discount < 0:
             return Note("interchanged", detail)
-        limit = _UNIT_FACTOR * float(np.exp(MAX_RATE * self.years))
+        factor = _UNIT_FACTORS[line.n_pairs < MIN_PAIRS - 1]
+        limit = factor * float(np.exp(MAX_RATE * self.years))
         return None if 1.0 / limit <= line.discount <= limit else Note("units", detail)
 
     def _by_parity(self, determined: list[tuple[float, float]]) -> SeriesForward | None:
@@ -301,6 +269,9 @@ class _Series:
         if n_excluding:
             detail = f"{n_excluding} of {self.pairs.size} pairs exclude the forward used"
             notes = (*notes, Note("crossed", detail))
+        elif self.line is not None and self.line.is_curved:
+            detail = f"by {self.line.scale:.2g} about the fitted line"
+            notes = (*notes, Note("curved", detail))
         return SeriesForward(
             series=self.number,
             maturity_years=self.years,
@@ -321,17 +292,16 @@ class _Series:
         line = self.line
         interval = f"rate {self.rate:.2%} ± {1.96 * self.rate_error:.2%}"
         if line is not None and self.determines_rate:
-            few = line.n_pairs < MIN_PAIRS and self.given.discount is None
-            note = Note("few_pairs", f"{line.n_pairs} pairs, {interval}")
-            return line.discount, "", (note,) if few else ()
+            return line.discount, "", ()
         if determined:
             years, rates = zip(*determined, strict=True)
             rate = float(np.interp(self.years, years, rates))
             return float(np.exp(-rate * self.years)), "discount from neighbouring expiries", ()
         if self.given.discount is not None:
             return self.given.discount, "discount from the file", ()
-        if line is not None and self._slope_is_precise and line.n_pairs >= MIN_PAIRS:
-            return line.discount, "", ()
+        if line is not None and self._slope_is_precise:
+            note = Note("few_pairs", f"{line.n_pairs} pairs, {interval}")
+            return line.discount, "", (note,) if line.n_pairs < MIN_PAIRS else ()
         usable = abs(self.rate) <= MAX_RATE and self.rate_error <= MAX_RATE_ERROR_ALONE
         if line is not None and usable:
             return line.discount, "", (Note("uncertain_discount", interval),)
@@ -360,8 +330,14 @@ class _Series:
         """Whether bids and asks are too wide to improve on a forward that the file states."""
         low, high, n_excluding = bounds_on_forward(self.pairs, parity.discount)
         is_wide = np.isfinite(low) and high - low > _WIDE_BOUNDS * parity.forward
+        noise = self._noise_of_forward(parity)
+        is_wide &= self.near.size < MIN_PAIRS or noise > _FORWARD_TOLERANCE * parity.forward
         within = is_wide and n_excluding == 0 and low <= own.forward <= high
         return bool(within and self.given.states_forward)
+
+    def _noise_of_forward(self, parity: SeriesForward) -> float:
+        """Return the standard error of the forward by the scatter of the pairs."""
+        return float(parity.residual_scale / (parity.discount * np.sqrt(self.near.size)))
 
     def _contradictions(
         self, parity: SeriesForward, own: SeriesForward, source: ForwardSource
@@ -370,7 +346,7 @@ class _Series:
         low, high, n_excluding = bounds_on_forward(self.pairs, parity.discount)
         slack = _FORWARD_TOLERANCE * parity.forward
         if not np.isfinite(low) or n_excluding:
-            noise = parity.residual_scale / (parity.discount * np.sqrt(self.near.size))
+            noise = self._noise_of_forward(parity)
             slack = _FORWARD_TOLERANCE_MID_ONLY * parity.forward + 4.0 * noise
             low = high = parity.forward
         off_forward = not low - slack <= own.forward <= high + slack
@@ -391,7 +367,3 @@ class _Series:
         if self.spot is None:
             return described
         return f"{described}, dividend yield {forward.dividend_yield(self.spot):.1%}"
-
-
-def _first_of(details: list[str]) -> str:
-    return details[0] if len(details) == 1 else f"{details[0]}; and {len(details) - 1} more"

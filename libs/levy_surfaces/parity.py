@@ -26,6 +26,11 @@ _ROUNDING: Final = np.sqrt(2.0 / 12.0)
 _UNVERIFIED_NOISE: Final = 0.25
 """Fraction of the spread assumed as noise where too few pairs remain to measure it."""
 
+_MIN_CURVED: Final = 6
+_CURVED_SHARE: Final = 0.3
+_CURVED_SCALE: Final = 2e-4
+"""Of the strike: below it, curvature moves a forward by less than quotes are good for."""
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -150,6 +155,8 @@ class ParityLine:
         Pairs with weight.
     is_verified : bool
         Whether at least three pairs determine the two unknowns.
+    is_curved : bool
+        Whether a parabola explains nearly all that the line leaves: parity does not hold.
     """
 
     intercept: float
@@ -158,6 +165,7 @@ class ParityLine:
     scale: float
     n_pairs: int
     is_verified: bool
+    is_curved: bool = False
 
     @property
     def forward(self) -> float:
@@ -192,7 +200,15 @@ class ParityLine:
         sigma, degrees = _sigma(standardised, trust, scale, pairs)
         error = sigma * _slope_spread(x, trust / noise**2) * _student_factor(degrees)
         used = int(np.count_nonzero(trust))
-        return cls(intercept, -slope, error, max(scale, pairs.rounding), used, degrees > 0)
+        return cls(
+            intercept=intercept,
+            discount=-slope,
+            discount_error=error,
+            scale=max(scale, pairs.rounding),
+            n_pairs=used,
+            is_verified=degrees > 0,
+            is_curved=_is_curved(x, y, pairs.rounding),
+        )
 
 
 def bounds_on_forward(pairs: Pairs, discount: float) -> tuple[float, float, int]:
@@ -260,6 +276,16 @@ def _sigma(
         return max(pairs.rounding, unverified), 0.0
     mean_square = float(np.average(standardised**2, weights=trust)) * used / degrees
     return max(scale, float(np.sqrt(mean_square)), pairs.rounding), degrees
+
+
+def _is_curved(x: np.ndarray, y: np.ndarray, rounding: float) -> bool:
+    """Whether a parabola leaves far less than a line, and the line more than rounding."""
+    if x.size < _MIN_CURVED:
+        return False
+    scaled = (x - x[0]) / (x[-1] - x[0])
+    left = [float(np.std(y - np.polyval(np.polyfit(scaled, y, n), scaled))) for n in (1, 2)]
+    floor = max(10.0 * rounding, _CURVED_SCALE * float(np.median(x)))
+    return left[0] > floor and left[1] < _CURVED_SHARE * left[0]
 
 
 def _student_factor(degrees: float) -> float:

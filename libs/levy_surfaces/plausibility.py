@@ -8,41 +8,41 @@ from levy_numerics.market import Quotes
 from levy_surfaces.arbitrage import MID_ONLY_SPREAD
 from levy_surfaces.screening import QuoteArrays
 
-_MIN_IN_THE_MONEY: Final = 4
-_SHARE_BELOW_INTRINSIC: Final = 0.4
+_MIN_QUOTES: Final = 4
+_SHARE_OUTSIDE: Final = 0.4
 _USUAL_VOLATILITIES: Final = (0.015, 4.0)
 _NEAR_THE_MONEY: Final = 0.1
 """Of K/F − 1, per root year: one standard deviation at a volatility of 10%."""
 
 
-
-def intrinsic_warning(
-    quotes: QuoteArrays, kept: np.ndarray, lower: np.ndarray, unit: np.ndarray
+def bounds_warning(
+    quotes: QuoteArrays, kept: np.ndarray, lower: np.ndarray, upper: np.ndarray, unit: np.ndarray
 ) -> tuple[str, ...]:
-    """Return a warning if many in-the-money quotes are worth less than intrinsic value at the ask.
+    """Return warnings if many quotes are outside their no-arbitrage bounds even at bid and ask.
 
     Parameters
     ----------
     quotes : QuoteArrays
     kept : ndarray of bool, shape (n,)
         Quotes with a usable price.
-    lower, unit : ndarray, shape (n,)
-        Discounted intrinsic value; discounted forward.
+    lower, upper, unit : ndarray, shape (n,)
+        Discounted intrinsic value; the largest price; discounted forward.
     """
     relative, absolute = MID_ONLY_SPREAD
+    slack = relative * quotes.price + absolute * unit
+    ask = np.where(np.isnan(quotes.ask), quotes.price + slack, quotes.ask)
+    bid = np.where(np.isnan(quotes.bid), quotes.price - slack, quotes.bid)
     in_the_money = kept & (lower > absolute * unit)
-    n_in_the_money = int(np.count_nonzero(in_the_money))
-    if n_in_the_money < _MIN_IN_THE_MONEY:
-        return ()
-    best = np.where(
-        np.isnan(quotes.ask), quotes.price * (1.0 + relative) + absolute * unit, quotes.ask
+    sides = (
+        (in_the_money, ask < lower, "in-the-money quotes are worth less than intrinsic value"),
+        (kept, bid > upper, "quotes are worth more than the discounted forward or strike"),
     )
-    n_below = int(np.count_nonzero(in_the_money & (best < lower)))
-    if n_below < _SHARE_BELOW_INTRINSIC * n_in_the_money:
-        return ()
-    return (
-        f"{n_below} of {n_in_the_money} in-the-money quotes are worth less than intrinsic value: "
-        "check spot or forward, rate, dividends, and the units of prices and strikes",
+    return tuple(
+        f"{n_off} of {n} {fault}: check spot or forward, rate, dividends, and the units of prices "
+        "and strikes"
+        for which, off, fault in sides
+        if (n := int(np.count_nonzero(which))) >= _MIN_QUOTES
+        and (n_off := int(np.count_nonzero(which & off))) >= _SHARE_OUTSIDE * n
     )
 
 

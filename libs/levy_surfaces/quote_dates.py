@@ -44,15 +44,10 @@ class _UsExchanges(AbstractHolidayCalendar):
 
 
 def closed_market_warning(table: QuoteTable) -> tuple[str, ...]:
-    """Return a warning if the quote date is a weekend or a holiday of US exchanges.
-
-    Markets with an expiry at a weekend trade every day, as those of crypto assets do; none then.
-    """
+    """Return a warning if the quote date is a weekend or a holiday of US exchanges."""
     if table.quote_date is None:
         return ()
     day = pd.Timestamp(table.quote_date).tz_localize(None).normalize()
-    if (table.frame["expiry"].dt.day_of_week >= _SATURDAY).any():
-        return ()
     holidays = _UsExchanges().holidays(day, day, return_name=True)
     if day.day_of_week >= _SATURDAY:
         closed = f"a {day.day_name()}: unless the market trades every day"

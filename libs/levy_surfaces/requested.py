@@ -11,8 +11,9 @@ from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_schemas.problems import pointer
 from levy_schemas.surface import DroppedQuote, DropReason, Quote, SurfaceRequest
+from levy_surfaces.notes import first_of
 from levy_surfaces.parity import ParityLine, forward_at
-from levy_surfaces.plausibility import intrinsic_warning, volatility_warning
+from levy_surfaces.plausibility import bounds_warning, volatility_warning
 from levy_surfaces.reasons import Reason
 from levy_surfaces.screening import Markets, Masks, QuoteArrays
 
@@ -186,46 +187,46 @@ class _Screening:
         self.drop([(r, mask) for r, mask in self.masks if r is not Reason.MISSING_PRICE])
         self.drop(quotes.repeated(self.kept))
         unit = c.forward * c.discount
-        lower = c.lower_bound
-        self.warnings += intrinsic_warning(quotes, self.kept, lower, unit)
+        lower, upper = c.lower_bound, c.upper_bound
+        self.warnings += bounds_warning(quotes, self.kept, lower, upper, unit)
         self.drop(
             [
                 (Reason.NO_TIME_VALUE, quotes.price <= lower + _NO_TIME_VALUE * unit),
-                (Reason.ABOVE_MAXIMUM, quotes.price >= c.upper_bound),
+                (Reason.ABOVE_MAXIMUM, quotes.price >= upper),
             ]
         )
         markets = Markets(c.forward, c.discount, np.zeros(self.rows.size))
-        contradicted = quotes.contradicted(self.kept, markets)
-        family = np.zeros(self.rows.size, dtype=int)
-        compared = quotes
-        if contradicted:
+        self._check_parity(markets)
+        family, compared = np.zeros(self.rows.size, dtype=int), quotes
+        if quotes.contradicted(self.kept, markets):
             # Calls and puts cannot be compared by a forward that they contradict.
             family = quotes.is_call.astype(int)
             compared = replace(quotes, series=2 * quotes.series + family)
         self.drop(compared.static_arbitrage(self.kept, family, markets))
-        self._check_parity(contradicted)
 
-    def _check_parity(self, contradicted: set[int]) -> None:
+    def _check_parity(self, markets: Markets) -> None:
         """Drop stale pairs; warn where the pairs as a whole contradict the forward sent."""
-        lines = {}
-        for series in sorted(contradicted):
+        lines: dict[int, ParityLine] = {}
+        contradictions = []
+        for series in sorted(self.quotes.contradicted(self.kept, markets)):
             mine = np.flatnonzero(self.kept & (self.quotes.series == series))
-            pairs = self.quotes.select(mine).pairs().priced()
-            line = ParityLine.fit(pairs.near_the_money())
-            if line is not None:
-                lines[series] = line
-            forward, discount = self.contracts.forward[mine[0]], self.contracts.discount[mine[0]]
-            implied = forward_at(pairs.near_the_money(), float(discount))
+            pairs = self.quotes.select(mine).pairs().near_the_money()
+            line = ParityLine.fit(pairs)
+            forward = float(markets.forward[mine[0]])
+            implied = forward_at(pairs, float(markets.discount[mine[0]]))
             if line is not None and line.is_verified and line.forward > 0:
-                implied = line.forward
+                lines[series], implied = line, line.forward
             if abs(implied / forward - 1.0) > _FORWARD_TOLERANCE:
                 years = self.rows.maturity_years[mine[0]]
-                self.warnings.append(
-                    f"put-call parity of the quotes at {years:g} years implies a forward of "
-                    f"{implied:.6g}, the request gives {forward:.6g}; check spot, rate, "
-                    "dividend_yield or forwards"
-                )
-        self.drop([(Reason.STALE, self.quotes.stale(self.kept, lines))] if lines else [])
+                contradictions.append(f"at {years:g} years {implied:.6g} for {forward:.6g}")
+        if contradictions:
+            self.warnings.append(
+                "put-call parity of the quotes implies other forwards than the request gives "
+                f"({first_of(contradictions)}); check spot_price, risk_free_rate, dividend_yield "
+                "or forwards"
+            )
+        if lines:
+            self.drop([(Reason.STALE, self.quotes.stale(self.kept, lines))])
 
     def drop_thin_maturities(self, needed: int) -> None:
         """Drop every expiry that has fewer quotes left than needed."""

@@ -65,7 +65,7 @@ class QuoteArrays:
         """
         bid, ask = self.bid, np.where((self.ask == 0) & (self.bid > 0), np.nan, self.ask)
         empty = (bid == 0) & (ask == 0)
-        has_market = bool(np.any(ask > 0))
+        has_market = bool(np.any(bid > 0) or np.any(ask > 0))
         slack = _PRICE_SLACK * np.abs(self.price)
         outside = ~empty & ((self.price < bid - slack) | (self.price > ask + slack))
         price = np.where(np.isnan(self.price) & ~empty, 0.5 * (bid + ask), self.price)
@@ -178,10 +178,11 @@ class QuoteArrays:
                 kept &= ~masks[-1][1]
                 calls = self._call_equivalents(kept, markets)
         labels = family[calls.index]
-        culprits: set[int] = set()
         for label in set(labels.tolist()):
-            culprits |= culprits_in_calendar(calls.select(labels == label))
-        return [*masks, (Reason.CALENDAR, self._mask(culprits))]
+            culprits = culprits_in_calendar(calls.select(labels == label))
+            if culprits:
+                masks.append((Reason.CALENDAR, self._mask(culprits)))
+        return masks
 
     def _call_equivalents(self, kept: np.ndarray, markets: "Markets") -> CallEquivalents:
         where = np.flatnonzero(kept)

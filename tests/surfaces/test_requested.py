@@ -186,12 +186,11 @@ def test_a_stale_call_is_dropped_with_its_put() -> None:
 
 
 def test_a_rate_that_the_pairs_contradict_is_reported_and_costs_no_quote() -> None:
-    """F = 100·exp(0.03·T): at half a year 101.511, where the request says 100·exp(0.08·T)."""
+    """F = 100·exp(0.03·T): at 0.25 years 100.753, where the request says 100·exp(0.08·T)."""
     surface = cleaned(listed(both_sides=True) | {"risk_free_rate": 0.08})
     assert not {"stale", "not_monotone_in_strike"} & set(reasons(surface).values())
-    (warning,) = (w for w in surface.warnings if "0.5 years" in w)
-    assert "implies a forward of 101.511" in warning
-    assert "the request gives 104.081" in warning
+    (warning,) = (w for w in surface.warnings if "put-call parity" in w)
+    assert "at 0.25 years 100.753 for 102.02; and 2 more" in warning
 
 
 def test_in_the_money_quotes_below_intrinsic_value_are_reported() -> None:
