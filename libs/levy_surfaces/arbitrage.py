@@ -22,8 +22,8 @@ MID_ONLY_SPREAD: Final = (0.02, 1e-4)
 
 _SLACK: Final = 1e-9
 _MAX_SUSPECTS: Final = 12
-_MANY_CONFLICTS: Final = 30
-"""Above it the quote with the largest share is removed untried: noise has thousands of conflicts."""
+_MANY_CONFLICTS: Final = 12
+"""Above it the quote with the largest share is removed untried: noise has many conflicts."""
 
 
 @dataclass(frozen=True)
