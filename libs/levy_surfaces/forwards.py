@@ -221,6 +221,11 @@ class _Series:
             and self.rate_error <= MAX_RATE_ERROR
         )
 
+    def _slope_is_better_than_nothing(self, line: ParityLine) -> bool:
+        # Rates above 100% occur, but two or three pairs with a misprint imply them as well.
+        believable = abs(self.rate) <= MAX_RATE or (line.is_verified and line.n_pairs >= MIN_PAIRS)
+        return believable and self.rate_error <= MAX_RATE_ERROR_ALONE
+
     def forward(
         self, determined: list[tuple[float, float]], source: ForwardSource
     ) -> SeriesForward | Note:
@@ -302,8 +307,7 @@ class _Series:
         if line is not None and self._slope_is_precise:
             note = Note("few_pairs", f"{line.n_pairs} pairs, {interval}")
             return line.discount, "", (note,) if line.n_pairs < MIN_PAIRS else ()
-        usable = abs(self.rate) <= MAX_RATE and self.rate_error <= MAX_RATE_ERROR_ALONE
-        if line is not None and usable:
+        if line is not None and self._slope_is_better_than_nothing(line):
             return line.discount, "", (Note("uncertain_discount", interval),)
         detail = f"{self.near.size} pairs" + (
             f", {interval}" if np.isfinite(self.rate_error) else ""

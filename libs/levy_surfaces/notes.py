@@ -34,7 +34,8 @@ _HEADS: Final[Mapping[NoteKind, str]] = {
     "contradiction": "put-call parity contradicts the file; wrong rates, dividends or forwards, "
     "or American exercise, are possible causes",
     "not_given": "the file gives no complete forward and discount, so put-call parity is used",
-    "interchanged": "calls minus puts increase with the strike: calls and puts are interchanged",
+    "interchanged": "calls minus puts increase with the strike: calls and puts are interchanged, "
+    "or prices are wrong",
     "units": "prices are not in the currency and unit of the strikes, since call minus put does "
     "not fall by a discount factor near 1 per unit of strike; convert them (prices in coin: "
     "multiply by the price of the underlying)",

@@ -231,7 +231,9 @@ def bounds_on_forward(pairs: Pairs, discount: float) -> tuple[float, float, int]
         return -np.inf, np.inf, 0
     if low.max() <= high.min():
         return float(low.max()), float(high.min()), 0
-    starts, ends = np.sort(low), np.sort(high)
+    # Quotes are rounded: locked ones contradict each other by a fraction of a tick.
+    slack = 2.0 * pairs.rounding / discount
+    starts, ends = np.sort(low - slack), np.sort(high + slack)
     # At the start of an interval, those that started less those that ended before.
     depth = np.arange(1, starts.size + 1) - np.searchsorted(ends, starts, side="left")
     best = int(np.argmax(depth))
