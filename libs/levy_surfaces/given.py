@@ -10,6 +10,7 @@ from levy_numerics.errors import InvalidInputError
 
 _MAX_RATE: Final = 1.0
 _MAX_DISCOUNT: Final = 1.5
+_LOW_RATE: Final = -0.05
 _MAX_MATURITY_YEARS: Final = 50.0
 _DISCOUNT_SLACK: Final = 1.1
 """Factor by which a discount may exceed its limits: over days, the rate it implies is noise."""
@@ -68,6 +69,16 @@ class GivenMarket:
         )
 
 
+def discount_limits(years: float) -> tuple[float, float]:
+    """Return the least and greatest discount factor of a maturity that rates can imply.
+
+    Rates are within ±100%, and below −5% only where that keeps the discount below 1.5.
+    """
+    low = float(np.exp(-_MAX_RATE * years)) / _DISCOUNT_SLACK
+    high = float(np.exp(_MAX_RATE * years)) * _DISCOUNT_SLACK
+    return low, min(high, max(_MAX_DISCOUNT, float(np.exp(-_LOW_RATE * years))))
+
+
 def _lacking(forward: float, discount: float, spot: float | None) -> str:
     if not np.isnan(forward):
         if np.isnan(discount):
@@ -97,10 +108,7 @@ def _check_units(years: float, discount: float, rates: dict[str, float], name: s
                 f"{-_MAX_RATE:g} and {_MAX_RATE:g}, so divide per cent by 100"
             )
             raise InvalidInputError(message, column=column)
-    limits = (
-        float(np.exp(-_MAX_RATE * years)) / _DISCOUNT_SLACK,
-        min(_MAX_DISCOUNT, float(np.exp(_MAX_RATE * years)) * _DISCOUNT_SLACK),
-    )
+    limits = discount_limits(years)
     if not np.isnan(discount) and not limits[0] <= discount <= limits[1]:
         message = (
             f"{name}: discount {discount:g} is not between {limits[0]:.4g} and {limits[1]:.4g}; it "

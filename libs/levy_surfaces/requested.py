@@ -11,6 +11,7 @@ from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_schemas.problems import pointer
 from levy_schemas.surface import DroppedQuote, DropReason, Quote, SurfaceRequest
+from levy_surfaces.given import discount_limits
 from levy_surfaces.notes import first_of
 from levy_surfaces.parity import ParityLine, forward_at
 from levy_surfaces.plausibility import bounds_warning, volatility_warning
@@ -130,6 +131,7 @@ def surface_of(
         request, maturity_years=rows.maturity_years, strike=rows.strike, is_call=rows.is_call
     )
     work = _Screening.of(rows, contracts, needs_spreads=request.weights == "bid_ask")
+    work.warnings += _about_discounts(request)
     work.run()
     if at_each_maturity:
         work.drop_thin_maturities(n_parameters)
@@ -270,6 +272,21 @@ def contracts_of(
         forward=forward,
         discount=discount,
         is_call=is_call,
+    )
+
+
+def _about_discounts(request: SurfaceRequest) -> tuple[str, ...]:
+    unlikely = [
+        f"{forward.discount:g} at {forward.maturity:g} years"
+        for forward in request.forwards or ()
+        for low, high in (discount_limits(forward.maturity),)
+        if not low <= forward.discount <= high
+    ]
+    if not unlikely:
+        return ()
+    return (
+        f"no plausible rate implies the discount factors in forwards ({first_of(unlikely)}); each "
+        "is the present value of one unit of currency paid at expiry",
     )
 
 

@@ -1,8 +1,10 @@
 """Cleaning of requests: the checks of files, on the wire's quotes."""
 
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from levy_numerics import pricing
@@ -11,6 +13,8 @@ from levy_numerics.market import Contracts
 from levy_numerics.models import VarianceGamma
 from levy_schemas.calibration import CalibrationRequest
 from levy_schemas.surface import DropReason
+from levy_surfaces.cleaning import CleaningRules, clean
+from levy_surfaces.reading import read_quotes
 from levy_surfaces.reasons import Reason
 from levy_surfaces.requested import Surface, surface_of
 
@@ -237,3 +241,61 @@ def test_the_order_of_quotes_does_not_matter() -> None:
     shuffled = body | {"quotes": body["quotes"][::-1]}
     found = {(q.strike, q.maturity, q.option_type, q.reason) for q in cleaned(shuffled).dropped}
     assert found == expected
+
+
+def test_a_file_and_a_request_drop_the_same_quotes_for_the_same_reasons(tmp_path: Path) -> None:
+    body = listed()
+    quotes = body["quotes"]
+    faults: list[tuple[float, float, dict[str, float]]] = [
+        (80.0, 0.25, {"bid": 12.0, "ask": 15.0}),
+        (90.0, 0.25, {"price": 7.0}),
+        (110.0, 0.25, {"bid": 0.0}),
+        (95.0, 0.5, {"bid": 0.0, "ask": 0.0}),
+        (105.0, 1.0, {"bid": 9.0, "ask": 8.0}),
+    ]
+    for strike, years, change in faults:
+        side = "call" if strike >= 100.0 else "put"
+        quotes[position(body, strike, years, side)] |= change
+    quotes.append(quotes[position(body, 100.0, 1.0, "call")])
+    other = quotes[position(body, 120.0, 1.0, "call")]
+    quotes.append(other | {"bid": other["bid"] + 0.2, "ask": other["ask"] + 0.2})
+
+    path = tmp_path / "quotes.csv"
+    frame = pd.DataFrame(quotes).rename(columns={"maturity": "maturity_years", "price": "mid"})
+    frame.assign(spot=100.0, rate=RATE, dividend_yield=0.0).to_csv(path, index=False)
+    _, report = clean(read_quotes(path), CleaningRules(forwards="given", sides="all"))
+    of_file = sorted(zip(report.dropped["row"] - 2, report.dropped["reason"], strict=True))
+    of_request = sorted((int(p.split("/")[-1]), r) for p, r in reasons(cleaned(body)).items())
+    assert of_file == of_request
+    assert {reason for _, reason in of_request} == {
+        "not_monotone_in_strike",
+        "mid_outside_spread",
+        "zero_bid",
+        "no_market",
+        "crossed",
+        "duplicate",
+        "conflicting_quotes",
+    }
+
+
+@pytest.mark.parametrize(
+    ("years", "discount", "is_plausible"),
+    [(0.25, 0.99, True), (0.25, 1.6, False), (0.25, 0.03, False), (30.0, 1.6, True)],
+)
+def test_a_discount_that_no_rate_implies_is_reported(
+    years: float, discount: float, is_plausible: bool
+) -> None:
+    """1.6 over 30 years is a rate of −1.6%, over a quarter one of −188%."""
+    contracts = Contracts.of(
+        maturity_years=years, strike=[95.0, 100.0, 105.0], forward=100.0, discount=discount
+    )
+    prices = pricing.price(MODEL, contracts).value.tolist()
+    body = {
+        "model_type": "VarianceGamma",
+        "forwards": [{"maturity": years, "forward": 100.0, "discount": discount}],
+        "strikes": [95.0, 100.0, 105.0],
+        "maturities": [years],
+        "prices": [prices],
+    }
+    warnings = cleaned(body).warnings
+    assert any("no plausible rate" in warning for warning in warnings) != is_plausible
