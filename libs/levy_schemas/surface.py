@@ -1,4 +1,4 @@
-"""Quotes of one underlying, as every request about a surface sends them."""
+"""Request schema of a volatility surface: quotes of one underlying and their market."""
 
 from typing import Any, Final, Literal, Self
 
@@ -40,7 +40,7 @@ ONE_SURFACE_AND_ONE_MARKET: Final[list[Any]] = [
     for surface in (("strikes", "maturities", "prices"), ("quotes",))
     for market in (("spot_price", "risk_free_rate"), ("forwards",))
 ]
-"""What must be there together, as a JSON schema says it."""
+"""JSON schema of the fields that are required together."""
 
 EXAMPLE_GRID: Final[dict[str, Any]] = {
     "spot_price": 100.0,
@@ -83,7 +83,7 @@ class Quote(Request):
 
 
 class Forward(Request):
-    """What the market says about one expiry: forward and discount factor."""
+    """Forward and discount factor of one expiry."""
 
     maturity: MaturityYears = Field(description="in years")
     forward: Amount

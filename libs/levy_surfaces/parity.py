@@ -203,8 +203,8 @@ class ParityLine:
         return cls(
             intercept=intercept,
             discount=-slope,
-            discount_error=error,
-            scale=max(scale, pairs.rounding),
+            discount_error=float(error),
+            scale=float(max(scale, pairs.rounding)),
             n_pairs=used,
             is_verified=degrees > 0,
             is_curved=_is_curved(x, y, pairs.rounding),
