@@ -20,6 +20,8 @@ _FEWEST_IN_WINDOW: Final = 10
 _SPREAD_FLOOR: Final = 0.1
 """Fraction of the typical spread below which a smaller spread adds no precision."""
 
+_DECIMALS: Final = 6
+_SAMPLE: Final = 8
 _ROUNDING: Final = np.sqrt(2.0 / 12.0)
 """Standard deviation of the difference of two rounded prices, in units of the last digit."""
 
@@ -84,7 +86,7 @@ class Pairs:
             spread=np.where(bounded, ask[c] - bid[c] + ask[p] - bid[p], np.nan),
             low=np.where(bounded, bid[c] - ask[p], -np.inf),
             high=np.where(bounded, ask[c] - bid[p], np.inf),
-            rounding=_ROUNDING * _last_digit(price[~np.isnan(price)]),
+            rounding=_ROUNDING * last_digit(price[~np.isnan(price)]),
         )
 
     @property
@@ -257,13 +259,17 @@ def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
     return float(0.5 * (ordered[lower] + ordered[upper]))
 
 
-def _last_digit(prices: np.ndarray) -> float:
+def last_digit(prices: np.ndarray) -> float:
     """Return the decimal unit that prices are rounded to; 0 for unrounded ones."""
-    for decimals in range(7):
-        unit = 10.0**-decimals
-        if np.all(np.abs(prices / unit - np.round(prices / unit)) < 1e-6):
-            return unit
-    return 0.0
+
+    def is_multiple(values: np.ndarray, unit: float) -> bool:
+        return bool(np.all(np.abs(values / unit - np.round(values / unit)) < 1e-6))
+
+    # Most unrounded prices show at once, in a few of them.
+    if not is_multiple(prices[:_SAMPLE], 10.0**-_DECIMALS):
+        return 0.0
+    units = (10.0**-decimals for decimals in range(_DECIMALS + 1))
+    return next((unit for unit in units if is_multiple(prices, unit)), 0.0)
 
 
 def _sigma(

@@ -13,7 +13,7 @@ from levy_schemas.problems import pointer
 from levy_schemas.surface import DroppedQuote, DropReason, Quote, SurfaceRequest
 from levy_surfaces.given import discount_limits
 from levy_surfaces.notes import first_of
-from levy_surfaces.parity import ParityLine, forward_at
+from levy_surfaces.parity import ParityLine, forward_at, last_digit
 from levy_surfaces.plausibility import bounds_warning, volatility_warning
 from levy_surfaces.reasons import Reason
 from levy_surfaces.screening import Markets, Masks, QuoteArrays
@@ -197,7 +197,9 @@ class _Screening:
                 (Reason.ABOVE_MAXIMUM, quotes.price >= upper),
             ]
         )
-        markets = Markets(c.forward, c.discount, np.zeros(self.rows.size))
+        # Rounded prices are not convex to the last digit.
+        noise = np.full(self.rows.size, last_digit(quotes.price[self.kept]))
+        markets = Markets(c.forward, c.discount, noise)
         self._check_parity(markets)
         family, compared = np.zeros(self.rows.size, dtype=int), quotes
         if quotes.contradicted(self.kept, markets):

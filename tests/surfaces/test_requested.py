@@ -299,3 +299,23 @@ def test_a_discount_that_no_rate_implies_is_reported(
     }
     warnings = cleaned(body).warnings
     assert any("no plausible rate" in warning for warning in warnings) != is_plausible
+
+
+def test_prices_rounded_to_a_tick_are_kept() -> None:
+    """A stock at 10 in ticks of 0.05: in the wings, rounding is half of the price."""
+    strikes = np.arange(8.0, 13.0, 0.25)
+    contracts = Contracts.grid(
+        spot=10.0, rate=RATE, dividend_yield=0.0, strikes=strikes, maturities=[0.5, 1.0]
+    )
+    prices = np.round(pricing.price(MODEL, contracts).value * 20) / 20
+    body = {
+        "model_type": "VarianceGamma",
+        "spot_price": 10.0,
+        "risk_free_rate": RATE,
+        "strikes": strikes.tolist(),
+        "maturities": [0.5, 1.0],
+        "prices": prices.reshape(2, -1).tolist(),
+    }
+    assert not {"not_convex_in_strike", "not_monotone_in_strike"} & set(
+        reasons(cleaned(body)).values()
+    )
