@@ -221,7 +221,7 @@ def _drop_in_the_money(work: _Cleaning, sides: Sides, in_the_money: pd.Series) -
 def _drop_arbitrage_and_stale(work: _Cleaning, forwards: ForwardSet) -> None:
     family = pd.factorize(work.frame["root"])[0]
     kept = work.kept.to_numpy(bool)
-    work.drop_all(work.quotes.static_arbitrage(kept, family, work.markets))
+    work.drop_all(work.quotes.static_arbitrage(kept, work.markets, family))
     trusted = work.kept | (work.reason == str(Reason.IN_THE_MONEY))
     lines = {f.series: f.line for f in forwards.forwards if f.line is not None}
     work.drop(work.quotes.stale(trusted.to_numpy(bool), lines), Reason.STALE)

@@ -201,12 +201,13 @@ class _Screening:
         noise = np.full(self.rows.size, last_digit(quotes.price[self.kept]))
         markets = Markets(c.forward, c.discount, noise)
         self._check_parity(markets)
-        family, compared = np.zeros(self.rows.size, dtype=int), quotes
-        if quotes.contradicted(self.kept, markets):
-            # Calls and puts cannot be compared by a forward that they contradict.
-            family = quotes.is_call.astype(int)
-            compared = replace(quotes, series=2 * quotes.series + family)
-        self.drop(compared.static_arbitrage(self.kept, family, markets))
+        if not quotes.contradicted(self.kept, markets):
+            self.drop(quotes.static_arbitrage(self.kept, markets))
+            return
+        # Calls and puts cannot be compared by a forward that they contradict.
+        family = quotes.is_call.astype(int)
+        apart = replace(quotes, series=2 * quotes.series + family)
+        self.drop(apart.static_arbitrage(self.kept, markets, family))
 
     def _check_parity(self, markets: Markets) -> None:
         """Drop stale pairs; warn where the pairs as a whole contradict the forward sent."""

@@ -63,6 +63,9 @@ class QuoteArrays:
         - An ask of zero above which nobody sells is unknown. A side alone bounds the price but is
           not a spread.
         """
+        if np.isnan(self.bid).all() and np.isnan(self.ask).all():
+            missing = np.isnan(self.price) | (self.price == 0)
+            return self, [(Reason.MISSING_PRICE, missing)]
         bid, ask = self.bid, np.where((self.ask == 0) & (self.bid > 0), np.nan, self.ask)
         empty = (bid == 0) & (ask == 0)
         has_market = bool(np.any(bid > 0) or np.any(ask > 0))
@@ -156,15 +159,17 @@ class QuoteArrays:
             )
         return stale
 
-    def static_arbitrage(self, kept: np.ndarray, family: np.ndarray, markets: "Markets") -> Masks:
+    def static_arbitrage(
+        self, kept: np.ndarray, markets: "Markets", family: np.ndarray | None = None
+    ) -> Masks:
         """Return the fewest quotes whose removal ends static arbitrage at bid and ask.
 
         Parameters
         ----------
         kept : ndarray of bool, shape (n,)
-        family : ndarray, shape (n,)
-            Only series of one family (root) are each other's calendars.
         markets : Markets
+        family : ndarray, shape (n,), optional
+            Only series of one family (root) are each other's calendars; all are if absent.
         """
         masks: Masks = []
         if np.count_nonzero(kept) < 2:
@@ -177,9 +182,12 @@ class QuoteArrays:
             if masks[-1][1].any():
                 kept &= ~masks[-1][1]
                 calls = self._call_equivalents(kept, markets)
-        labels = family[calls.index]
-        for label in set(labels.tolist()):
-            culprits = culprits_in_calendar(calls.select(labels == label))
+        families = [calls]
+        if family is not None:
+            labels = family[calls.index]
+            families = [calls.select(labels == label) for label in np.unique(labels)]
+        for calls in families:
+            culprits = culprits_in_calendar(calls)
             if culprits:
                 masks.append((Reason.CALENDAR, self._mask(culprits)))
         return masks
