@@ -1,4 +1,4 @@
-"""Quotes of one underlying, as every request about a surface sends them."""
+"""Request schema of a volatility surface: quotes of one underlying and their market."""
 
 from typing import Any, Final, Literal, Self
 
@@ -11,6 +11,7 @@ from levy_schemas.wire import (
     Amount,
     Answer,
     Discount,
+    FiniteFloat,
     MaturityYears,
     QuotedPrice,
     Rate,
@@ -18,14 +19,28 @@ from levy_schemas.wire import (
 )
 
 Weights = Literal["price", "vega", "bid_ask"]
-DropReason = Literal["no_time_value", "above_maximum", "crossed", "too_few_at_maturity"]
+DropReason = Literal[
+    "no_market",
+    "crossed",
+    "mid_outside_spread",
+    "zero_bid",
+    "duplicate",
+    "conflicting_quotes",
+    "no_time_value",
+    "above_maximum",
+    "not_monotone_in_strike",
+    "not_convex_in_strike",
+    "calendar_arbitrage",
+    "stale",
+    "too_few_at_maturity",
+]
 
 ONE_SURFACE_AND_ONE_MARKET: Final[list[Any]] = [
     {"required": [*surface, *market]}
     for surface in (("strikes", "maturities", "prices"), ("quotes",))
     for market in (("spot_price", "risk_free_rate"), ("forwards",))
 ]
-"""What must be there together, as a JSON schema says it."""
+"""JSON schema of the fields that are required together."""
 
 EXAMPLE_GRID: Final[dict[str, Any]] = {
     "spot_price": 100.0,
@@ -68,7 +83,7 @@ class Quote(Request):
 
 
 class Forward(Request):
-    """What the market says about one expiry: forward and discount factor."""
+    """Forward and discount factor of one expiry."""
 
     maturity: MaturityYears = Field(description="in years")
     forward: Amount
@@ -180,7 +195,11 @@ def _check_shape(
 
 
 class DroppedQuote(Answer):
-    """A quote that was left out, and why."""
+    """A quote that was not fitted, and why."""
 
     pointer: str = Field(description="JSON pointer into the request")
     reason: DropReason
+    message: str = Field(default="", description="the reason in words")
+    strike: FiniteFloat | None = None
+    maturity: FiniteFloat | None = Field(default=None, description="in years")
+    option_type: OptionType | None = None

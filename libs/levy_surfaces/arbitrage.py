@@ -1,8 +1,9 @@
 """Static arbitrage that survives the bid-ask spread: the fewest quotes whose removal ends it.
 
-Everything is said of call prices: by parity a put is a call plus D·(F − K), spread unchanged.
-Mids of tick-size quotes are seldom convex, so mids are never compared; only a bid above what can
-be bought at the asks is an arbitrage.
+All quotes are compared as calls: by parity a put is a call plus D·(F − K), spread unchanged. Mids
+of tick-size quotes are seldom convex, so mids are never compared; only a bid above what can be
+bought at the asks is an arbitrage. Series are checked together, since requests of a few hundred
+quotes must be checked in microseconds; only where something is found is it searched for culprits.
 """
 
 import itertools
@@ -12,26 +13,29 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 
 Conflicts = list[tuple[float, tuple[int, ...]]]
 """Each arbitrage: its size, and the positions of the quotes that it is made of."""
 
 MID_ONLY_SPREAD: Final = (0.02, 1e-4)
-"""Half-spread taken where only one price is known: a fraction of it plus one of the forward."""
+"""Half-spread assumed where only one price is known: a fraction of it plus one of the forward."""
 
 _SLACK: Final = 1e-9
 _MAX_SUSPECTS: Final = 12
+_MANY_CONFLICTS: Final = 12
+"""Above it the quote with the largest share is removed untried: noise has many conflicts."""
 
 
 @dataclass(frozen=True)
 class CallEquivalents:
-    """Quotes of one series as calls per unit of discounted forward, by increasing strike.
+    """Quotes as calls per unit of discounted forward, by series and increasing strike.
 
     Attributes
     ----------
-    index : ndarray
-        Labels of the rows.
+    index : ndarray of int, shape (n,)
+        Positions of the quotes in their source.
+    series : ndarray of int, shape (n,)
+        Increasing with maturity.
     moneyness : ndarray, shape (n,)
         K/F.
     bid, ask : ndarray, shape (n,)
@@ -39,183 +43,229 @@ class CallEquivalents:
     """
 
     index: np.ndarray
+    series: np.ndarray
     moneyness: np.ndarray
     bid: np.ndarray
     ask: np.ndarray
 
+    @classmethod
+    def of(
+        cls,
+        index: np.ndarray,
+        *,
+        series: np.ndarray,
+        strike: np.ndarray,
+        is_call: np.ndarray,
+        price: np.ndarray,
+        bid: np.ndarray,
+        ask: np.ndarray,
+        forward: np.ndarray,
+        discount: np.ndarray,
+        noise: np.ndarray,
+    ) -> "CallEquivalents":
+        """Convert quotes; arrays of shape (n,).
+
+        Parameters
+        ----------
+        noise : ndarray
+            Scale about the parity line, currency: it widens the spread assumed where none is known.
+        """
+        order = np.lexsort((strike, series))
+        unit = forward * discount
+        moneyness, price = strike / forward, price / unit
+        relative, absolute = MID_ONLY_SPREAD
+        assumed = relative * price + absolute + noise / unit
+        parity = np.where(is_call, 0.0, 1.0 - moneyness)
+        bids = np.where(np.isnan(bid), price - assumed, bid / unit) + parity
+        asks = np.where(np.isnan(ask), price + assumed, ask / unit) + parity
+        return cls(index[order], series[order], moneyness[order], bids[order], asks[order])
+
+    def select(self, which: np.ndarray) -> "CallEquivalents":
+        """Return some of the quotes, by mask."""
+        arrays = (self.index, self.series, self.moneyness, self.bid, self.ask)
+        return CallEquivalents(*(array[which] for array in arrays))
+
     def without(self, gone: set[int]) -> "CallEquivalents":
-        """Copy that lacks the rows labelled `gone`."""
-        keep = ~np.isin(self.index, list(gone))
-        return CallEquivalents(
-            self.index[keep], self.moneyness[keep], self.bid[keep], self.ask[keep]
+        """Return the quotes but those at the positions `gone` of the source."""
+        return self.select(~np.isin(self.index, list(gone)))
+
+    def admit_a_convex_curve(self) -> bool:
+        """Whether mids fall with the strike, by at most its increase, and are convex.
+
+        Then a curve without arbitrage lies between all bids and asks, and neither `not_monotone`
+        nor `not_convex` finds anything. Noisy mids fail this although their spreads may pass.
+        """
+        mid = 0.5 * (self.bid + self.ask)
+        new = np.append(True, (np.diff(self.moneyness) > 0.0) | (np.diff(self.series) > 0))
+        if not new.all():
+            # Call and put of one strike share the point of the first.
+            mid = mid[np.flatnonzero(new)][np.cumsum(new) - 1]
+            if np.any((mid < self.bid) | (mid > self.ask)):
+                return False
+        series, x, y = self.series[new], self.moneyness[new], mid[new]
+        together = series[1:] == series[:-1]
+        slope = np.diff(y) / np.where(together, np.diff(x), 1.0)
+        bends = (together[1:] & together[:-1])[: max(slope.size - 1, 0)]
+        return not (
+            np.any(np.abs(slope[together] + 0.5) > 0.5) or np.any(np.diff(slope)[bends] < 0.0)
         )
 
+    @property
+    def apart(self) -> np.ndarray:
+        """Moneyness shifted so that series do not overlap, increasing, shape (n,)."""
+        return self.apart_at(self.series, self.moneyness)
 
-def call_equivalents(group: pd.DataFrame) -> CallEquivalents:
-    """Quotes of one series as call equivalents.
-
-    Parameters
-    ----------
-    group : DataFrame
-        Columns `strike`, `is_call`, `price`, `bid`, `ask`, `forward`, `discount`, and `noise`, the
-        scale about the parity line, which widens the spread taken where none is known.
-    """
-    ordered = group.sort_values("strike", kind="stable")
-    forward = ordered["forward"].to_numpy(float)
-    unit = forward * ordered["discount"].to_numpy(float)
-    moneyness = ordered["strike"].to_numpy(float) / forward
-    price = ordered["price"].to_numpy(float) / unit
-    relative, absolute = MID_ONLY_SPREAD
-    assumed = relative * price + absolute + group["noise"].loc[ordered.index].to_numpy(float) / unit
-    bid = (ordered["bid"] / unit).fillna(pd.Series(price - assumed, ordered.index)).to_numpy(float)
-    ask = (ordered["ask"] / unit).fillna(pd.Series(price + assumed, ordered.index)).to_numpy(float)
-    parity = np.where(ordered["is_call"].to_numpy(bool), 0.0, 1.0 - moneyness)
-    return CallEquivalents(ordered.index.to_numpy(), moneyness, bid + parity, ask + parity)
+    def apart_at(self, series: np.ndarray, moneyness: np.ndarray) -> np.ndarray:
+        """Return where a moneyness of a series is on the axis of `apart`."""
+        return moneyness + series * (1.0 + float(np.max(self.moneyness, initial=0.0)))
 
 
 def not_monotone(calls: CallEquivalents) -> Conflicts:
-    """Vertical spreads: a call worth more than one of lower strike, or less by over D·ΔK."""
-    found: Conflicts = []
+    """Return the vertical spreads: calls that rise with the strike, or fall by more than D·ΔK."""
     if calls.index.size < 2:
-        return found
-    cheapest = _running_argmin(calls.ask)
-    shifted_bid, shifted_ask = calls.bid + calls.moneyness, calls.ask + calls.moneyness
-    cheapest_above = _running_argmin(shifted_ask[::-1])[::-1]
-    last = calls.index.size - 1
-    for j in range(calls.index.size):
-        if j > 0:
-            i = cheapest[j - 1]
-            _record(found, calls.bid[j] - calls.ask[i], (int(i), j))
-        if j < last:
-            i = last - cheapest_above[j + 1]
-            _record(found, shifted_bid[j] - shifted_ask[i], (j, int(i)))
-    return found
+        return []
+    together = calls.series[1:] == calls.series[:-1]
+    # Shifted by series, the least so far is always of the same series.
+    shift = calls.series * (2.0 + 2.0 * float(np.max(np.abs(calls.ask) + calls.moneyness)))
+    cheapest = _running_argmin(calls.ask - shift)[:-1]
+    falling = np.where(together, calls.bid[1:] - calls.ask[cheapest], -np.inf)
+    bid, ask = calls.bid + calls.moneyness, calls.ask + calls.moneyness
+    above = calls.index.size - 1 - _running_argmin((ask + shift)[::-1])[::-1][1:]
+    rising = np.where(together, bid[:-1] - ask[above], -np.inf)
+    found = [(falling[j], (int(cheapest[j]), j + 1)) for j in _arbitrages(falling)]
+    found += [(rising[j], (j, int(above[j]))) for j in _arbitrages(rising)]
+    return [(float(size), positions) for size, positions in found]
 
 
 def not_convex(calls: CallEquivalents) -> Conflicts:
-    """Butterflies: a bid above the lower convex envelope of the asks around it."""
+    """Return the butterflies: a bid above the lower convex envelope of the asks around it."""
+    if calls.index.size < 3:
+        return []
+    x = calls.apart
+    corners = _lower_envelopes(x, calls.ask, calls.series)
+    excess = calls.bid - np.interp(x, x[corners], calls.ask[corners])
+    excess[corners] = -np.inf
     found: Conflicts = []
-    corners = _lower_envelope(calls.moneyness, calls.ask)
-    for left, right in itertools.pairwise(corners):
-        x0, x1 = calls.moneyness[left], calls.moneyness[right]
-        for j in range(left + 1, right):
-            weight = (x1 - calls.moneyness[j]) / (x1 - x0)
-            ceiling = weight * calls.ask[left] + (1.0 - weight) * calls.ask[right]
-            _record(found, calls.bid[j] - ceiling, (left, j, right))
+    for j in _arbitrages(excess):
+        right = int(np.searchsorted(corners, j))
+        found.append((float(excess[j]), (int(corners[right - 1]), j, int(corners[right]))))
     return found
 
 
-def not_calendar(near: CallEquivalents, far: CallEquivalents) -> Conflicts:
-    """Calendars: a bid above what the later expiry's asks pay for the same moneyness.
+def not_calendar(calls: CallEquivalents) -> Conflicts:
+    """Return the calendars: a bid above what the next series' asks pay for the same moneyness.
 
-    Positions count `near` first, then `far`. E[(S_T/F_T − k)⁺] grows with T whatever the model, and
-    linear interpolation of convex prices is a bound from above.
+    E[(S_T/F_T − k)⁺] grows with T whatever the model, and linear interpolation of convex prices is
+    a bound from above.
     """
+    starts = np.flatnonzero(np.append(True, calls.series[1:] != calls.series[:-1]))
+    if starts.size < 2:
+        return []
+    rank = np.searchsorted(calls.series[starts], calls.series)
+    near = np.flatnonzero(rank < starts.size - 1)
+    begin = starts[rank[near] + 1]
+    end = np.append(starts[1:], calls.series.size)[rank[near] + 1]
+    far_series = calls.series[begin]
+    x, target = calls.apart, calls.apart_at(far_series, calls.moneyness[near])
+    right = np.searchsorted(x, target)
+    inside = (right < end) & ((right > begin) | (x[np.minimum(right, x.size - 1)] == target))
+    near, right, target = near[inside], right[inside], target[inside]
+    excess = calls.bid[near] - np.interp(target, x, calls.ask)
     found: Conflicts = []
-    n = near.index.size
-    for j in range(n):
-        k = near.moneyness[j]
-        right = int(np.searchsorted(far.moneyness, k))
-        if right < far.index.size and far.moneyness[right] == k:
-            _record(found, near.bid[j] - far.ask[right], (j, n + right))
-        elif 0 < right < far.index.size:
-            left = right - 1
-            x0, x1 = far.moneyness[left], far.moneyness[right]
-            weight = (x1 - k) / (x1 - x0)
-            ceiling = weight * far.ask[left] + (1.0 - weight) * far.ask[right]
-            _record(found, near.bid[j] - ceiling, (j, n + left, n + right))
+    for i in _arbitrages(excess):
+        j, k = int(near[i]), int(right[i])
+        made_of = (j, k) if x[k] == target[i] else (j, k - 1, k)
+        found.append((float(excess[i]), made_of))
     return found
 
 
 def culprits_in_strike(
     calls: CallEquivalents, conflicts: Callable[[CallEquivalents], Conflicts]
 ) -> set[int]:
-    """Labels of the quotes to remove until `conflicts` finds none."""
+    """Return the positions in the source of the quotes to remove until `conflicts` finds none."""
+    found = conflicts(calls)
+    culprits: set[int] = set()
+    for series in {int(calls.series[positions[0]]) for _, positions in found}:
+        culprits |= _removed(calls.select(calls.series == series), conflicts)
+    return culprits
 
-    def find(gone: set[int]) -> Conflicts:
-        rest = calls.without(gone)
-        return _labelled(conflicts(rest), rest.index)
 
-    return _removed(find, _distances([calls]))
-
-
-def culprits_in_calendar(series: list[CallEquivalents]) -> set[int]:
-    """Labels to remove until no two neighbouring expiries, in order, allow a calendar."""
+def culprits_in_calendar(calls: CallEquivalents) -> set[int]:
+    """Return the positions to remove until no two successive series allow a calendar spread."""
+    if not not_calendar(calls):
+        return set()
     removed: set[int] = set()
-    for pair in itertools.pairwise(series):
-        near, far = (calls.without(removed) for calls in pair)
-
-        def find(
-            gone: set[int], near: CallEquivalents = near, far: CallEquivalents = far
-        ) -> Conflicts:
-            left, right = near.without(gone), far.without(gone)
-            labels = np.concatenate([left.index, right.index])
-            return _labelled(not_calendar(left, right), labels)
-
-        removed |= _removed(find, _distances([near, far]))
+    every = np.unique(calls.series)
+    for near, far in itertools.pairwise(every):
+        both = calls.select((calls.series == near) | (calls.series == far))
+        removed |= _removed(both.without(removed), not_calendar)
     return removed
 
 
-def _removed(find: Callable[[set[int]], Conflicts], distance: dict[int, float]) -> set[int]:
+def _removed(calls: CallEquivalents, conflicts: Callable[[CallEquivalents], Conflicts]) -> set[int]:
     """Remove, one at a time, the quote without which the least arbitrage is left.
 
     Of several, the furthest from the money.
     """
+
+    def find(gone: set[int]) -> Conflicts:
+        rest = calls.without(gone)
+        return [
+            (size, tuple(int(rest.index[i]) for i in positions))
+            for size, positions in conflicts(rest)
+        ]
+
+    moneyness = dict(zip(calls.index.tolist(), calls.moneyness.tolist(), strict=True))
     gone: set[int] = set()
     found = find(gone)
     while found:
         left = {label: find(gone | {label}) for label in _suspects(found)}
-        culprit = min(left, key=lambda label: (_total(left[label]), -distance[label]))
+        culprit = min(left, key=lambda label: (_total(left[label]), -abs(np.log(moneyness[label]))))
         gone.add(culprit)
         found = left[culprit]
     return gone
 
 
 def _suspects(found: Conflicts) -> list[int]:
-    """Quotes that take part in the most arbitrage."""
+    """Return the quotes that take part in the most arbitrage."""
     share: dict[int, float] = defaultdict(float)
     for size, labels in found:
         for label in labels:
             share[label] += size
-    return sorted(share, key=lambda label: -share[label])[:_MAX_SUSPECTS]
+    n_tried = _MAX_SUSPECTS if len(found) <= _MANY_CONFLICTS else 1
+    return sorted(share, key=lambda label: -share[label])[:n_tried]
 
 
 def _total(found: Conflicts) -> float:
     return round(sum(size for size, _ in found), 12)
 
 
-def _labelled(found: Conflicts, labels: np.ndarray) -> Conflicts:
-    return [(size, tuple(int(labels[i]) for i in positions)) for size, positions in found]
-
-
-def _distances(series: list[CallEquivalents]) -> dict[int, float]:
-    return {
-        int(label): float(abs(np.log(k)))
-        for calls in series
-        for label, k in zip(calls.index, calls.moneyness, strict=True)
-    }
-
-
-def _record(found: Conflicts, size: float, positions: tuple[int, ...]) -> None:
-    if size > _SLACK:
-        found.append((float(size), positions))
+def _arbitrages(sizes: np.ndarray) -> list[int]:
+    positions: list[int] = np.flatnonzero(sizes > _SLACK).tolist()
+    return positions
 
 
 def _running_argmin(values: np.ndarray) -> np.ndarray:
-    """Position of the least of the values so far, for each position."""
+    """Return the position of the least of the values so far, for each position."""
     least = np.minimum.accumulate(values)
     is_new = np.concatenate([[True], least[1:] < least[:-1]])
     return np.maximum.accumulate(np.where(is_new, np.arange(values.size), 0))
 
 
-def _lower_envelope(x: np.ndarray, y: np.ndarray) -> list[int]:
-    """Positions of the corners of the lower convex hull (Andrew's monotone chain)."""
+def _lower_envelopes(x: np.ndarray, y: np.ndarray, series: np.ndarray) -> np.ndarray:
+    """Return the corners of the lower convex hull of each series (Andrew's monotone chain)."""
+    every: list[int] = []
     corners: list[int] = []
-    for j in range(x.size):
+    xs, ys = x.tolist(), y.tolist()
+    before = None
+    for j, label in enumerate(series.tolist()):
+        if label != before:
+            every += corners
+            corners, before = [], label
         while len(corners) >= 2:
             a, b = corners[-2], corners[-1]
-            if (y[b] - y[a]) * (x[j] - x[a]) < (y[j] - y[a]) * (x[b] - x[a]):
+            if (ys[b] - ys[a]) * (xs[j] - xs[a]) < (ys[j] - ys[a]) * (xs[b] - xs[a]):
                 break
             corners.pop()
         corners.append(j)
-    return corners
+    return np.array([*every, *corners])

@@ -1,74 +1,23 @@
-"""From quotes as they come to a surface that can be fitted; whatever is dropped says why."""
+"""Clean the quotes of a file: drop what cannot be fitted, with its reason, and derive forwards."""
 
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.arbitrage import (
-    call_equivalents,
-    culprits_in_calendar,
-    culprits_in_strike,
-    not_convex,
-    not_monotone,
-)
-from levy_surfaces.forwards import ForwardSource, SeriesForward, implied_forwards, pairs_of
+from levy_surfaces.forwards import ForwardSet, ForwardSource, derive_forwards
+from levy_surfaces.plausibility import bounds_warning, volatility_warning
+from levy_surfaces.quote_dates import closed_market_warning
 from levy_surfaces.reading import QuoteTable
+from levy_surfaces.reasons import Reason
+from levy_surfaces.screening import Markets, Masks, QuoteArrays
 from levy_surfaces.surface import Surface
 
 Sides = Literal["prefer_otm", "otm", "all"]
 
-STALE_SCALES: Final = 8.0
 _BOUNDS_SLACK: Final = 1e-9
-
-
-class Reason(StrEnum):
-    """Why a quote was dropped; the first that applies."""
-
-    EXPIRED = "expired"
-    MISSING_PRICE = "missing_price"
-    CROSSED = "crossed"
-    MID_OUTSIDE_SPREAD = "mid_outside_spread"
-    ZERO_BID = "zero_bid"
-    DUPLICATE = "duplicate"
-    MATURITY = "outside_maturity_window"
-    NO_FORWARD = "no_forward"
-    MONEYNESS = "outside_moneyness_window"
-    OUTSIDE_BOUNDS = "outside_no_arbitrage_bounds"
-    IN_THE_MONEY = "in_the_money"
-    NOT_MONOTONE = "not_monotone_in_strike"
-    NOT_CONVEX = "not_convex_in_strike"
-    CALENDAR = "calendar_arbitrage"
-    STALE = "stale"
-    TOO_FEW = "too_few_at_maturity"
-
-    @property
-    def meaning(self) -> str:
-        """For people."""
-        return _MEANINGS[self]
-
-
-_MEANINGS: Final = {
-    Reason.EXPIRED: "no time is left",
-    Reason.MISSING_PRICE: "there is no mid, nor bid and ask, or it is zero",
-    Reason.CROSSED: "the bid is above the ask",
-    Reason.MID_OUTSIDE_SPREAD: "the mid is not between bid and ask",
-    Reason.ZERO_BID: "nobody bids more than intrinsic value",
-    Reason.DUPLICATE: "the same contract is quoted further up",
-    Reason.MATURITY: "outside the maturities asked for",
-    Reason.NO_FORWARD: "neither parity nor the file gives the expiry a forward",
-    Reason.MONEYNESS: "outside the moneyness asked for",
-    Reason.OUTSIDE_BOUNDS: "below intrinsic value, or above what the option can be worth",
-    Reason.IN_THE_MONEY: "the out-of-the-money side of the strike says the same, better",
-    Reason.NOT_MONOTONE: "a vertical spread is an arbitrage, even at bid and ask",
-    Reason.NOT_CONVEX: "a butterfly is an arbitrage, even at bid and ask",
-    Reason.CALENDAR: "a calendar spread is an arbitrage, even at bid and ask",
-    Reason.STALE: "call and put contradict each other far beyond their spreads",
-    Reason.TOO_FEW: "its expiry has fewer quotes than a fit of its own needs",
-}
 
 
 @dataclass(frozen=True)
@@ -109,11 +58,14 @@ class CleaningReport:
     n_read, n_kept : int
     dropped : DataFrame
         `row` (place in the file), `expiry`, `maturity_years`, `strike`, `option_type`, `reason`.
+    warnings : tuple of str
+        What a user should know about quotes and forwards beyond what was dropped.
     """
 
     n_read: int
     n_kept: int
     dropped: pd.DataFrame
+    warnings: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -124,10 +76,11 @@ class CleaningReport:
 
 @dataclass
 class _Cleaning:
-    """The frame with the columns gathered on the way, and the reasons found so far."""
+    """The frame with the columns added on the way, and the reasons so far."""
 
     frame: pd.DataFrame
     reason: pd.Series = field(init=False)
+    warnings: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.reason = pd.Series("", index=self.frame.index, dtype="str")
@@ -136,14 +89,33 @@ class _Cleaning:
     def kept(self) -> pd.Series:
         return self.reason == ""
 
-    def drop(self, which: pd.Series | list[int], reason: Reason) -> None:
-        """Give the reason to the rows of a mask or labels, unless an earlier reason applied."""
-        mask = which if isinstance(which, pd.Series) else self.frame.index.isin(which)
-        self.reason[mask & self.kept] = str(reason)
+    def drop(self, which: pd.Series | np.ndarray, reason: Reason) -> None:
+        """Give the reason to the rows of a mask, unless an earlier reason applied."""
+        self.reason[which & self.kept] = str(reason)
+
+    def drop_all(self, masks: Masks) -> None:
+        """Give each reason to the rows of its mask."""
+        for reason, mask in masks:
+            self.drop(mask, reason)
+
+    @property
+    def quotes(self) -> QuoteArrays:
+        numbers = (self.frame[name].to_numpy(float) for name in ("price", "bid", "ask"))
+        return QuoteArrays(
+            self.frame["series"].to_numpy(int),
+            self.frame["strike"].to_numpy(float),
+            self.frame["is_call"].to_numpy(bool),
+            *numbers,
+        )
+
+    @property
+    def markets(self) -> Markets:
+        columns = (self.frame[name].to_numpy(float) for name in ("forward", "discount", "noise"))
+        return Markets(*columns)
 
 
 def clean(table: QuoteTable, rules: CleaningRules | None = None) -> tuple[Surface, CleaningReport]:
-    """Drop what cannot be fitted, find forwards and discounts, and make a surface of the rest.
+    """Drop the quotes that cannot be fitted, derive forwards, and return a surface of the rest.
 
     Raises
     ------
@@ -158,48 +130,54 @@ def clean(table: QuoteTable, rules: CleaningRules | None = None) -> tuple[Surfac
     forwards = _add_forwards(work, table, rules.forwards)
     _drop_unpriceable(work, rules)
     if rules.static_arbitrage:
-        _drop_static_arbitrage(work)
-        _drop_stale(work)
+        _drop_arbitrage_and_stale(work, forwards)
     _drop_thin_maturities(work, rules.fewest_per_maturity)
-    report = _report(work)
-    if report.n_kept == 0:
-        shown = ", ".join(f"{reason}: {n}" for reason, n in report.counts.items())
-        raise InvalidInputError(
-            f"none of the {report.n_read} quotes can be fitted ({shown})", counts=report.counts
-        )
-    return Surface.of(table, work.frame[work.kept], forwards), report
+    if not work.kept.any():
+        raise _nothing_left(work, forwards)
+    kept = work.frame[work.kept]
+    surface = Surface.of(table, kept, forwards.forwards)
+    work.warnings += closed_market_warning(table)
+    work.warnings += forwards.warnings(set(kept["series"]))
+    work.warnings += volatility_warning(surface.quotes)
+    return surface, _report(work)
 
 
 def _drop_unusable(work: _Cleaning) -> None:
     frame = work.frame
-    bid, ask, mid = frame["bid"], frame["ask"], frame["mid"]
-    price = mid.fillna((bid + ask) / 2.0)
-    frame["price"] = price
-    # One side alone bounds a price and is none.
-    one_sided = bid.isna() != ask.isna()
-    frame.loc[one_sided, ["bid", "ask"]] = np.nan
     work.drop(frame["maturity_years"] <= 0, Reason.EXPIRED)
-    work.drop(price.isna(), Reason.MISSING_PRICE)
-    work.drop(bid > ask, Reason.CROSSED)
-    slack = 1e-6 * price.abs()
-    work.drop((price < bid - slack) | (price > ask + slack), Reason.MID_OUTSIDE_SPREAD)
-    work.drop((bid == 0) & ask.notna(), Reason.ZERO_BID)
-    work.drop(price == 0, Reason.MISSING_PRICE)
-    contract = frame.loc[work.kept, ["series", "strike", "is_call"]]
-    work.drop(contract.index[contract.duplicated()].tolist(), Reason.DUPLICATE)
+    frame["price"] = frame["mid"]
+    quotes, masks = work.quotes.with_prices()
+    is_zero = (frame["bid"] == 0) & (frame["ask"] == 0)
+    for name in ("price", "bid", "ask"):
+        frame[name] = getattr(quotes, name)
+    work.drop_all(masks)
+    n_zero = int(np.sum(is_zero & work.kept))
+    if n_zero:
+        work.warnings.append(
+            f"bid and ask are zero on {n_zero} quotes: the prices in column mid are used, which "
+            "may be old and have no known spread"
+        )
+    repeated = quotes.repeated(work.kept.to_numpy(bool))
+    work.drop_all(repeated)
+    n_conflicting = sum(int(np.sum(m)) for reason, m in repeated if reason is Reason.CONFLICTING)
+    if n_conflicting:
+        work.warnings.append(
+            f"{n_conflicting} quotes are of contracts quoted more than once at incompatible prices "
+            "and were dropped; select one snapshot, or give each class of options its own root"
+        )
 
 
-def _add_forwards(
-    work: _Cleaning, table: QuoteTable, source: ForwardSource
-) -> tuple[SeriesForward, ...]:
+def _add_forwards(work: _Cleaning, table: QuoteTable, source: ForwardSource) -> ForwardSet:
     frame = work.frame
-    forwards = implied_forwards(table, frame["price"].where(work.kept), source=source)
+    # Bids and asks that are no market must not bound a forward.
+    usable = replace(table, frame=frame[list(table.frame.columns)])
+    forwards = derive_forwards(usable, frame["price"].where(work.kept), source=source)
     by_series = pd.DataFrame(
         {
-            "series": [f.series for f in forwards],
-            "forward": [f.forward for f in forwards],
-            "discount": [f.discount for f in forwards],
-            "noise": [f.residual_scale for f in forwards],
+            "series": [f.series for f in forwards.forwards],
+            "forward": [f.forward for f in forwards.forwards],
+            "discount": [f.discount for f in forwards.forwards],
+            "noise": [f.residual_scale for f in forwards.forwards],
         }
     ).set_index("series")
     for name in by_series:
@@ -218,6 +196,8 @@ def _drop_unpriceable(work: _Cleaning, rules: CleaningRules) -> None:
     upper = (frame["discount"] * frame["strike"]).where(~frame["is_call"], unit)
     slack = _BOUNDS_SLACK * unit
     outside = ~frame["price"].between(lower - slack, upper + slack)
+    arrays = (column.to_numpy(float) for column in (lower, upper, unit))
+    work.warnings += bounds_warning(work.quotes, work.kept.to_numpy(bool), *arrays)
     in_the_money = lower > 0
     work.drop(outside & ~in_the_money, Reason.OUTSIDE_BOUNDS)
     _drop_in_the_money(work, rules.sides, in_the_money)
@@ -231,44 +211,38 @@ def _drop_in_the_money(work: _Cleaning, sides: Sides, in_the_money: pd.Series) -
         return
     redundant = in_the_money
     if sides == "prefer_otm":
-        # An unbid out-of-the-money side still says that time value is nil: the other knows no more.
-        speaks = work.kept | (work.reason == str(Reason.ZERO_BID))
+        # A zero bid out of the money still shows that time value is nil.
+        informative = work.kept | (work.reason == str(Reason.ZERO_BID))
         keys = pd.MultiIndex.from_frame(work.frame[["series", "strike"]])
-        redundant = in_the_money & keys.isin(keys[speaks & ~in_the_money])
+        redundant = in_the_money & keys.isin(keys[informative & ~in_the_money])
     work.drop(redundant, Reason.IN_THE_MONEY)
 
 
-def _drop_static_arbitrage(work: _Cleaning) -> None:
-    frame = work.frame
-    checks = ((not_monotone, Reason.NOT_MONOTONE), (not_convex, Reason.NOT_CONVEX))
-    for conflicts, reason in checks:
-        for _, group in frame[work.kept].groupby("series"):
-            work.drop([*culprits_in_strike(call_equivalents(group), conflicts)], reason)
-    # Roots that expire on one day differ in settlement: they are not each other's calendar.
-    for _, family in frame[work.kept].groupby("root"):
-        series = [call_equivalents(group) for _, group in family.groupby("series")]
-        work.drop([*culprits_in_calendar(series)], Reason.CALENDAR)
-
-
-def _drop_stale(work: _Cleaning) -> None:
-    """Near the money, where both sides trade, a pair far off parity is not wholly of now."""
+def _drop_arbitrage_and_stale(work: _Cleaning, forwards: ForwardSet) -> None:
+    family = pd.factorize(work.frame["root"])[0]
+    kept = work.kept.to_numpy(bool)
+    work.drop_all(work.quotes.static_arbitrage(kept, work.markets, family))
     trusted = work.kept | (work.reason == str(Reason.IN_THE_MONEY))
-    for _, group in work.frame[trusted].groupby("series"):
-        noise, pairs = group["noise"].iloc[0], pairs_of(group)
-        if not noise > 0 or len(pairs) == 0:
-            continue
-        forward, discount = group["forward"].iloc[0], group["discount"].iloc[0]
-        residual = (pairs["difference"] - discount * (forward - pairs["strike"])).abs()
-        allowed = pairs["spread"] / 2.0 + STALE_SCALES * noise
-        near = (pairs["strike"] - forward).abs() <= pairs["straddle"]
-        strikes = pairs["strike"][near & (residual > allowed)]
-        work.drop(group.index[group["strike"].isin(strikes)].tolist(), Reason.STALE)
+    lines = {f.series: f.line for f in forwards.forwards if f.line is not None}
+    work.drop(work.quotes.stale(trusted.to_numpy(bool), lines), Reason.STALE)
 
 
 def _drop_thin_maturities(work: _Cleaning, fewest: int) -> None:
     years = work.frame["maturity_years"]
     left = years[work.kept].value_counts()
     work.drop(years.map(left).fillna(0) < fewest, Reason.TOO_FEW)
+
+
+def _nothing_left(work: _Cleaning, forwards: ForwardSet) -> InvalidInputError:
+    report = _report(work)
+    counts = ", ".join(f"{reason}: {n}" for reason, n in report.counts.items())
+    first = next(iter(report.counts))
+    about = () if first == Reason.NO_FORWARD else (Reason(first).meaning,)
+    if Reason.NO_FORWARD in report.counts:
+        about = (*about, *forwards.warnings(set()))
+    why = "; ".join((*about, *work.warnings))
+    message = f"none of the {report.n_read} quotes can be fitted ({counts}): {why}"
+    return InvalidInputError(message, counts=report.counts)
 
 
 def _report(work: _Cleaning) -> CleaningReport:
@@ -283,4 +257,9 @@ def _report(work: _Cleaning) -> CleaningReport:
             "reason": work.reason[~work.kept],
         }
     )
-    return CleaningReport(len(work.frame), int(work.kept.sum()), dropped.reset_index(drop=True))
+    return CleaningReport(
+        len(work.frame),
+        int(work.kept.sum()),
+        dropped.reset_index(drop=True),
+        tuple(work.warnings),
+    )

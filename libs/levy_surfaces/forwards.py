@@ -1,33 +1,48 @@
-"""Forwards and discount factors that put-call parity implies, robustly.
+"""Forward and discount of each series: by put-call parity, or from the file's own columns.
 
-For European options of one expiry, C − P = D·(F − K): a straight line in the strike, whose slope
-is −D and whose root is F. Stale and misprinted quotes lie far off it, so the line is fitted by
-Theil-Sen and refined by iteratively reweighted least squares with Tukey's biweight. The root is
-always well determined; the slope is not when the expiry is near or pairs are few, and is then
-borrowed, because a discount that is wrong by 1e-4 is a rate that is wrong by 100 points over a day.
+Parity always determines the forward well. It determines the discount only where the slope of the
+line is precise enough; elsewhere the discount is interpolated between expiries, taken from the
+file, or assumed, because an error of 1e-4 in a discount is 4% in the rate over a day. Whatever is
+assumed, and whatever contradicts the file, is reported in a note.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
+from levy_surfaces.given import GivenMarket
+from levy_surfaces.notes import MIN_PAIRS, Note, sentences
+from levy_surfaces.parity import Pairs, ParityLine, bounds_on_forward, forward_at
 from levy_surfaces.reading import QuoteTable
 
 ForwardSource = Literal["parity", "given"]
 
 MIN_MATURITY_OF_RATE_YEARS: Final = 14.0 / 365.0
-MAX_RATE_ERROR: Final = 0.005
-"""Standard error of the implied rate above which the discount is borrowed."""
+"""Maturity below which other sources of the discount are preferred to the slope."""
 
-MAX_PLAUSIBLE_RATE: Final = 0.5
-MIN_PAIRS_OF_DISCOUNT: Final = 5
-_WINDOW: Final = (0.05, 0.5, 4.0)
-_TUKEY: Final = 4.685
-_MAD_TO_SIGMA: Final = 1.4826
-_MAX_PAIRS: Final = 400
-_N_REWEIGHTINGS: Final = 30
+MAX_RATE_ERROR: Final = 0.005
+"""Standard error of the implied rate above which other sources of the discount are preferred."""
+
+MAX_RATE_ERROR_ALONE: Final = 0.03
+"""The same where there is no other source; beyond it a discount of 1 is assumed."""
+
+MAX_RATE: Final = 1.0
+"""Magnitude of a believable continuous rate per year; the HTTP interface has the same limit."""
+
+_UNIT_FACTORS: Final = (2.0, 10.0)
+"""By which a slope must miss all discounts to be in a wrong unit; for few pairs, the second."""
+
+_UNIT_ERROR: Final = 0.1
+_RATE_TOLERANCE: Final = 0.01
+_FORWARD_TOLERANCE: Final = 2e-4
+_FORWARD_TOLERANCE_MID_ONLY: Final = 1e-3
+_WIDE_BOUNDS: Final = 0.005
+"""Width of the bounds at bid and ask, over the forward, beyond which mids do not determine it."""
+
+_WITHIN_BOUNDS: Final = "the file's forward, which lies within wide parity bounds"
 
 
 @dataclass(frozen=True)
@@ -41,11 +56,14 @@ class SeriesForward:
     n_pairs : int
         Strikes whose call and put were both used.
     residual_scale : float
-        Robust standard deviation of C − P about the line, currency; 0 without pairs.
+        Robust standard deviation of C − P about the fitted line, currency; 0 without pairs.
     rate_error : float
         Standard error of the rate that the slope implies; infinite where it was not fitted.
     source : str
         How forward and discount came about, for people.
+    line : ParityLine or None
+        The line fitted to the pairs, whose discount need not be the one used.
+    notes : tuple of Note
     """
 
     series: int
@@ -56,229 +74,300 @@ class SeriesForward:
     residual_scale: float
     rate_error: float
     source: str
+    line: ParityLine | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def rate(self) -> float:
-        """Continuous rate that the discount says."""
+        """Continuous rate that the discount implies."""
         return float(np.log(1.0 / self.discount) / self.maturity_years)
 
     def dividend_yield(self, spot: float) -> float:
-        """Continuous yield that spot, forward and discount say together."""
+        """Return the continuous yield that spot, forward and discount imply together."""
         return float(self.rate - np.log(self.forward / spot) / self.maturity_years)
 
 
 @dataclass(frozen=True)
-class _Line:
-    """C − P = discount·(forward − K), with the scale about it and the slope's standard error."""
+class ForwardSet:
+    """The forwards of a table, and why some series have none.
 
-    forward: float
-    discount: float
-    discount_error: float
-    scale: float
-    n_pairs: int
+    Attributes
+    ----------
+    forwards : tuple of SeriesForward
+        In order of maturity.
+    missing : mapping of int to Note
+        By series: why it has no forward, and what to do about it.
+    names : mapping of int to str
+        By series: expiry and root, or the maturity.
+    """
+
+    forwards: tuple[SeriesForward, ...]
+    missing: Mapping[int, Note]
+    names: Mapping[int, str]
+
+    def warnings(self, kept: set[int]) -> tuple[str, ...]:
+        """Return one sentence for each kind of note, with the first expiry it holds for.
+
+        Parameters
+        ----------
+        kept : set of int
+            Series that have quotes left; missing series are always reported.
+        """
+        notes = [(self.names[series], note) for series, note in self.missing.items()]
+        notes += [
+            (self.names[forward.series], note)
+            for forward in self.forwards
+            if forward.series in kept
+            for note in forward.notes
+        ]
+        return sentences(notes)
 
 
 def implied_forwards(
     table: QuoteTable, price: pd.Series, *, source: ForwardSource = "parity"
 ) -> tuple[SeriesForward, ...]:
-    """Forward and discount of every series that has any.
+    """Return the forwards of `derive_forwards`, without the series that have none."""
+    return derive_forwards(table, price, source=source).forwards
+
+
+def derive_forwards(
+    table: QuoteTable, price: pd.Series, *, source: ForwardSource = "parity"
+) -> ForwardSet:
+    """Return forward and discount of every series that has any.
 
     Parameters
     ----------
     table : QuoteTable
     price : Series
-        For each row of `table.frame` the price to trust; NaN where there is none.
+        For each row of `table.frame` the usable price; NaN where there is none.
     source : {"parity", "given"}
-        Where to look first: put-call parity, or the file's own columns (`forward` and
-        `discount`, or `spot`, `rate` and `dividend_yield`).
+        What is preferred: put-call parity, or the file's own columns (`forward` and `discount`
+        or `rate`, or `spot`, `rate` and `dividend_yield`).
 
-    Returns
-    -------
-    tuple of SeriesForward
-        In order of maturity. A series is absent when neither parity nor the file says anything.
+    Raises
+    ------
+    InvalidInputError
+        The file's rates, yields, discounts or maturities cannot be what their columns say.
     """
     frame = table.frame.assign(price=price)
-    groups = {int(str(s)): g for s, g in frame[frame["maturity_years"] > 0].groupby("series")}
-    given = {s: _given(g, table.spot) for s, g in groups.items()}
-    pairs = {s: _near_the_money(pairs_of(g[g["price"].notna()])) for s, g in groups.items()}
-    lines = {s: _fit_line(p) for s, p in pairs.items() if len(p) >= MIN_PAIRS_OF_DISCOUNT}
-    years = {s: float(g["maturity_years"].iloc[0]) for s, g in groups.items()}
-    rates = sorted(
-        (years[s], float(-np.log(line.discount) / years[s]))
-        for s, line in lines.items()
-        if _determines_rate(line, years[s])
-    )
-    chosen = []
-    for s, own in given.items():
-        if own is None or (source == "parity" and len(pairs[s])):
-            own = _from_parity(s, years[s], pairs[s], lines.get(s), rates, own)
-        chosen.append(own)
-    return tuple(forward for forward in chosen if forward is not None)
+    frame = frame[frame["maturity_years"] > 0]
+    every = [_Series.of(group, table.spot) for _, group in frame.groupby("series")]
+    determined = sorted((s.years, s.rate) for s in every if s.determines_rate)
+    forwards, missing = [], {}
+    for series in every:
+        found = series.forward(determined, source)
+        if isinstance(found, SeriesForward):
+            forwards.append(found)
+        else:
+            missing[series.number] = found
+    return ForwardSet(tuple(forwards), missing, {s.number: s.name for s in every})
 
 
-def _given(group: pd.DataFrame, spot: float | None) -> SeriesForward | None:
-    """What the file itself says."""
-    first = group.iloc[0]
-    years = float(first["maturity_years"])
-    forward, discount, rate, dividend = (
-        float(group[name].median()) for name in ("forward", "discount", "rate", "dividend_yield")
-    )
-    if np.isnan(discount) and not np.isnan(rate):
-        discount = float(np.exp(-rate * years))
-    if np.isnan(discount) or years <= 0:
-        return None
-    source = "the file's forward and discount"
-    if np.isnan(forward):
-        if spot is None or np.isnan(rate):
+@dataclass(frozen=True)
+class _Series:
+    """The quotes of one series, seen as pairs, and what the file gives for it."""
+
+    number: int
+    name: str
+    years: float
+    spot: float | None
+    given: GivenMarket
+    pairs: Pairs
+    near: Pairs
+    line: ParityLine | None
+
+    @classmethod
+    def of(cls, group: pd.DataFrame, spot: float | None) -> "_Series":
+        first = group.iloc[0]
+        years = float(first["maturity_years"])
+        expiry = "" if pd.isna(first["expiry"]) else f"{first['expiry']:%Y-%m-%d}"
+        name = f"{expiry or f'{years:.4g} years'} {first['root']}".strip()
+        numbers = (group[column].to_numpy(float) for column in ("price", "bid", "ask"))
+        pairs = Pairs.of(group["strike"].to_numpy(float), group["is_call"].to_numpy(bool), *numbers)
+        near = pairs.priced().near_the_money()
+        given = GivenMarket.of(group, years, spot, name)
+        line = ParityLine.fit(near)
+        return cls(int(first["series"]), name, years, spot, given, pairs, near, line)
+
+    @property
+    def rate(self) -> float:
+        """Rate that the slope implies; NaN where it implies none."""
+        if self.line is None or not self.line.discount > 0:
+            return np.nan
+        return float(-np.log(self.line.discount) / self.years)
+
+    @property
+    def rate_error(self) -> float:
+        if self.line is None or not self.line.discount > 0:
+            return np.inf
+        return self.line.discount_error / (self.line.discount * self.years)
+
+    @property
+    def determines_rate(self) -> bool:
+        """Whether the pairs determine the discount well enough for other expiries too."""
+        return (
+            self._slope_is_precise
+            and self.line is not None
+            and self.line.n_pairs >= MIN_PAIRS
+            and self.years >= MIN_MATURITY_OF_RATE_YEARS
+        )
+
+    @property
+    def _slope_is_precise(self) -> bool:
+        return (
+            self.line is not None
+            and self.line.is_verified
+            and abs(self.rate) <= MAX_RATE
+            and self.rate_error <= MAX_RATE_ERROR
+        )
+
+    def _slope_is_better_than_nothing(self, line: ParityLine) -> bool:
+        # Rates above 100% occur, but two or three pairs with a misprint imply them as well.
+        believable = abs(self.rate) <= MAX_RATE or (line.is_verified and line.n_pairs >= MIN_PAIRS)
+        return believable and self.rate_error <= MAX_RATE_ERROR_ALONE
+
+    def forward(
+        self, determined: list[tuple[float, float]], source: ForwardSource
+    ) -> SeriesForward | Note:
+        """Return the forward, or why there is none."""
+        fault = self._fault_of_units()
+        if fault is not None:
+            return fault
+        parity = self._by_parity(determined) if self.near.size else None
+        own = self._as_given()
+        if own is None:
+            if parity is None:
+                return Note("no_forward", self.given.lacking)
+            not_given = (Note("not_given", self.given.lacking),) if source == "given" else ()
+            return replace(parity, notes=(*parity.notes, *not_given))
+        if parity is None:
+            return own
+        contradictions = self._contradictions(parity, own, source)
+        if source == "given":
+            return replace(own, notes=contradictions)
+        if self._cannot_tell(parity, own):
+            return replace(own, n_pairs=parity.n_pairs, source=_WITHIN_BOUNDS)
+        return replace(parity, notes=(*parity.notes, *contradictions))
+
+    def _fault_of_units(self) -> Note | None:
+        """Return why no discount factor can be the slope of the pairs; None where one can."""
+        line = self.line
+        if line is None:
             return None
-        carried = 0.0 if np.isnan(dividend) else dividend
-        forward = spot * float(np.exp((rate - carried) * years))
-        source = "spot, rate and dividend yield"
-        if np.isnan(dividend):
-            source = "spot and rate, without dividends"
-    return SeriesForward(int(first["series"]), years, forward, discount, 0, 0.0, np.inf, source)
+        if not line.discount_error < _UNIT_ERROR * abs(line.discount):
+            return None
+        detail = f"it changes by {-line.discount:.3g}"
+        if line.discount < 0:
+            return Note("interchanged", detail)
+        factor = _UNIT_FACTORS[line.n_pairs < MIN_PAIRS - 1]
+        limit = factor * float(np.exp(MAX_RATE * self.years))
+        return None if 1.0 / limit <= line.discount <= limit else Note("units", detail)
 
+    def _by_parity(self, determined: list[tuple[float, float]]) -> SeriesForward | None:
+        discount, source, notes = self._discount(determined)
+        root = self.line.forward if source == "" and self.line else np.nan
+        forward = root if root > 0 else forward_at(self.near, discount)
+        low, high, n_excluding = bounds_on_forward(self.pairs, discount)
+        forward = float(np.clip(forward, low, high))
+        if not 0 < forward < np.inf:
+            return None
+        if n_excluding:
+            detail = f"{n_excluding} of {self.pairs.size} pairs exclude the forward used"
+            notes = (*notes, Note("crossed", detail))
+        elif self.line is not None and self.line.is_curved:
+            detail = f"by {self.line.scale:.2g} about the fitted line"
+            notes = (*notes, Note("curved", detail))
+        return SeriesForward(
+            series=self.number,
+            maturity_years=self.years,
+            forward=forward,
+            discount=discount,
+            n_pairs=self.line.n_pairs if source == "" and self.line else self.near.size,
+            residual_scale=0.0 if self.line is None else self.line.scale,
+            rate_error=self.rate_error,
+            source="put-call parity" + (f", {source}" if source else ""),
+            line=self.line,
+            notes=notes,
+        )
 
-def pairs_of(group: pd.DataFrame) -> pd.DataFrame:
-    """Strikes of one series with both a call and a put: strike, difference C − P, spread."""
-    price = group["price"]
-    spread = (group["ask"] - group["bid"]).fillna(0.0)
-    sides = pd.DataFrame(
-        {"strike": group["strike"], "price": price, "spread": spread, "call": group["is_call"]}
-    ).drop_duplicates(["strike", "call"])
-    both = sides[sides["call"]].merge(sides[~sides["call"]], on="strike", suffixes=("_c", "_p"))
-    return pd.DataFrame(
-        {
-            "strike": both["strike"],
-            "difference": both["price_c"] - both["price_p"],
-            "straddle": both["price_c"] + both["price_p"],
-            "spread": both["spread_c"] + both["spread_p"],
-        }
-    ).sort_values("strike", ignore_index=True)
+    def _discount(
+        self, determined: list[tuple[float, float]]
+    ) -> tuple[float, str, tuple[Note, ...]]:
+        """Return the discount, where it is from (empty: the slope), and notes about it."""
+        line = self.line
+        interval = f"rate {self.rate:.2%} ± {1.96 * self.rate_error:.2%}"
+        if line is not None and self.determines_rate:
+            return line.discount, "", ()
+        if determined:
+            years, rates = zip(*determined, strict=True)
+            rate = float(np.interp(self.years, years, rates))
+            return float(np.exp(-rate * self.years)), "discount from neighbouring expiries", ()
+        if self.given.discount is not None:
+            return self.given.discount, "discount from the file", ()
+        if line is not None and self._slope_is_precise:
+            note = Note("few_pairs", f"{line.n_pairs} pairs, {interval}")
+            return line.discount, "", (note,) if line.n_pairs < MIN_PAIRS else ()
+        if line is not None and self._slope_is_better_than_nothing(line):
+            return line.discount, "", (Note("uncertain_discount", interval),)
+        detail = f"{self.near.size} pairs" + (
+            f", {interval}" if np.isfinite(self.rate_error) else ""
+        )
+        return 1.0, "discount assumed to be 1", (Note("assumed_discount", detail),)
 
+    def _as_given(self) -> SeriesForward | None:
+        """What the file itself gives, with the parity line for checks."""
+        if self.given.forward is None or self.given.discount is None:
+            return None
+        return SeriesForward(
+            series=self.number,
+            maturity_years=self.years,
+            forward=self.given.forward,
+            discount=self.given.discount,
+            n_pairs=0,
+            residual_scale=0.0 if self.line is None else self.line.scale,
+            rate_error=np.inf,
+            source=self.given.source,
+            line=self.line,
+        )
 
-def _near_the_money(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs where both sides trade.
+    def _cannot_tell(self, parity: SeriesForward, own: SeriesForward) -> bool:
+        """Whether bids and asks are too wide to improve on a forward that the file states."""
+        low, high, n_excluding = bounds_on_forward(self.pairs, parity.discount)
+        is_wide = np.isfinite(low) and high - low > _WIDE_BOUNDS * parity.forward
+        noise = self._noise_of_forward(parity)
+        is_wide &= self.near.size < MIN_PAIRS or noise > _FORWARD_TOLERANCE * parity.forward
+        within = is_wide and n_excluding == 0 and low <= own.forward <= high
+        return bool(within and self.given.states_forward)
 
-    Within four standard deviations of the strike where call and put are nearest, and at least 5%,
-    at most 50% from it; widened where that leaves fewer than ten.
-    """
-    if len(pairs) <= MIN_PAIRS_OF_DISCOUNT:
-        return pairs
-    middle = int(np.argmin(np.abs(pairs["difference"].to_numpy(float))))
-    at_the_money = float(pairs["strike"].iloc[middle])
-    # A straddle at the money is worth 0.8 standard deviations.
-    deviation = float(pairs["straddle"].iloc[middle]) / (0.8 * at_the_money)
-    least, most, deviations = _WINDOW
-    width = float(np.clip(deviations * deviation, least, most))
-    distance = np.abs(np.log(pairs["strike"].to_numpy(float) / at_the_money))
-    tenth_nearest = np.sort(distance)[: 2 * MIN_PAIRS_OF_DISCOUNT][-1]
-    near = np.flatnonzero(distance <= max(width, tenth_nearest))
-    step = -(-near.size // _MAX_PAIRS)
-    return pairs.iloc[near[::step]]
+    def _noise_of_forward(self, parity: SeriesForward) -> float:
+        """Return the standard error of the forward by the scatter of the pairs."""
+        return float(parity.residual_scale / (parity.discount * np.sqrt(self.near.size)))
 
+    def _contradictions(
+        self, parity: SeriesForward, own: SeriesForward, source: ForwardSource
+    ) -> tuple[Note, ...]:
+        """Return a note if the pairs exclude the file's forward or rate."""
+        low, high, n_excluding = bounds_on_forward(self.pairs, parity.discount)
+        slack = _FORWARD_TOLERANCE * parity.forward
+        if not np.isfinite(low) or n_excluding:
+            noise = self._noise_of_forward(parity)
+            slack = _FORWARD_TOLERANCE_MID_ONLY * parity.forward + 4.0 * noise
+            low = high = parity.forward
+        off_forward = not low - slack <= own.forward <= high + slack
+        tolerance = max(_RATE_TOLERANCE, 4.0 * self.rate_error)
+        off_rate = self.determines_rate and abs(self.rate - own.rate) > tolerance
+        if not (off_forward or off_rate):
+            return ()
+        used = (
+            "parity is used; --forwards given would use the file"
+            if source == "parity"
+            else "the file is used"
+        )
+        detail = f"parity {self._described(parity)}; file {self._described(own)}; {used}"
+        return (Note("contradiction", detail),)
 
-def _fit_line(pairs: pd.DataFrame) -> _Line:
-    strike = pairs["strike"].to_numpy(float)
-    difference = pairs["difference"].to_numpy(float)
-    precision = _precision(pairs["spread"].to_numpy(float))
-    slope, intercept = _theil_sen(strike, difference)
-    scale, weights = 0.0, precision
-    for _ in range(_N_REWEIGHTINGS):
-        residual = difference - intercept - slope * strike
-        scale = _MAD_TO_SIGMA * float(np.median(np.abs(residual)))
-        floor = 1e-9 * float(np.max(strike))
-        standardised = residual / (_TUKEY * max(scale, floor))
-        weights = precision * np.clip(1.0 - standardised**2, 0.0, None) ** 2
-        before = slope
-        slope, intercept = _weighted_line(strike, difference, weights)
-        if abs(slope - before) <= 1e-12:
-            break
-    mean = np.average(strike, weights=weights)
-    inertia = np.sum(weights * (strike - mean) ** 2) / np.sum(weights)
-    effective = float(np.sum(weights) ** 2 / np.sum(weights**2))
-    error = scale / float(np.sqrt(inertia * max(effective - 2.0, 1.0)))
-    used = int(np.count_nonzero(weights))
-    discount = -slope
-    forward = intercept / discount if discount > 0 else np.nan
-    return _Line(float(forward), float(discount), error, scale, used)
-
-
-def _precision(spread: np.ndarray) -> np.ndarray:
-    """Weights by the inverse square of the spread, where quotes have one; at most 16 to 1."""
-    if not np.any(spread > 0):
-        return np.ones_like(spread)
-    typical = float(np.median(spread[spread > 0]))
-    return 1.0 / np.clip(spread / typical, 0.5, 2.0) ** 2
-
-
-def _theil_sen(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Median of the slopes between all pairs of points; half of them may be wrong by anything."""
-    i, j = np.triu_indices(x.size, 1)
-    slope = float(np.median((y[j] - y[i]) / (x[j] - x[i])))
-    return slope, float(np.median(y - slope * x))
-
-
-def _weighted_line(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    mean_x, mean_y = np.average(x, weights=weights), np.average(y, weights=weights)
-    moment = np.sum(weights * (x - mean_x) ** 2)
-    if not moment > 0:
-        return _theil_sen(x, y)
-    slope = np.sum(weights * (x - mean_x) * (y - mean_y)) / moment
-    return float(slope), float(mean_y - slope * mean_x)
-
-
-def _root(pairs: pd.DataFrame, discount: float) -> float:
-    """Forward at a known discount: the median of what the pairs say, weighted by precision."""
-    said = (pairs["strike"] + pairs["difference"] / discount).to_numpy(float)
-    order = np.argsort(said)
-    weights = np.cumsum(_precision(pairs["spread"].to_numpy(float))[order])
-    return float(said[order][np.searchsorted(weights, 0.5 * weights[-1])])
-
-
-def _rate_error(line: _Line, years: float) -> float:
-    return line.discount_error / (line.discount * years) if line.discount > 0 else np.inf
-
-
-def _determines_rate(line: _Line, years: float) -> bool:
-    if line.n_pairs < MIN_PAIRS_OF_DISCOUNT or years < MIN_MATURITY_OF_RATE_YEARS:
-        return False
-    if not 0 < line.discount < np.inf or not np.isfinite(line.forward):
-        return False
-    plausible = abs(np.log(line.discount) / years) <= MAX_PLAUSIBLE_RATE
-    return bool(plausible) and _rate_error(line, years) <= MAX_RATE_ERROR
-
-
-def _from_parity(
-    series: int,
-    years: float,
-    pairs: pd.DataFrame,
-    line: _Line | None,
-    rates: list[tuple[float, float]],
-    own: SeriesForward | None,
-) -> SeriesForward | None:
-    if len(pairs) == 0:
-        return None
-    scale, error = (0.0, np.inf) if line is None else (line.scale, _rate_error(line, years))
-    if line is not None and _determines_rate(line, years):
-        forward, discount, n_pairs = line.forward, line.discount, line.n_pairs
-        source = "put-call parity"
-    else:
-        discount, lender = _borrowed_discount(years, rates, own)
-        forward, n_pairs = _root(pairs, discount), len(pairs)
-        source = f"put-call parity, discount from {lender}"
-    if not 0 < forward < np.inf:
-        return own
-    return SeriesForward(series, years, forward, discount, n_pairs, scale, error, source)
-
-
-def _borrowed_discount(
-    years: float, rates: list[tuple[float, float]], own: SeriesForward | None
-) -> tuple[float, str]:
-    if rates:
-        known_years, known_rates = zip(*rates, strict=True)
-        rate = float(np.interp(years, known_years, known_rates))
-        return float(np.exp(-rate * years)), "neighbouring expiries"
-    if own is not None:
-        return own.discount, "the file"
-    return 1.0, "nowhere: none is known, 1 is taken"
+    def _described(self, forward: SeriesForward) -> str:
+        described = f"forward {forward.forward:.6g}, rate {forward.rate:.1%}"
+        if self.spot is None:
+            return described
+        return f"{described}, dividend yield {forward.dividend_yield(self.spot):.1%}"

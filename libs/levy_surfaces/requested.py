@@ -1,9 +1,9 @@
-"""From a request's quotes to those that a fit can use."""
+"""Clean the quotes of a request, with the checks that files go through."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Self, get_args
 
 import numpy as np
 
@@ -11,23 +11,33 @@ from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_schemas.problems import pointer
 from levy_schemas.surface import DroppedQuote, DropReason, Quote, SurfaceRequest
+from levy_surfaces.given import discount_limits
+from levy_surfaces.notes import first_of
+from levy_surfaces.parity import ParityLine, forward_at, last_digit
+from levy_surfaces.plausibility import bounds_warning, volatility_warning
+from levy_surfaces.reasons import Reason
+from levy_surfaces.screening import Markets, Masks, QuoteArrays
 
 _NO_TIME_VALUE: Final = 1e-12
-"""Time value, as a fraction of the discounted forward, that a price in double precision cannot
-tell from none."""
+"""Time value, as a fraction of the discounted forward, lost in the rounding of a double."""
+
+_FORWARD_TOLERANCE: Final = 1e-3
+_REASONS: Final = (None, *Reason)
+_WIRE_REASON: Final[dict[str, DropReason]] = {reason: reason for reason in get_args(DropReason)}
 
 
 @dataclass(frozen=True)
 class Surface:
-    """Quotes fit to be calibrated to, and those left out."""
+    """Quotes that can be fitted, those dropped, and warnings about them."""
 
     quotes: Quotes
     dropped: tuple[DroppedQuote, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The quotes of a request as arrays, shape (n,); NaN where a side or a price is not told.
+    """The quotes of a request as arrays, shape (n,); NaN where a side or a price is absent.
 
     Attributes
     ----------
@@ -54,12 +64,12 @@ class _Rows:
 
     @classmethod
     def _listed(cls, quotes: tuple[Quote, ...]) -> Self:
-        told = [(q.strike, q.maturity, q.price, q.bid, q.ask) for q in quotes]
-        strike, maturity, price, bid, ask = np.array(told, dtype=float).T
+        numbers = [(q.strike, q.maturity, q.price, q.bid, q.ask) for q in quotes]
+        strike, maturity, price, bid, ask = np.array(numbers, dtype=float).T
         return cls(
             strike,
             maturity,
-            np.where(np.isnan(price), 0.5 * (bid + ask), price),
+            price,
             bid,
             ask,
             np.array([q.option_type == "call" for q in quotes]),
@@ -86,12 +96,6 @@ class _Rows:
     def size(self) -> int:
         return int(self.strike.size)
 
-    def select(self, which: np.ndarray) -> Self:
-        """Some of the quotes, picked by a mask; places are those of all."""
-        arrays = (self.strike, self.maturity_years, self.price, self.bid, self.ask, self.is_call)
-        strike, maturity_years, price, bid, ask, is_call = (array[which] for array in arrays)
-        return type(self)(strike, maturity_years, price, bid, ask, is_call, self.place)
-
 
 def surface_of(
     request: SurfaceRequest,
@@ -100,7 +104,10 @@ def surface_of(
     model_type: str,
     at_each_maturity: bool = False,
 ) -> Surface:
-    """Read a request's quotes; what no model can reach is left out with its reason.
+    """Return the quotes of a request that can be fitted, and those dropped with their reasons.
+
+    The checks are those of files. Both sides of a strike are kept, in the money too: quotes that
+    were sent are used unless they are wrong.
 
     Parameters
     ----------
@@ -108,9 +115,9 @@ def surface_of(
     n_parameters : int
         Quotes needed.
     model_type : str
-        Who needs them, for the message.
+        Model that needs them, for the message.
     at_each_maturity : bool
-        Whether every expiry needs as many; one that has fewer is left out.
+        Whether every expiry needs as many; one that has fewer is dropped.
 
     Raises
     ------
@@ -123,29 +130,128 @@ def surface_of(
     contracts = contracts_of(
         request, maturity_years=rows.maturity_years, strike=rows.strike, is_call=rows.is_call
     )
-    reasons = _reasons(contracts, rows)
+    work = _Screening.of(rows, contracts, needs_spreads=request.weights == "bid_ask")
+    work.warnings += _about_discounts(request)
+    work.run()
     if at_each_maturity:
-        _leave_out_thin_maturities(rows.maturity_years, reasons, n_parameters)
-    dropped = tuple(
-        DroppedQuote(pointer=rows.place(i), reason=reason) for i, reason in sorted(reasons.items())
+        work.drop_thin_maturities(n_parameters)
+    dropped = work.dropped()
+    if dropped:
+        if rows.size - len(dropped) < n_parameters:
+            n_left = rows.size - len(dropped)
+            raise _too_few(request, n_left, n_parameters, model_type, dropped, work.warnings)
+        contracts = contracts.select(work.kept)
+    price, bid, ask = (
+        array[work.kept] for array in (work.quotes.price, work.quotes.bid, work.quotes.ask)
     )
-    if reasons:
-        kept = np.ones(rows.size, dtype=bool)
-        kept[list(reasons)] = False
-        if np.sum(kept) < n_parameters:
-            raise _too_few(request, int(np.sum(kept)), n_parameters, model_type, dropped)
-        contracts, rows = contracts.select(kept), rows.select(kept)
-    bid, ask = (None, None) if np.isnan(rows.bid).any() else (rows.bid, rows.ask)
-    return Surface(Quotes.of(contracts, rows.price, bid=bid, ask=ask), dropped)
+    if np.isnan(bid).any():
+        quotes = Quotes.of(contracts, price)
+    else:
+        quotes = Quotes.of(contracts, price, bid=bid, ask=ask)
+    warnings = (*_about_dropped(dropped), *work.warnings, *volatility_warning(quotes))
+    return Surface(quotes, dropped, warnings)
 
 
-def _leave_out_thin_maturities(
-    maturity_years: np.ndarray, reasons: dict[int, DropReason], needed: int
-) -> None:
-    left = Counter(float(y) for i, y in enumerate(maturity_years) if i not in reasons)
-    for i, years in enumerate(maturity_years):
-        if i not in reasons and left[float(years)] < needed:
-            reasons[i] = "too_few_at_maturity"
+@dataclass
+class _Screening:
+    """The quotes of a request, and the reasons so far, as positions in `_REASONS` (0: kept)."""
+
+    rows: _Rows
+    contracts: Contracts
+    quotes: QuoteArrays
+    masks: Masks
+    reason: np.ndarray
+    kept: np.ndarray
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, rows: _Rows, contracts: Contracts, *, needs_spreads: bool) -> Self:
+        """Convert the quotes to those of `screening`; without a spread, zeros are no market."""
+        series = np.unique(rows.maturity_years, return_inverse=True)[1]
+        arrays = (rows.strike, rows.is_call, rows.price, rows.bid, rows.ask)
+        quotes, masks = QuoteArrays(series, *arrays).with_prices()
+        if needs_spreads:
+            masks.append((Reason.NO_MARKET, np.isnan(quotes.bid)))
+        reason, kept = np.zeros(rows.size, dtype=int), np.ones(rows.size, dtype=bool)
+        return cls(rows, contracts, quotes, masks, reason, kept, [])
+
+    def drop(self, masks: Masks) -> None:
+        """Give each reason to the quotes of its mask, unless an earlier one applied."""
+        for reason, mask in masks:
+            if mask.any():
+                self.reason[mask & self.kept] = _REASONS.index(reason)
+                self.kept = self.kept & ~mask
+
+    def run(self) -> None:
+        """Apply the checks of files, but for the choice of sides."""
+        c, quotes = self.contracts, self.quotes
+        # A price of zero has no time value, which is what the interface has always reported.
+        self.drop([(r, mask) for r, mask in self.masks if r is not Reason.MISSING_PRICE])
+        self.drop(quotes.repeated(self.kept))
+        unit = c.forward * c.discount
+        lower, upper = c.lower_bound, c.upper_bound
+        self.warnings += bounds_warning(quotes, self.kept, lower, upper, unit)
+        self.drop(
+            [
+                (Reason.NO_TIME_VALUE, quotes.price <= lower + _NO_TIME_VALUE * unit),
+                (Reason.ABOVE_MAXIMUM, quotes.price >= upper),
+            ]
+        )
+        # Rounded prices are not convex to the last digit.
+        noise = np.full(self.rows.size, last_digit(quotes.price[self.kept]))
+        markets = Markets(c.forward, c.discount, noise)
+        self._check_parity(markets)
+        if not quotes.contradicted(self.kept, markets):
+            self.drop(quotes.static_arbitrage(self.kept, markets))
+            return
+        # Calls and puts cannot be compared by a forward that they contradict.
+        family = quotes.is_call.astype(int)
+        apart = replace(quotes, series=2 * quotes.series + family)
+        self.drop(apart.static_arbitrage(self.kept, markets, family))
+
+    def _check_parity(self, markets: Markets) -> None:
+        """Drop stale pairs; warn where the pairs as a whole contradict the forward sent."""
+        lines: dict[int, ParityLine] = {}
+        contradictions = []
+        for series in sorted(self.quotes.contradicted(self.kept, markets)):
+            mine = np.flatnonzero(self.kept & (self.quotes.series == series))
+            pairs = self.quotes.select(mine).pairs().near_the_money()
+            line = ParityLine.fit(pairs)
+            forward = float(markets.forward[mine[0]])
+            implied = forward_at(pairs, float(markets.discount[mine[0]]))
+            if line is not None and line.is_verified and line.forward > 0:
+                lines[series], implied = line, line.forward
+            if abs(implied / forward - 1.0) > _FORWARD_TOLERANCE:
+                years = self.rows.maturity_years[mine[0]]
+                contradictions.append(f"at {years:g} years {implied:.6g} for {forward:.6g}")
+        if contradictions:
+            self.warnings.append(
+                "put-call parity of the quotes implies other forwards than the request gives "
+                f"({first_of(contradictions)}); check spot_price, risk_free_rate, dividend_yield "
+                "or forwards"
+            )
+        if lines:
+            self.drop([(Reason.STALE, self.quotes.stale(self.kept, lines))])
+
+    def drop_thin_maturities(self, needed: int) -> None:
+        """Drop every expiry that has fewer quotes left than needed."""
+        left = np.bincount(self.quotes.series[self.kept], minlength=self.rows.size)
+        self.drop([(Reason.TOO_FEW, left[self.quotes.series] < needed)])
+
+    def dropped(self) -> tuple[DroppedQuote, ...]:
+        """Return the quotes dropped, in the order of the request."""
+        rows = self.rows
+        return tuple(
+            DroppedQuote(
+                pointer=rows.place(i),
+                reason=_WIRE_REASON[(reason := _REASONS[self.reason[i]])],
+                message=reason.meaning,
+                strike=float(rows.strike[i]),
+                maturity=float(rows.maturity_years[i]),
+                option_type="call" if rows.is_call[i] else "put",
+            )
+            for i in np.flatnonzero(self.reason).tolist()
+        )
 
 
 def contracts_of(
@@ -172,18 +278,28 @@ def contracts_of(
     )
 
 
-def _reasons(contracts: Contracts, rows: _Rows) -> dict[int, DropReason]:
-    """Why quotes are left out, by their index; the last reason found is told."""
-    slack = _NO_TIME_VALUE * contracts.forward * contracts.discount
-    conditions: dict[DropReason, np.ndarray] = {
-        "no_time_value": rows.price <= contracts.lower_bound + slack,
-        "above_maximum": rows.price >= contracts.upper_bound,
-        "crossed": rows.bid > rows.ask,
-    }
-    reasons: dict[int, DropReason] = {}
-    for reason, condition in conditions.items():
-        reasons.update(dict.fromkeys(map(int, np.flatnonzero(condition)), reason))
-    return reasons
+def _about_discounts(request: SurfaceRequest) -> tuple[str, ...]:
+    unlikely = [
+        f"{forward.discount:g} at {forward.maturity:g} years"
+        for forward in request.forwards or ()
+        for low, high in (discount_limits(forward.maturity),)
+        if not low <= forward.discount <= high
+    ]
+    if not unlikely:
+        return ()
+    return (
+        f"no plausible rate implies the discount factors in forwards ({first_of(unlikely)}); each "
+        "is the present value of one unit of currency paid at expiry",
+    )
+
+
+def _about_dropped(dropped: tuple[DroppedQuote, ...]) -> tuple[str, ...]:
+    if not dropped:
+        return ()
+    counts = Counter(quote.reason for quote in dropped)
+    reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items()))
+    were = "1 quote was" if len(dropped) == 1 else f"{len(dropped)} quotes were"
+    return (f"{were} left out: {reasons}; see `dropped`",)
 
 
 def _too_few(
@@ -192,12 +308,16 @@ def _too_few(
     n_parameters: int,
     model_type: str,
     dropped: tuple[DroppedQuote, ...],
+    warnings: Sequence[str] = (),
 ) -> InvalidInputError:
-    left_out = f" ({len(dropped)} were left out, see `dropped`)" if dropped else ""
+    counts = Counter(quote.reason for quote in dropped)
+    reasons = ", ".join(f"{reason}: {n}" for reason, n in counts.most_common())
+    left_out = f" ({len(dropped)} were dropped, {reasons}; see `dropped`)" if dropped else ""
     message = (
         f"{n_left} usable quotes{left_out} cannot determine the {n_parameters} parameters of "
         f"{model_type}; give at least {n_parameters}"
     )
+    message = "; ".join((message, *warnings))
     place = "/prices" if request.quotes is None else "/quotes"
     return InvalidInputError(
         message, pointer=place, dropped=[quote.model_dump() for quote in dropped]

@@ -1,15 +1,17 @@
-"""The quotes that a command is asked to use: read, cleaned, and what became of them."""
+"""Read and clean the quotes that a command selects, and report what was dropped."""
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
 from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
-from levy_surfaces.cleaning import CleaningReport, CleaningRules, Reason, clean
+from levy_surfaces.cleaning import CleaningReport, CleaningRules, clean
+from levy_surfaces.quote_dates import copied_day_warning
 from levy_surfaces.reading import read_quotes
+from levy_surfaces.reasons import Reason
 from levy_surfaces.summary import summary
 from levy_surfaces.surface import Surface
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CleanedQuotes:
-    """Quotes of one underlying at one date, and what cleaning did to them."""
+    """Cleaned quotes of one underlying at one date, and the report of cleaning."""
 
     surface: Surface
     report: CleaningReport
@@ -48,7 +50,11 @@ class CleanedQuotes:
             forwards=options.forwards,
             fewest_per_maturity=fewest_per_maturity,
         )
-        return cls(*clean(table, rules))
+        surface, report = clean(table, rules)
+        if options.date is not None:
+            copied = copied_day_warning(options.quotes, table)
+            report = replace(report, warnings=(*copied, *report.warnings))
+        return cls(surface, report)
 
     @property
     def name(self) -> str:
@@ -56,7 +62,7 @@ class CleanedQuotes:
         return " ".join(filter(None, (self.surface.underlying, self.surface.quote_date)))
 
     def maturity_names(self) -> dict[float, str]:
-        """What people call each maturity: its expiry, and roots where there are several."""
+        """Return a name for each maturity: its expiry, and roots where there are several."""
         names: dict[float, str] = {}
         series, years_of = self.surface.series, self.surface.quotes.contracts.maturity_years
         for line in summary(self.surface):
@@ -65,9 +71,12 @@ class CleanedQuotes:
         return names
 
     def as_document(self) -> dict[str, Any]:
-        """What is told of them in JSON."""
+        """Return the part of the JSON document that describes quotes and forwards."""
         report, surface = self.report, self.surface
-        dropped = report.dropped.assign(pointer=[f"/{row}" for row in report.dropped["row"]])
+        dropped = report.dropped.assign(
+            pointer=[f"/{row}" for row in report.dropped["row"]],
+            message=[Reason(reason).meaning for reason in report.dropped["reason"]],
+        )
         return {
             "quote_date": surface.quote_date,
             "underlying": surface.underlying,
@@ -87,9 +96,9 @@ class CleanedQuotes:
         }
 
     def show(self, out: "Console") -> None:
-        """Say what was dropped and what is left of each expiry."""
+        """Print what was dropped and what remains of each expiry."""
         n_kept, n_read = self.report.n_kept, self.report.n_read
-        out.print(f"[bold]{self.name or 'Quotes'}[/]: {n_kept} of {n_read} fit")
+        out.print(f"[bold]{self.name or 'Quotes'}[/]: using {n_kept} of {n_read} quotes")
         self._show_dropped(out)
         self._show_expiries(out)
 
@@ -115,7 +124,7 @@ class CleanedQuotes:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON has them: null where there is no number or text."""
+    """Return rows as JSON objects, with null where there is no number or text."""
     columns = {
         name: [None if pd.isna(v) or v == "" else v for v in frame[name].tolist()]
         for name in frame.columns

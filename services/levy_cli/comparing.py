@@ -91,6 +91,7 @@ def compare_models(
         outcomes,
         quotes.surface.quotes,
         weights=weights,
+        quote_warnings=quotes.report.warnings,
         model_version=engine_version(),
         seconds=time.perf_counter() - started,
     )

@@ -13,7 +13,7 @@ from levy_cli.term_figures import errors_by_maturity, parameters_by_maturity
 from levy_numerics import models
 from levy_numerics.parameters import Parameter
 from levy_schemas.calibration import Interval
-from levy_surfaces.cleaning import Reason
+from levy_surfaces.reasons import Reason
 from levy_surfaces.summary import summary
 
 

@@ -111,6 +111,7 @@ def fit_surface(
         fit,
         sure,
         uncertainty=uncertainty,
+        quote_warnings=quotes.report.warnings,
         engine_version=engine_version(),
         seconds=time.perf_counter() - started,
     )

@@ -366,7 +366,7 @@ def _add_selection(command: argparse.ArgumentParser) -> None:
         "--forwards",
         choices=("parity", "given"),
         default="parity",
-        help="from put-call parity first (default), or from the file's columns",
+        help="from put-call parity (default) or from the file's columns first",
     )
 
 

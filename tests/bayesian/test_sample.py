@@ -123,6 +123,7 @@ def test_quotes_left_out_are_told() -> None:
     prices[0][0] = 150.0
     result, _ = sample(request(prices=prices), lambda _: None)
     assert [one.reason for one in result.dropped] == ["above_maximum"]
+    assert "1 quote was left out: 1 above_maximum" in result.warnings[0]
     assert len(result.predictive) == len(STRIKES) * len(MATURITIES) - 1
 
 

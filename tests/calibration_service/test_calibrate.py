@@ -168,7 +168,16 @@ def test_a_surface_without_any_information_is_refused(
     problem = client.post("/calibrate", json=empty).json()
     assert problem["code"] == "invalid-input"
     assert problem["errors"][0]["pointer"] == "/prices"
-    assert problem["dropped"] == [{"pointer": "/prices/2/5", "reason": "no_time_value"}]
+    (dropped,) = problem["dropped"]
+    assert dropped == {
+        "pointer": "/prices/2/5",
+        "reason": "no_time_value",
+        "message": "at or below discounted intrinsic value",
+        "strike": 110.0,
+        "maturity": 1.0,
+        "option_type": "call",
+    }
+    assert "no_time_value: 1" in problem["detail"]
     assert "2 usable quotes" in problem["detail"]
 
 
@@ -206,3 +215,64 @@ def test_the_service_is_ready_once_it_is_warm() -> None:
     assert client.get("/health/ready").status_code == 503
     with client:
         assert client.get("/health/ready").status_code == 200
+
+
+QUOTED: dict[float, list[tuple[float, float]]] = {
+    0.25: [(85, 0.466), (90, 0.9823), (95, 1.9602), (100, 3.655), (105, 2.0759), (110, 0.7393)],
+    0.5: [(85, 1.3846), (90, 2.1633), (95, 3.3265), (100, 5.0072), (105, 3.8968), (110, 2.0242)],
+}
+
+
+def noisy_request() -> dict[str, Any]:
+    """Puts to 100 and calls above, spread 0.1, close to VG(0.17, 0.2, −0.3) at a rate of 3%."""
+    quotes = [
+        {
+            "strike": strike,
+            "maturity": maturity,
+            "option_type": "put" if strike <= 100 else "call",
+            "bid": mid - 0.05,
+            "ask": mid + 0.05,
+        }
+        for maturity, row in QUOTED.items()
+        for strike, mid in row
+    ]
+    return {
+        "model_type": "VarianceGamma",
+        "spot_price": 100.0,
+        "risk_free_rate": 0.03,
+        "quotes": quotes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"bid": 12.48, "ask": 15.48}, "not_monotone_in_strike"),
+        ({"price": 5.5}, "mid_outside_spread"),
+        ({"bid": 0.0, "ask": 0.9}, "zero_bid"),
+    ],
+)
+def test_a_wrong_quote_moves_the_fit_no_more_than_its_absence(
+    client: TestClient, change: dict[str, float], reason: str
+) -> None:
+    body = noisy_request()
+    without = copy.deepcopy(body)
+    del without["quotes"][0]
+    expected = fit(client, without).parameters
+    body["quotes"][0] |= change
+    result = fit(client, body)
+    (dropped,) = result.dropped
+    assert (dropped.pointer, dropped.reason) == ("/quotes/0", reason)
+    assert result.parameters == pytest.approx(expected, rel=1e-6)
+    assert result.parameters is not None
+    assert result.parameters["sigma"] == pytest.approx(0.171, abs=0.02)
+
+
+def test_quotes_sent_twice_do_not_narrow_the_intervals(client: TestClient) -> None:
+    """Counted twice, n errors of the same size would narrow each interval by √2."""
+    body = noisy_request()
+    once = fit(client, body)
+    twice = fit(client, body | {"quotes": body["quotes"] * 2})
+    assert twice.fit_quality.n_quotes == once.fit_quality.n_quotes == 12
+    assert twice.intervals == once.intervals
+    assert {quote.reason for quote in twice.dropped} == {"duplicate"}

@@ -117,3 +117,15 @@ def test_a_finished_comparison_is_logged_once_and_its_fits_are_counted(
     assert event["best"] == "Meixner"
     text = client.get("/metrics").text
     assert 'levy_calibration_fit_rmse_vol_count{model="Meixner"}' in text
+
+
+def test_a_rate_that_the_quotes_contradict_is_reported(client: TestClient) -> None:
+    """Calls and puts at a rate of zero: F = 100, where 10% says 105.1 at half a year."""
+    quotes = [
+        {"strike": k, "maturity": 0.5, "option_type": side, "price": time + intrinsic}
+        for k, time in ((90.0, 2.2), (95.0, 3.7), (100.0, 5.6), (105.0, 3.9), (110.0, 2.6))
+        for side, intrinsic in (("call", max(100.0 - k, 0.0)), ("put", max(k - 100.0, 0.0)))
+    ]
+    body = {"spot_price": 100.0, "risk_free_rate": 0.1, "quotes": quotes}
+    result = compare(client, body | {"models": ["BlackScholes"]})
+    assert any("at 0.5 years 100 for 105.127" in warning for warning in result.warnings)

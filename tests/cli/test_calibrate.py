@@ -48,6 +48,7 @@ def test_what_was_dropped_is_told_with_its_reason(
     document = json.loads(capsys.readouterr().out)
     crossed = [q for q in document["dropped"] if q["reason"] == "crossed"]
     assert [(q["row"], q["strike"], q["option_type"]) for q in crossed] == [(2, 75.0, "C")]
+    assert crossed[0]["message"] == "the bid is above the ask"
     assert document["cleaning"]["counts"]["crossed"] == 1
     assert document["cleaning"]["n_read"] == 66
 
@@ -263,3 +264,26 @@ def test_a_fit_tells_its_error_at_each_expiry_and_what_the_quotes_determine(
     shown = capsys.readouterr().out
     for part in ("vol RMSE, points", "mean vol error", "variance", "skewness", "excess kurtosis"):
         assert part in shown
+
+
+def test_warnings_about_quotes_are_in_the_document_and_in_the_text(
+    quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "wrong_rate.csv"
+    pd.read_csv(quotes).assign(rate=0.3, dividend_yield=0.0).to_csv(path, index=False)
+    assert fit(path, "--json") == 0
+    warnings = json.loads(capsys.readouterr().out)["warnings"]
+    assert any("put-call parity contradicts the file" in warning for warning in warnings)
+    assert fit(path) == 0
+    assert "Put-call parity contradicts the file" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_copied_day_is_reported(
+    quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.read_csv(quotes)
+    path = tmp_path / "two_days.csv"
+    pd.concat([frame, frame.assign(quote_date="2024-01-04")]).to_csv(path, index=False)
+    assert fit(path, "--date", "2024-01-04", "--json") == 0
+    warnings = json.loads(capsys.readouterr().out)["warnings"]
+    assert any("equal those of 2024-01-03: the day is a copy" in warning for warning in warnings)

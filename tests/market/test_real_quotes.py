@@ -4,13 +4,15 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from levy_numerics import models
 from levy_numerics.calibration import CalibrationResult, calibrate
 from levy_numerics.market import Quotes
-from levy_surfaces.cleaning import CleaningRules, Reason, clean
+from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.reading import read_quotes
+from levy_surfaces.reasons import Reason
 from levy_surfaces.summary import summary
 from tests.benchmarks.real_quotes import PUBLISHED, SCHOUTENS, SETS, SPX_2019, published
 
@@ -114,6 +116,26 @@ def test_roots_of_2011_have_forwards_of_their_own() -> None:
 def test_bitcoin_discounts_by_one() -> None:
     surface = BY_NAME["btc_deribit_202106"].surface(folder())
     assert {f.discount for f in surface.forwards} == {1.0}
+
+
+def test_bitcoin_forwards_are_near_the_futures_and_within_bid_and_ask() -> None:
+    """Over June 2021; books are thin, and mids alone miss the futures by up to 5.1%."""
+    path = BY_NAME["btc_deribit_202106"].path(folder())
+    days = pd.read_csv(path, usecols=["quote_date"])["quote_date"].unique()
+    assert len(days) == 30
+    for day in days:
+        table = read_quotes(path, quote_date=day)
+        surface, _ = clean(table)
+        for found in surface.forwards:
+            mine = table.frame[table.frame["series"] == found.series]
+            assert found.forward == pytest.approx(mine["forward"].median(), rel=2.5e-3)
+            traded = mine[(mine["ask"] > 0) & (mine["bid"] <= mine["ask"])]
+            calls, puts = (traded[traded["is_call"] == side] for side in (True, False))
+            both = calls.merge(puts, on="strike", suffixes=("_c", "_p"))
+            low = both["strike"] + (both["bid_c"] - both["ask_p"]) / found.discount
+            high = both["strike"] + (both["ask_c"] - both["bid_p"]) / found.discount
+            if len(both):
+                assert low.max() * (1 - 1e-12) <= found.forward <= high.min() * (1 + 1e-12)
 
 
 def test_nobody_is_asked_for_convex_mids() -> None:

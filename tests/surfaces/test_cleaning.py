@@ -5,9 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.cleaning import CleaningReport, CleaningRules, Reason, clean
+from levy_surfaces.cleaning import CleaningReport, CleaningRules, clean
 from levy_surfaces.reading import read_quotes
+from levy_surfaces.reasons import Reason
 from levy_surfaces.surface import Surface
 
 Writer = Callable[[pd.DataFrame], Path]
@@ -71,7 +73,7 @@ def test_only_the_out_of_the_money_side_is_kept_on_request(
         ({"bid": 3.0, "ask": 2.0}, Reason.CROSSED),
         ({"bid": 0.0}, Reason.ZERO_BID),
         ({"mid": 50.0}, Reason.MID_OUTSIDE_SPREAD),
-        ({"bid": 0.0, "ask": 0.0}, Reason.ZERO_BID),
+        ({"bid": 0.0, "ask": 0.0}, Reason.NO_MARKET),
     ],
 )
 def test_an_unusable_quote_is_dropped_with_its_reason(
@@ -220,3 +222,133 @@ def test_cleaning_does_not_touch_what_was_read(market: pd.DataFrame, written: Wr
     before = table.frame.copy()
     clean(table)
     pd.testing.assert_frame_equal(table.frame, before)
+
+
+def weekly(days: int = 13) -> pd.DataFrame:
+    """Mids of one near expiry at 6.5%, rounded to 0.05, without any rate in the file."""
+    years, rows = days / 365, []
+    forward, discount = 22821.0 * np.exp(0.065 * years), np.exp(-0.065 * years)
+    for strike in np.arange(22000.0, 23701.0, 100.0):
+        for kind in "CP":
+            price = float(
+                black_price(
+                    forward=forward,
+                    strike=strike,
+                    maturity_years=years,
+                    discount=discount,
+                    vol=0.13,
+                    is_call=kind == "C",
+                )
+            )
+            rows.append({"strike": strike, "option_type": kind, "mid": round(20 * price) / 20})
+    expiry = pd.Timestamp("2024-06-06") + pd.Timedelta(days=days)
+    return pd.DataFrame(rows).assign(
+        quote_date="2024-06-06", underlying="U", spot=22821.0, expiry=f"{expiry:%Y-%m-%d}"
+    )
+
+
+@pytest.mark.parametrize("days", [1, 7, 13])
+def test_clean_weekly_pairs_are_never_stale(written: Writer, days: int) -> None:
+    """C − P is linear in K to 0.05: no pair contradicts parity, whatever discount is used."""
+    surface, report = cleaned(written(weekly(days)))
+    assert "stale" not in report.counts
+    assert surface.size >= 17
+
+
+def test_a_stale_pair_of_a_weekly_expiry_is_found(written: Writer) -> None:
+    frame = weekly()
+    frame.loc[(frame["strike"] == 22800.0) & (frame["option_type"] == "C"), "mid"] += 3.0
+    _, report = cleaned(written(frame))
+    stale = report.dropped[report.dropped["reason"] == "stale"]
+    assert list(stale["strike"]) == [22800.0]
+
+
+def test_prices_beside_zeros_are_used_where_nothing_else_is_quoted(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    market["mid"] = (market["bid"] + market["ask"]) / 2
+    market[["bid", "ask"]] = 0.0
+    surface, report = cleaned(written(market))
+    assert surface.quotes.bid is None
+    assert not {"no_market", "mid_outside_spread"} & set(report.counts)
+    assert any("bid and ask are zero on 78 quotes" in warning for warning in report.warnings)
+
+
+def test_prices_beside_zeros_are_too_old_where_others_are_quoted(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    row = place(market, "2024-07-03", 110.0, "C")
+    market["mid"] = (market["bid"] + market["ask"]) / 2
+    market.loc[row, ["bid", "ask"]] = 0.0
+    surface, report = cleaned(written(market))
+    assert reason_at(report, row) == Reason.NO_MARKET
+    assert surface.quotes.bid is not None
+
+
+def test_zeros_without_any_price_are_no_market(market: pd.DataFrame, written: Writer) -> None:
+    market[["bid", "ask"]] = 0.0
+    with pytest.raises(InvalidInputError, match="no market: bid and ask are zero"):
+        cleaned(written(market))
+
+
+@pytest.mark.parametrize(
+    ("mid", "reason"), [(np.nan, Reason.MISSING_PRICE), (1.0, Reason.MID_OUTSIDE_SPREAD)]
+)
+def test_an_ask_of_zero_is_unknown_and_the_bid_still_bounds_the_mid(
+    market: pd.DataFrame, written: Writer, mid: float, reason: Reason
+) -> None:
+    row = place(market, "2024-07-03", 110.0, "C")
+    market["mid"] = np.nan
+    market.loc[row, ["bid", "ask", "mid"]] = [2.3, 0.0, mid]
+    _, report = cleaned(written(market))
+    assert reason_at(report, row) == reason
+
+
+def test_one_contract_at_incompatible_prices_is_dropped_altogether(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    row = place(market, "2024-07-03", 110.0, "C")
+    other = market.loc[[row]].assign(bid=3.1, ask=3.14)
+    _, report = cleaned(written(pd.concat([market, other])))
+    assert reason_at(report, row) == Reason.CONFLICTING
+    assert reason_at(report, len(market)) == Reason.CONFLICTING
+    assert any("2 quotes are of contracts quoted more than once" in w for w in report.warnings)
+
+
+def test_prices_in_another_currency_are_refused_with_the_remedy(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    """Divided by the spot, as coin-margined options are quoted: the slope is 0.01·D."""
+    market[["bid", "ask"]] /= 100.0
+    with pytest.raises(InvalidInputError, match="multiply by the price of the underlying"):
+        cleaned(written(market))
+
+
+def test_a_forward_in_another_unit_is_reported(market: pd.DataFrame, written: Writer) -> None:
+    calls = market[market["option_type"] == "C"].assign(forward=108.0, discount=0.98)
+    _, report = cleaned(written(calls))
+    assert any("worth less than intrinsic value" in warning for warning in report.warnings)
+    cents = market[market["option_type"] == "C"].assign(forward=101.0, discount=0.98)
+    cents[["bid", "ask"]] *= 100.0
+    _, report = cleaned(written(cents), static_arbitrage=False)
+    assert any("more than the discounted forward" in warning for warning in report.warnings)
+
+
+def test_maturities_in_days_are_reported_by_their_volatility(
+    written: Writer,
+) -> None:
+    """13% over 30 days, called 30 years: 13%·√(1/365) = 0.68%."""
+    frame = weekly(30).drop(columns=["expiry", "quote_date"]).assign(maturity_years=30.0)
+    _, report = cleaned(written(frame))
+    assert any("that maturities are in years" in warning for warning in report.warnings)
+
+
+def test_a_file_that_lacks_a_rate_is_told_so(market: pd.DataFrame, written: Writer) -> None:
+    calls = market[market["option_type"] == "C"].assign(forward=101.0)
+    with pytest.raises(InvalidInputError, match="neither a rate nor a discount"):
+        cleaned(written(calls), forwards="given")
+
+
+def test_a_clean_market_has_no_warnings(market: pd.DataFrame, written: Writer) -> None:
+    _, report = cleaned(written(market.assign(rate=0.03, dividend_yield=0.01)))
+    assert report.warnings == ()

@@ -102,6 +102,7 @@ class Sampling:
         progress: Progress,
         *,
         dropped: tuple[DroppedQuote, ...] = (),
+        quote_warnings: tuple[str, ...] = (),
         predict: Contracts | None = None,
     ) -> tuple[BayesianResult, bytes]:
         """Sample and summarise; JAX must compute in doubles where the engine uses it.
@@ -111,7 +112,9 @@ class Sampling:
         quotes : Quotes
         progress : callable
         dropped : tuple of DroppedQuote
-            What is told of quotes that were left out.
+            Quotes that were not fitted.
+        quote_warnings : tuple of str
+            What cleaning noticed about the quotes.
         predict : Contracts, optional
             Other options, to be predicted.
 
@@ -137,13 +140,15 @@ class Sampling:
         predicted = () if predict is None else self._predicted(posterior, draws, predict)
         kept = _netcdf(inference_data(posterior, draws))
         progress(Standing(1.0))
+        fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
+        fields["warnings"] = (*quote_warnings, *found.warnings)
         result = BayesianResult(
             model_type=self.model_type,
             engine=self.engine,
             seconds=time.perf_counter() - started,
             dropped=dropped,
             predicted=predicted,
-            **{name: getattr(found, name) for name in found.__dataclass_fields__},
+            **fields,
         )
         return result, kept
 
@@ -174,7 +179,11 @@ def sample(request: BayesianRequest, progress: Progress) -> tuple[BayesianResult
         request, n_parameters=len(model.parameters()), model_type=request.model_type
     )
     return Sampling.of(request).run(
-        surface.quotes, progress, dropped=surface.dropped, predict=_to_predict(request)
+        surface.quotes,
+        progress,
+        dropped=surface.dropped,
+        quote_warnings=surface.warnings,
+        predict=_to_predict(request),
     )
 
 

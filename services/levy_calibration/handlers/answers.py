@@ -1,7 +1,6 @@
 """What fits found, shaped as it goes over the wire."""
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -35,6 +34,7 @@ def answer(
     *,
     uncertainty: Uncertainty = "laplace",
     dropped: tuple[DroppedQuote, ...] = (),
+    quote_warnings: tuple[str, ...] = (),
     engine_version: str,
     seconds: float,
 ) -> CalibrationResult:
@@ -48,7 +48,9 @@ def answer(
     uncertainty : str
         What was asked.
     dropped : tuple of DroppedQuote
-        What was left out before the fit.
+        Quotes that were not fitted.
+    quote_warnings : tuple of str
+        What cleaning noticed about the quotes.
     engine_version : str
         Told where no network answered.
     seconds : float
@@ -71,7 +73,11 @@ def answer(
     if fit.method == "neural":
         found |= {"status": "proposed", "reason": "as the network proposes, without a fit"}
     ks = [one.pareto_k for one in certainties if one.pareto_k is not None]
-    warnings = (*_about(fit), *about_dropped(dropped), *found.pop("warnings"))
+    warnings = (
+        *_about(fit),
+        *quote_warnings,
+        *found.pop("warnings"),
+    )
     return CalibrationResult(
         **found,
         model_type=model_type,
@@ -135,16 +141,6 @@ def fit_by_maturity(fit: calibration.CalibrationResult) -> tuple[MaturityFit, ..
         )
         for one in fit.by_maturity
     )
-
-
-def about_dropped(dropped: tuple[DroppedQuote, ...]) -> tuple[str, ...]:
-    """Say in a sentence what was left out, if anything."""
-    if not dropped:
-        return ()
-    counts = Counter(quote.reason for quote in dropped)
-    reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items()))
-    were = "1 quote was" if len(dropped) == 1 else f"{len(dropped)} quotes were"
-    return (f"{were} left out: {reasons}; see `dropped`",)
 
 
 def _says_errors(fit: Fit, uncertainty: Uncertainty) -> bool:

@@ -86,6 +86,7 @@ def calibrate(
         sure,
         uncertainty=request.uncertainty,
         dropped=surface.dropped,
+        quote_warnings=surface.warnings,
         engine_version=engine_version,
         seconds=time.perf_counter() - started,
     )

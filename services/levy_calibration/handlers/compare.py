@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from levy_calibration.handlers.answers import about_dropped, fit_by_maturity, fitted_model, quality
+from levy_calibration.handlers.answers import fit_by_maturity, fitted_model, quality
 from levy_calibration.handlers.certainty import gauss_newton
 from levy_numerics import models
 from levy_numerics.calibration import Comparison, compare_one, in_spread_share, ranked
@@ -70,6 +70,7 @@ def compare(
         surface.quotes,
         weights=request.weights,
         dropped=surface.dropped,
+        quote_warnings=surface.warnings,
         model_version=model_version,
         seconds=time.perf_counter() - started,
     )
@@ -105,6 +106,7 @@ def comparison(
     *,
     weights: Weights,
     dropped: tuple[DroppedQuote, ...] = (),
+    quote_warnings: tuple[str, ...] = (),
     model_version: str,
     seconds: float,
 ) -> ComparisonResult:
@@ -119,7 +121,9 @@ def comparison(
     weights : str
         With which.
     dropped : tuple of DroppedQuote
-        What was left out before the fits.
+        Quotes that were not fitted.
+    quote_warnings : tuple of str
+        What cleaning noticed about the quotes.
     model_version : str
         Told in the answer.
     seconds : float
@@ -136,7 +140,7 @@ def comparison(
         comparison_time_ms=1e3 * seconds,
         model_version=model_version,
         dropped=dropped,
-        warnings=about_dropped(dropped),
+        warnings=quote_warnings,
     )
 
 

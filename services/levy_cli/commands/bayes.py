@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
             lambda standing: advance(
                 round(100 * standing.share), 100, note_of(standing.diagnostics)
             ),
+            quote_warnings=quotes.report.warnings,
             predict=predict,
         )
     if options.out:

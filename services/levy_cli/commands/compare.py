@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.comparing import ComparedModels, compare_models, models_named
-from levy_cli.output import console, print_json, refuse_unwritable, table, vol_points
+from levy_cli.output import console, print_json, refuse_unwritable, sentence, table, vol_points
 from levy_cli.progress import progress
 from levy_schemas.comparison import ComparedModel
 
@@ -46,6 +46,8 @@ def _show(compared: ComparedModels) -> None:
         "out of sample: on alternate strikes that the fit had not seen. In spread: share of all "
         f"quotes. {1e-3 * answer.comparison_time_ms:.1f} s."
     )
+    for warning in answer.warnings:
+        out.print(f"[yellow]Note:[/] {sentence(warning)}")
     for one in answer.results[:1]:
         out.print(f"Best is {one.model_type}: {_parameters(one)}")
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from levy_cli.cleaned import CleanedQuotes
-from levy_cli.output import console, print_json
+from levy_cli.output import console, print_json, sentence
 from levy_cli.progress import progress
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.synthetic.generation import generate
@@ -71,9 +71,12 @@ def _keep(options: argparse.Namespace) -> int:
     Path(options.out).mkdir(parents=True, exist_ok=True)
     path = keep_surface(quotes.surface, options.out)
     if options.json:
-        print_json({"file": str(path), **quotes.as_document()})
+        warnings = list(quotes.report.warnings)
+        print_json({"file": str(path), "warnings": warnings, **quotes.as_document()})
     else:
         out = console()
         quotes.show(out)
+        for warning in quotes.report.warnings:
+            out.print(f"[yellow]Note:[/] {sentence(warning)}")
         out.print(f"Kept in {path}", soft_wrap=True)
     return 0

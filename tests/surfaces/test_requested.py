@@ -1,0 +1,321 @@
+"""Cleaning of requests: the checks of files, on the wire's quotes."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from levy_numerics import pricing
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.market import Contracts
+from levy_numerics.models import VarianceGamma
+from levy_schemas.calibration import CalibrationRequest
+from levy_schemas.surface import DropReason
+from levy_surfaces.cleaning import CleaningRules, clean
+from levy_surfaces.reading import read_quotes
+from levy_surfaces.reasons import Reason
+from levy_surfaces.requested import Surface, surface_of
+
+MODEL = VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15)
+STRIKES = (80.0, 85.0, 90.0, 95.0, 100.0, 105.0, 110.0, 115.0, 120.0)
+YEARS = (0.25, 0.5, 1.0)
+RATE = 0.03
+
+
+def listed(*, both_sides: bool = False, half_spread: float = 0.02) -> dict[str, Any]:
+    """Exact prices within two-sided quotes: puts below the spot and calls above, or both."""
+    quotes = []
+    for years in YEARS:
+        for strike in STRIKES:
+            for side in ("put", "call"):
+                if both_sides or (side == "call") == (strike >= 100.0):
+                    contracts = Contracts.grid(
+                        spot=100.0,
+                        rate=RATE,
+                        dividend_yield=0.0,
+                        strikes=[strike],
+                        maturities=[years],
+                        is_call=side == "call",
+                    )
+                    price = float(pricing.price(MODEL, contracts).value[0])
+                    bid, ask = max(price - half_spread, 0.1 * price), price + half_spread
+                    quote = {"strike": strike, "maturity": years, "option_type": side}
+                    quotes.append(quote | {"bid": bid, "ask": ask})
+    return {
+        "model_type": "VarianceGamma",
+        "spot_price": 100.0,
+        "risk_free_rate": RATE,
+        "quotes": quotes,
+    }
+
+
+def cleaned(body: dict[str, Any], **options: Any) -> Surface:
+    request = CalibrationRequest.model_validate(body)
+    return surface_of(request, n_parameters=3, model_type="VarianceGamma", **options)
+
+
+def reasons(surface: Surface) -> dict[str, str]:
+    return {quote.pointer: quote.reason for quote in surface.dropped}
+
+
+def position(body: dict[str, Any], strike: float, years: float, side: str) -> int:
+    wanted = (strike, years, side)
+    return next(
+        i
+        for i, q in enumerate(body["quotes"])
+        if (q["strike"], q["maturity"], q["option_type"]) == wanted
+    )
+
+
+@pytest.mark.parametrize("both_sides", [False, True])
+def test_clean_quotes_are_all_used_without_a_warning(both_sides: bool) -> None:
+    surface = cleaned(listed(both_sides=both_sides))
+    assert surface.dropped == ()
+    assert surface.warnings == ()
+    assert surface.quotes.size == len(STRIKES) * len(YEARS) * (2 if both_sides else 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"bid": 0.0}, "zero_bid"),
+        ({"bid": 0.0, "ask": 0.0}, "no_market"),
+        ({"bid": 0.0, "ask": 0.0, "price": 3.0}, "no_market"),
+        ({"price": 9.0}, "mid_outside_spread"),
+        ({"bid": 5.0, "ask": 4.0}, "crossed"),
+        ({"bid": 30.0, "ask": 31.0}, "not_monotone_in_strike"),
+    ],
+)
+def test_a_wrong_quote_is_dropped_with_contract_and_message(
+    change: dict[str, float], reason: str
+) -> None:
+    body = listed()
+    i = position(body, 105.0, 0.5, "call")
+    body["quotes"][i] |= change
+    surface = cleaned(body)
+    (dropped,) = surface.dropped
+    assert dropped.pointer == f"/quotes/{i}"
+    assert dropped.reason == reason
+    assert dropped.message == Reason(reason).meaning
+    assert (dropped.strike, dropped.maturity, dropped.option_type) == (105.0, 0.5, "call")
+    assert f"1 quote was left out: 1 {reason}" in surface.warnings[0]
+
+
+def test_a_misprint_in_a_grid_is_dropped_at_its_position() -> None:
+    contracts = Contracts.grid(
+        spot=100.0, rate=RATE, dividend_yield=0.0, strikes=STRIKES, maturities=YEARS
+    )
+    prices = pricing.price(MODEL, contracts).value.reshape(len(YEARS), len(STRIKES))
+    prices[1, 7] *= 30.0
+    body = {
+        "model_type": "VarianceGamma",
+        "spot_price": 100.0,
+        "risk_free_rate": RATE,
+        "strikes": list(STRIKES),
+        "maturities": list(YEARS),
+        "prices": prices.tolist(),
+    }
+    surface = cleaned(body)
+    assert reasons(surface) == {"/prices/1/7": "not_monotone_in_strike"}
+
+
+def test_a_butterfly_and_a_calendar_are_dropped() -> None:
+    body = listed()
+    butterfly = position(body, 90.0, 0.25, "put")
+    for side in ("bid", "ask"):
+        body["quotes"][butterfly][side] += 0.6
+    assert reasons(cleaned(body)) == {f"/quotes/{butterfly}": "not_convex_in_strike"}
+    body = listed()
+    for quote in body["quotes"]:
+        if quote["maturity"] == 1.0:
+            quote["bid"], quote["ask"] = 0.4 * quote["bid"], 0.4 * quote["ask"]
+    assert set(reasons(cleaned(body)).values()) >= {"calendar_arbitrage"}
+
+
+def test_a_contract_sent_twice_at_one_price_counts_once() -> None:
+    body = listed()
+    n = len(body["quotes"])
+    body["quotes"] += body["quotes"]
+    surface = cleaned(body)
+    assert surface.quotes.size == n
+    assert reasons(surface) == {f"/quotes/{n + i}": "duplicate" for i in range(n)}
+
+
+def test_a_contract_sent_at_two_prices_counts_not_at_all() -> None:
+    body = listed()
+    i = position(body, 105.0, 0.5, "call")
+    other = {k: v + 0.5 if k in ("bid", "ask") else v for k, v in body["quotes"][i].items()}
+    body["quotes"].append(other)
+    surface = cleaned(body)
+    last = len(body["quotes"]) - 1
+    assert reasons(surface) == {
+        f"/quotes/{i}": "conflicting_quotes",
+        f"/quotes/{last}": "conflicting_quotes",
+    }
+
+
+def test_spreads_that_overlap_are_one_quote_sent_twice() -> None:
+    body = listed()
+    i = position(body, 105.0, 0.5, "call")
+    other = {k: v + 0.01 if k in ("bid", "ask") else v for k, v in body["quotes"][i].items()}
+    body["quotes"].append(other)
+    assert set(reasons(cleaned(body)).values()) == {"duplicate"}
+
+
+def test_prices_without_any_market_are_used() -> None:
+    """Files of last prices carry zeros as bid and ask."""
+    body = listed()
+    for quote in body["quotes"]:
+        quote["price"] = 0.5 * (quote["bid"] + quote["ask"])
+        quote["bid"] = quote["ask"] = 0.0
+    surface = cleaned(body)
+    assert surface.dropped == ()
+    assert surface.quotes.bid is None
+    with pytest.raises(InvalidInputError, match=r"0 usable quotes .*no_market: 27"):
+        cleaned(body | {"weights": "bid_ask"})
+
+
+def test_a_stale_call_is_dropped_with_its_put() -> None:
+    body = listed(both_sides=True)
+    call = position(body, 100.0, 0.5, "call")
+    for side in ("bid", "ask"):
+        body["quotes"][call][side] += 0.15
+    surface = cleaned(body)
+    put = position(body, 100.0, 0.5, "put")
+    assert f"/quotes/{call}" in reasons(surface)
+    assert set(reasons(surface)) <= {f"/quotes/{call}", f"/quotes/{put}"}
+    assert not any("parity" in warning for warning in surface.warnings)
+
+
+def test_a_rate_that_the_pairs_contradict_is_reported_and_costs_no_quote() -> None:
+    """F = 100·exp(0.03·T): at 0.25 years 100.753, where the request says 100·exp(0.08·T)."""
+    surface = cleaned(listed(both_sides=True) | {"risk_free_rate": 0.08})
+    assert not {"stale", "not_monotone_in_strike"} & set(reasons(surface).values())
+    (warning,) = (w for w in surface.warnings if "put-call parity" in w)
+    assert "at 0.25 years 100.753 for 102.02; and 2 more" in warning
+
+
+def test_in_the_money_quotes_below_intrinsic_value_are_reported() -> None:
+    body = listed(both_sides=True)
+    body["quotes"] = [q for q in body["quotes"] if q["option_type"] == "call"]
+    surface = cleaned(body | {"risk_free_rate": 0.13})
+    assert any("worth less than intrinsic value" in warning for warning in surface.warnings)
+
+
+def test_prices_in_another_currency_are_reported() -> None:
+    """Divided by the spot of 100, as exchanges of coins quote: about 0.2% instead of 20%."""
+    body = listed()
+    for quote in body["quotes"]:
+        for side in ("bid", "ask"):
+            quote[side] /= 100.0
+    surface = cleaned(body)
+    assert any("volatility at the money is about 0.18%" in warning for warning in surface.warnings)
+
+
+def test_too_few_quotes_name_the_reasons() -> None:
+    body = listed()
+    for quote in body["quotes"][2:]:
+        quote["bid"] = 0.0
+    with pytest.raises(InvalidInputError, match=r"2 usable quotes .*zero_bid: 25"):
+        cleaned(body)
+
+
+def test_every_reason_on_the_wire_has_a_meaning() -> None:
+    assert {str(reason) for reason in get_args(DropReason)} <= {str(reason) for reason in Reason}
+
+
+def test_noisy_mids_within_their_spreads_are_kept() -> None:
+    body = listed(half_spread=0.3)
+    noise = np.random.default_rng(4).uniform(-0.1, 0.1, len(body["quotes"]))
+    for quote, shift in zip(body["quotes"], noise, strict=True):
+        quote["bid"], quote["ask"] = max(quote["bid"] + shift, 0.01), quote["ask"] + shift
+    assert cleaned(body).dropped == ()
+
+
+def test_the_order_of_quotes_does_not_matter() -> None:
+    body = listed(both_sides=True)
+    body["quotes"][5] |= {"bid": 30.0, "ask": 31.0}
+    expected = {(q.strike, q.maturity, q.option_type, q.reason) for q in cleaned(body).dropped}
+    shuffled = body | {"quotes": body["quotes"][::-1]}
+    found = {(q.strike, q.maturity, q.option_type, q.reason) for q in cleaned(shuffled).dropped}
+    assert found == expected
+
+
+def test_a_file_and_a_request_drop_the_same_quotes_for_the_same_reasons(tmp_path: Path) -> None:
+    body = listed()
+    quotes = body["quotes"]
+    faults: list[tuple[float, float, dict[str, float]]] = [
+        (80.0, 0.25, {"bid": 12.0, "ask": 15.0}),
+        (90.0, 0.25, {"price": 7.0}),
+        (110.0, 0.25, {"bid": 0.0}),
+        (95.0, 0.5, {"bid": 0.0, "ask": 0.0}),
+        (105.0, 1.0, {"bid": 9.0, "ask": 8.0}),
+    ]
+    for strike, years, change in faults:
+        side = "call" if strike >= 100.0 else "put"
+        quotes[position(body, strike, years, side)] |= change
+    quotes.append(quotes[position(body, 100.0, 1.0, "call")])
+    other = quotes[position(body, 120.0, 1.0, "call")]
+    quotes.append(other | {"bid": other["bid"] + 0.2, "ask": other["ask"] + 0.2})
+
+    path = tmp_path / "quotes.csv"
+    frame = pd.DataFrame(quotes).rename(columns={"maturity": "maturity_years", "price": "mid"})
+    frame.assign(spot=100.0, rate=RATE, dividend_yield=0.0).to_csv(path, index=False)
+    _, report = clean(read_quotes(path), CleaningRules(forwards="given", sides="all"))
+    of_file = sorted(zip(report.dropped["row"] - 2, report.dropped["reason"], strict=True))
+    of_request = sorted((int(p.split("/")[-1]), r) for p, r in reasons(cleaned(body)).items())
+    assert of_file == of_request
+    assert {reason for _, reason in of_request} == {
+        "not_monotone_in_strike",
+        "mid_outside_spread",
+        "zero_bid",
+        "no_market",
+        "crossed",
+        "duplicate",
+        "conflicting_quotes",
+    }
+
+
+@pytest.mark.parametrize(
+    ("years", "discount", "is_plausible"),
+    [(0.25, 0.99, True), (0.25, 1.6, False), (0.25, 0.03, False), (30.0, 1.6, True)],
+)
+def test_a_discount_that_no_rate_implies_is_reported(
+    years: float, discount: float, is_plausible: bool
+) -> None:
+    """1.6 over 30 years is a rate of −1.6%, over a quarter one of −188%."""
+    contracts = Contracts.of(
+        maturity_years=years, strike=[95.0, 100.0, 105.0], forward=100.0, discount=discount
+    )
+    prices = pricing.price(MODEL, contracts).value.tolist()
+    body = {
+        "model_type": "VarianceGamma",
+        "forwards": [{"maturity": years, "forward": 100.0, "discount": discount}],
+        "strikes": [95.0, 100.0, 105.0],
+        "maturities": [years],
+        "prices": [prices],
+    }
+    warnings = cleaned(body).warnings
+    assert any("no plausible rate" in warning for warning in warnings) != is_plausible
+
+
+def test_prices_rounded_to_a_tick_are_kept() -> None:
+    """A stock at 10 in ticks of 0.05: in the wings, rounding is half of the price."""
+    strikes = np.arange(8.0, 13.0, 0.25)
+    contracts = Contracts.grid(
+        spot=10.0, rate=RATE, dividend_yield=0.0, strikes=strikes, maturities=[0.5, 1.0]
+    )
+    prices = np.round(pricing.price(MODEL, contracts).value * 20) / 20
+    body = {
+        "model_type": "VarianceGamma",
+        "spot_price": 10.0,
+        "risk_free_rate": RATE,
+        "strikes": strikes.tolist(),
+        "maturities": [0.5, 1.0],
+        "prices": prices.reshape(2, -1).tolist(),
+    }
+    assert not {"not_convex_in_strike", "not_monotone_in_strike"} & set(
+        reasons(cleaned(body)).values()
+    )
