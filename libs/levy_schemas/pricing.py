@@ -78,7 +78,8 @@ class PriceResult(Answer):
 
     prices: Matrix = Field(description="present values, in the currency of the strikes")
     implied_vols: SparseMatrix = Field(
-        description="Black volatilities; null where the price does not determine one"
+        description="Black volatilities; null where the error of the price leaves the volatility "
+        "uncertain by more than 1% of it"
     )
     greeks: Greeks | None = None
     price_errors: SparseMatrix = Field(

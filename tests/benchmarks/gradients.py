@@ -12,7 +12,7 @@ import numpy as np
 from levy_numerics import models
 from levy_numerics.compiling import compiled, compiled_in_order
 from levy_numerics.exponential import exp
-from levy_numerics.implied_vol_single import _erfcx
+from levy_numerics.normal import erfcx
 from levy_numerics.pricing.compiled import CompiledPricer, covered_value
 from levy_numerics.pricing.factors import BY_PARAMETER
 from levy_numerics.pricing.sinh_sums import covered
@@ -124,7 +124,7 @@ def _exp_of_library(x: np.ndarray, into: np.ndarray) -> None:
 @compiled
 def _scaled(x: np.ndarray, into: np.ndarray) -> None:
     for k in range(len(x)):
-        into[0, k] = _erfcx(abs(x[k]))
+        into[0, k] = erfcx(abs(x[k]))
 
 
 @compiled

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 _COUNT = """
-from levy_numerics import implied_vol_single, warming
+from levy_numerics import implied_vol, warming
 from levy_numerics.calibration import fit_quality, identification
 from levy_numerics.calibration.solvers import linearised
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
@@ -15,8 +15,8 @@ warming.main()
 loops = [
     sinh_loops.sum_up,
     sinh_loops.reached,
-    implied_vol_single._fill,
-    implied_vol_single._fill_out_of_the_money,
+    implied_vol._fill,
+    implied_vol._fill_out_of_the_money,
     sinh_single._over_years,
     linearised._decomposed,
     linearised._step,

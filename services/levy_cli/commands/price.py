@@ -84,7 +84,7 @@ def _show(request: PriceRequest, result: PriceResult) -> None:
                 f"{maturity:g}",
                 f"{strike:g}",
                 f"{result.prices[i][j]:.8g}",
-                "none" if vol is None else f"{vol:.4%}",
+                "–" if vol is None else f"{vol:.4%}",
                 *_greek_cells(result, i, j),
             )
         shown.add_section()

@@ -6,7 +6,7 @@ import numpy as np
 
 from levy_numerics import models, pricing
 from levy_numerics.errors import UnsupportedError
-from levy_numerics.implied_vol import implied_vol_or_reason
+from levy_numerics.implied_vol import implied_vol_or_reason, rounding_error
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.greeks import greeks
@@ -44,6 +44,7 @@ def price(request: PriceRequest) -> PriceResult:
         maturity_years=contracts.maturity_years,
         discount=contracts.discount,
         is_call=contracts.is_call,
+        price_error=np.maximum(prices.error, rounding_error(prices.value, contracts)),
     )
     has_vol = vols.ok & (vols.vol > 0.0)
     return PriceResult(
@@ -93,8 +94,8 @@ def _about_missing_vols(n_missing: int, n_options: int) -> tuple[str, ...]:
     if n_missing == 0:
         return ()
     return (
-        f"{n_missing} of {n_options} options have no implied volatility: their time value is "
-        "below what a price in double precision can hold",
+        f"{n_missing} of {n_options} options have no implied volatility: the error of the price "
+        "(see price_errors) is too large beside the time value to determine one within 1%",
     )
 
 
