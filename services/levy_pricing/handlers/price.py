@@ -5,7 +5,6 @@ from typing import Final
 import numpy as np
 
 from levy_numerics import models, pricing
-from levy_numerics.errors import UnsupportedError
 from levy_numerics.implied_vol import implied_vol_or_reason, rounding_error
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
@@ -36,7 +35,6 @@ def price(request: PriceRequest) -> PriceResult:
     )
     shape = (len(request.maturities), len(request.strikes))
     prices = pricing.price(model, contracts, method=request.method)
-    _refuse_unless_finite(prices.value, request)
     vols = implied_vol_or_reason(
         prices.value,
         forward=contracts.forward,
@@ -53,6 +51,7 @@ def price(request: PriceRequest) -> PriceResult:
         greeks=_greeks(model, contracts, request, shape) if request.greeks else None,
         price_errors=_sparse(prices.error, shape),
         warnings=(
+            *prices.notes,
             *_about_errors(prices.error, contracts),
             *_about_missing_vols(int(np.sum(~has_vol)), contracts.size),
         ),
@@ -71,15 +70,6 @@ def _greeks(
         dividend_rho=_sparse(found.dividend_rho, shape),
         parameters={name: _sparse(values, shape) for name, values in found.parameters.items()},
     )
-
-
-def _refuse_unless_finite(values: np.ndarray, request: PriceRequest) -> None:
-    if not np.all(np.isfinite(values)):
-        message = (
-            f"{request.model_type} with these parameters cannot be priced by {request.method} "
-            "in double precision; choose parameters further inside the domain"
-        )
-        raise UnsupportedError(message)
 
 
 def _about_errors(errors: np.ndarray, contracts: Contracts) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError, InvalidParameterError
 from levy_numerics.market import Contracts
 from levy_numerics.models import CGMY, BlackScholes, Kou, Meixner, Merton, Model, VarianceGamma
-from levy_numerics.pricing import carr_madan, cosine
+from levy_numerics.pricing import cosine
 from tests.numerics.models.members import every_model
 from tests.numerics.pricing.closed_forms import merton, variance_gamma
 
@@ -200,16 +200,3 @@ def test_black_scholes_meets_its_formula():
 def test_a_tolerance_that_cannot_be_kept_is_refused(tolerance):
     with pytest.raises(InvalidInputError, match="tolerance"):
         pricing.price(VarianceGamma.example(), AROUND, tolerance=tolerance)
-
-
-def test_a_strike_outside_carr_and_madans_grid_is_refused_with_the_remedy():
-    with pytest.raises(InvalidInputError, match=r"K/F = 1e\+06 lies outside.*sinh"):
-        carr_madan.price(VarianceGamma.example(), at(0.5, [1.0, 1e6]))
-
-
-@pytest.mark.parametrize("n_points", [512, 4096])
-def test_carr_and_madans_error_follows_the_number_of_points(n_points):
-    contracts = at(0.25, [0.9, 1.0, 1.1])
-    true = pricing.price(Kou.example(), contracts, method="lewis").value
-    found = carr_madan.price(Kou.example(), contracts, n_points=n_points)
-    assert np.all(np.abs(found.value - true) <= found.error)
