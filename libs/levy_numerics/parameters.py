@@ -147,12 +147,14 @@ def checked_values(
     known = {p.name for p in parameters}
     for name in values:
         if name not in known:
+            takes = f"{model} takes {', '.join(p.name for p in parameters)}"
             raise InvalidParameterError(
-                name, values[name], f"{model} takes {', '.join(p.name for p in parameters)}"
+                name, values[name], takes, message=f"{model} has no parameter {name}; {takes}"
             )
     for p in parameters:
         if p.name not in values:
-            raise InvalidParameterError(p.name, "missing", f"{model} needs {p.name}")
+            message = f"{model} requires parameter {p.name} (missing)"
+            raise InvalidParameterError(p.name, "missing", message, message=message)
         check_domain(p, values[p.name])
     return {p.name: _as_float(values[p.name]) for p in parameters}
 

@@ -75,7 +75,11 @@ def test_puts_are_worth_what_parity_says(capsys: pytest.CaptureFixture[str]) -> 
     ("option", "value", "complaint"),
     [
         ("--model", "VarianceGama", "known are"),
-        ("--params", '{"sigma": 0.12, "nu": 0.2}', "VarianceGamma needs theta"),
+        (
+            "--params",
+            '{"sigma": 0.12, "nu": 0.2}',
+            "VarianceGamma requires parameter theta (missing)",
+        ),
         ("--params", '{"sigma": -0.12, "nu": 0.2, "theta": 0}', "sigma > 0"),
         ("--params", '{"sigma": "x", "nu": 0.2, "theta": 0}', "--params sigma"),
         ("--params", "{sigma: 1}", "--params is not valid JSON"),
