@@ -74,9 +74,10 @@ class Model(ABC):
         if any(np.ndim(value) for value in self.as_mapping().values()):
             self.check_jointly()
             return
-        with arithmetic_errors_named(self, 1.0):
+        one_year = np.ones(1)
+        with arithmetic_errors_named(self, one_year):
             self.check_jointly()
-        require_representable(self, 1.0)
+        require_representable(self, one_year)
 
     def check_jointly(self) -> None:
         """Conditions on several parameters together; here, that E[exp(X)] is finite."""

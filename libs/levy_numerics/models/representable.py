@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from levy_numerics.models.base import Model
 
 
-def require_representable(model: "Model", maturity_years: float) -> None:
-    """Raise unless double precision can represent the law of ln(S_T/F) of one parameter set.
+def require_representable(model: "Model", maturity_years: np.ndarray) -> None:
+    """Raise unless double precision can represent the laws of ln(S_T/F) of one parameter set.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def require_representable(model: "Model", maturity_years: float) -> None:
 
 
 @contextmanager
-def arithmetic_errors_named(model: "Model", maturity_years: float) -> Iterator[None]:
+def arithmetic_errors_named(model: "Model", maturity_years: np.ndarray) -> Iterator[None]:
     """Turn overflow and division by zero within into `InvalidParameterError`.
 
     Array operations do not raise: they give infinity or NaN without a warning.
@@ -41,31 +41,35 @@ def arithmetic_errors_named(model: "Model", maturity_years: float) -> Iterator[N
         raise not_representable(model, maturity_years) from None
 
 
-def not_representable(model: "Model", maturity_years: float) -> InvalidParameterError:
-    """Return the error that names the parameters at fault."""
-    names = _at_fault(model, maturity_years)
+def not_representable(model: "Model", maturity_years: np.ndarray) -> InvalidParameterError:
+    """Return the error that names the parameters at fault, at the first maturity that fails."""
+    years = next(
+        (t for t in np.unique(maturity_years) if not _is_representable(model, t)),
+        float(np.min(maturity_years)),
+    )
+    names = _at_fault(model, years)
     values = model.as_mapping()
     return InvalidParameterError(
         ", ".join(names),
         ", ".join(f"{values[name]:g}" for name in names),
-        f"{model.name} can be priced in double precision at T = {maturity_years:g}",
+        f"{model.name} can be priced in double precision at T = {years:g}",
         "choose a value nearer to the typical one that GET /models lists",
     )
 
 
-def _at_fault(model: "Model", maturity_years: float) -> list[str]:
+def _at_fault(model: "Model", years: float) -> list[str]:
     """Return the parameters of which one, set to its default, is enough; all if none is."""
     values, defaults = model.as_mapping(), model.example().as_mapping()
     at_fault = [
         name
         for name in values
         if values[name] != defaults[name]
-        and _is_representable(type(model)(**{**values, name: defaults[name]}), maturity_years)
+        and _is_representable(type(model)(**{**values, name: defaults[name]}), years)
     ]
     return at_fault or list(values)
 
 
-def _is_representable(model: "Model", maturity_years: float) -> bool:
+def _is_representable(model: "Model", maturity_years: Any) -> bool:
     years: Any = np.asarray(maturity_years)
     try:
         with np.errstate(all="ignore"):

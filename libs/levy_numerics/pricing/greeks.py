@@ -92,7 +92,7 @@ def greeks(
     >>> round(float(greeks(black_scholes, one, spot=100.0).delta[0]), 6)
     0.539828
     """
-    with arithmetic_errors_named(model, float(contracts.maturity_years.min())):
+    with arithmetic_errors_named(model, contracts.maturity_years):
         prices, terms = _price_and_terms(model, contracts, tolerance)
     value = prices.value
     share = _checked_spot(spot, contracts.size)

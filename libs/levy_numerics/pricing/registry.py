@@ -8,11 +8,7 @@ import numpy as np
 from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
-from levy_numerics.models.representable import (
-    arithmetic_errors_named,
-    not_representable,
-    require_representable,
-)
+from levy_numerics.models.representable import arithmetic_errors_named, not_representable
 from levy_numerics.pricing import carr_madan, cosine, lewis, sinh
 from levy_numerics.pricing.result import Prices
 
@@ -69,14 +65,11 @@ def price(
     if any(np.ndim(value) for value in model.as_mapping().values()):
         with np.errstate(all="ignore"):
             return _METHODS[method](model, contracts, tolerance=tolerance)
-    maturities = np.unique(contracts.maturity_years).tolist()
-    for years in maturities:
-        require_representable(model, years)
-    with arithmetic_errors_named(model, maturities[0]):
+    with arithmetic_errors_named(model, contracts.maturity_years):
         prices = _METHODS[method](model, contracts, tolerance=tolerance)
     not_finite = ~np.isfinite(prices.value)
     if not_finite.any():
-        raise not_representable(model, float(contracts.maturity_years[not_finite][0]))
+        raise not_representable(model, contracts.maturity_years[not_finite])
     _require_convergence(prices, contracts, f"{method} does not converge for {model}")
     return prices
 
