@@ -241,7 +241,7 @@ class _Density:
         slow = transform[:, n_terms:] * np.exp(1j * omega * (self.low - self.drift)) / omega**2
         variation = np.abs(np.diff(slow)).sum(axis=-1, keepdims=True)
         ends = size[:, :1] + 2.0 * size[:, -1:]
-        by_parts = (variation + ends) * self._turning(strike, bottom) / self.width
+        by_parts = (variation + ends) * self._turning(self._kink(strike), bottom) / self.width
         return np.asarray(np.minimum(absolute, by_parts))
 
     def _ripple(self, omega: np.ndarray) -> tuple[bool, np.ndarray]:
@@ -251,10 +251,10 @@ class _Density:
             return False, np.ones(1)
         return True, np.exp(rise(log_ripple))
 
-    def _turning(self, strike: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    def _turning(self, kink: np.ndarray, bottom: np.ndarray) -> np.ndarray:
         """Σ 1/|1 − z| over the waves zᵏ of which the terms consist, shape (n_sets, n)."""
         from_low = self.drift - self.low
-        below, above = strike - self.drift, strike - self.low + from_low
+        below, above = kink - self.drift, kink - self.low + from_low
         pair = sum(1.0 / self._chord(angle) for angle in (below, above))
         return np.asarray(pair + 2.0 * bottom / self._chord(from_low))
 
