@@ -30,13 +30,29 @@ class InvalidInputError(LevyError):
 
 
 class InvalidParameterError(LevyError):
-    """A model parameter outside its domain."""
+    """A model parameter outside its domain, missing, or unknown.
+
+    Parameters
+    ----------
+    parameter : str
+        Its name, or the names of several.
+    value : object
+        What was given.
+    condition : str
+        What must hold.
+    remedy : str
+        What to do.
+    message : str, optional
+        What is wrong, where it is not that `value` breaks `condition`.
+    """
 
     code = "invalid-parameter"
 
-    def __init__(self, parameter: str, value: Any, condition: str, remedy: str = "") -> None:
+    def __init__(
+        self, parameter: str, value: Any, condition: str, remedy: str = "", message: str = ""
+    ) -> None:
         shown = f"{value:g}" if isinstance(value, float | int) else str(value)
-        message = f"{parameter} = {shown} breaks the condition {condition}"
+        message = message or f"{parameter} = {shown} breaks the condition {condition}"
         super().__init__(
             f"{message}; {remedy}" if remedy else message,
             parameter=parameter,

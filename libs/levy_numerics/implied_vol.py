@@ -1,8 +1,8 @@
-"""Implied volatility of whole surfaces at once, to the precision that prices allow.
+"""Implied volatility of whole surfaces, to the precision that prices allow, compiled by Numba.
 
 The root of ln b(x, s) = ln β in the total volatility s is approached from a lower bound of it
 (Choi, Huh and Su) by Householder's method of order five, for which the derivatives of ln b cost no
-further special function. Two steps leave nothing but rounding, wherever the price lies.
+further special function. Two steps leave only rounding error, wherever the price lies.
 
 Maps to the papers: x = −|ln(F/K)|, c = price of the out-of-the-money option in units of
 D·min(F, K), β = c·exp(x/2), r = b/b′.
@@ -20,36 +20,46 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.special import ndtri
 
-from levy_numerics.black import SQRT_TWO_PI, log_moneyness, price_over_vega
+from levy_numerics.black import (
+    LOWEST_H,
+    SERIES_BELOW,
+    SERIES_TERMS,
+    SQRT_HALF,
+    SQRT_HALF_PI,
+    SQRT_TWO_PI,
+)
+from levy_numerics.compiling import compiled
 from levy_numerics.errors import ArbitrageError, InvalidInputError
+from levy_numerics.market import Contracts
+from levy_numerics.normal import erfcx, normal_quantile
 
-OK: Final = "ok"
-BELOW_INTRINSIC: Final = "below_intrinsic"
-ABOVE_MAXIMUM: Final = "above_maximum"
-NOT_A_NUMBER: Final = "not_a_number"
+STATUSES: Final = ("ok", "below_intrinsic", "above_maximum", "not_a_number", "undetermined")
+OK, BELOW_INTRINSIC, ABOVE_MAXIMUM, NOT_A_NUMBER, UNDETERMINED = range(len(STATUSES))
+"""Codes: positions in `STATUSES`."""
+MAX_RELATIVE_UNCERTAINTY: Final = 0.01
+"""A volatility that its price's error moves by more than this share of it is undetermined."""
 
-LOG_SQRT_TWO_PI: Final = math.log(SQRT_TWO_PI)
-ROUNDING: Final = 4.0 * np.finfo(float).eps
-"""A price this close to intrinsic, relative to D·max(F, K), is intrinsic but for rounding."""
-STEPS: Final = 2
+_LOG_SQRT_TWO_PI: Final = math.log(SQRT_TWO_PI)
+_ROUNDING: Final = 4.0 * float(np.finfo(float).eps)
+"""A price this close to intrinsic, relative to D·max(F, K), equals intrinsic but for rounding."""
+_STEPS: Final = 2
 """The bound is within 36% of the root everywhere, one step within 0.2%, the second exact."""
-LOWEST_X: Final = -700.0
+_LOWEST_X: Final = -700.0
 """exp(−x) is finite above it."""
 _SHOWN: Final = 5
 
 
 @dataclass(frozen=True)
 class ImpliedVols:
-    """Volatilities where there are any, and why not elsewhere.
+    """Volatilities where prices have one, and the reason elsewhere.
 
     Attributes
     ----------
     vol : ndarray
         Annual; NaN where `status` is not "ok".
     status : ndarray of str, shape of `vol`
-        "ok", "below_intrinsic", "above_maximum" or "not_a_number".
+        "ok", "below_intrinsic", "above_maximum", "not_a_number" or "undetermined".
     """
 
     vol: np.ndarray
@@ -57,14 +67,14 @@ class ImpliedVols:
 
     @property
     def ok(self) -> np.ndarray:
-        """Where a volatility was found; boolean, shape of `vol`."""
-        return np.asarray(self.status == OK)
+        """Where a volatility exists; boolean, shape of `vol`."""
+        return np.asarray(self.status == STATUSES[OK])
 
 
 def implied_vol(
     price: Any, *, forward: Any, strike: Any, maturity_years: Any, discount: Any, is_call: Any
 ) -> np.ndarray:
-    """Black volatility that reproduces a price.
+    """Return the Black volatility that reproduces each price.
 
     Parameters
     ----------
@@ -79,7 +89,7 @@ def implied_vol(
     Returns
     -------
     ndarray, of the arguments' broadcast shape
-        Annual volatility; NaN never: see `Raises`. Zero where the price is the intrinsic value.
+        Annual volatility, never NaN: see `Raises`. Zero where the price is the intrinsic value.
         Its relative error is about ten roundings, times the price's condition number
         c/(s ∂c/∂s) where that is above one.
 
@@ -103,7 +113,7 @@ def implied_vol(
     >>> [round(float(v), 12) for v in vol]
     [0.2, 0.052562860092]
     """
-    found = implied_vol_or_reason(
+    result = implied_vol_or_reason(
         price,
         forward=forward,
         strike=strike,
@@ -111,100 +121,243 @@ def implied_vol(
         discount=discount,
         is_call=is_call,
     )
-    bad = np.flatnonzero(~found.ok)
+    bad = np.flatnonzero(~result.ok)
     if bad.size:
-        shown = ", ".join(f"{found.status.flat[i]} at {i}" for i in bad[:_SHOWN])
+        shown = ", ".join(f"{result.status.flat[i]} at {i}" for i in bad[:_SHOWN])
         raise ArbitrageError(
-            f"{bad.size} of {found.vol.size} prices have no implied volatility ({shown}); drop "
+            f"{bad.size} of {result.vol.size} prices have no implied volatility ({shown}); drop "
             "them or correct forward and discount",
             bad.tolist(),
         )
-    return found.vol
+    return result.vol
 
 
 def implied_vol_or_reason(
-    price: Any, *, forward: Any, strike: Any, maturity_years: Any, discount: Any, is_call: Any
+    price: Any,
+    *,
+    forward: Any,
+    strike: Any,
+    maturity_years: Any,
+    discount: Any,
+    is_call: Any,
+    price_error: Any = 0.0,
 ) -> ImpliedVols:
-    """As `implied_vol`, but a quote without a volatility says why and does not sink the others.
+    """Return Black volatilities, with a status for each quote instead of an exception.
+
+    Parameters
+    ----------
+    price, forward, strike, maturity_years, discount, is_call : array_like
+        As for `implied_vol`.
+    price_error : array_like
+        Bound of the absolute error of `price`, in its currency. Where it moves the volatility by
+        more than 1% (`MAX_RELATIVE_UNCERTAINTY`), or is not a number, the status is
+        "undetermined": such a volatility would be made of the price's error.
 
     Raises
     ------
     InvalidInputError
         Forward, strike, maturity or discount is not positive and finite.
     """
-    p, f, k, years, d, call = np.broadcast_arrays(
-        *(np.asarray(a, dtype=float) for a in (price, forward, strike, maturity_years, discount)),
-        np.asarray(is_call, dtype=bool),
+    numbers = (price, price_error, forward, strike, maturity_years, discount)
+    shape = np.broadcast_shapes(*(np.shape(a) for a in (*numbers, is_call)))
+    # Copies: Numba compiles once more for arrays that cannot be written to.
+    p, error, f, k, years, d = (
+        np.array(np.broadcast_to(np.asarray(a, dtype=float), shape)).ravel() for a in numbers
     )
+    call = np.array(np.broadcast_to(np.asarray(is_call, dtype=bool), shape)).ravel()
     for name, array in (("forward", f), ("strike", k), ("maturity_years", years), ("discount", d)):
         if not np.all((array > 0.0) & (array < np.inf)):
             raise InvalidInputError(f"{name} must be finite and positive", field=name)
-    undiscounted = p / d
-    time_value = undiscounted - np.maximum(np.where(call, f - k, k - f), 0.0)
-    smaller = np.minimum(f, k)
-    status = _status(undiscounted, time_value, smaller, np.maximum(f, k))
-    solvable = np.flatnonzero((status == OK) & (time_value > 0.0))
-    vol = np.where(status == OK, 0.0, np.nan)
-    x = -np.abs(log_moneyness(f.flat[solvable], k.flat[solvable]))
-    c = time_value.flat[solvable] / smaller.flat[solvable]
-    vol.flat[solvable] = _total_vol(x, c) / np.sqrt(years.flat[solvable])
-    return ImpliedVols(vol, status)
+    vol, code = np.empty(p.size), np.empty(p.size, dtype=np.int8)
+    _fill(p, error, f, k, years, d, call, vol, code)
+    return ImpliedVols(vol.reshape(shape), np.array(STATUSES)[code].reshape(shape))
 
 
-def _status(
-    undiscounted: np.ndarray, time_value: np.ndarray, smaller: np.ndarray, larger: np.ndarray
+def vols_of_prices(
+    prices: np.ndarray, contracts: Contracts, errors: np.ndarray | None = None
 ) -> np.ndarray:
-    """Why a price has no volatility, or "ok"."""
-    below = ~(time_value >= -ROUNDING * larger)
-    above = ~(time_value < smaller)
-    if not (below.any() or above.any()):
-        return np.full(time_value.shape, OK)
-    reasons = [~np.isfinite(undiscounted), below, above]
-    return np.select(reasons, [NOT_A_NUMBER, BELOW_INTRINSIC, ABOVE_MAXIMUM], OK)
+    """Return the Black volatilities of several rows of prices of the same contracts.
+
+    Parameters
+    ----------
+    prices : ndarray, shape (…, n)
+        Present values, currency.
+    contracts : Contracts
+        n of them.
+    errors : ndarray, shape (…, n), optional
+        Bounds of the absolute errors of `prices`; see `implied_vol_or_reason`.
+
+    Returns
+    -------
+    ndarray, shape (…, n)
+        Annual volatilities; zero at intrinsic value, NaN where there is none.
+    """
+    c = contracts
+    vols, code = np.empty(prices.shape), np.empty(c.size, dtype=np.int8)
+    rows = [a.reshape(-1, c.size) for a in (prices, _or_zeros(errors, prices), vols)]
+    for price, error, vol in zip(*rows, strict=True):
+        _fill(price, error, c.forward, c.strike, c.maturity_years, c.discount, c.is_call, vol, code)
+    return vols
 
 
-def _total_vol(x: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """s for which the out-of-the-money price is c, 0 < c < 1; arrays of shape (n,)."""
-    target = np.log(c) + 0.5 * x + LOG_SQRT_TWO_PI
+def _or_zeros(errors: np.ndarray | None, prices: np.ndarray) -> np.ndarray:
+    return np.zeros(prices.shape) if errors is None else errors
+
+
+def rounding_error(price: np.ndarray, contracts: Contracts) -> np.ndarray:
+    """Return the error that rounding alone leaves in the time value of each price, currency.
+
+    An option in the money loses the digits of its time value to the intrinsic value, whoever
+    quotes it.
+
+    Parameters
+    ----------
+    price : ndarray, shape (…, n)
+        Present values, currency.
+    contracts : Contracts
+        n of them.
+    """
+    c = contracts
+    in_the_money = (c.forward > c.strike) == c.is_call
+    larger = c.discount * np.maximum(c.forward, c.strike)
+    return np.asarray(_ROUNDING * np.where(in_the_money, larger, np.abs(price)))
+
+
+def vols_out_of_the_money(
+    price: np.ndarray, log_strike: np.ndarray, maturity_years: np.ndarray
+) -> np.ndarray:
+    """Return the Black volatilities of out-of-the-money options in forward units, D = F = 1.
+
+    Parameters
+    ----------
+    price, log_strike, maturity_years : ndarray
+        Prices, ln(K/F), and years; of one shape.
+
+    Returns
+    -------
+    ndarray, of that shape
+        Annual volatilities; zero at a price of zero, NaN where there is none.
+    """
+    vols = np.empty(price.shape)
+    _fill_out_of_the_money(
+        price.reshape(-1), log_strike.reshape(-1), maturity_years.reshape(-1), vols.reshape(-1)
+    )
+    return vols
+
+
+@compiled
+def _fill_out_of_the_money(
+    price: np.ndarray, log_strike: np.ndarray, years: np.ndarray, vol: np.ndarray
+) -> None:
+    for i in range(len(vol)):
+        x, smaller = -abs(log_strike[i]), math.exp(min(log_strike[i], 0.0))
+        if price[i] == 0.0:
+            vol[i] = 0.0
+        elif 0.0 < price[i] < smaller:
+            vol[i] = _total_vol(x, price[i] / smaller) / math.sqrt(years[i])
+        else:
+            vol[i] = np.nan
+
+
+@compiled
+def _fill(
+    price: np.ndarray,
+    error: np.ndarray,
+    forward: np.ndarray,
+    strike: np.ndarray,
+    years: np.ndarray,
+    discount: np.ndarray,
+    is_call: np.ndarray,
+    vol: np.ndarray,
+    code: np.ndarray,
+) -> None:
+    """Write the volatility and the code of each price into `vol` and `code`."""
+    for i in range(len(vol)):
+        signed = forward[i] - strike[i] if is_call[i] else strike[i] - forward[i]
+        smaller, larger = min(forward[i], strike[i]), max(forward[i], strike[i])
+        time_value = price[i] / discount[i] - max(signed, 0.0)
+        vol[i], code[i] = np.nan, OK
+        if not abs(price[i]) < np.inf:
+            code[i] = NOT_A_NUMBER
+        elif time_value < -_ROUNDING * larger:
+            code[i] = BELOW_INTRINSIC
+        elif time_value >= smaller:
+            code[i] = ABOVE_MAXIMUM
+        elif time_value <= 0.0:
+            vol[i] = 0.0
+            code[i] = OK if error[i] == 0.0 else UNDETERMINED
+        else:
+            x, c = -abs(_log_moneyness(forward[i], strike[i])), time_value / smaller
+            s = _total_vol(x, c)
+            vol[i] = s / math.sqrt(years[i])
+            share = error[i] / (discount[i] * time_value)
+            if error[i] != 0.0 and not _relative_uncertainty(x, s, share) <= (
+                MAX_RELATIVE_UNCERTAINTY
+            ):
+                code[i] = UNDETERMINED
+        if code[i] != OK:
+            vol[i] = np.nan
+
+
+@compiled
+def _total_vol(x: float, c: float) -> float:
+    """Return s for which the out-of-the-money price is c, 0 < c < 1."""
+    target = math.log(c) + 0.5 * x + _LOG_SQRT_TWO_PI
     s = _lower_bound(x, c)
-    for _ in range(STEPS):
-        s = _householder(x, s, target)
+    for _ in range(_STEPS):
+        s = _householder_step(x, s, target, _price_over_vega(max(x / s, LOWEST_H), 0.5 * s))
     return s
 
 
-def _lower_bound(x: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """Choi, Huh and Su's L₃: s at which d₁ is that of a bound of the option's delta.
+@compiled
+def _relative_uncertainty(x: float, s: float, share: float) -> float:
+    """Return a bound of |Δs|/s for a price that is wrong by up to `share` of itself.
+
+    ln b is concave in ln s, so the lower end, ln(1 − share) away, moves s by less than the slope
+    s/r at s implies. Without any certain time value the bound is infinite.
+    """
+    if not share < 1.0:
+        return np.inf
+    return -math.log1p(-share) * _price_over_vega(max(x / s, LOWEST_H), 0.5 * s) / s
+
+
+@compiled
+def _log_moneyness(forward: float, strike: float) -> float:
+    relative = (forward - strike) / strike
+    return math.log1p(relative) if abs(relative) < 0.5 else math.log(forward / strike)
+
+
+@compiled
+def _lower_bound(x: float, c: float) -> float:
+    """Return Choi, Huh and Su's L₃: s at which d₁ is that of a bound of the option's delta.
 
     The at-the-money bound c ≤ s/√(2π), valid for every x, helps where c is lost against one.
     """
-    rise = np.expm1(-np.maximum(x, LOWEST_X))
+    rise = math.expm1(-max(x, _LOWEST_X))
     scale = 1.0 / (2.0 * c + rise)
     delta, complement = c * (c + 1.0 + rise) * scale, (1.0 - c) * (rise + c) * scale
-    d1 = np.copysign(ndtri(np.minimum(delta, complement)), delta - complement)
-    root = np.sqrt(d1 * d1 - 2.0 * x)
-    s = np.where(d1 > 0.0, root + d1, -2.0 * x / np.where(d1 > 0.0, 1.0, root - d1))
-    return np.asarray(np.maximum(s, SQRT_TWO_PI * c))
+    d1 = math.copysign(normal_quantile(min(delta, complement)), delta - complement)
+    root = math.sqrt(d1 * d1 - 2.0 * x)
+    s = root + d1 if d1 > 0.0 else -2.0 * x / (root - d1)
+    return max(s, SQRT_TWO_PI * c)
 
 
-def _householder(x: np.ndarray, s: np.ndarray, target: np.ndarray) -> np.ndarray:
-    return np.asarray(householder_step(x, s, target, price_over_vega(x / s, 0.5 * s)))
-
-
-def householder_step(x: Any, s: Any, target: Any, r: Any) -> Any:
-    """One step of order five on f = ln b + ln √(2π) − target.
+@compiled
+def _householder_step(x: float, s: float, target: float, r: float) -> float:
+    """Return the total volatility after one step of order five on f = ln b + ln √(2π) − target.
 
     With F = f′ = 1/r: F′ = F·e, e = q − F, where q = b″/b′ = x²/s³ − s/4; higher derivatives follow
     by the product rule. The step is ν C₃/C₄ with ν = −f/f′ and Cⱼ the coefficients of −ν/f.
 
     Parameters
     ----------
-    x, s, target, r : ndarrays of one shape, or numbers
+    x, s, target, r : float
         −|ln(F/K)|; the total volatility to step from; ln b sought, plus ln √(2π); `price_over_vega`
         at s.
     """
     h, t = x / s, 0.5 * s
     slope = 1.0 / r
-    newton = (target + 0.5 * (h * h + t * t) - np.log(r)) * r
+    newton = (target + 0.5 * (h * h + t * t) - math.log(r)) * r
     h2_by_s = h * h / s
     h2_by_s2 = h2_by_s / s
     e = h2_by_s - 0.5 * t - slope
@@ -219,3 +372,20 @@ def householder_step(x: Any, s: Any, target: Any, r: Any) -> Any:
     c3 = c2 + a2 + a3
     c4 = c3 + a2 * c2 + a3 + a4
     return s + newton * c3 / c4
+
+
+@compiled
+def _price_over_vega(h: float, t: float) -> float:
+    """Return R(h + t) − R(h − t), for h ≤ 0 and t > 0; see `black.price_over_vega`."""
+    if 2.0 * t * (1.0 - h) >= SERIES_BELOW:
+        low, half = -SQRT_HALF * h, SQRT_HALF * t
+        return SQRT_HALF_PI * (erfcx(low - half) - erfcx(low + half))
+    t2, h2t2 = t * t, (h * t) ** 2
+    term = 1.0 + h * SQRT_HALF_PI * erfcx(-SQRT_HALF * h)
+    total, subtracted = term, t2
+    for k in range(1, 2 * SERIES_TERMS - 1, 2):
+        following = ((h2t2 + (2 * k + 1) * t2) * term - subtracted) / ((k + 1) * (k + 2))
+        subtracted = t2 * t2 * term
+        term = following
+        total += term
+    return 2.0 * t * total

@@ -12,6 +12,9 @@ import numpy as np
 from levy_numerics.errors import InvalidParameterError
 
 _KEY: Final = "levy_parameter"
+SMALLEST: Final = 1e-20
+LARGEST: Final = 1e20
+"""Magnitudes between which products of a few powers of parameters stay in double precision."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +147,14 @@ def checked_values(
     known = {p.name for p in parameters}
     for name in values:
         if name not in known:
+            takes = f"{model} takes {', '.join(p.name for p in parameters)}"
             raise InvalidParameterError(
-                name, values[name], f"{model} takes {', '.join(p.name for p in parameters)}"
+                name, values[name], takes, message=f"{model} has no parameter {name}; {takes}"
             )
     for p in parameters:
         if p.name not in values:
-            raise InvalidParameterError(p.name, "missing", f"{model} needs {p.name}")
+            message = f"{model} requires parameter {p.name} (missing)"
+            raise InvalidParameterError(p.name, "missing", message, message=message)
         check_domain(p, values[p.name])
     return {p.name: _as_float(values[p.name]) for p in parameters}
 
@@ -162,10 +167,18 @@ def check_domain(p: Parameter, value: Any) -> None:
     """Raise `InvalidParameterError` unless every entry of `value` is inside the domain of `p`.
 
     A number, or an array of floating-point numbers; what merely converts to one, such as a
-    string or a truth value, is refused.
+    string or a truth value, is refused. So are magnitudes that double precision cannot work with:
+    above `LARGEST`, and, of a parameter that must be positive, below `SMALLEST`.
     """
     if not (_is_numeric(value) and p.domain.contains(value)):
         raise InvalidParameterError(p.name, value, p.domain.condition(p.name))
+    if not np.all(np.abs(value) <= LARGEST):
+        raise InvalidParameterError(p.name, value, f"|{p.name}| ≤ {LARGEST:g}", _PRECISION)
+    if p.domain.low == 0.0 and not p.domain.includes_low and not np.all(value >= SMALLEST):
+        raise InvalidParameterError(p.name, value, f"{p.name} ≥ {SMALLEST:g}", _PRECISION)
+
+
+_PRECISION: Final = "beyond it, terms of the formulas overflow or vanish in double precision"
 
 
 def _is_numeric(value: Any) -> bool:

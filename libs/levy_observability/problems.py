@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from levy_observability import request_id
+from levy_observability.strict_json import RepeatedKeyError
 from levy_schemas.problems import (
     CODE_OF_STATUS,
     MEDIA_TYPE,
@@ -125,7 +126,11 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
             "The body was not sent as JSON; set Content-Type: application/json.",
             path=path,
         )
-    places = places_at_fault(found)
+    cause = error.__cause__
+    if isinstance(cause, RepeatedKeyError):
+        places = [PlaceOfError(pointer=cause.pointer, detail=f"{cause.msg}; send it once")]
+    else:
+        places = places_at_fault(found)
     first = places[0]
     where = first.pointer or "the body"
     more = f", and {len(places) - 1} more" if len(places) > 1 else ""

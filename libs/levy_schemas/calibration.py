@@ -51,7 +51,11 @@ class FitQuality(Answer):
     rmse: FiniteFloat = Field(description="root mean squared price error, in currency")
     relative_error: FiniteFloat = Field(description="mean of |error| / price (ARPE)")
     implied_vol_rmse: FiniteFloat | None = Field(
-        description="root mean squared error in volatility; null where no quote has one"
+        description="root mean squared error in volatility, over the quotes for which the prices "
+        "of market and model both determine one; null where there are none"
+    )
+    n_implied_vols: int | None = Field(
+        default=None, description="quotes counted in implied_vol_rmse"
     )
     aae: FiniteFloat = Field(description="mean absolute error, in currency (AAE)")
     ape: FiniteFloat = Field(description="mean absolute error over the mean price (APE)")

@@ -44,7 +44,10 @@ class PriceRequest(Request):
         min_length=1, max_length=MAX_OPTIONS, description="in years", examples=[[0.25, 1.0]]
     )
     option_type: OptionType = "call"
-    method: PricingMethod = Field(default="sinh", description="sinh is exact and fast")
+    method: PricingMethod = Field(
+        default="sinh",
+        description="sinh is the most accurate and the fastest; carr_madan aims at 0.1%",
+    )
     greeks: Flag = Field(default=False, description="also answer sensitivities")
 
     @model_validator(mode="after")
@@ -78,7 +81,8 @@ class PriceResult(Answer):
 
     prices: Matrix = Field(description="present values, in the currency of the strikes")
     implied_vols: SparseMatrix = Field(
-        description="Black volatilities; null where the price does not determine one"
+        description="Black volatilities; null where the error of the price leaves the volatility "
+        "uncertain by more than 1% of it"
     )
     greeks: Greeks | None = None
     price_errors: SparseMatrix = Field(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from levy_numerics.implied_vol import implied_vol_or_reason
+from levy_numerics.implied_vol import rounding_error, vols_of_prices
 from levy_numerics.market import Contracts
 from levy_surfaces.forwards import SeriesForward
 from levy_surfaces.surface import Surface
@@ -68,21 +68,27 @@ def summary(surface: Surface) -> tuple[ExpirySummary, ...]:
 
 
 def market_vols(surface: Surface) -> np.ndarray:
-    """Implied volatility of each quote, shape (n,); NaN where the price determines none."""
+    """Return the implied volatility of each quote, shape (n,); NaN where it determines none."""
     return vols_of(surface.quotes.price, surface.quotes.contracts)
 
 
-def vols_of(price: np.ndarray, contracts: Contracts) -> np.ndarray:
-    """Implied volatilities of prices, shape (n,); NaN where one determines none."""
-    found = implied_vol_or_reason(
-        price,
-        forward=contracts.forward,
-        strike=contracts.strike,
-        maturity_years=contracts.maturity_years,
-        discount=contracts.discount,
-        is_call=contracts.is_call,
+def vols_of(price: np.ndarray, contracts: Contracts, error: np.ndarray | None = None) -> np.ndarray:
+    """Return the implied volatilities of prices, shape (n,); NaN where one determines none.
+
+    Parameters
+    ----------
+    price : ndarray, shape (n,)
+        Present values, currency.
+    contracts : Contracts
+        n of them.
+    error : ndarray, shape (n,), optional
+        Bounds of the errors of `price`; rounding counts in any case.
+    """
+    rounding = rounding_error(price, contracts)
+    vols = vols_of_prices(
+        price, contracts, rounding if error is None else np.maximum(error, rounding)
     )
-    return np.where(found.ok & (found.vol > 0.0), found.vol, np.nan)
+    return np.where(vols > 0.0, vols, np.nan)
 
 
 def _at_the_money(log_strike: np.ndarray, vol: np.ndarray) -> float | None:

@@ -7,8 +7,10 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.calibration.posterior import Posterior
-from levy_numerics.calibration.weights import error_scale, vols_of
+from levy_numerics.calibration.weights import error_scale
+from levy_numerics.implied_vol import vols_of_prices
 from levy_numerics.market import Contracts, Quotes
+from levy_numerics.pricing.result import Prices
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_schemas.jobs import OptionPrediction, PredictiveInterval
 from levy_schemas.surface import Weights
@@ -32,7 +34,8 @@ def expected_quotes(
         Of the errors.
     """
     c = posterior.quotes.contracts
-    prices, noise = _priced(posterior, points, c, _QUOTES_FROM)
+    priced, noise = _priced(posterior, points, c, _QUOTES_FROM)
+    prices = priced.value
     errors = _Errors(posterior.degrees_of_freedom, seed)
     low, high = errors.interval(prices, posterior.scale * noise[:, None])
     return tuple(
@@ -63,14 +66,14 @@ def expected_options(
     seed : int
         Of the errors.
     """
-    prices, noise = _priced(posterior, points, options, _OPTIONS_FROM)
+    priced, noise = _priced(posterior, points, options, _OPTIONS_FROM)
+    prices = priced.value
     low, median, high = np.quantile(prices, (INTERVAL[0], 0.5, INTERVAL[1]), axis=0)
     at_median = Quotes.of(options, median)
     # Volatility rises with the price, so that its quantiles are those of the price.
-    vols = [
-        np.where(exists, vol, np.nan)
-        for vol, exists in (vols_of(price, at_median) for price in (low, median, high))
-    ]
+    quantiles = np.stack([low, median, high])
+    errors_of_prices = np.broadcast_to(np.max(priced.error, axis=0), quantiles.shape)
+    vols = vols_of_prices(quantiles, options, errors_of_prices.copy())
     scale = _scale(posterior, at_median, weights)
     quoted: list[tuple[float, float] | None] = [None] * options.size
     if scale is not None:
@@ -95,14 +98,14 @@ def expected_options(
 
 def _priced(
     posterior: Posterior, points: np.ndarray, contracts: Contracts, n_draws: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Prices, np.ndarray]:
     """Prices at some of the draws, evenly over all chains, shape (n, n_contracts), and τ there."""
     flat = points.reshape(-1, points.shape[-1])
     some = flat[np.linspace(0, len(flat) - 1, min(len(flat), n_draws)).astype(int)].T
     noise = np.asarray(posterior.noise_at(some))
     model = posterior.model_type.from_coordinates(some[: posterior.n_coordinates])
     tolerance = posterior.pricer_for(float(np.median(noise))).tolerance
-    return SinhPricer(contracts, tolerance).price(model).value, noise
+    return SinhPricer(contracts, tolerance).price(model), noise
 
 
 @dataclass(frozen=True)

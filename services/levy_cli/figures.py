@@ -43,8 +43,9 @@ class Smile:
     fine: Contracts
 
     def vols_of(self, model: Model) -> np.ndarray:
-        """Implied volatilities of a model at the fine strikes."""
-        return vols_of(pricing.price(model, self.fine).value, self.fine)
+        """Return the implied volatilities of a model at the fine strikes."""
+        prices = pricing.price(model, self.fine)
+        return vols_of(prices.value, self.fine, prices.error)
 
 
 def smiles(fitted: FittedSurface) -> go.Figure:

@@ -19,6 +19,7 @@ from levy_calibration.handlers.certainty import certainties, refuse_psis_of_a_ne
 from levy_calibration.handlers.fits import Fitting
 from levy_cli.cleaned import CleanedQuotes, records
 from levy_numerics import calibration, models
+from levy_numerics.calibration.fit_quality import fitted_price_error
 from levy_numerics.models.base import Model
 from levy_observability.version import engine_version
 from levy_schemas.calibration import CalibrationMethod, CalibrationResult, Uncertainty
@@ -51,7 +52,8 @@ class FittedSurface:
     @cached_property
     def model_vols(self) -> np.ndarray:
         """Implied volatilities of the fitted prices, shape (n,); NaN where there is none."""
-        return vols_of(self.model_prices, self.quotes.surface.quotes.contracts)
+        contracts = self.quotes.surface.quotes.contracts
+        return vols_of(self.model_prices, contracts, fitted_price_error(contracts))
 
     def residuals(self) -> pd.DataFrame:
         """One row a quote: contract, market, model and their difference."""

@@ -18,7 +18,7 @@ from levy_calibration.handlers.fits import Fitting
 from levy_calibration.networks.trained import TrainedNetwork
 from levy_calibration.registry import Registry
 from levy_numerics import calibration, models, pricing
-from levy_numerics.calibration.batched import calibrate_batch
+from levy_numerics.calibration.batch import calibrate_batch
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.market import Quotes
 from levy_numerics.models import Model
@@ -63,7 +63,7 @@ def run(size: Size) -> Iterator[Section]:
     )
     batches = Section(
         "Batches of exact quotes from the champion's starts",
-        ("model", "surfaces", "threads", "optimum %", "fitted alone", "per s", "per cpu s"),
+        ("model", "surfaces", "threads", "optimum %", "restarted", "per s", "per cpu s"),
         note="per cpu s: of processor time, on one core",
     )
     registry = Registry.open()
@@ -165,7 +165,7 @@ def _measure_batch(section: Section, network: TrainedNetwork, n: int) -> None:
         n,
         threads,
         100.0 * float(np.mean(errors <= SAME_PRICE * surface.SPOT)),
-        int(found.alone.sum()),
+        int((~found.start_accepted).sum()),
         n / elapsed,
         n / processor,
     )

@@ -175,6 +175,7 @@ def _median(name: str, rows: Sequence[Row]) -> list[str]:
         arpe=of("arpe"),
         implied_vol_rmse=of("implied_vol_rmse"),
         n_quotes=round(of("n_quotes")),
+        n_implied_vols=round(of("n_implied_vols")),
     )
     states = [row.status for row in rows]
     status = ", ".join(f"{states.count(s)} {s}" for s in sorted(set(states)))

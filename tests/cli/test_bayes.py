@@ -147,7 +147,11 @@ def test_priors_of_ones_own_move_the_posterior(
         (("--seed", "-1"), "--seed must not be negative"),
         (("--out", "/no/such/folder/x.nc"), "no such folder"),
         (("--plot", "/no/such/folder/x.html"), "no such folder"),
-        (("--priors", "{"), "--priors: Invalid JSON"),
+        (("--priors", "{"), "--priors is not valid JSON"),
+        (
+            ("--priors", '{"nu": {"distribution": "normal", "mu": 0, "mu": 1, "sigma": 1}}'),
+            '--priors/nu/mu: the key "mu" occurs twice',
+        ),
         (("--priors", '{"nu": {"distribution": "cauchy"}}'), "--priors nu.distribution"),
         (("--priors", '{"mu": {"distribution": "normal", "mu": 0, "sigma": 1}}'), "mu"),
     ],

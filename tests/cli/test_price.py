@@ -41,6 +41,17 @@ def test_the_price_of_madan_carr_and_chang_is_in_the_table(
     assert "19.09935" in shown  # strike 90, one year: Fang and Oosterlee (2008), table 7
 
 
+def test_an_option_without_implied_volatility_shows_a_dash(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["price", "--model", "BlackScholes", "--params", '{"sigma": 0.2}', "--spot", "100"]
+    assert main([*arguments, "--strikes", "50,100", "--maturities", "0.00273"]) == 0
+    shown = capsys.readouterr().out
+    assert "–" in shown
+    assert "20.0000%" in shown
+    assert "1 of 2 options have no implied volatility" in shown
+
+
 def test_greeks_are_shown_for_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*ARGUMENTS, "--greeks"]) == 0
     shown = capsys.readouterr().out
@@ -64,11 +75,17 @@ def test_puts_are_worth_what_parity_says(capsys: pytest.CaptureFixture[str]) -> 
     ("option", "value", "complaint"),
     [
         ("--model", "VarianceGama", "known are"),
-        ("--params", '{"sigma": 0.12, "nu": 0.2}', "VarianceGamma needs theta"),
+        (
+            "--params",
+            '{"sigma": 0.12, "nu": 0.2}',
+            "VarianceGamma requires parameter theta (missing)",
+        ),
         ("--params", '{"sigma": -0.12, "nu": 0.2, "theta": 0}', "sigma > 0"),
         ("--params", '{"sigma": "x", "nu": 0.2, "theta": 0}', "--params sigma"),
-        ("--params", "{sigma: 1}", "--params is no JSON"),
-        ("--params", "[1]", "no JSON object"),
+        ("--params", "{sigma: 1}", "--params is not valid JSON"),
+        ("--params", "[1]", "not a JSON object"),
+        ("--params", '{"sigma": 1, "sigma": 2}', 'the key "sigma" occurs twice'),
+        ("--params", "[" * 10_000, "--params is not valid JSON"),
         ("--params", '{"sigma": NaN, "nu": 0.2, "theta": 0}', "--params sigma"),
         ("--strikes", "90,-1", "--strikes 1"),
         ("--maturities", "nan", "--maturities 0"),

@@ -156,6 +156,82 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("place", "member"),
+    [
+        ("/risk_free_rate", '"risk_free_rate": 0.01, '),
+        ("/model_type", '"model_type": "CGMY", "model_type": "NIG", '),
+        ("/parameters/nu", '"parameters": {"nu": 1.0, "sigma": 0.2, "nu": 2.0}, '),
+        ("/priors/nu/mu", '"priors": {"nu": {"distribution": "normal", "mu": 0, "mu": 1}}, '),
+        ("/quotes/1/strike", '"quotes": [{"strike": 90.0}, {"strike": 95.0, "strike": 99.0}], '),
+        ("/a:b", '"a:b": "\\u003a:", "a:b": "", '),
+    ],
+)
+def test_a_key_that_occurs_twice_is_refused_and_located(
+    client: TestClient, path: str, place: str, member: str
+) -> None:
+    members = json.dumps(
+        {"risk_free_rate": 0.02}
+        | {k: v for k, v in GOOD[path].items() if f'"{k}"' not in member or k == "risk_free_rate"}
+    )
+    answer = client.post(path, content=("{" + member + members[1:]).encode(), headers=JSON)
+    problem = answer.json()
+    assert answer.status_code == 422
+    assert problem["code"] == "invalid-input"
+    assert [e["pointer"] for e in problem["errors"]] == [place]
+    assert "occurs twice" in problem["detail"]
+
+
+NUMBERS = [
+    *("NaN", "-NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" * 400, "true", "null", '"1"'),
+    *("[1]", "{}", "01", "+1", ".5", "1.", "0x10", "1_000", "1e", '"\\ud800"', "'1'", "1,5"),
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_is_not_a_finite_number_is_refused_as_one(client: TestClient, number: str) -> None:
+    text = json.dumps(GOOD["/price"] | {"spot_price": "here"}).replace('"here"', number)
+    answer = client.post("/price", content=text.encode(), headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid-input"
+
+
+def _with_bytes(prefix: bytes, suffix: bytes) -> bytes:
+    return prefix + json.dumps(GOOD["/price"]).encode() + suffix
+
+
+BROKEN = {
+    "empty": b"",
+    "spaces": b"  ",
+    "byte order mark": _with_bytes(b"\xef\xbb\xbf", b""),
+    "UTF-16": json.dumps(GOOD["/price"]).encode("utf-16"),
+    "trailing garbage": _with_bytes(b"", b" x"),
+    "two documents": _with_bytes(b"", b"{}"),
+    "zero byte": _with_bytes(b"", b"\x00"),
+    "invalid UTF-8": b'{"model_type": "\xff\xfe"}',
+    "lone surrogate": b'{"model_type": "\\ud800"}',
+    "10,000 brackets": b"[" * 10_000,
+    "10,000 closed brackets": b"[" * 10_000 + b"]" * 10_000,
+    "800 closed brackets": b"[" * 800 + b"]" * 800,
+    "300 objects": b'{"a":' * 300 + b"1" + b"}" * 300,
+    "900 objects with a key twice": b'{"a":1,"a":' * 900 + b"1" + b"}" * 900,
+    "trailing comma": b'{"model_type": "NIG",}',
+    "comment": b'{"model_type": "NIG" /* */}',
+    "an array": b"[]",
+    "a string": b'"x"',
+    "null": b"null",
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("kind", BROKEN)
+def test_what_is_not_one_json_object_is_refused(client: TestClient, path: str, kind: str) -> None:
+    answer = client.post(path, content=BROKEN[kind], headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "invalid-input"
+
+
 @given(
     path=st.sampled_from(sorted(GOOD)),
     changes=st.dictionaries(FIELDS, anything, min_size=1, max_size=3),

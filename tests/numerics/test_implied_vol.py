@@ -5,10 +5,19 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.special import ndtri
 
 from levy_numerics.black import black_price, black_vega, log_moneyness, normalised_price
 from levy_numerics.errors import ArbitrageError, InvalidInputError
-from levy_numerics.implied_vol import implied_vol, implied_vol_or_reason
+from levy_numerics.implied_vol import (
+    implied_vol,
+    implied_vol_or_reason,
+    rounding_error,
+    vols_of_prices,
+    vols_out_of_the_money,
+)
+from levy_numerics.market import Contracts
+from levy_numerics.normal import erfcx, normal_quantile
 
 EPS = np.finfo(float).eps
 CASE = {"forward": 100.0, "strike": 110.0, "maturity_years": 0.5, "discount": 0.97}
@@ -188,3 +197,114 @@ def test_log_moneyness_keeps_its_digits_next_to_the_money():
     with mpmath.workdps(40):
         expected = mpmath.log(mpmath.mpf(1.0) / mpmath.mpf(1.0 + 3e-13))
     assert abs(float(log_moneyness(1.0, 1.0 + 3e-13) / expected - 1)) <= 2 * EPS
+
+
+def options(seed, n=5000):
+    """Contracts near and very far from the money, the volatility and the price of each."""
+    rng = np.random.default_rng(seed)
+    contracts = Contracts.of(
+        maturity_years=rng.uniform(0.003, 5.0, n),
+        strike=100.0 * np.exp(rng.normal(0.0, 0.7, n)),
+        forward=np.full(n, 100.0),
+        discount=rng.uniform(0.7, 1.0, n),
+        is_call=rng.random(n) < 0.5,
+    )
+    vol = np.exp(rng.uniform(np.log(0.01), np.log(3.0), n))
+    return contracts, vol, black_price(**terms_of(contracts), vol=vol)
+
+
+def terms_of(c):
+    return {
+        "forward": c.forward,
+        "strike": c.strike,
+        "maturity_years": c.maturity_years,
+        "discount": c.discount,
+        "is_call": c.is_call,
+    }
+
+
+def test_rows_of_prices_have_the_vols_of_single_prices_and_nan_where_there_are_none():
+    contracts, _, price = options(seed=4)
+    price[:40] = np.resize([0.0, -1.0, 300.0, np.nan], 40)
+    expected = implied_vol_or_reason(price, **terms_of(contracts)).vol
+    found = vols_of_prices(np.stack([price, price]), contracts)
+    assert np.isnan(expected).sum() >= 30
+    np.testing.assert_array_equal(found, [expected, expected])
+
+
+def test_out_of_the_money_options_in_forward_units_have_their_vols():
+    contracts, vol, _ = options(seed=5)
+    log_strike = -contracts.log_moneyness
+    unit = Contracts.of(
+        maturity_years=contracts.maturity_years,
+        strike=np.exp(log_strike),
+        forward=1.0,
+        is_call=log_strike >= 0.0,
+    )
+    price = black_price(vol=vol, **terms_of(unit))
+    found = vols_out_of_the_money(
+        price.reshape(2, -1), log_strike.reshape(2, -1), unit.maturity_years.reshape(2, -1)
+    ).ravel()
+    priced = price > 1e-290
+    assert priced.mean() > 0.6
+    # ln(K/F) reaches the two formulas with one more rounding, magnified far from the money.
+    np.testing.assert_allclose(found[priced], vol[priced], rtol=1e-10)
+    np.testing.assert_array_equal(found[price == 0.0], 0.0)
+
+
+def test_a_vol_is_undetermined_where_the_price_is_smaller_than_its_error():
+    # One day at 20%: the true price at K = 50 is 1e-1907, and 1e-14 is rounding error alone.
+    terms = {"forward": 100.0, "strike": [50.0, 100.0], "maturity_years": 1 / 365, "discount": 1.0}
+    price = [1e-14, float(black_price(**(terms | {"strike": 100.0}), vol=0.2, is_call=False))]
+    found = implied_vol_or_reason(price, **terms, is_call=False, price_error=2e-14)
+    assert found.status.tolist() == ["undetermined", "ok"]
+    assert np.isnan(found.vol[0])
+    assert found.vol[1] == pytest.approx(0.2, rel=1e-12)
+
+
+@pytest.mark.parametrize("strike", [60.0, 90.0, 100.0, 110.0, 170.0])
+@pytest.mark.parametrize("share", [1e-6, 1e-3, 0.02, 0.1, 0.3, 0.9, 1.0])
+def test_a_vol_that_is_determined_is_within_a_hundredth_whatever_the_error_does(strike, share):
+    is_call = strike >= 100.0
+    terms = {"forward": 100.0, "strike": strike, "maturity_years": 0.1, "discount": 0.98}
+    price = float(black_price(**terms, vol=0.25, is_call=is_call))
+    ends = implied_vol(np.array([1.0 - share, 1.0 + share]) * price, **terms, is_call=is_call)
+    moved = max(np.abs(ends / 0.25 - 1.0))
+    found = implied_vol_or_reason(price, **terms, is_call=is_call, price_error=share * price)
+    if found.ok:
+        assert moved <= 0.0101
+    else:
+        assert moved > 0.005
+
+
+@pytest.mark.parametrize("error", [np.nan, np.inf])
+def test_a_price_without_an_error_bound_determines_no_vol(error):
+    found = implied_vol_or_reason(5.0, **CASE, is_call=True, price_error=error)
+    assert found.status == "undetermined"
+
+
+def test_a_quote_at_intrinsic_but_for_rounding_determines_no_vol():
+    # 100 − 50·exp(−0.05/365) as a market's file would hold it: what is left of time value is the
+    # rounding of the subtraction, 1.4e-14, while the out-of-the-money put keeps all its digits.
+    contracts = Contracts.of(
+        maturity_years=1 / 365, strike=50.0, forward=100.0, is_call=[True, False]
+    )
+    price = np.array([50.0 + 1.4e-14, 1e-14])
+    assert np.all(vols_of_prices(price, contracts) > 0.0)
+    vols = vols_of_prices(price, contracts, rounding_error(price, contracts))
+    assert np.isnan(vols).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "x", [-25.0, -3.0, -0.1, 0.0, 1e-9, 0.3, 0.46, 0.47, 2.0, 3.9, 4.1, 9.7, 60.0]
+)
+def test_the_scaled_error_function_is_exact_to_rounding(x):
+    with mpmath.workdps(40):
+        true = mpmath.exp(mpmath.mpf(x) ** 2) * mpmath.erfc(x)
+        assert abs(float(erfcx(x) / true - 1)) < 1e-15
+
+
+def test_normal_quantiles_are_accurate_enough_for_an_initial_guess():
+    p = np.geomspace(1e-300, 0.5, 300)
+    found = np.array([normal_quantile(probability) for probability in p])
+    np.testing.assert_allclose(found, ndtri(p), rtol=1e-6, atol=1e-6)

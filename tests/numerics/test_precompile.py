@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 _COUNT = """
-from levy_numerics import implied_vol_single, precompile
+from levy_numerics import implied_vol, precompile
 from levy_numerics.calibration import fit_quality, identification
 from levy_numerics.calibration.solvers import linearised
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
@@ -15,8 +15,8 @@ precompile.main()
 loops = [
     sinh_kernel.fourier_sums,
     sinh_phases.phase_factors,
-    implied_vol_single._fill,
-    implied_vol_single._fill_out_of_the_money,
+    implied_vol._fill,
+    implied_vol._fill_out_of_the_money,
     integrand_factors._set_rows,
     linearised._decomposed,
     linearised._step,

@@ -81,6 +81,30 @@ def test_an_option_without_time_value_has_no_volatility_and_a_warning_says_so(
     assert "1 of 2 options have no implied volatility" in answer["warnings"][0]
 
 
+@pytest.mark.parametrize("method", ["sinh", "cos", "carr_madan", "lewis"])
+@pytest.mark.parametrize("option_type", ["call", "put"])
+def test_implied_vols_of_black_scholes_wings_are_its_own_or_null(
+    client: TestClient, method: str, option_type: str
+) -> None:
+    # One day and one week at 20%: K = 50 is 66 and 25 deviations away, and its time value,
+    # 1e-960 and 1e-140, is below any error of a price. What the price does determine is 20%.
+    request = BLACK_SCHOLES | {
+        "spot_price": 100.0,
+        "risk_free_rate": 0.0,
+        "strikes": [50.0, 80.0, 97.0, 100.0, 103.0, 120.0, 200.0],
+        "maturities": [0.00273, 0.0192],
+        "method": method,
+        "option_type": option_type,
+    }
+    answer = client.post("/price", json=request).json()
+    for row in answer["implied_vols"]:
+        assert [row[0], row[-1]] == [None, None]
+        assert [vol for vol in row[2:5] if vol is None] == []
+        np.testing.assert_allclose([vol for vol in row if vol is not None], 0.2, rtol=0.01)
+    missing = sum(vol is None for row in answer["implied_vols"] for vol in row)
+    assert any(f"{missing} of 14 options have no implied vol" in w for w in answer["warnings"])
+
+
 def test_greeks_come_only_when_asked(client: TestClient, price_request: dict[str, Any]) -> None:
     assert client.post("/price", json=price_request).json()["greeks"] is None
 

@@ -2,13 +2,21 @@
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 
-from levy_numerics.calibration.weights import vols_of
+from levy_numerics.implied_vol import rounding_error, vols_of_prices
 from levy_numerics.jit import compiled
-from levy_numerics.market import Quotes
+from levy_numerics.market import Contracts, Quotes
+
+_MODEL_PRICE_ERROR: Final = 1e-9
+"""Of fitted prices, as a fraction of the discounted forward: the tolerance of the objective."""
+
+
+def fitted_price_error(contracts: Contracts) -> np.ndarray:
+    """Return a bound of the error of fitted prices, shape (n,), currency."""
+    return np.asarray(_MODEL_PRICE_ERROR * contracts.discount * contracts.forward)
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,7 @@ class PricingErrors:
     market_price, price : ndarray, shape (n,)
         What is asked, and the error in it; currency.
     vol : ndarray, shape (n,)
-        Error of implied volatility; NaN where market or model has none.
+        Error of implied volatility; NaN where the price of market or model determines none.
     """
 
     market_price: np.ndarray
@@ -30,8 +38,14 @@ class PricingErrors:
     @classmethod
     def of(cls, quotes: Quotes, model_prices: np.ndarray) -> Self:
         """Compare `model_prices`, shape (n,), with the quotes."""
-        vols, exist = vols_of(np.stack([quotes.price, model_prices]), quotes)
-        vol = np.where(exist.all(axis=0), vols[1] - vols[0], np.nan)
+        c = quotes.contracts
+        market_error = rounding_error(quotes.price, c)
+        model_error = np.maximum(market_error, fitted_price_error(c))
+        market, model = vols_of_prices(
+            np.stack([quotes.price, model_prices]), c, np.stack([market_error, model_error])
+        )
+        # A volatility of zero is that of an intrinsic value: the price determines none.
+        vol = np.where((market > 0.0) & (model > 0.0), model - market, np.nan)
         return cls(quotes.price, model_prices - quotes.price, vol)
 
 
@@ -48,9 +62,10 @@ class FitQuality:
     arpe : float
         Mean of |error|/price, over the quotes with a price.
     implied_vol_rmse : float
-        Root-mean-square error of implied volatility, where market and model have one; NaN where
-        none do.
-    n_quotes : int
+        Root-mean-square error of implied volatility, over the quotes for which the prices of
+        market and model both determine one; NaN where there are none.
+    n_quotes, n_implied_vols : int
+        Number of quotes, and of those counted in `implied_vol_rmse`.
     """
 
     rmse: float
@@ -59,6 +74,7 @@ class FitQuality:
     arpe: float
     implied_vol_rmse: float
     n_quotes: int
+    n_implied_vols: int
 
     @property
     def relative_error(self) -> float:
@@ -88,8 +104,8 @@ class FitQuality:
         """
         summaries = _summaries(errors.market_price, errors.price, errors.vol, group)
         return [
-            (cls(rmse, aae, ape, arpe, vol_rmse, int(n)), mean_vol)
-            for n, mean_vol, rmse, aae, ape, arpe, vol_rmse in summaries.tolist()
+            (cls(rmse, aae, ape, arpe, vol_rmse, int(n), int(n_vols)), mean_vol)
+            for n, mean_vol, rmse, aae, ape, arpe, vol_rmse, n_vols in summaries.tolist()
         ]
 
 
@@ -97,9 +113,10 @@ class FitQuality:
 def _summaries(
     market_price: np.ndarray, price: np.ndarray, vol: np.ndarray, group: np.ndarray
 ) -> np.ndarray:
-    """Of each group, shape (n_groups, 7).
+    """Of each group, shape (n_groups, 8).
 
-    How many quotes there are, the mean error of volatility, and `rmse` to `implied_vol_rmse`.
+    Columns: number of quotes, mean error of volatility, `rmse` to `implied_vol_rmse`, number of
+    volatilities.
     """
     n_groups = group.max() + 1
     n, squares, sizes = np.zeros(n_groups), np.zeros(n_groups), np.zeros(n_groups)
@@ -118,7 +135,7 @@ def _summaries(
             n_vols[i] += 1.0
             vols[i] += vol[k]
             vol_squares[i] += vol[k] * vol[k]
-    found = np.empty((n_groups, 7))
+    found = np.empty((n_groups, 8))
     for i in range(n_groups):
         found[i, 0] = n[i]
         found[i, 1] = vols[i] / n_vols[i]
@@ -127,6 +144,7 @@ def _summaries(
         found[i, 4] = sizes[i] / prices[i] if prices[i] > 0.0 else np.inf
         found[i, 5] = relative[i] / max(n_priced[i], 1.0)
         found[i, 6] = math.sqrt(vol_squares[i] / n_vols[i])
+        found[i, 7] = n_vols[i]
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 
 from levy_numerics.errors import InvalidParameterError, UnsupportedError
+from levy_numerics.models.representable import arithmetic_errors_named, require_representable
 from levy_numerics.parameters import Parameter, check_domain, checked_values, declared_parameters
 from levy_numerics.special import array_namespace
 
@@ -70,7 +71,13 @@ class Model(ABC):
         """Raise `InvalidParameterError` unless the model is admissible and has a forward."""
         for p in self.parameters():
             check_domain(p, getattr(self, p.name))
-        self.check_jointly()
+        if any(np.ndim(value) for value in self.as_mapping().values()):
+            self.check_jointly()
+            return
+        one_year = np.ones(1)
+        with arithmetic_errors_named(self, one_year):
+            self.check_jointly()
+        require_representable(self, one_year)
 
     def check_jointly(self) -> None:
         """Conditions on several parameters together; here, that E[exp(X)] is finite."""

@@ -15,6 +15,7 @@ import numpy as np
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import ArrayLike, Contracts
 from levy_numerics.models.base import Model
+from levy_numerics.models.representable import arithmetic_errors_named
 from levy_numerics.pricing.integrand_factors import Factors, with_drift
 from levy_numerics.pricing.result import Prices
 from levy_numerics.pricing.sinh import SinhPricer
@@ -91,7 +92,8 @@ def greeks(
     >>> round(float(greeks(black_scholes, one, spot=100.0).delta[0]), 6)
     0.539828
     """
-    prices, terms = _price_and_terms(model, contracts, tolerance)
+    with arithmetic_errors_named(model, contracts.maturity_years):
+        prices, terms = _price_and_terms(model, contracts, tolerance)
     value = prices.value
     share = _checked_spot(spot, contracts.size)
     c = contracts

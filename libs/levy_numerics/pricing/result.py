@@ -14,10 +14,13 @@ class Prices:
     value, error : ndarray, shape (n,) or (n_parameter_sets, n)
         Currency. `error` bounds |value − true value|; a method that has no estimate of its own
         states the bound of its paper.
+    notes : tuple of str
+        What the method had to do, or could not do, to keep its accuracy.
     """
 
     value: np.ndarray
     error: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ def quality(fit: calibration.FitQuality) -> FitQuality:
         aae=fit.aae,
         ape=fit.ape,
         n_quotes=fit.n_quotes,
+        n_implied_vols=fit.n_implied_vols,
     )
 
 

@@ -18,6 +18,22 @@ Schedule = Literal["cosine", "exponential"]
 _SCHEDULES: Final[tuple[Schedule, ...]] = ("cosine", "exponential")
 
 
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that rejects a mapping with a key twice instead of keeping the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set[Any]()
+        for key_node, _ in node.value:
+            key = (key_node.tag, str(key_node.value))
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key_node.value} occurs twice",
+                    problem_mark=key_node.start_mark,
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained.
@@ -71,7 +87,8 @@ class Recipe:
             It is no recipe, or has a name or a value that is not admissible.
         """
         try:
-            found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            text = Path(path).read_text(encoding="utf-8")
+            found = yaml.load(text, _UniqueKeyLoader)
         except yaml.YAMLError as error:
             raise InvalidInputError(f"{path} is no YAML: {error}") from None
         if not isinstance(found, dict):

@@ -1,6 +1,7 @@
 """`levy bayes`."""
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from levy_cli.progress import progress
 from levy_numerics import models
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts
+from levy_observability import strict_json
 from levy_schemas.jobs import BayesianResult, Diagnostics, Prior
 from levy_schemas.wire import MAX_OPTIONS
 from levy_surfaces.reading import read_options
@@ -124,7 +126,7 @@ def note_of(seen: Diagnostics | None) -> str:
 
 
 def _priors(text: str) -> dict[str, dict[str, Any]]:
-    """Read priors as a request has them.
+    """Read priors, in the form that a request has.
 
     Raises
     ------
@@ -132,7 +134,11 @@ def _priors(text: str) -> dict[str, dict[str, Any]]:
         It is not a JSON object of distributions.
     """
     try:
-        described = _DESCRIBED.validate_json(text)
+        described = _DESCRIBED.validate_python(strict_json.loads(text))
+    except strict_json.RepeatedKeyError as error:
+        raise InvalidInputError(f"--priors{error.pointer}: {error.msg}; give it once") from None
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"--priors is not valid JSON: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])

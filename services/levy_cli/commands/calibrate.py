@@ -133,7 +133,9 @@ def _show_term_structure(out: "Console", fitted: FittedSurface) -> None:
 def _show_quality(out: "Console", fitted: FittedSurface) -> None:
     answer, quality = fitted.answer, fitted.answer.fit_quality
     vol_error = quality.implied_vol_rmse
-    in_vol = "" if vol_error is None else f", {vol_points(vol_error)} vol points"
+    counted = quality.n_implied_vols
+    of_these = "" if counted in (None, quality.n_quotes) else f" over {counted} quotes"
+    in_vol = "" if vol_error is None else f", {vol_points(vol_error)} vol points{of_these}"
     out.print(
         f"RMSE {quality.rmse:.4g}{in_vol}; mean error {quality.aae:.4g} "
         f"({quality.ape:.2%} of the mean price, {quality.relative_error:.2%} of each); "

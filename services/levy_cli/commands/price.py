@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from levy_cli.output import console, print_json, table
 from levy_numerics.errors import InvalidInputError
+from levy_observability import strict_json
 from levy_pricing.handlers.price import price
 from levy_schemas.pricing import PriceRequest, PriceResult
 
@@ -56,11 +57,13 @@ def _request(options: argparse.Namespace) -> PriceRequest:
 
 def _parameters(text: str) -> dict[str, Any]:
     try:
-        parameters = json.loads(text)
+        parameters = strict_json.loads(text)
+    except strict_json.RepeatedKeyError as error:
+        raise InvalidInputError(f"--params: {error.msg}; give it once") from None
     except json.JSONDecodeError as error:
-        raise InvalidInputError(f"--params is no JSON: {error}") from None
+        raise InvalidInputError(f"--params is not valid JSON: {error}") from None
     if not isinstance(parameters, dict):
-        raise InvalidInputError('--params is no JSON object such as {"sigma": 0.2}')
+        raise InvalidInputError('--params is not a JSON object such as {"sigma": 0.2}')
     return parameters
 
 
@@ -84,7 +87,7 @@ def _show(request: PriceRequest, result: PriceResult) -> None:
                 f"{maturity:g}",
                 f"{strike:g}",
                 f"{result.prices[i][j]:.8g}",
-                "none" if vol is None else f"{vol:.4%}",
+                "–" if vol is None else f"{vol:.4%}",
                 *_greek_cells(result, i, j),
             )
         shown.add_section()

@@ -5,8 +5,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics import models, pricing
-from levy_numerics.errors import UnsupportedError
-from levy_numerics.implied_vol import implied_vol_or_reason
+from levy_numerics.implied_vol import implied_vol_or_reason, rounding_error
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.greeks import greeks
@@ -36,7 +35,6 @@ def price(request: PriceRequest) -> PriceResult:
     )
     shape = (len(request.maturities), len(request.strikes))
     prices = pricing.price(model, contracts, method=request.method)
-    _refuse_unless_finite(prices.value, request)
     vols = implied_vol_or_reason(
         prices.value,
         forward=contracts.forward,
@@ -44,6 +42,7 @@ def price(request: PriceRequest) -> PriceResult:
         maturity_years=contracts.maturity_years,
         discount=contracts.discount,
         is_call=contracts.is_call,
+        price_error=np.maximum(prices.error, rounding_error(prices.value, contracts)),
     )
     has_vol = vols.ok & (vols.vol > 0.0)
     return PriceResult(
@@ -52,6 +51,7 @@ def price(request: PriceRequest) -> PriceResult:
         greeks=_greeks(model, contracts, request, shape) if request.greeks else None,
         price_errors=_sparse(prices.error, shape),
         warnings=(
+            *prices.notes,
             *_about_errors(prices.error, contracts),
             *_about_missing_vols(int(np.sum(~has_vol)), contracts.size),
         ),
@@ -72,15 +72,6 @@ def _greeks(
     )
 
 
-def _refuse_unless_finite(values: np.ndarray, request: PriceRequest) -> None:
-    if not np.all(np.isfinite(values)):
-        message = (
-            f"{request.model_type} with these parameters cannot be priced by {request.method} "
-            "in double precision; choose parameters further inside the domain"
-        )
-        raise UnsupportedError(message)
-
-
 def _about_errors(errors: np.ndarray, contracts: Contracts) -> tuple[str, ...]:
     relative = errors / (contracts.discount * contracts.forward)
     worst = float(np.max(relative, initial=0.0, where=np.isfinite(relative)))
@@ -93,8 +84,8 @@ def _about_missing_vols(n_missing: int, n_options: int) -> tuple[str, ...]:
     if n_missing == 0:
         return ()
     return (
-        f"{n_missing} of {n_options} options have no implied volatility: their time value is "
-        "below what a price in double precision can hold",
+        f"{n_missing} of {n_options} options have no implied volatility: the error of the price "
+        "(see price_errors) is too large beside the time value to determine one within 1%",
     )
 
 

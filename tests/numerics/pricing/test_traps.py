@@ -5,13 +5,26 @@ import math
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.special import ndtr
+from scipy.stats import gamma
 
 from levy_numerics import models, pricing
 from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError, InvalidParameterError
 from levy_numerics.market import Contracts
-from levy_numerics.models import CGMY, BlackScholes, Kou, Meixner, Merton, Model, VarianceGamma
-from levy_numerics.pricing import carr_madan, cosine
+from levy_numerics.models import (
+    CGMY,
+    NIG,
+    BlackScholes,
+    CGMYSato,
+    Kou,
+    Meixner,
+    Merton,
+    Model,
+    VarianceGamma,
+)
+from levy_numerics.pricing import cosine
 from tests.numerics.models.members import every_model
 from tests.numerics.pricing.closed_forms import merton, variance_gamma
 
@@ -202,14 +215,45 @@ def test_a_tolerance_that_cannot_be_kept_is_refused(tolerance):
         pricing.price(VarianceGamma.example(), AROUND, tolerance=tolerance)
 
 
-def test_a_strike_outside_carr_and_madans_grid_is_refused_with_the_remedy():
-    with pytest.raises(InvalidInputError, match=r"K/F = 1e\+06 lies outside.*sinh"):
-        carr_madan.price(VarianceGamma.example(), at(0.5, [1.0, 1e6]))
+@pytest.mark.parametrize(
+    "model",
+    [
+        BlackScholes(sigma=1e-20),
+        BlackScholes(sigma=1e-8),
+        Meixner(a=1e-20, b=-1.2, d=1.2),
+        NIG(alpha=1e20, beta=-5.0, delta=0.5),
+        CGMYSato(C=1e-20, G=5.0, M=1e6, Y=0.7, gamma=0.5),
+    ],
+)
+@pytest.mark.parametrize("years", [DAY, 5.0])
+def test_cosines_of_a_law_narrower_than_the_strikes_state_their_error(
+    model: Model, years: float
+) -> None:
+    # The frequencies of a narrow interval are so high that rounding dominates: the put at twice the
+    # forward was 0.95 of it where it is one less, with a stated error of 1e-14.
+    contracts = at(years, [0.5, 1.0, 2.0])
+    true = pricing.price(model, contracts, method="lewis", tolerance=1e-13)
+    with np.errstate(all="ignore"):
+        found = cosine.price(model, contracts)
+    assert np.all(np.abs(found.value - true.value) <= found.error + true.error)
 
 
-@pytest.mark.parametrize("n_points", [512, 4096])
-def test_carr_and_madans_error_follows_the_number_of_points(n_points):
-    contracts = at(0.25, [0.9, 1.0, 1.1])
-    true = pricing.price(Kou.example(), contracts, method="lewis").value
-    found = carr_madan.price(Kou.example(), contracts, n_points=n_points)
-    assert np.all(np.abs(found.value - true) <= found.error)
+def test_two_coarse_steps_of_the_referee_cannot_agree_on_a_wrong_value() -> None:
+    # ω_T = 42: exp(iuω_T) turns faster than steps of 0.4 and 0.2 resolve, and the referee gave
+    # E[min(S, K)] = 2e-9 with an error of 5e-11. Given the gamma clock g, S is lognormal.
+    model, strike = VarianceGamma(sigma=0.2, nu=0.3, theta=-1e6), 2.0
+    drift = float(model.drift_correction(np.asarray(1.0)))
+
+    def density_times_covered_call(log_g: float) -> float:
+        g = math.exp(log_g)
+        spread = model.sigma * math.sqrt(g)
+        log_forward = drift + model.theta * g + 0.5 * spread**2
+        d1 = (log_forward - math.log(strike)) / spread + 0.5 * spread
+        covered = math.exp(log_forward) * ndtr(-d1) + strike * ndtr(d1 - spread)
+        return float(gamma.pdf(g, 1.0 / model.nu, scale=model.nu) * g * covered)
+
+    covered, _ = quad(density_times_covered_call, -16.0, -6.0, epsabs=0.0, epsrel=1e-8)
+    assert covered == pytest.approx(3.09e-14, rel=0.02)
+    found = pricing.price(model, at(1.0, [strike]), method="lewis", tolerance=1e-10)
+    assert found.value[0] == pytest.approx(1.0 - covered, abs=found.error[0])
+    assert found.error[0] < 1e-10
