@@ -17,7 +17,7 @@ from scipy.special import gamma as gamma_function
 
 from levy_numerics import models
 from levy_numerics.parameters import Parameter
-from tests.check_prices.transforms import family
+from tests.check_prices.transforms import family, forward_exists
 
 Rng = np.random.Generator
 Drawn = dict[str, float]
@@ -29,6 +29,8 @@ STRIKE: Final = (0.2, 5.0)
 DEVIATION: Final = (1e-4, 10.0)
 """Of the log-return at maturity."""
 STRIKES_PER_CASE: Final = 20
+_TRIES: Final = 8
+_KEPT_WITHOUT_FORWARD: Final = 0.05
 _EXTREME: Final = (5e-324, 1e-300, 1e-200, 1e-100, 1e-30, 1e30, 1e100, 1e200, 1e300)
 
 
@@ -64,21 +66,29 @@ def draw_case(model: str, index: int, seed: int) -> Case:
     """Return the case of that number; the same for the same model, number and seed."""
     rng = np.random.default_rng([seed, zlib.crc32(model.encode()), index])
     years = float(rng.choice(YEARS)) if rng.random() < 0.06 else _log_uniform(rng, *YEARS)
-    chance = rng.random()
-    if chance < 0.12:
-        kind, parameters = "plausible", _each_parameter(model, rng, factor=1.0)
-    elif chance < 0.24:
-        kind, parameters = "beyond plausible", _each_parameter(model, rng, factor=1e3)
-    elif chance < 0.27:
-        kind, parameters = "extreme numbers", _one_extreme(model, rng)
-    else:
-        kind, parameters = _by_tails(model, years, rng)
+    # Rounding takes the forward from many sets beside the boundary; few of those are of interest.
+    for _ in range(_TRIES):
+        kind, parameters = _draw_parameters(model, years, rng)
+        if forward_exists(model, parameters, years) or rng.random() < _KEPT_WITHOUT_FORWARD:
+            break
     forward, discount = 1.0, 1.0
     if rng.random() < 0.3:
         forward, discount = 10.0 ** rng.uniform(-3, 5), float(np.exp(-rng.uniform(0, 1)))
     strike = forward * _strikes(_deviation_of(model, parameters, years), rng)
     is_call = rng.random(strike.size) < 0.5
     return Case(model, kind, parameters, years, forward, discount, strike, is_call)
+
+
+def _draw_parameters(model: str, years: float, rng: Rng) -> tuple[str, Drawn]:
+    """The part of the domain, and parameters from it."""
+    chance = rng.random()
+    if chance < 0.12:
+        return "plausible", _each_parameter(model, rng, factor=1.0)
+    if chance < 0.24:
+        return "beyond plausible", _each_parameter(model, rng, factor=1e3)
+    if chance < 0.27:
+        return "extreme numbers", _one_extreme(model, rng)
+    return _by_tails(model, years, rng)
 
 
 def _log_uniform(rng: Rng, low: float, high: float) -> float:

@@ -12,7 +12,7 @@ import mpmath as mp
 import numpy as np
 from scipy.special import ndtr
 
-from tests.check_prices.transforms import Transform, family, to_long
+from tests.check_prices.transforms import Transform, equal_law, family, to_long
 
 Array = np.ndarray
 Long = Mapping[str, np.longdouble]
@@ -56,18 +56,7 @@ def covered_calls(transform: Transform, strike: Array) -> tuple[Array, Array] | 
     if structure == "CIR" or base not in _MIXTURES:
         return None
     with np.errstate(all="ignore"):
-        return _MIXTURES[base](transform, _at_maturity(transform), strike)
-
-
-def _at_maturity(transform: Transform) -> Long:
-    """Parameters of the Lévy model with the same law after a time `t`."""
-    p = {key: np.longdouble(value) for key, value in transform.parameters.items()}
-    years = np.longdouble(transform.years)
-    if family(transform.name)[1] != "Sato":
-        return {**p, "t": years}
-    scale = years ** p.pop("gamma")
-    power = {"sigma": 1, "theta": 1, "nu": 0, "alpha": -1, "beta": -1, "delta": 1}
-    return {**{key: value * scale ** power[key] for key, value in p.items()}, "t": np.longdouble(1)}
+        return _MIXTURES[base](transform, equal_law(transform), strike)
 
 
 def _black_scholes(transform: Transform, p: Long, strike: Array) -> tuple[Array, Array]:

@@ -7,25 +7,31 @@ only where that agrees with the many digits.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 import mpmath as mp
 import numpy as np
 
-from tests.reference.textbook import FUNCTIONS, Textbook, textbooks
+from tests.check_prices.martingale_exponents import log1p_rest, martingale_exponent
+from tests.reference.textbook import FUNCTIONS, textbooks
 
 Parameters = Mapping[str, float]
 
 _CLOCK: Final = ("kappa", "eta", "lam_clock", "y0")
 _FIRST_DIGITS: Final = 40
 _MOST_DIGITS: Final = 1500
+_MOST_DIGITS_OF_FAST: Final = 80
 _AGREEMENT: Final = 1e-22
-_FAST_AGREEMENT: Final = 1e-17
-"""Largest total error of the weighted integrand that 80-bit arithmetic may cause."""
-_PROBES: Final = tuple(10.0 ** (0.75 * k) for k in range(-4, 14))
+_SAME: Final = mp.mpf("1e-22")
+_FAST_AGREEMENT: Final = 2e-16
+"""Largest error of the weighted integrand at a probe that 80-bit arithmetic may cause."""
+_PROBES_PER_INTEGRAL: Final = 5.0
+"""The integral over log ξ of an error as large as that of the worst probe, about."""
+_PROBE_POINTS: Final = np.array([10.0 ** (0.75 * k) for k in range(-4, 14)]) - np.clongdouble(0.5j)
 _NEGLIGIBLE: Final = -45.0
+_LARGEST: Final = mp.mpf("1e300")
 
 
 class NoForwardError(ArithmeticError):
@@ -50,13 +56,25 @@ def forward_exists(name: str, parameters: Parameters, years: float) -> bool:
             return False
         if structure != "CIR":
             return True
-        s = mp.re(textbooks()[base].exponent(mp.mpc(0, -1), _base_parameters(parameters)))
+        s = _exponent_at_minus_i(base, parameters)
         excess = 2 * p["lam_clock"] ** 2 * s - p["kappa"] ** 2
         if excess <= 0:
             return True
         # Andersen and Piterbarg (2007), proposition 3.1.
         g = mp.sqrt(excess)
         return bool(mp.mpf(years) < 2 / g * (mp.pi / 2 + mp.atan(p["kappa"] / g)))
+
+
+def _exponent_at_minus_i(base: str, parameters: Parameters) -> Any:
+    """ψ(−i) at digits whose doubling does not change it."""
+    digits, value, previous = _FIRST_DIGITS, None, None
+    while digits < _MOST_DIGITS:
+        with mp.workdps(digits):
+            value = mp.re(textbooks()[base].exponent(mp.mpc(0, -1), _base_parameters(parameters)))
+            if previous is not None and abs(value - previous) <= abs(value) * _SAME:
+                break
+        digits, previous = 2 * digits, value
+    return value
 
 
 def _upper_tail(base: str, p: Mapping[str, Any]) -> Any:
@@ -96,6 +114,8 @@ class Transform:
     parameters: Parameters
     years: float
 
+    _probed: list[np.ndarray] = field(default_factory=list, init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         if not forward_exists(self.name, self.parameters, self.years):
             raise NoForwardError(f"{self.name} {dict(self.parameters)} T = {self.years!r}")
@@ -111,34 +131,36 @@ class Transform:
     @cached_property
     def digits(self) -> int:
         """Decimal digits at which doubling them changes no probe."""
-        digits, points = _FIRST_DIGITS, self._probe_points
+        digits, points = _FIRST_DIGITS, _PROBE_POINTS
         values = self._at_digits(points, digits)
         while digits < _MOST_DIGITS:
             more = self._at_digits(points, 2 * digits)
             if _weighted_change(points, values, more) < _AGREEMENT:
+                self._probed[:] = [more]
                 return digits
             digits, values = 2 * digits, more
         raise ArithmeticError("the transform cancels to more than 1500 digits")
 
-    @cached_property
+    @property
     def is_fast(self) -> bool:
-        """Whether 80-bit arithmetic gives the integrand to 17 digits."""
-        points = self._probe_points
-        with np.errstate(all="ignore"):
-            change = _weighted_change(points, self._fast(points), self.exact(points))
-        return bool(change < _FAST_AGREEMENT)
+        """Whether 80-bit arithmetic gives the integrand to 15 digits."""
+        return self._fast_error < _FAST_AGREEMENT
 
     @property
-    def _probe_points(self) -> np.ndarray:
-        return np.asarray(_PROBES, dtype=np.longdouble) - np.clongdouble(0.5j)
+    def error(self) -> float:
+        """Error of an integral of exp(G)/(ξ(ξ + i)) that the rounding of G causes."""
+        return _PROBES_PER_INTEGRAL * self._fast_error if self.is_fast else 0.0
+
+    @cached_property
+    def _fast_error(self) -> float:
+        if self.digits > _MOST_DIGITS_OF_FAST:
+            return np.inf
+        with np.errstate(all="ignore"):
+            return _weighted_change(_PROBE_POINTS, self._fast(_PROBE_POINTS), self._probed[0])
 
     def _at_digits(self, xi: np.ndarray, digits: int) -> np.ndarray:
         with mp.workdps(digits):
-            log_cf = self._log_cf(
-                {**FUNCTIONS, "log1p": mp.log1p},
-                {key: mp.mpf(value) for key, value in self.parameters.items()},
-                mp.mpf(self.years),
-            )
+            log_cf, _ = self._log_cf()
             drift = -mp.re(log_cf(mp.mpc(0, -1)))
             points = [_to_mp(u) for u in xi]
             return np.array(
@@ -149,50 +171,89 @@ class Transform:
     def drift(self) -> np.longdouble:
         """ω_T, rounded to 80 bits."""
         with mp.workdps(self.digits):
-            numbers = {key: mp.mpf(value) for key, value in self.parameters.items()}
-            functions = {**FUNCTIONS, "log1p": mp.log1p}
-            log_cf = self._log_cf(functions, numbers, mp.mpf(self.years))
+            log_cf, _ = self._log_cf()
             return to_long(-mp.re(log_cf(mp.mpc(0, -1))))
 
-    def _fast(self, xi: np.ndarray) -> np.ndarray:
-        numbers = {key: np.longdouble(value) for key, value in self.parameters.items()}
-        log_cf = self._log_cf(_LONG_FUNCTIONS, numbers, np.longdouble(self.years))
-        with np.errstate(all="ignore"):
-            return np.asarray(log_cf(xi) + np.clongdouble(1j) * xi * self.drift)
+    @cached_property
+    def _linear(self) -> np.longdouble:
+        """ψ(−i) of the base, rounded to 80 bits."""
+        with mp.workdps(self.digits):
+            _, exponent = self._log_cf()
+            return to_long(mp.re(exponent(mp.mpc(0, -1))))
 
-    def _log_cf(
-        self, functions: Mapping[str, Any], numbers: Mapping[str, Any], years: Any
-    ) -> Callable[[Any], Any]:
+    def _fast(self, xi: np.ndarray) -> np.ndarray:
         base, structure = family(self.name)
-        book: Textbook = textbooks()[base]
+        law = equal_law(self)
+        exponent = martingale_exponent(base, law, xi)
+        if structure != "CIR":
+            return np.asarray(law["t"] * exponent)
+        i = np.clongdouble(1j)
+        s = exponent + i * xi * self._linear
+        clock = [law[key] for key in _CLOCK]
+        return np.asarray(_long_clock_log_mgf(s, law["t"], clock) + i * xi * self.drift)
+
+    def _log_cf(self) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+        """log φ_T(u) and ψ(u) of the base, at the digits that mpmath works with."""
+        base, structure = family(self.name)
+        numbers = {key: mp.mpf(value) for key, value in self.parameters.items()}
+        years = mp.mpf(self.years)
         # γ of self-similarity and the gamma function have one name.
-        names = {**functions, **{key: v for key, v in numbers.items() if key != "gamma"}}
-        formula = book.formula
+        names = {**FUNCTIONS, **{key: v for key, v in numbers.items() if key != "gamma"}}
+        formula = textbooks()[base].formula
 
         def exponent(u: Any) -> Any:
             return eval(formula, {**names, "u": u})
 
         if structure == "Sato":
             scale = years ** numbers["gamma"]
-            return lambda u: exponent(u * scale)
+            return lambda u: exponent(u * scale), exponent
         if structure == "CIR":
             clock = [numbers[key] for key in _CLOCK]
-            return lambda u: clock_log_mgf(exponent(u), years, clock, functions)
-        return lambda u: years * exponent(u)
+            return lambda u: clock_log_mgf(exponent(u), years, clock), exponent
+        return lambda u: years * exponent(u), exponent
 
 
-def clock_log_mgf(s: Any, t: Any, clock: Sequence[Any], functions: Mapping[str, Any]) -> Any:
+def equal_law(transform: Transform) -> dict[str, np.longdouble]:
+    """Return parameters of the base with which it has the same law after a time `t`.
+
+    Those of a self-similar process are scaled by T^γ; a clock's stay beside them.
+    """
+    p = {key: np.longdouble(value) for key, value in transform.parameters.items()}
+    years = np.longdouble(transform.years)
+    if family(transform.name)[1] != "Sato":
+        return {**p, "t": years}
+    scale = years ** p.pop("gamma")
+    power = {"C": p.get("Y", 0), "a": 1, "sigma": 1, "theta": 1, "delta": 1}
+    power |= {"alpha": -1, "beta": -1, "G": -1, "M": -1}
+    scaled = {key: value * scale ** power.get(key, 0) for key, value in p.items()}
+    return {**scaled, "t": np.longdouble(1)}
+
+
+def clock_log_mgf(s: Any, t: Any, clock: Sequence[Any]) -> Any:
     """log E[exp(s∫y dt)] of a square-root process: Cox, Ingersoll and Ross (1985).
 
     The logarithm of cosh(gT/2) + (κ/g) sinh(gT/2) is split so that its branch is continuous.
     """
     kappa, eta, lam, y0 = clock
-    log, log1p, exp = functions["log"], functions["log1p"], functions["exp"]
-    g = functions["sqrt"](kappa**2 - 2 * lam**2 * s + 0 * functions["j"])
-    decay = exp(-g * t)
-    log_growth = g * t / 2 + log((1 + kappa / g) / 2) + log1p((g - kappa) / (g + kappa) * decay)
+    g = mp.sqrt(kappa**2 - 2 * lam**2 * s)
+    decay = mp.exp(-g * t)
+    rest = mp.log1p((g - kappa) / (g + kappa) * decay)
+    log_growth = g * t / 2 + mp.log((1 + kappa / g) / 2) + rest
     mean = 2 * kappa * eta / lam**2 * (kappa * t / 2 - log_growth)
     return mean + y0 * 2 * s / (kappa + g * (1 + decay) / (1 - decay))
+
+
+def _long_clock_log_mgf(s: np.ndarray, t: np.longdouble, clock: Sequence[Any]) -> np.ndarray:
+    """The same for arrays of 80-bit numbers, without the division by λ²."""
+    kappa, eta, lam, y0 = clock
+    g = np.sqrt(kappa**2 - 2 * lam**2 * s)
+    gone = -np.expm1(-g * t)
+    h = gone / (g * (kappa + g))
+    w = lam**2 * s * h
+    ratio = 1.0 + log1p_rest(w) / np.where(w == 0, 1.0, w)
+    long_run = t / (kappa + g) - h * ratio
+    mean = 2 * kappa * eta * long_run
+    return np.asarray(s * (mean + 2 * y0 * gone / (kappa * gone + g * (2 - gone))))
 
 
 def _weighted_change(xi: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
@@ -221,32 +282,9 @@ def _complex_to_long(value: Any) -> np.clongdouble:
 
 def to_long(value: Any) -> np.longdouble:
     """Return a real number of mpmath rounded to 80 bits."""
-    high = float(value)
-    if not np.isfinite(high):
-        return np.longdouble(high)
-    return np.longdouble(high) + np.longdouble(float(value - mp.mpf(high)))
-
-
-def _long_gamma(y: np.longdouble) -> np.longdouble:
-    with mp.workdps(_FIRST_DIGITS):
-        return to_long(mp.gamma(_split(y)))
-
-
-def _long_logcosh(z: np.ndarray) -> np.ndarray:
-    """Continuous for Re z ≥ 0."""
-    return np.asarray(z + np.log1p(np.exp(-2 * z)) - np.log(np.longdouble(2)))
-
-
-_LONG_FUNCTIONS: Final[dict[str, Any]] = {
-    "j": np.clongdouble(1j),
-    "log": np.log,
-    "log1p": np.log1p,
-    "exp": np.exp,
-    "sqrt": np.sqrt,
-    "cos": np.cos,
-    "gamma": _long_gamma,
-    "logcosh": _long_logcosh,
-}
+    high = float(min(max(value, -_LARGEST), _LARGEST))
+    rest = float(value - mp.mpf(high)) if abs(value) < _LARGEST else 0.0
+    return np.longdouble(high) + np.longdouble(rest)
 
 
 def revives(transform: Transform) -> bool:
