@@ -77,8 +77,9 @@ $(AUDIT)/.installed: constraints.txt
 bench: $(INSTALLED_BENCH) ## speed and accuracy beside other libraries; writes build/bench.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks $(BENCH)
 
-check-prices: setup ## check stated price errors of every model against an independent referee; OPTIONS= for other sizes
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.check_prices $(OPTIONS)
+check-prices: setup ## compare stated with true price errors, into docs/accuracy.md; CHECK_PRICES= for other options
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.check_prices \
+	  $(or $(CHECK_PRICES),--page docs/accuracy.md)
 
 load: setup ## what the gateway and calibration bear, beside doing nothing; writes build/load.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.load $(LOAD)

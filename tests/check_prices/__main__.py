@@ -20,6 +20,7 @@ from rich.table import Table
 from levy_numerics import models
 from tests.check_prices.comparison import Tally, check_cases
 from tests.check_prices.domain import STRIKES_PER_CASE
+from tests.check_prices.page import write_table
 
 RESULT: Final = Path("build/check-prices.json")
 OPTIONS: Final = 20_000
@@ -33,7 +34,7 @@ _COLUMNS: Final = {
     "largest error": "largest_error",
     "true/stated": "largest_ratio",
     "violations": "violations",
-    "silent > 1e-9": "silent",
+    "silent > 1e-9": "silent_only",
     "stated > 1e-9": "stated_large",
     "unsure": "unsure",
     "no forward": "no_forward_priced",
@@ -47,7 +48,8 @@ def main() -> int:
     parser.add_argument("--options", type=int, default=OPTIONS, help="per model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--out", type=Path, default=RESULT, help="JSON with the worst cases")
+    parser.add_argument("--page", type=Path, help="Markdown page whose table is replaced")
     arguments = parser.parse_args()
     n_cases = max(1, arguments.options // STRIKES_PER_CASE)
     tallies = run(arguments.models, n_cases, arguments.seed, arguments.workers)
@@ -55,6 +57,8 @@ def main() -> int:
     found = {name: tally.as_dict() for name, tally in tallies.items()}
     document = {"seed": arguments.seed, "options": arguments.options, "models": found}
     arguments.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    if arguments.page:
+        write_table(arguments.page, tallies, arguments.seed)
     _print(tallies)
     return int(any(tally.failed for tally in tallies.values()))
 

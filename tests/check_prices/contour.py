@@ -25,13 +25,14 @@ _SCAN: Final = 4
 """Nodes per unit of y of the first sum."""
 _FIRST_LEVEL: Final = 2
 _LAST_LEVEL: Final = 9
-_END: Final = 46.0
+_END: Final = 52.0
 _CHUNK: Final = 16
 _LOG_NEGLIGIBLE: Final = -48.0
 _RISE: Final = 0.7
 """Largest rise of log |integrand| above its start: it costs e^0.7 in rounding, and no more."""
 _AGREEMENT: Final = 2e-17
-_ROUNDING: Final = 4e-18
+_ROUNDING: Final = 4e-17
+_PI: Final = np.longdouble("3.14159265358979323846264")
 _STEEP: Final = 1e-3
 
 
@@ -138,7 +139,7 @@ def _integrate(contour: _Contour, x: np.ndarray, end: float) -> tuple[np.ndarray
             terms[0] *= 0.5
         total = total + terms.sum(axis=0)
         absolute = absolute + np.abs(terms).sum(axis=0)
-        previous, value = value, total / (per_unit * np.longdouble(np.pi))
+        previous, value = value, total / (per_unit * _PI)
         before, change = change, np.abs(value - previous)
         fall = change / np.maximum(before, _ROUNDING)
         error = np.where(fall < _STEEP, change * fall, change)

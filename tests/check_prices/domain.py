@@ -30,6 +30,7 @@ DEVIATION: Final = (1e-4, 10.0)
 """Of the log-return at maturity."""
 STRIKES_PER_CASE: Final = 20
 _TRIES: Final = 8
+_IN_BATCH: Final = 0.2
 _KEPT_WITHOUT_FORWARD: Final = 0.05
 _EXTREME: Final = (5e-324, 1e-300, 1e-200, 1e-100, 1e-30, 1e30, 1e100, 1e200, 1e300)
 
@@ -50,6 +51,8 @@ class Case:
     strike : ndarray, shape (n,)
         Currency.
     is_call : ndarray of bool, shape (n,)
+    in_batch : bool
+        Whether the set is priced as a member of a batch.
     """
 
     model: str
@@ -60,6 +63,7 @@ class Case:
     discount: float
     strike: np.ndarray
     is_call: np.ndarray
+    in_batch: bool = False
 
 
 def draw_case(model: str, index: int, seed: int) -> Case:
@@ -76,7 +80,8 @@ def draw_case(model: str, index: int, seed: int) -> Case:
         forward, discount = 10.0 ** rng.uniform(-3, 5), float(np.exp(-rng.uniform(0, 1)))
     strike = forward * _strikes(_deviation_of(model, parameters, years), rng)
     is_call = rng.random(strike.size) < 0.5
-    return Case(model, kind, parameters, years, forward, discount, strike, is_call)
+    in_batch = bool(rng.random() < _IN_BATCH)
+    return Case(model, kind, parameters, years, forward, discount, strike, is_call, in_batch)
 
 
 def _draw_parameters(model: str, years: float, rng: Rng) -> tuple[str, Drawn]:

@@ -158,14 +158,16 @@ class Transform:
         with np.errstate(all="ignore"):
             return _weighted_change(_PROBE_POINTS, self._fast(_PROBE_POINTS), self._probed[0])
 
+    def in_many_digits(self) -> Callable[[Any], Any]:
+        """Return G as a function of mpmath, for the digits at which mpmath works."""
+        log_cf, _ = self._log_cf()
+        drift = -mp.re(log_cf(mp.mpc(0, -1)))
+        return lambda u: log_cf(u) + mp.mpc(0, 1) * u * drift
+
     def _at_digits(self, xi: np.ndarray, digits: int) -> np.ndarray:
         with mp.workdps(digits):
-            log_cf, _ = self._log_cf()
-            drift = -mp.re(log_cf(mp.mpc(0, -1)))
-            points = [_to_mp(u) for u in xi]
-            return np.array(
-                [_complex_to_long(log_cf(u) + mp.mpc(0, 1) * u * drift) for u in points]
-            )
+            transform = self.in_many_digits()
+            return np.array([_complex_to_long(transform(_to_mp(u))) for u in xi])
 
     @cached_property
     def drift(self) -> np.longdouble:
