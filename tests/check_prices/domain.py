@@ -255,6 +255,8 @@ def _nig(variance: float, low: float, high: float, rng: Rng) -> dict[str, Any]:
 def _meixner(variance: float, low: float, high: float, rng: Rng) -> dict[str, Any]:
     width = low + high
     a, b = 2.0 * np.pi / width, np.pi * (high - low) / width
+    largest = np.nextafter(np.pi, 0.0)
+    b = min(max(b, -largest), largest)
     return {"a": a, "b": b, "d": 2.0 * variance * np.cos(0.5 * b) ** 2 / a**2}
 
 
