@@ -6,6 +6,7 @@ evaluates at a number of digits that it checks by doubling it, and uses 80-bit f
 only where that agrees with the many digits.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +23,7 @@ Parameters = Mapping[str, float]
 _CLOCK: Final = ("kappa", "eta", "lam_clock", "y0")
 _FIRST_DIGITS: Final = 40
 _MOST_DIGITS: Final = 1500
-_MOST_DIGITS_OF_FAST: Final = 80
+_MOST_DIGITS_OF_FAST: Final = 100
 _AGREEMENT: Final = 1e-22
 _SAME: Final = mp.mpf("1e-22")
 _FAST_AGREEMENT: Final = 2e-16
@@ -31,6 +32,7 @@ _PROBES_PER_INTEGRAL: Final = 5.0
 """The integral over log ξ of an error as large as that of the worst probe, about."""
 _PROBE_POINTS: Final = np.array([10.0 ** (0.75 * k) for k in range(-4, 14)]) - np.clongdouble(0.5j)
 _NEGLIGIBLE: Final = -45.0
+_COARSELY: Final = 1e-6
 _LARGEST: Final = mp.mpf("1e300")
 
 
@@ -130,8 +132,13 @@ class Transform:
 
     @cached_property
     def digits(self) -> int:
-        """Decimal digits at which doubling them changes no probe."""
-        digits, points = _FIRST_DIGITS, _PROBE_POINTS
+        """Decimal digits at which doubling them changes no probe.
+
+        They begin where a parameter's square still counts beside one: with fewer, what is lost may
+        be lost alike by twice as many.
+        """
+        sizes = [abs(math.log10(abs(v))) for v in self.parameters.values() if v]
+        digits, points = _FIRST_DIGITS + 2 * math.ceil(max(sizes)), _PROBE_POINTS
         values = self._at_digits(points, digits)
         while digits < _MOST_DIGITS:
             more = self._at_digits(points, 2 * digits)
@@ -259,13 +266,18 @@ def _long_clock_log_mgf(s: np.ndarray, t: np.longdouble, clock: Sequence[Any]) -
 
 
 def _weighted_change(xi: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """Largest change of exp(G)·ξ/(ξ² + 1/4), what an integral over log ξ sees."""
-    size = np.maximum(first.real, second.real)
-    weight = np.exp(np.minimum(size, 1.0)) * np.abs(xi) / np.abs(xi * (xi + np.clongdouble(1j)))
-    change = np.where(size > _NEGLIGIBLE, weight * np.abs(first - second), 0.0)
+    """Largest change of exp(G)·ξ/(ξ² + 1/4), what an integral over log ξ sees.
+
+    Infinite where G is not finite, or where exp(G) is negligible and G itself is not the same to a
+    few digits: noise may be negligible too.
+    """
     if not np.all(np.isfinite(first) & np.isfinite(second)):
         return np.inf
-    return float(np.max(change))
+    size, change = np.maximum(first.real, second.real), np.abs(first - second)
+    if np.any((size <= _NEGLIGIBLE) & (change > _COARSELY * np.abs(first))):
+        return np.inf
+    weight = np.exp(np.minimum(size, 1.0)) / np.abs(xi + np.clongdouble(1j))
+    return float(np.max(np.where(size > _NEGLIGIBLE, weight * change, 0.0)))
 
 
 def _to_mp(u: np.clongdouble) -> Any:
