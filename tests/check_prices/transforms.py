@@ -9,7 +9,7 @@ only where that agrees with the many digits.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 import mpmath as mp
@@ -32,6 +32,7 @@ _PROBES_PER_INTEGRAL: Final = 5.0
 """The integral over log ξ of an error as large as that of the worst probe, about."""
 _PROBE_POINTS: Final = np.array([10.0 ** (0.75 * k) for k in range(-4, 14)]) - np.clongdouble(0.5j)
 _NEGLIGIBLE: Final = -45.0
+_NO_Y: Final = 1e-40
 _COARSELY: Final = 1e-6
 _LARGEST: Final = mp.mpf("1e300")
 
@@ -130,6 +131,14 @@ class Transform:
         """Return G evaluated at as many digits as it needs, rounded to 80 bits."""
         return self._at_digits(xi, self.digits)
 
+    @property
+    def _numbers(self) -> dict[str, float]:
+        """The parameters; CGMY's Y is zero where that changes nothing, and its Γ(−Y) costs much."""
+        numbers = dict(self.parameters)
+        if numbers.get("Y", 1.0) < _NO_Y:
+            numbers["Y"] = 0.0
+        return numbers
+
     @cached_property
     def digits(self) -> int:
         """Decimal digits at which doubling them changes no probe.
@@ -137,7 +146,7 @@ class Transform:
         They begin where a parameter's square still counts beside one: with fewer, what is lost may
         be lost alike by twice as many.
         """
-        sizes = [abs(math.log10(abs(v))) for v in self.parameters.values() if v]
+        sizes = [abs(math.log10(abs(v))) for v in self._numbers.values() if v]
         digits, points = _FIRST_DIGITS + 2 * math.ceil(max(sizes)), _PROBE_POINTS
         values = self._at_digits(points, digits)
         while digits < _MOST_DIGITS:
@@ -204,10 +213,11 @@ class Transform:
     def _log_cf(self) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """log φ_T(u) and ψ(u) of the base, at the digits that mpmath works with."""
         base, structure = family(self.name)
-        numbers = {key: mp.mpf(value) for key, value in self.parameters.items()}
+        numbers = {key: mp.mpf(value) for key, value in self._numbers.items()}
         years = mp.mpf(self.years)
         # γ of self-similarity and the gamma function have one name.
         names = {**FUNCTIONS, **{key: v for key, v in numbers.items() if key != "gamma"}}
+        names["gamma"] = cache(mp.gamma)
         formula = textbooks()[base].formula
 
         def exponent(u: Any) -> Any:

@@ -13,7 +13,7 @@ from tests.check_prices.domain import draw_case
 from tests.check_prices.page import BEGIN, END, write_table
 from tests.numerics.models.members import every_model
 
-SETS = 12
+SETS = 10
 """Of 20 options each."""
 SEED = 2024
 
