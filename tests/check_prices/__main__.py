@@ -29,6 +29,7 @@ _SHOWN: Final = 5
 _COLUMNS: Final = {
     "options": "options",
     "sets refused": "sets_refused",
+    "with forward": "refused_with_forward",
     "crashes": "crashes",
     "priced": "priced",
     "largest error": "largest_error",
@@ -56,7 +57,7 @@ def main() -> int:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     found = {name: tally.as_dict() for name, tally in tallies.items()}
     document = {"seed": arguments.seed, "options": arguments.options, "models": found}
-    arguments.out.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    arguments.out.write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
     if arguments.page:
         write_table(arguments.page, tallies, arguments.seed)
     _print(tallies)

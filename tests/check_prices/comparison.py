@@ -13,7 +13,12 @@ from levy_numerics.market import Contracts
 from levy_numerics.models import Model
 from tests.check_prices import contour, mixtures
 from tests.check_prices.domain import Case, draw_case
-from tests.check_prices.transforms import NoForwardError, Transform, revives
+from tests.check_prices.transforms import (
+    NoForwardError,
+    Transform,
+    forward_exists,
+    revives,
+)
 
 FLOOR: Final = 1e-14
 """Of the forward's present value: rounding that no stated error needs to cover."""
@@ -23,6 +28,10 @@ SILENT: Final = 1e-9
 """Largest true error, of the forward, that may pass with a stated error at most as large."""
 SECOND_CONTOUR_EVERY: Final = 4
 WORST_KEPT: Final = 20
+_WORST: Final = 1e9
+"""Rank of what is worse than any wrong price."""
+_LARGEST_RATIO: Final = 1e99
+"""Stands for infinity, where the stated error is zero."""
 
 
 @dataclass
@@ -34,9 +43,9 @@ class Tally:
     options, priced, refused : int
         Options drawn; options with a price; those whose set the engine rejected with its own
         error.
-    sets_refused, crashes, no_forward_priced : int
-        Parameter sets: rejected with a clear error; with any other exception; priced although
-        no forward exists.
+    sets, sets_refused, refused_with_forward, crashes, no_forward_priced : int
+        Parameter sets: drawn; rejected with a clear error; those of them that have a forward; with
+        any other exception; priced although no forward exists.
     violations, silent_only : int
         Options whose true error exceeds ten times the stated one; others whose true error exceeds
         1e-9 of the forward while the stated one does not.
@@ -55,6 +64,7 @@ class Tally:
     refused: int = 0
     sets: int = 0
     sets_refused: int = 0
+    refused_with_forward: int = 0
     crashes: int = 0
     no_forward_priced: int = 0
     violations: int = 0
@@ -160,11 +170,13 @@ def check_case(case: Case, second: bool = True) -> Tally:
         prices = _engine_prices(case)
     except LevyError as error:
         tally.refused, tally.sets_refused = n, 1
+        exists = forward_exists(case.model, case.parameters, case.years)
+        tally.refused_with_forward = int(exists)
         tally.by_kind[f"{case.kind}: {type(error).__name__}"] = [n, 0]
         return tally
     except Exception as error:  # noqa: BLE001 any other exception is what is looked for
         tally.crashes = 1
-        tally.worst.append(_report(case, repr(error), np.inf))
+        tally.worst.append(_report(case, repr(error), _WORST))
         return tally
     tally.engine_seconds = time.perf_counter() - start
     tally.priced = n
@@ -172,7 +184,7 @@ def check_case(case: Case, second: bool = True) -> Tally:
         referee = referee_prices(case, second)
     except NoForwardError:
         tally.no_forward_priced = 1
-        tally.worst.append(_report(case, "priced although no forward exists", np.inf))
+        tally.worst.append(_report(case, "priced although no forward exists", _WORST))
         return tally
     except (ArithmeticError, ValueError) as error:
         tally.unsure = n
@@ -230,7 +242,7 @@ def _judge(tally: Tally, case: Case, prices: pricing.Prices, referee: Referee) -
     tally.violations, tally.unsure = int(wrong.sum()), int(unsure.sum())
     tally.silent_only, tally.stated_large = int(silent.sum()), int((stated > SILENT).sum())
     tally.largest_error = float(np.max(certain[sure], initial=0.0))
-    tally.largest_ratio = float(np.max(ratio[sure], initial=0.0))
+    tally.largest_ratio = min(float(np.max(ratio[sure], initial=0.0)), _LARGEST_RATIO)
     tally.largest_doubt = float(np.max(doubt[np.isfinite(doubt)], initial=0.0))
     tally.by_kind[case.kind] = [case.strike.size, tally.violations]
     for flagged, text, rank in ((wrong | silent, "wrong", 1.0), (unsure, "referee unsure", 1e-30)):
@@ -241,12 +253,17 @@ def _judge(tally: Tally, case: Case, prices: pricing.Prices, referee: Referee) -
                 | {
                     "strike": float(case.strike[at]),
                     "is_call": bool(case.is_call[at]),
-                    "value": float(prices.value[at]),
-                    "stated": float(prices.error[at]),
-                    "right": float(referee.value[at] * scale),
-                    "doubt": float(doubt[at] * scale),
+                    "value": _finite(prices.value[at]),
+                    "stated": _finite(prices.error[at]),
+                    "right": _finite(referee.value[at] * scale),
+                    "doubt": _finite(doubt[at] * scale),
                 }
             )
+
+
+def _finite(value: Any) -> float | None:
+    """None for what JSON cannot hold."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _report(case: Case, text: str, badness: float) -> dict[str, Any]:
