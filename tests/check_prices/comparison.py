@@ -139,7 +139,10 @@ def referee_prices(case: Case, second: bool) -> Referee:
         with np.errstate(invalid="ignore"):
             apart = np.where(np.isfinite(doubt + its_doubt), np.abs(value - covered), 0.0)
         covered = np.where(better, value, covered)
-        doubt = np.maximum(np.minimum(doubt, its_doubt), np.maximum(apart - 0.5 * FLOOR, 0.0))
+        # Where two methods differ by more than both admit, one of them is wrong.
+        with np.errstate(invalid="ignore"):
+            unexplained = np.where(apart > 0.0, apart - doubt - its_doubt, 0.0)
+        doubt = np.maximum(np.minimum(doubt, its_doubt), 2.0 * unexplained)
     return Referee(np.where(case.is_call, 1.0 - covered, k - covered), doubt)
 
 

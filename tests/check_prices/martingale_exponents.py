@@ -63,7 +63,7 @@ def _merton(p: Long, v: Array) -> Array:
     def jump(v: Array) -> Array:
         return v * (p["mu_j"] + 0.5 * p["sigma_j"] ** 2 * v)
 
-    rest = _expm1_rest(jump(v)) - v * _expm1_rest(jump(_ONE))
+    rest = expm1_rest(jump(v)) - v * expm1_rest(jump(_ONE))
     variance = p["sigma"] ** 2 + p["lam"] * p["sigma_j"] ** 2
     return 0.5 * variance * v * (v - 1.0) + p["lam"] * rest
 
@@ -118,8 +118,8 @@ def log1p_rest(z: Array, near: Array | np.longdouble | None = None) -> Array:
     )
 
 
-def _expm1_rest(z: Array) -> Array:
-    """exp(z) − 1 − z."""
+def expm1_rest(z: Array) -> Array:
+    """Return exp(z) − 1 − z."""
     series = np.ones_like(z)
     for k in range(_TERMS, 2, -1):
         series = 1.0 + z / np.longdouble(k) * series
@@ -128,7 +128,7 @@ def _expm1_rest(z: Array) -> Array:
 
 def _sinh_rest(w: Array) -> Array:
     """sinh(w) − w."""
-    return 0.5 * (_expm1_rest(w) - _expm1_rest(-w))
+    return 0.5 * (expm1_rest(w) - expm1_rest(-w))
 
 
 def _power_rest(z: Array, y: np.longdouble, near: np.longdouble | None = None) -> Array:
@@ -148,7 +148,7 @@ def _power_rest(z: Array, y: np.longdouble, near: np.longdouble | None = None) -
 def _expm1_ratio(z: Array) -> Array:
     """(exp(z) − 1)/z."""
     safe = np.where(z == 0, 1.0, z)
-    rest = np.where(z == 0, 0.0, _expm1_rest(safe) / safe)
+    rest = np.where(z == 0, 0.0, expm1_rest(safe) / safe)
     return 1.0 + rest
 
 

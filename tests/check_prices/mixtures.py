@@ -12,6 +12,7 @@ import mpmath as mp
 import numpy as np
 from scipy.special import ndtr
 
+from tests.check_prices.martingale_exponents import expm1_rest
 from tests.check_prices.transforms import Transform, equal_law, family, to_long
 
 Array = np.ndarray
@@ -27,6 +28,9 @@ _MOST_JUMPS: Final = 100_000
 _AGREEMENT: Final = 3e-15
 _COMPLETE: Final = 1e-13
 _ROUNDING: Final = 1e-15
+_ROUNDING_OF_DRIFT: Final = 3e-19
+_SPREAD: Final = 100.0
+"""Shape of a gamma clock from which on it does not stand still."""
 _STILL: Final = 1e-17
 """Where the clock has moved the log-price by no more than this, it has not moved it."""
 _DIGITS: Final = 60
@@ -56,7 +60,12 @@ def covered_calls(transform: Transform, strike: Array) -> tuple[Array, Array] | 
     if structure == "CIR" or base not in _MIXTURES:
         return None
     with np.errstate(all="ignore"):
-        return _MIXTURES[base](transform, equal_law(transform), strike)
+        found = _MIXTURES[base](transform, equal_law(transform), strike)
+    if found is None:
+        return None
+    value, doubt = found
+    # Conditional log-forwards are the drift and about as much again, of the other sign.
+    return value, doubt + _ROUNDING_OF_DRIFT * np.abs(transform.drift)
 
 
 def _black_scholes(transform: Transform, p: Long, strike: Array) -> tuple[Array, Array]:
@@ -74,16 +83,18 @@ def _variance_gamma(transform: Transform, p: Long, strike: Array) -> tuple[Array
     pull = p["theta"] + 0.5 * p["sigma"] ** 2
     still = np.exp(transform.drift)
     moved = max(float(p["sigma"] ** 2 * p["t"]) / _STILL**2, float(abs(pull) * p["t"]) / _STILL)
-    low = max(_end(lambda y: shape * (np.expm1(y) - y), -1.0), -np.log(max(moved, 1.0)) - 1.0)
-    high = _end(lambda y: shape * (np.expm1(y) - y), 1.0)
+    low = max(
+        _end(lambda y: shape * expm1_rest(np.longdouble(y)), -1.0), -np.log(max(moved, 1.0)) - 1.0
+    )
+    high = _end(lambda y: shape * expm1_rest(np.longdouble(y)), 1.0)
 
     def points(n: int) -> tuple[Array, Array, Array]:
         y, step = np.linspace(low, high, n, retstep=True, dtype=np.longdouble)
         clock = p["t"] * np.exp(y)
-        weight = np.exp(shape * (y - np.expm1(y)) + constant) * step
+        weight = np.exp(constant - shape * expm1_rest(y)) * step
         return weight, transform.drift + pull * clock, p["sigma"] ** 2 * clock
 
-    return _refined(points, strike, np.minimum(still, strike), all_counted=True)
+    return _refined(points, strike, np.minimum(still, strike), all_counted=bool(shape < _SPREAD))
 
 
 def _nig(transform: Transform, p: Long, strike: Array) -> tuple[Array, Array] | None:

@@ -318,9 +318,9 @@ def revives(transform: Transform) -> bool:
     """
     if transform.name != "Merton":
         return False
-    p = {key: float(value) for key, value in transform.parameters.items()}
+    p = {key: np.float64(value) for key, value in transform.parameters.items()}
     with np.errstate(all="ignore"):
-        square = np.square(2.0 * np.pi / np.float64(abs(p["mu_j"])))
+        square = np.square(2.0 * np.pi / np.abs(p["mu_j"]))
         jumps = p["lam"] * -np.expm1(-0.5 * p["sigma_j"] ** 2 * square)
         damped = transform.years * (jumps + 0.5 * p["sigma"] ** 2 * square)
     return not damped > -_NEGLIGIBLE
