@@ -15,7 +15,7 @@ SOURCES := libs services tests
 # One test process a core, up to four: each imports the numerics anew.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
 
-.PHONY: help setup run test test-all check format lint types contracts manifests system audit bench load sbc posteriors networks train real-quotes whole-surfaces extras clean
+.PHONY: help setup run test test-all check check-prices format lint types contracts manifests system audit bench load sbc posteriors networks train real-quotes whole-surfaces extras clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -76,6 +76,10 @@ $(AUDIT)/.installed: constraints.txt
 
 bench: $(INSTALLED_BENCH) ## speed and accuracy beside other libraries; writes build/bench.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks $(BENCH)
+
+check-prices: setup ## compare stated with true price errors, into docs/accuracy.md; CHECK_PRICES= for other options
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.check_prices \
+	  $(or $(CHECK_PRICES),--page docs/accuracy.md)
 
 load: setup ## what the gateway and calibration bear, beside doing nothing; writes build/load.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.load $(LOAD)

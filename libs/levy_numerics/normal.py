@@ -11,7 +11,7 @@ Statistics 37(3), 477-484, routine PPND7.
 import math
 from typing import Final
 
-from levy_numerics.compiling import compiled, compiled_in_order
+from levy_numerics.jit import compiled, compiled_in_order
 
 _NEAR, _FAR = 0.46875, 4.0
 """Bounds of Cody's three ranges; numerators and denominators follow, the highest power first."""
