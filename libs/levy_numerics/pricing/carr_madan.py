@@ -34,7 +34,7 @@ from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
-from levy_numerics.pricing.ripples import rise
+from levy_numerics.pricing.aliasing import envelope_gap
 
 N_POINTS: Final = 2048
 """Carr and Madan's, which are doubled where they do not reach `_PROMISE`."""
@@ -228,7 +228,7 @@ class _Grid:
         size = np.abs(self._transform(far))
         log_ripple = self.model.log_ripple(far - 1j * (self.damping + 1.0), np.asarray(self.years))
         if log_ripple is not None:
-            size = size * np.exp(rise(log_ripple))
+            size = size * np.exp(envelope_gap(log_ripple))
         absolute = (size[:, :-1] * np.diff(far)).sum(axis=-1, keepdims=True)
         absolute = absolute + size[:, -1:] * far[:, -1:]
         if log_ripple is not None:
