@@ -29,8 +29,8 @@ from levy_numerics.black import (
     SQRT_HALF_PI,
     SQRT_TWO_PI,
 )
-from levy_numerics.jit import compiled
 from levy_numerics.errors import ArbitrageError, InvalidInputError
+from levy_numerics.jit import compiled
 from levy_numerics.market import Contracts
 from levy_numerics.normal import erfcx, normal_quantile
 

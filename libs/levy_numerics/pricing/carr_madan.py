@@ -32,9 +32,9 @@ import numpy as np
 
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
+from levy_numerics.pricing.aliasing import envelope_gap
 from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
-from levy_numerics.pricing.aliasing import envelope_gap
 
 N_POINTS: Final = 2048
 """Carr and Madan's, which are doubled where they do not reach `_PROMISE`."""
