@@ -1,7 +1,7 @@
 """Compile all loops for the present sources: `python -m levy_numerics.precompile`.
 
-Machine code is cached on disk for all processes of this machine (see `jit`); that of other states of
-the sources is removed.
+Machine code is cached on disk for all processes of this machine (see `jit`); that of other states
+of the sources is removed.
 """
 
 from typing import Final
