@@ -10,7 +10,7 @@ prefix = f"LEVY_{service.upper()}_"
 # In a container the outside is another host, and there is no neighbour to share a port with.
 os.environ.setdefault(f"{prefix}HOST", "0.0.0.0")
 os.environ.setdefault(f"{prefix}PORT", "8000")
-# Numba reads compiled loops only where it could write them.
+# Numba reads its cache only from a folder that it can write to.
 loops, cache = Path("/opt/levy/loops"), Path(os.environ["NUMBA_CACHE_DIR"])
 if loops.is_dir() and not cache.exists():
     shutil.copytree(loops, cache)

@@ -1,8 +1,8 @@
 """Formulas of models compiled by Numba, for one parameter set and a hundred numbers at a time.
 
-There NumPy takes most of its time to set out for each operation: compiled, formulas take a quarter
-to a half of it. What is compiled is kept on disk: see `compiling`. Models that are not `Compilable`
-answer as ever.
+On arrays that small NumPy spends most of its time on the overhead of calls: compiled formulas take
+a quarter to a half of it. Machine code is cached on disk (see `jit`). Models that are not
+`Compilable` are evaluated by NumPy.
 """
 
 from collections.abc import Callable, Sequence
