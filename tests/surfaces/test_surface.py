@@ -42,7 +42,7 @@ def test_a_surface_comes_back_number_for_number(
 def test_a_surface_is_written_to_a_known_kind_of_file_only(
     surface: Surface, tmp_path: Path
 ) -> None:
-    with pytest.raises(InvalidInputError, match=r"csv or \.parquet"):
+    with pytest.raises(InvalidInputError, match=r"csv\.gz or \.parquet"):
         surface.write(tmp_path / "surface.xlsx")
 
 
