@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 from levy_cli.cleaned import CleanedQuotes
-from levy_cli.output import console, print_json
+from levy_cli.output import console, print_json, show_warnings
 from levy_cli.progress import progress
 from levy_numerics.errors import InvalidInputError
+from levy_surfaces.printable import printable
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.manifest import Plan
 from levy_surfaces.synthetic.raw import keep_surface
@@ -71,9 +72,16 @@ def _keep(options: argparse.Namespace) -> int:
     Path(options.out).mkdir(parents=True, exist_ok=True)
     path = keep_surface(quotes.surface, options.out)
     if options.json:
-        print_json({"file": str(path), **quotes.as_document()})
+        print_json(
+            {
+                "file": str(path),
+                **quotes.as_document(),
+                "warnings": [*quotes.surface.warnings],
+            }
+        )
     else:
         out = console()
         quotes.show(out)
-        out.print(f"Kept in {path}", soft_wrap=True)
+        show_warnings(out, quotes.surface.warnings)
+        out.print(f"Kept in {printable(str(path))}", soft_wrap=True)
     return 0
