@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,6 @@ from levy_numerics.errors import InvalidInputError
 from levy_surfaces import quote_files
 from levy_surfaces.quote_columns import DATES, Requirements, is_unnamed, locate_columns, refuse
 
-MAX_TEXT_BYTES: Final = 1_000
-"""Of one value; a dictionary repeats a long one at no cost to the file."""
-
 
 def parquet_pieces(path: Path, requirements: Requirements) -> Iterator[pd.DataFrame]:
     """Yield the columns of `COLUMNS` in a Parquet file, an index of pandas among them.
@@ -27,11 +24,16 @@ def parquet_pieces(path: Path, requirements: Requirements) -> Iterator[pd.DataFr
         The file is damaged, too large, or a column has a type that cannot be a quote's.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        schema = pq.read_schema(path)
+        texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
+        # As dictionaries, long values that are repeated many times stay as small as in the file.
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
             yield from _pieces(path, file, requirements)
     except InvalidInputError:
         raise
-    except (pa.ArrowException, KeyError, ValueError, TypeError, MemoryError) as error:
+    except (pa.ArrowException, KeyError, ValueError, TypeError, MemoryError, OSError) as error:
+        if getattr(error, "errno", None) is not None:
+            raise
         refuse(path, f"is damaged, or not a Parquet file: {_first_line(error)}")
 
 
@@ -110,13 +112,13 @@ def _values(path: Path, name: str, array: Any) -> pd.Series:
     if t.is_dictionary(array.type):
         _check_text_length(path, name, array.dictionary)
         array = array.dictionary_decode()
+    _check_text_length(path, name, array)
     if (
         t.is_binary(array.type)
         or t.is_large_binary(array.type)
         or t.is_fixed_size_binary(array.type)
     ):
         array = array.cast(pa.binary()).cast(pa.string())
-    _check_text_length(path, name, array)
     if t.is_decimal(array.type) or t.is_float16(array.type):
         array = array.cast(pa.float64())
     if t.is_timestamp(array.type) or t.is_date(array.type):
@@ -131,11 +133,16 @@ def _values(path: Path, name: str, array: Any) -> pd.Series:
 
 def _check_text_length(path: Path, name: str, array: Any) -> None:
     t = pa.types
-    if not (t.is_string(array.type) or t.is_large_string(array.type)):
+    kinds = (t.is_string, t.is_large_string, t.is_binary, t.is_large_binary)
+    if not any(is_kind(array.type) for is_kind in kinds):
         return
     array.validate(full=True)
-    if (pc.max(pc.binary_length(array)).as_py() or 0) > MAX_TEXT_BYTES:
-        refuse(path, f"column {name} has text of more than {MAX_TEXT_BYTES:,} bytes", column=name)
+    if (pc.max(pc.binary_length(array)).as_py() or 0) > quote_files.MAX_VALUE_CHARACTERS:
+        refuse(
+            path,
+            f"column {name} has a value longer than {quote_files.MAX_VALUE_CHARACTERS:,} bytes",
+            column=name,
+        )
 
 
 def _iso_texts(array: Any) -> pd.Series:

@@ -1,16 +1,13 @@
 """Text of a file made safe to print on a terminal."""
 
-import unicodedata
 from typing import Final
 
 MAX_SHOWN: Final = 60
 """Characters of one value from a file that a message quotes."""
 
-_UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-
 
 def printable(text: str) -> str:
-    r"""Return the text with control and formatting characters written as escapes.
+    r"""Return the text with control, formatting and unassigned characters written as escapes.
 
     Terminals execute escape sequences, and bidirectional marks reorder what is shown. Line feeds
     are escaped as well, so that a value from a file never starts a line of its own.
@@ -20,11 +17,9 @@ def printable(text: str) -> str:
     >>> printable("SPX\x1b[31m")
     'SPX\\x1b[31m'
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
-    return "".join(
-        ascii(c)[1:-1] if unicodedata.category(c) in _UNSAFE_CATEGORIES else c for c in text
-    )
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def shortened(text: str) -> str:

@@ -19,6 +19,8 @@ MAX_CHARACTERS: Final = 2**30
 """Characters of a CSV file after decompression, and bytes of a Parquet file's quote columns."""
 MAX_ROWS: Final = 10_000_000
 MAX_LINE_CHARACTERS: Final = 16_384
+MAX_VALUE_CHARACTERS: Final = 1_000
+"""Of one value in a column that is read."""
 MAX_BLANK_LINES: Final = 100_000
 """In a row; a few hundred kilobytes of compressed data can hold hundreds of millions of them."""
 PIECE_ROWS: Final = 20_000
@@ -121,15 +123,22 @@ class _CsvRows:
         unnamed = [k for k, name in enumerate(header) if is_unnamed(name)]
         numbers: list[int] = []
         kept: list[list[str]] = []
+        row: list[str] = []
         for number, row in rows:
             self._check_row(number, row, header, unnamed)
             numbers.append(number)
-            kept.append(row)
+            kept.append([row[k] for k in positions.values()])
+            if max(map(len, kept[-1])) > MAX_VALUE_CHARACTERS:
+                refuse(
+                    self._file.path,
+                    f"line {number} has a value longer than {MAX_VALUE_CHARACTERS:,} characters",
+                    row=number,
+                )
             if len(kept) == PIECE_ROWS:
                 yield _text_frame(numbers, kept, positions)
                 numbers, kept = [], []
-        if not self._ends_in_line_break and kept:
-            self._warn_of_cut(numbers[-1], kept[-1], positions)
+        if row and not self._ends_in_line_break:
+            self._warn_of_cut(number, row, positions)
         yield _text_frame(numbers, kept, positions)
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -218,7 +227,8 @@ def _is_blank_or_integer(text: str) -> bool:
 def _text_frame(
     numbers: list[int], rows: list[list[str]], positions: dict[str, int]
 ) -> pd.DataFrame:
-    columns = {name: [row[k] for row in rows] for name, k in positions.items()}
+    """Return fields of the rows, which are in the order of `positions`."""
+    columns = {name: [row[k] for row in rows] for k, name in enumerate(positions)}
     return pd.DataFrame(columns, index=numbers, dtype="str")
 
 
