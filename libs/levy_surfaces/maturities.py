@@ -7,108 +7,21 @@ expiry lacks a time of day, the time of settlement is assumed and reported.
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.timestamps import (
-    NANOSECONDS_PER_DAY,
-    Moment,
-    Moments,
-    offset_in_zone,
-    parse_clock,
-)
+from levy_surfaces.settlement import AM_NANOSECONDS, ExpiryTime, clock_text, is_am_settled
+from levy_surfaces.timestamps import NANOSECONDS_PER_DAY, Moment, Moments
 
 DAYS_PER_YEAR: Final = 365.0
 SAME_MATURITY_YEARS: Final = 60.0 / (86_400.0 * DAYS_PER_YEAR)
 """One minute: maturities that differ by less belong to one expiry."""
 
-AM_NANOSECONDS: Final = (9 * 60 + 30) * 60 * 10**9
-"""09:30, when the opening prices that AM-settled index options settle to begin to form."""
-PM_NANOSECONDS: Final = 16 * 3600 * 10**9
-"""16:00, the close of the regular session of US equity markets."""
-
-AM_ROOTS: Final = frozenset({"SPX", "NDX", "RUT", "DJX"})
-"""Index roots whose monthly options settle at the opening of the third Friday."""
-
 _DISAGREEMENT_DAYS: Final = 7.0
 _DISAGREEMENT_SHARE: Final = 0.5
-
-
-@dataclass(frozen=True)
-class ExpiryTime:
-    """Time of day at which options expire whose expiry is written as a date.
-
-    Attributes
-    ----------
-    nanoseconds : int
-        Since midnight.
-    offset_seconds : int or None
-        East of UTC.
-    zone : str
-        IANA name; with neither this nor an offset, the time is local to the quotes.
-    is_default : bool
-    """
-
-    nanoseconds: int = PM_NANOSECONDS
-    offset_seconds: int | None = None
-    zone: str = ""
-    is_default: bool = True
-
-    @classmethod
-    def of(cls, text: str | None) -> Self:
-        """Parse `16:00`, `16:00-04:00` or `16:00 America/New_York`; None is the default, 16:00.
-
-        Raises
-        ------
-        InvalidInputError
-            The text is not a time of day.
-        """
-        if text is None:
-            return cls()
-        clock = parse_clock(text)
-        if clock is None:
-            raise InvalidInputError(
-                f"expiry time {text!r} is not a time of day; write 16:00, 16:00-04:00 or "
-                "'16:00 America/New_York'"
-            )
-        return cls(*clock, is_default=False)
-
-    def at(self, expiry: Moment, quote: Moment, *, is_am: bool) -> Moment:
-        """Return the moment at which an option expires whose expiry is a date.
-
-        The time zone is that of this convention, or else that of the expiry as written, or else
-        that of the quote.
-        """
-        nanoseconds = AM_NANOSECONDS if is_am else self.nanoseconds
-        for source in (self, expiry, quote):
-            if source.zone:
-                offset = offset_in_zone(source.zone, expiry.day, nanoseconds)
-                return Moment(expiry.day, nanoseconds, offset, source.zone)
-            if source.offset_seconds is not None:
-                return Moment(expiry.day, nanoseconds, source.offset_seconds)
-        return Moment(expiry.day, nanoseconds)
-
-    @property
-    def text(self) -> str:
-        """The time of day and its zone, as a message shows it."""
-        place = self.zone or Moment(date.min, 0, self.offset_seconds).offset_text
-        return f"{_clock(self.nanoseconds)} {place or 'in the time zone of the quotes'}"
-
-
-def is_am_settled(settlement: str, root: str, expiry: date) -> bool:
-    """Return whether an option settles at the opening: as its settlement says, or by its root.
-
-    Without a settlement, options of `AM_ROOTS` that expire on the third Friday of a month, or on
-    the Thursday before if that is a holiday, are AM-settled; all others are PM-settled.
-    """
-    if settlement:
-        return settlement == "AM"
-    monthly = expiry.weekday() == 4 and 15 <= expiry.day <= 21
-    thursday_before = expiry.weekday() == 3 and 14 <= expiry.day <= 20
-    return root in AM_ROOTS and (monthly or thursday_before)
 
 
 @dataclass(frozen=True)
@@ -162,15 +75,17 @@ class ContractDates:
 
     def _years(self, expiry_time: ExpiryTime) -> tuple[np.ndarray, list[str]]:
         quote = self.quote_date.present
-        if all(m.is_midnight for m in self.expiry.present):
-            if all(m.is_midnight for m in quote):
-                return self._calendar_years(), []
+        quote_has_time = not all(m.is_midnight for m in quote)
+        expiry_has_time = not all(m.is_midnight for m in self.expiry.present)
+        if quote_has_time and not expiry_has_time:
             return self._settled_years(expiry_time)
+        warnings = [] if expiry_time.is_default else [_unused_expiry_time(expiry_has_time)]
+        if not expiry_has_time:
+            return self._calendar_years(), [*warnings, *self._lost_in_days()]
         _refuse_mixed("expiry", self.expiry.present)
         if all(m.nanoseconds is None for m in quote):
-            return self._calendar_years(), [self._unused_times()]
-        warnings = []
-        if all(m.is_midnight for m in quote):
+            return self._calendar_years(), [*warnings, self._unused_times()]
+        if not quote_has_time:
             warnings.append(
                 f"quote_date {quote[0].day} is taken as midnight{_zone_suffix(quote[0])}, because "
                 "the expiries have times of day; write the time of the quotes to correct this"
@@ -184,6 +99,33 @@ class ContractDates:
         )
         years: np.ndarray = (ends - starts) / DAYS_PER_YEAR
         return years
+
+    def _lost_in_days(self) -> list[str]:
+        """Return warnings about what calendar days cannot express."""
+        warnings = []
+        n_today = int(np.sum(self._calendar_years() == 0.0))
+        if n_today:
+            warnings.append(
+                f"{n_today} quotes expire on quote_date and count as expired, because dates have "
+                "no time of day; write the times of quote_date and expiry to use them"
+            )
+        kinds: dict[date, set[bool]] = {}
+        for _, expiry, settlement, root in self._distinct()[1]:
+            kinds.setdefault(expiry.day, set()).add(is_am_settled(settlement, root, expiry.day))
+        if any(len(settlements) > 1 for settlements in kinds.values()):
+            warnings.append(
+                "AM- and PM-settled options of one date have the same maturity, in whole days, "
+                "because quote_date has no time of day; write one to tell them apart"
+            )
+        return warnings
+
+    def _distinct(self) -> tuple[np.ndarray, list[tuple[Moment, Moment, str, str]]]:
+        """Return a code for each row, and quote date, expiry, settlement and root of each code."""
+        columns = (self.quote_date.codes, self.expiry.codes, self.settlement, self.root)
+        rows = pd.Series(list(zip(*columns, strict=True)), dtype=object)
+        codes, distinct = pd.factorize(rows)
+        quotes, expiries = self.quote_date.present, self.expiry.present
+        return codes, [(quotes[q], expiries[e], str(s), str(r)) for q, e, s, r in distinct]
 
     def _unused_times(self) -> str:
         times: dict[date, int | None] = {}
@@ -223,19 +165,24 @@ class ContractDates:
                 "in quote_date, or give the expiry time without a zone",
                 column="quote_date",
             )
-        conventions = list(zip(self.settlement, self.root, strict=True))
-        keys = zip(self.quote_date.codes, self.expiry.codes, conventions, strict=True)
-        codes, distinct = pd.factorize(pd.Series(list(keys), dtype=object))
+        codes, distinct = self._distinct()
         years = np.empty(len(distinct))
         any_am = False
-        for k, (k_quote, k_expiry, (settlement, root)) in enumerate(distinct):
-            quote, expiry = quotes[k_quote], self.expiry.present[k_expiry]
+        for k, (quote, expiry, settlement, root) in enumerate(distinct):
             is_am = is_am_settled(settlement, root, expiry.day)
             any_am |= is_am
             end = expiry_time.at(_as_date_of(expiry, quote), quote, is_am=is_am)
             years[k] = end.instant_nanoseconds - quote.instant_nanoseconds
         years /= NANOSECONDS_PER_DAY * DAYS_PER_YEAR
-        return years[codes], [_assumed_times(expiry_time, any_am=any_am)]
+        place = expiry_time.place or self._place()
+        return years[codes], [_assumed_times(expiry_time, place, any_am=any_am)]
+
+    def _place(self) -> str:
+        """Return whose time zone an expiry time without one is in."""
+        has_offset = self.quote_date.present[0].offset_seconds is not None
+        if has_offset and any(m.offset_seconds is not None for m in self.expiry.present):
+            return "in the time zone of expiry"
+        return "in the time zone of quote_date"
 
 
 def _as_date_of(expiry: Moment, quote: Moment) -> Moment:
@@ -243,17 +190,18 @@ def _as_date_of(expiry: Moment, quote: Moment) -> Moment:
     return expiry if quote.offset_seconds is not None else Moment(expiry.day)
 
 
-def _assumed_times(expiry_time: ExpiryTime, *, any_am: bool) -> str:
-    am = f", AM-settled ones at {_clock(AM_NANOSECONDS)}" if any_am else ""
+def _assumed_times(expiry_time: ExpiryTime, place: str, *, any_am: bool) -> str:
+    am = f", AM-settled ones at {clock_text(AM_NANOSECONDS)}" if any_am else ""
     default = " by default; set the expiry time to change it" if expiry_time.is_default else ""
     return (
-        f"expiry has no time of day: options are taken to expire at {expiry_time.text}{am}{default}"
+        "expiry has no time of day: options are taken to expire at "
+        f"{clock_text(expiry_time.nanoseconds)} {place}{am}{default}"
     )
 
 
-def _clock(nanoseconds: int) -> str:
-    minutes = nanoseconds // (60 * 10**9)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+def _unused_expiry_time(expiry_has_time: bool) -> str:
+    reason = "expiry has times of day" if expiry_has_time else "quote_date has no time of day"
+    return f"the expiry time is not used, because {reason}"
 
 
 def _zone_suffix(moment: Moment) -> str:

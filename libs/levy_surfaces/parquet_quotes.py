@@ -44,7 +44,7 @@ def _pieces(path: Path, file: Any, requirements: Requirements) -> Iterator[pd.Da
     names = {name: schema.names[k] for name, k in positions.items()}
     for name, k in positions.items():
         _check_type(path, name, schema.field(k).type)
-    _check_size(path, file, set(names.values()))
+    _check_size(path, file.metadata)
     first = 1
     for batch in file.iter_batches(batch_size=quote_files.PIECE_ROWS, columns=[*names.values()]):
         index = pd.RangeIndex(first, first + batch.num_rows)
@@ -88,22 +88,17 @@ def _expected(name: str) -> str:
     return "text" if name in {"underlying", "root", "option_type", "settlement"} else "numbers"
 
 
-def _check_size(path: Path, file: Any, names: set[str]) -> None:
-    metadata = file.metadata
+def _check_size(path: Path, metadata: Any) -> None:
     if metadata.num_rows > quote_files.MAX_ROWS:
         refuse(path, f"more than {quote_files.MAX_ROWS:,} rows; split the file by date")
-    n_bytes = 0
-    for group in range(metadata.num_row_groups):
-        columns = metadata.row_group(group)
-        for k in range(columns.num_columns):
-            column = columns.column(k)
-            if column.path_in_schema in names:
-                n_bytes += max(column.total_uncompressed_size, 0)
-    if n_bytes > quote_files.MAX_CHARACTERS:
+    # The sizes of single columns would be closer, but pyarrow aborts the process where those of a
+    # damaged file are inconsistent.
+    groups = (metadata.row_group(k) for k in range(metadata.num_row_groups))
+    if sum(max(group.total_byte_size, 0) for group in groups) > quote_files.MAX_CHARACTERS:
         refuse(
             path,
-            f"its quote columns have more than {quote_files.MAX_CHARACTERS:,} bytes; split the "
-            "file by date",
+            f"more than {quote_files.MAX_CHARACTERS:,} bytes before compression; split the file by "
+            "date, or keep only the columns of quotes",
         )
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from levy_surfaces.quote_columns import Requirements, is_unnamed, locate_columns, refuse
 
 MAX_CHARACTERS: Final = 2**30
-"""Characters of a CSV file after decompression, and bytes of a Parquet file's quote columns."""
+"""Characters of a CSV file after decompression, and bytes of a Parquet file before compression."""
 MAX_ROWS: Final = 10_000_000
 MAX_LINE_CHARACTERS: Final = 16_384
 MAX_VALUE_CHARACTERS: Final = 1_000

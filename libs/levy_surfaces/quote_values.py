@@ -74,8 +74,6 @@ class QuoteColumns:
 
     def _numbers(self, name: str) -> pd.Series:
         column = self.text[name]
-        if column.dtype.kind == "b":
-            refuse(self.file.path, f"column {name} holds truth values, not numbers", column=name)
         numbers = pd.to_numeric(column, errors="coerce").astype(float)
         present = ~is_blank(column)
         self._refuse_first(name, present & numbers.isna(), "is not a number")

@@ -14,7 +14,6 @@ from levy_surfaces.maturities import (
     DAYS_PER_YEAR,
     SAME_MATURITY_YEARS,
     ContractDates,
-    ExpiryTime,
     disagreement,
     group_maturities,
 )
@@ -27,6 +26,7 @@ from levy_surfaces.quote_columns import (
 )
 from levy_surfaces.quote_files import QuoteFile
 from levy_surfaces.quote_values import QuoteColumns, is_blank, names
+from levy_surfaces.settlement import ExpiryTime
 from levy_surfaces.timestamps import EXPECTED_FORM, Moment, parse_moment
 
 __all__ = ["COLUMNS", "DAYS_PER_YEAR", "MAX_QUOTES", "QuoteTable", "read_options", "read_quotes"]
@@ -88,7 +88,7 @@ def read_quotes(
         Which quotes to use from a file that has several dates, times or underlyings.
     expiry_time : str, optional
         Time of day of expiries that are written as dates, where `quote_date` has one: `16:00`
-        (default), `16:00-04:00` or `16:00 America/New_York`. See `levy_surfaces.maturities`.
+        (default), `16:00-04:00` or `16:00 America/New_York`. See `levy_surfaces.settlement`.
 
     Raises
     ------
@@ -301,6 +301,8 @@ def _with_maturities(
         years[~is_stated], warnings = dates.select(~is_stated).years(expiry_time)
     except InvalidInputError as error:
         refuse(file.path, error.message, **error.details)
+    if is_stated.all() and not expiry_time.is_default:
+        warnings.append("the expiry time is not used, because maturity_years is given")
     if np.isnan(years).any():
         row = int(frame["row"][np.isnan(years)].iloc[0])
         refuse(

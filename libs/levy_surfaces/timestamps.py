@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-FIRST_YEAR: Final = 1900
+FIRST_YEAR: Final = 1950
 LAST_YEAR: Final = 2199
+"""The years from first to last, in nanoseconds, fit into 64 bits."""
 NANOSECONDS_PER_DAY: Final = 86_400 * 10**9
 EXPECTED_FORM: Final = (
     "write 2024-07-01, or 2024-07-01T10:00 with an offset such as -04:00 if known"
