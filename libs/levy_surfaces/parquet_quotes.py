@@ -27,7 +27,7 @@ def parquet_pieces(path: Path, requirements: Requirements) -> Iterator[pd.DataFr
         schema = pq.read_schema(path)
         texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
         # As dictionaries, long values that are repeated many times stay as small as in the file.
-        with pq.ParquetFile(path, read_dictionary=texts) as file:
+        with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
             yield from _pieces(path, file, requirements)
     except InvalidInputError:
         raise
