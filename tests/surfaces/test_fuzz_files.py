@@ -216,9 +216,10 @@ def _run(folder: Path, n_files: int) -> Counter[str]:
         suffix = SUFFIXES[k % len(SUFFIXES)]
         path = folder / f"quotes-{k}{suffix}"
         path.write_bytes(_content(rng, suffix))
-        started = time.perf_counter()
+        # Time of the processor, because the machine may be shared.
+        started = time.process_time()
         outcomes[_outcome(path)] += 1
-        slowest = max(slowest, time.perf_counter() - started)
+        slowest = max(slowest, time.process_time() - started)
         assert slowest < MAX_SECONDS, path
         path.unlink()
     growth = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_before)
