@@ -67,7 +67,7 @@ class QuoteColumns:
         if name not in self.text:
             return Moments.absent(len(self.text))
         column = self.text[name]
-        moments = Moments.of(column.astype(str).str.strip())
+        moments = Moments.of(names(column))
         wrong = pd.Series(moments.is_missing, index=column.index) & ~is_blank(column)
         self._refuse_first(name, wrong, f"is not a complete date; {EXPECTED_FORM}")
         return moments

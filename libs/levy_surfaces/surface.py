@@ -93,7 +93,7 @@ class Surface:
         return self.quotes.size
 
     def market_of(self, options: pd.DataFrame) -> Contracts:
-        """Options that need not be quoted, at the forwards of the surface's expiries.
+        """Return contracts for options of any strike, at the forwards of the surface's expiries.
 
         Parameters
         ----------
@@ -129,7 +129,7 @@ class Surface:
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """The surface as a table, with the columns that `read_quotes` reads."""
+        """Return a table with the columns that `read_quotes` reads."""
         c, n = self.quotes.contracts, self.size
         empty = np.full(n, np.nan)
         frame = pd.DataFrame(
@@ -190,17 +190,19 @@ def _expiry_texts(expiry: pd.Series) -> np.ndarray:
 
 
 def read_surface(path: str | Path) -> Surface:
-    """Read what `Surface.write` wrote, number for number, without cleaning it again.
+    """Return the surface that `Surface.write` wrote, number for number, without cleaning.
 
     Raises
     ------
     InvalidInputError
-        The file is no surface: a price, a forward or a discount is missing.
+        The file is not a surface: a price, a forward or a discount is missing.
     """
     table = read_quotes(path)
     frame = table.frame.assign(price=table.frame["mid"])
     for name in ("price", "forward", "discount"):
         if frame[name].isna().any():
-            raise InvalidInputError(f"{Path(path).name}: a cleaned surface knows every {name}")
+            raise InvalidInputError(
+                f"{Path(path).name} is not a cleaned surface: a {name} is missing"
+            )
     forwards = implied_forwards(table, frame["price"], source="given")
     return Surface.of(table, frame, forwards)

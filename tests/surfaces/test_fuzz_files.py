@@ -61,9 +61,10 @@ def _market() -> pd.DataFrame:
 
 def _source(rng: Random) -> pd.DataFrame:
     """Return sound quotes with dates, timestamps, or stated maturities, and perhaps roots."""
-    frame = _market().sample(
-        frac=float(rng.uniform(0.3, 1.0)), random_state=int(rng.integers(2**31))
-    )
+    expiries = rng.choice([*EXPIRIES], int(rng.integers(1, 4)), replace=False)
+    market = _market()
+    frame = market[market["expiry"].isin(expiries)]
+    frame = frame.sample(frac=float(rng.uniform(0.3, 1.0)), random_state=int(rng.integers(2**31)))
     kind = int(rng.integers(5))
     if kind == 1:
         frame["quote_date"] += "T10:00:00-05:00"
@@ -102,8 +103,9 @@ def _random_numbers(rng: Random, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shift_dates(rng: Random, frame: pd.DataFrame) -> pd.DataFrame:
-    days = pd.to_timedelta(rng.integers(-20_000, 20_000, len(frame)), unit="D")
-    return frame.assign(expiry=(pd.Timestamp("2024-01-03") + days).strftime("%Y-%m-%d"))
+    days = pd.to_timedelta(rng.integers(-20_000, 20_000, 3), unit="D")
+    dates = (pd.Timestamp("2024-01-03") + days).strftime("%Y-%m-%d")
+    return frame.assign(expiry=rng.choice(dates, len(frame)))
 
 
 def _swap_columns(rng: Random, frame: pd.DataFrame) -> pd.DataFrame:

@@ -166,6 +166,19 @@ def test_an_underlying_that_some_rows_lack_is_refused(
         read_quotes(path)
 
 
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NaT, ""])
+def test_dates_that_all_rows_lack_leave_the_stated_maturity(
+    market: pd.DataFrame, tmp_path: Path, missing: object
+) -> None:
+    path = tmp_path / "quotes.parquet"
+    frame = market.drop(columns=["quote_date", "expiry"]).assign(maturity_years=0.25)
+    missing_dates = {name: pd.Series([missing] * len(frame)) for name in ("quote_date", "expiry")}
+    frame.assign(**missing_dates).to_parquet(path)
+    table = read_quotes(path)
+    assert set(table.frame["maturity_years"]) == {0.25}
+    assert table.quote_date is None
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_an_underlying_that_all_rows_lack_is_none(
     market: pd.DataFrame, tmp_path: Path, suffix: str

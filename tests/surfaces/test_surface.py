@@ -48,7 +48,7 @@ def test_a_surface_is_written_to_a_known_kind_of_file_only(
 
 def test_raw_quotes_are_no_surface(market: pd.DataFrame, written: Writer) -> None:
     market["mid"] = (market["bid"] + market["ask"]) / 2
-    with pytest.raises(InvalidInputError, match="knows every forward"):
+    with pytest.raises(InvalidInputError, match="a forward is missing"):
         read_surface(written(market))
 
 
