@@ -128,6 +128,7 @@ class ContractDates:
         return codes, [(quotes[q], expiries[e], str(s), str(r)) for q, e, s, r in distinct]
 
     def _unused_times(self) -> str:
+        """Return a warning, or refuse expiries that differ only in their time of day."""
         times: dict[date, int | None] = {}
         for moment in self.expiry.present:
             if times.setdefault(moment.day, moment.nanoseconds) != moment.nanoseconds:
@@ -136,9 +137,11 @@ class ContractDates:
                     "of day; write the time of the quotes in quote_date",
                     column="quote_date",
                 )
+        timed = next(m for m in self.expiry.present if not m.is_midnight)
         return (
-            "times of day of expiry are not used, because quote_date has none: maturities are "
-            "whole calendar days over 365; write the time of the quotes in quote_date to use them"
+            f"times of day of expiry are not used, because quote_date has none ({timed.label} "
+            f"counts as {timed.day}): maturities are whole calendar days over 365; write the time "
+            "of the quotes in quote_date to use them"
         )
 
     def _elapsed_years(self) -> np.ndarray:

@@ -236,7 +236,7 @@ def _run(folder: Path, n_files: int) -> Counter[str]:
 def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
     outcomes = _run(tmp_path, 300)
     # Both paths are exercised: mutations neither spare nor destroy every file.
-    assert outcomes["read"] > 30
+    assert outcomes["read"] + outcomes["read with a warning"] > 30
     assert outcomes["refused by the reader"] > 30
 
 

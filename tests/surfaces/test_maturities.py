@@ -315,7 +315,7 @@ def test_times_of_expiry_without_a_time_of_quotes_are_reported(read: Table) -> N
     table = read(rows("2024-07-01", "2024-08-16T16:00"))
     # 1 July to 16 August are 46 days.
     assert hours(table) == [pytest.approx(46 * 24)]
-    assert "times of day of expiry are not used" in table.warnings[0]
+    assert "2024-08-16T16:00:00 counts as 2024-08-16" in table.warnings[0]
 
 
 def test_a_midnight_that_counts_as_a_time_is_reported(read: Table) -> None:
