@@ -195,7 +195,7 @@ def _as_date_of(expiry: Moment, quote: Moment) -> Moment:
 
 def _assumed_times(expiry_time: ExpiryTime, place: str, *, any_am: bool) -> str:
     am = f", AM-settled ones at {clock_text(AM_NANOSECONDS)}" if any_am else ""
-    default = " by default; set the expiry time to change it" if expiry_time.is_default else ""
+    default = " (default; --expiry-time changes it)" if expiry_time.is_default else ""
     return (
         "expiry has no time of day: options are taken to expire at "
         f"{clock_text(expiry_time.nanoseconds)} {place}{am}{default}"

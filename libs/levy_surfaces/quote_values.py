@@ -99,8 +99,8 @@ class QuoteColumns:
         position = int(np.argmax(wrong.to_numpy(bool)))
         row, count = int(column.index[position]), int(wrong.sum())
         more = f" (and {count - 1} more)" if count > 1 else ""
-        value = str(column.iloc[position]).strip()
-        shown = f"{name} '{shortened(value)}'" if value else name
+        value = str(column.iloc[position])
+        shown = f"{name} '{shortened(value)}'" if value.strip() else name
         refuse(
             self.file.path,
             f"{self.file.row_unit} {row}, column {name}: {shown} {complaint}{more}",

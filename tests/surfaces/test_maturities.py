@@ -131,7 +131,7 @@ def test_a_date_of_expiry_gets_the_time_of_its_settlement(
     assert hours(table) == [pytest.approx(expected_hours)]
     (warning,) = table.warnings
     assert "expiry has no time of day: options are taken to expire at" in warning
-    assert ("by default" in warning) == (option is None)
+    assert ("(default" in warning) == (option is None)
 
 
 @pytest.mark.parametrize(
