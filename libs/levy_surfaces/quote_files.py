@@ -13,6 +13,7 @@ from typing import IO, Final, TextIO, cast
 
 import pandas as pd
 
+from levy_surfaces.printable import printable, shortened
 from levy_surfaces.quote_columns import Requirements, is_unnamed, locate_columns, refuse
 
 MAX_CHARACTERS: Final = 2**30
@@ -210,12 +211,11 @@ class _CsvRows:
                 )
 
     def _warn_of_cut(self, number: int, row: list[str], positions: dict[str, int]) -> None:
-        values = ", ".join(
-            f"{name} {row[positions[name]].strip()}" for name in ("strike", "option_type")
-        )
+        strike, kind = (shortened(row[positions[name]]) for name in ("strike", "option_type"))
         self._file.warnings.append(
-            f"the file ends without a line break: if it was cut short, its last row may be "
-            f"incomplete (line {number}: {values}, last field {row[-1].strip() or 'blank'})"
+            f"{printable(self._file.path.name)} ends without a line break: if it was cut short, "
+            f"its last row may be incomplete (line {number}: strike {strike}, option_type {kind}, "
+            f"last field {shortened(row[-1]) or 'blank'})"
         )
 
 
