@@ -62,7 +62,7 @@ def is_written(plan: Plan, path: Path, start: int, stop: int) -> bool:
         raise InvalidInputError(f"{path} is damaged: {error}; delete it") from None
     if (found.metadata or {}).get(_DIGEST) != plan.digest.encode():
         raise InvalidInputError(
-            f"{path.parent} holds a data set with other ranges, grid, tolerance or chunks; "
+            f"{path.parent} holds data with other ranges, grid, tolerance, chunks or seed; "
             "delete it, or choose another folder or seed"
         )
     check_surfaces(path, surfaces, start)

@@ -101,6 +101,17 @@ def test_a_part_in_the_place_of_another_is_refused(tmp_path, layout, is_finished
         generate(plan, tmp_path)
 
 
+def test_a_part_of_another_seed_is_refused(tmp_path):
+    ours, theirs = _plan(size=CHUNK), _plan(size=CHUNK, seed=5)
+    for plan in (ours, theirs):
+        generate(plan, tmp_path)
+    (ours.folder(tmp_path) / MANIFEST).unlink()
+    part = ours.folder(tmp_path) / ours.chunk_name(0)
+    part.write_bytes((theirs.folder(tmp_path) / theirs.chunk_name(0)).read_bytes())
+    with pytest.raises(InvalidInputError, match="chunks or seed"):
+        generate(ours, tmp_path)
+
+
 def test_a_swapped_part_of_features_is_refused(tmp_path):
     plan = _plan(size=2 * CHUNK)
     generate(plan, tmp_path, features=True)
