@@ -11,6 +11,9 @@ from levy_surfaces.quote_columns import NAMES, NOT_NEGATIVE, NUMBERS, POSITIVE, 
 from levy_surfaces.quote_files import QuoteFile
 from levy_surfaces.timestamps import EXPECTED_FORM, Moments
 
+LARGEST_NUMBER: Final = 1e50
+"""Squares and ratios of larger numbers, or of their inverses, overflow."""
+
 _MISSING: Final = frozenset({"", "nan", "nat", "na", "n/a", "null", "none"})
 _OPTION_TYPES: Final = {"c": True, "call": True, "p": False, "put": False}
 _SETTLEMENTS: Final = frozenset({"AM", "PM"})
@@ -78,6 +81,13 @@ class QuoteColumns:
         present = ~is_blank(column)
         self._refuse_first(name, present & numbers.isna(), "is not a number")
         self._refuse_first(name, numbers.abs() == np.inf, "is not finite")
+        size = numbers.abs()
+        extreme = (numbers != 0.0) & ~size.between(1.0 / LARGEST_NUMBER, LARGEST_NUMBER)
+        self._refuse_first(
+            name,
+            present & extreme,
+            f"is not between {1.0 / LARGEST_NUMBER:g} and {LARGEST_NUMBER:g} in size",
+        )
         if name in POSITIVE:
             self._refuse_first(name, present & ~(numbers > 0), "must be positive")
         if name in NOT_NEGATIVE:
