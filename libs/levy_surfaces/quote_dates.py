@@ -19,10 +19,9 @@ from pandas.tseries.holiday import (
 )
 
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.reading import QuoteTable, read_quotes
+from levy_surfaces.reading import QuoteTable, quote_days, read_quotes
 
 _MIN_COMMON: Final = 10
-_PARQUET: Final = (".parquet", ".pq")
 _SATURDAY: Final = 5
 
 
@@ -47,7 +46,7 @@ def closed_market_warning(table: QuoteTable) -> tuple[str, ...]:
     """Return a warning if the quote date is a weekend or a holiday of US exchanges."""
     if table.quote_date is None:
         return ()
-    day = pd.Timestamp(table.quote_date).tz_localize(None).normalize()
+    day = pd.Timestamp(table.quote_date[:10])
     holidays = _UsExchanges().holidays(day, day, return_name=True)
     if day.day_of_week >= _SATURDAY:
         closed = f"a {day.day_name()}: unless the market trades every day"
@@ -62,7 +61,7 @@ def copied_day_warning(path: str | Path, table: QuoteTable) -> tuple[str, ...]:
     """Return a warning if all quotes equal those of the date before in the same file."""
     if table.quote_date is None:
         return ()
-    earlier = [date for date in _dates(Path(path)) if date < table.quote_date[:10]]
+    earlier = [day for day in quote_days(path) if day < table.quote_date[:10]]
     if not earlier:
         return ()
     try:
@@ -75,27 +74,6 @@ def copied_day_warning(path: str | Path, table: QuoteTable) -> tuple[str, ...]:
         f"all quotes of {table.quote_date} equal those of {earlier[-1]}: the day is a copy, and "
         "its quotes are too old for its maturities",
     )
-
-
-def _dates(path: Path) -> list[str]:
-    """Return the distinct quote dates of a file, in order."""
-    if path.suffix.lower() in _PARQUET:
-        import pyarrow.parquet
-
-        names = pyarrow.parquet.ParquetFile(path).schema_arrow.names
-        wanted = [name for name in names if name.strip().lower() == "quote_date"]
-        column = pd.read_parquet(path, columns=wanted)
-    else:
-        column = pd.read_csv(
-            path,
-            usecols=lambda name: name.strip().lower() == "quote_date",
-            dtype=str,
-            encoding="utf-8-sig",
-        )
-    if column.shape[1] != 1:
-        return []
-    values = column.iloc[:, 0].drop_duplicates().astype(str).str.strip().str[:10]
-    return sorted(values.unique())
 
 
 def _same_quotes(before: pd.DataFrame, after: pd.DataFrame) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from levy_numerics.implied_vol import rounding_error, vols_of_prices
 from levy_numerics.market import Contracts
 from levy_surfaces.forwards import SeriesForward
+from levy_surfaces.printable import printable
 from levy_surfaces.surface import Surface
 
 
@@ -41,8 +42,13 @@ class ExpirySummary:
 
     @property
     def name(self) -> str:
-        """Expiry and root, or the maturity where no date is known."""
-        return f"{self.expiry} {self.root}".strip() or f"{self.forward.maturity_years:g} years"
+        """Expiry and root, safe to print, or the maturity where the source has no date."""
+        return series_name(self.expiry, self.root) or f"{self.forward.maturity_years:g} years"
+
+
+def series_name(expiry: str, root: str) -> str:
+    """Return expiry and root, safe to print; empty where the source has neither."""
+    return printable(f"{expiry} {root}".strip())
 
 
 def summary(surface: Surface) -> tuple[ExpirySummary, ...]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
 from levy_surfaces.cleaning import CleaningReport, CleaningRules, clean
+from levy_surfaces.printable import printable
 from levy_surfaces.quote_dates import copied_day_warning
 from levy_surfaces.reading import read_quotes
 from levy_surfaces.reasons import Reason
@@ -42,7 +43,12 @@ class CleanedQuotes:
         LevyError
             The file cannot be used.
         """
-        table = read_quotes(options.quotes, quote_date=options.date, underlying=options.underlying)
+        table = read_quotes(
+            options.quotes,
+            quote_date=options.date,
+            underlying=options.underlying,
+            expiry_time=options.expiry_time,
+        )
         rules = CleaningRules(
             maturity_years=(options.min_maturity, options.max_maturity),
             moneyness=(options.min_moneyness, options.max_moneyness),
@@ -58,8 +64,9 @@ class CleanedQuotes:
 
     @property
     def name(self) -> str:
-        """Underlying and date; empty where the file knows neither."""
-        return " ".join(filter(None, (self.surface.underlying, self.surface.quote_date)))
+        """Underlying and date, safe to print; empty where the file has neither."""
+        parts = filter(None, (self.surface.underlying, self.surface.quote_date))
+        return printable(" ".join(parts))
 
     def maturity_names(self) -> dict[float, str]:
         """Return a name for each maturity: its expiry, and roots where there are several."""
@@ -97,8 +104,11 @@ class CleanedQuotes:
 
     def show(self, out: "Console") -> None:
         """Print what was dropped and what remains of each expiry."""
+        from rich.text import Text
+
         n_kept, n_read = self.report.n_kept, self.report.n_read
-        out.print(f"[bold]{self.name or 'Quotes'}[/]: using {n_kept} of {n_read} quotes")
+        name = (self.name or "Quotes", "bold")
+        out.print(Text.assemble(name, f": using {n_kept} of {n_read} quotes"))
         self._show_dropped(out)
         self._show_expiries(out)
 

@@ -11,7 +11,8 @@ from levy_cli.fitting import FittedSurface
 from levy_numerics import pricing
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
-from levy_surfaces.summary import vols_of
+from levy_surfaces.maturities import DAYS_PER_YEAR
+from levy_surfaces.summary import series_name, vols_of
 from levy_surfaces.surface import Surface
 
 MARKET: Final = "#33506b"
@@ -162,9 +163,16 @@ def _smile(surface: Surface, market_vols: np.ndarray, series: int) -> Smile:
 def _label(surface: Surface, series: int) -> str:
     first = int(np.argmax(surface.series == series))
     years = float(surface.quotes.contracts.maturity_years[first])
-    when = f"{round(365 * years)} d" if years < 1 else f"{years:.2f} y"
-    name = " ".join(filter(None, (surface.expiry[first], surface.root[first])))
-    return f"{name} ({when})" if name else when
+    name = series_name(str(surface.expiry[first]), str(surface.root[first]))
+    return f"{name} ({_duration(years)})" if name else _duration(years)
+
+
+def _duration(years: float) -> str:
+    """Return hours up to two days, then days, then years."""
+    days = DAYS_PER_YEAR * years
+    if days < 2:
+        return f"{24 * days:.3g} h"
+    return f"{round(days)} d" if years < 1 else f"{years:.2f} y"
 
 
 def points(smile: Smile) -> go.Scatter:

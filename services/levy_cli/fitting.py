@@ -117,6 +117,8 @@ def fit_surface(
         engine_version=engine_version(),
         seconds=time.perf_counter() - started,
     )
+    warnings = (*quotes.surface.warnings, *shaped.warnings)
+    shaped = shaped.model_copy(update={"warnings": warnings})
     found = fit.found
     return FittedSurface(quotes, _by_maturity(found, quotes), found.model_prices, shaped)
 

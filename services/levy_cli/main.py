@@ -49,9 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _told(command: str, error: Exception) -> int:
     """Say on standard error what went wrong; what the caller can put right is misuse."""
     from levy_numerics.errors import LevyError
+    from levy_surfaces.printable import printable
 
     if isinstance(error, LevyError):
-        print(f"levy {command}: {error.message}", file=sys.stderr)
+        print(f"levy {command}: {printable(error.message)}", file=sys.stderr)
         return MISUSE
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("levy_"):
         print(
@@ -61,7 +62,7 @@ def _told(command: str, error: Exception) -> int:
         )
         return FAILURE
     if isinstance(error, OSError):
-        print(f"levy {command}: {error}", file=sys.stderr)
+        print(f"levy {command}: {printable(str(error))}", file=sys.stderr)
         return FAILURE
     raise error
 
@@ -350,8 +351,20 @@ def _add_registry(commands: "_Commands") -> None:
 
 def _add_selection(command: argparse.ArgumentParser) -> None:
     which = command.add_argument_group("which quotes")
-    which.add_argument("--date", metavar="YYYY-MM-DD", help="quote date, if there are several")
-    which.add_argument("--underlying", help="if there are several")
+    which.add_argument(
+        "--date",
+        metavar="DATE",
+        help="quote date if the file has several (2024-07-01), or date and time if it has several "
+        "snapshots of one day (2024-07-01T10:00)",
+    )
+    which.add_argument("--underlying", help="underlying if the file has several")
+    which.add_argument(
+        "--expiry-time",
+        metavar="TIME",
+        help="time of day at which options expire, where quotes have a time and expiries are "
+        "dates: 16:00 (default, in the time zone of the quotes), 16:00-04:00, or "
+        "'16:00 America/New_York'; AM-settled options expire at 09:30",
+    )
     which.add_argument("--min-maturity", type=float, default=0.0, metavar="YEARS")
     which.add_argument("--max-maturity", type=float, default=float("inf"), metavar="YEARS")
     which.add_argument("--min-moneyness", type=float, default=0.0, metavar="K/F")

@@ -8,6 +8,7 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from levy_cli.output import sentence
+from levy_surfaces.atomic_files import write_atomically
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -34,7 +35,7 @@ def write_page(template: str, path: str | Path, parts: Mapping[str, str]) -> Non
     pages = files("levy_cli").joinpath("pages")
     text = Template(pages.joinpath(template).read_text(encoding="utf-8"))
     style = pages.joinpath("page.css").read_text(encoding="utf-8")
-    Path(path).write_text(text.substitute(parts, style=style), encoding="utf-8")
+    write_atomically(path, text.substitute(parts, style=style).encode())
 
 
 def html_figure(figure: "Figure", *, with_library: bool = False) -> str:

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from levy_numerics.pricing import lewis
+from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.synthetic import chunks
 from levy_surfaces.synthetic.datasets import DataSet
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.grid import otm_contracts
 from levy_surfaces.synthetic.layouts import Layout
-from levy_surfaces.synthetic.manifest import Plan, write_atomically
+from levy_surfaces.synthetic.manifest import Plan
 from levy_surfaces.synthetic.ranges import sobol_models
 from levy_surfaces.synthetic.workers import Here, Processes
 from tests.benchmarks import peers_pyfeng, surface

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces import reading
+from levy_surfaces import quote_files, reading
 from levy_surfaces.reading import read_quotes
 
 Writer = Callable[[pd.DataFrame], Path]
@@ -65,18 +65,21 @@ def test_headers_may_be_padded_capital_and_marked_by_excel(
 @pytest.mark.parametrize(
     ("column", "value", "complaint"),
     [
-        ("strike", "ninety", "is no number"),
+        ("strike", "ninety", "is not a number"),
         ("strike", "", "is missing"),
         ("strike", "-90", "must be positive"),
         ("strike", "0", "must be positive"),
         ("bid", "-0.1", "must not be negative"),
         ("ask", "inf", "is not finite"),
         ("ask", "1e999", "is not finite"),
+        ("ask", "1e300", "is not between 1e-50 and 1e\\+50"),
+        ("bid", "5e-324", "is not between 1e-50 and 1e\\+50"),
+        ("spot", "1e-300", "is not between 1e-50 and 1e\\+50"),
         ("spot", "-inf", "is not finite"),
         ("option_type", "straddle", "is neither C nor P"),
         ("option_type", "", "is neither C nor P"),
-        ("expiry", "2024-02-31", "is no date"),
-        ("bid", "1,5", "is no number"),
+        ("expiry", "2024-02-31", "is not a complete date"),
+        ("bid", "1,5", "is not a number"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_line_and_column(
@@ -142,9 +145,9 @@ def _semicolons(path: Path) -> None:
     [
         (_empty, "the file is empty"),
         (_only_a_header, "the file holds no quotes"),
-        (_bytes, "no table of comma-separated values"),
-        (_ragged, "no table of comma-separated values"),
-        (_longer_than_its_header, "no table of comma-separated values"),
+        (_bytes, "is not UTF-8 text"),
+        (_ragged, "line 3 has 6 fields, the header has 4"),
+        (_longer_than_its_header, "line 2 has 5 fields, the header has 4"),
         (_semicolons, "commas are expected"),
     ],
 )
@@ -199,7 +202,7 @@ def test_a_long_file_is_read_in_pieces(
 ) -> None:
     path = written(market)
     whole = read_quotes(path).frame
-    monkeypatch.setattr(reading, "_PIECE", 7)
+    monkeypatch.setattr(quote_files, "PIECE_ROWS", 7)
     pd.testing.assert_frame_equal(read_quotes(path).frame, whole)
 
 

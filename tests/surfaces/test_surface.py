@@ -42,13 +42,13 @@ def test_a_surface_comes_back_number_for_number(
 def test_a_surface_is_written_to_a_known_kind_of_file_only(
     surface: Surface, tmp_path: Path
 ) -> None:
-    with pytest.raises(InvalidInputError, match=r"csv or \.parquet"):
+    with pytest.raises(InvalidInputError, match=r"csv\.gz or \.parquet"):
         surface.write(tmp_path / "surface.xlsx")
 
 
 def test_raw_quotes_are_no_surface(market: pd.DataFrame, written: Writer) -> None:
     market["mid"] = (market["bid"] + market["ask"]) / 2
-    with pytest.raises(InvalidInputError, match="knows every forward"):
+    with pytest.raises(InvalidInputError, match="a forward is missing"):
         read_surface(written(market))
 
 

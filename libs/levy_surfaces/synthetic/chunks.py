@@ -16,6 +16,7 @@ from levy_surfaces.synthetic.layouts import Block
 from levy_surfaces.synthetic.manifest import Plan
 from levy_surfaces.synthetic.processed import feature_tables
 from levy_surfaces.synthetic.ranges import sobol_models
+from levy_surfaces.synthetic.tables import check_surfaces
 
 QUANTUM: Final = 2.0**-32
 """Prices are written as multiples of 2.3e-10: far below their tolerance, and zeros compress."""
@@ -44,27 +45,29 @@ def paths_of_chunk(plan: Plan, features: bool, number: int) -> list[str]:
     return [path.as_posix() for path in (wanted if features else wanted[:1])]
 
 
-def is_written(plan: Plan, path: Path, n_surfaces: int) -> bool:
-    """Whether a file is there, of this plan, and full.
+def is_written(plan: Plan, path: Path, start: int, stop: int) -> bool:
+    """Return whether a file exists and contains surfaces `start` … `stop − 1` of this plan.
 
     Raises
     ------
     InvalidInputError
-        Data of another plan is in its place.
+        The file is damaged, or contains data of another plan or other surfaces of this one.
     """
     try:
         found = pq.read_metadata(path)
+        surfaces = pq.read_table(path, columns=["surface"])["surface"].to_numpy()
     except FileNotFoundError:
         return False
     except (pa.ArrowException, OSError) as error:
         raise InvalidInputError(f"{path} is damaged: {error}; delete it") from None
     if (found.metadata or {}).get(_DIGEST) != plan.digest.encode():
         raise InvalidInputError(
-            f"{path.parent} holds a data set with other ranges, grid, tolerance or chunks; "
+            f"{path.parent} holds data with other ranges, grid, tolerance, chunks or seed; "
             "delete it, or choose another folder or seed"
         )
+    check_surfaces(path, surfaces, start)
     # The last chunk of a data set that has since grown is short.
-    return bool(found.num_rows == n_surfaces)
+    return bool(surfaces.size == stop - start)
 
 
 def as_parquet(table: pa.Table, digest: str) -> bytes:

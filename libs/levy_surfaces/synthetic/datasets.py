@@ -14,7 +14,7 @@ from levy_surfaces.synthetic.layouts import Layout
 from levy_surfaces.synthetic.manifest import Manifest, Plan
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box
-from levy_surfaces.synthetic.tables import model_of, surfaces_of
+from levy_surfaces.synthetic.tables import check_surfaces, model_of, surfaces_of
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,18 @@ class DataSet:
         return self.plan.size
 
     def parts(self) -> Iterator[Examples]:
-        """File after file, so that no more than one need be in memory."""
+        """Yield file after file, so that no more than one need be in memory.
+
+        Raises
+        ------
+        InvalidInputError
+            A file contains other surfaces than its name says.
+        """
         for number in range(self.plan.n_chunks):
-            yield self._examples(pq.read_table(self.folder / self.plan.chunk_name(number)))
+            path = self.folder / self.plan.chunk_name(number)
+            table = pq.read_table(path)
+            check_surfaces(path, table["surface"].to_numpy(), self.plan.chunk_range(number)[0])
+            yield self._examples(table)
 
     def _examples(self, table: pa.Table) -> Examples:
         model = model_of(table, self.plan)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from levy_numerics.errors import InvalidInputError
+from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.synthetic.chunks import files_of_chunk, is_written, paths_of_chunk
 from levy_surfaces.synthetic.manifest import (
     MANIFEST,
@@ -15,7 +16,6 @@ from levy_surfaces.synthetic.manifest import (
     Manifest,
     Plan,
     file_hash,
-    write_atomically,
 )
 from levy_surfaces.synthetic.workers import Here, Workers
 
@@ -57,7 +57,7 @@ def generate(
     """
     plan.check()
     folder = Path(root)
-    _refuse_to_shrink(plan, folder)
+    _check_existing(plan, folder)
     missing = [k for k in range(plan.n_chunks) if not _is_complete(plan, folder, features, k)]
     done = plan.size - sum(stop - start for start, stop in map(plan.chunk_range, missing))
     if progress:
@@ -80,21 +80,26 @@ def generate(
     return _write_manifest(plan, folder, "synthetic", ("",))
 
 
-def _refuse_to_shrink(plan: Plan, root: Path) -> None:
-    folder = plan.folder(root)
-    if (folder / MANIFEST).exists():
-        there = Manifest.read(folder).plan.size
-        if there > plan.size:
+def _check_existing(plan: Plan, root: Path) -> None:
+    """Refuse to continue a larger data set, or one whose files differ from its manifest."""
+    kinds: tuple[Kind, ...] = ("synthetic", "processed")
+    for kind in kinds:
+        folder = plan.folder(root, kind)
+        if not (folder / MANIFEST).exists():
+            continue
+        manifest = Manifest.read(folder)
+        if manifest.plan.size > plan.size and kind == "synthetic":
             raise InvalidInputError(
-                f"{folder} holds {there} surfaces already, more than the {plan.size} asked for; "
-                "delete it, or choose another folder or seed"
+                f"{folder} holds {manifest.plan.size} surfaces already, more than the {plan.size} "
+                "asked for; delete it, or choose another folder or seed"
             )
+        manifest.verify(folder, allow_missing=True)
 
 
 def _is_complete(plan: Plan, folder: Path, features: bool, number: int) -> bool:
     start, stop = plan.chunk_range(number)
     paths = paths_of_chunk(plan, features, number)
-    return all(is_written(plan, folder / path, stop - start) for path in paths)
+    return all(is_written(plan, folder / path, start, stop) for path in paths)
 
 
 def _write_manifest(plan: Plan, root: Path, kind: Kind, parts: tuple[str, ...]) -> Manifest:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from levy_numerics.errors import InvalidInputError
+from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.synthetic import grid, layouts
 from levy_surfaces.synthetic.ranges import Box
 
@@ -165,10 +165,19 @@ class Manifest:
             raise InvalidInputError(f"{path}: data_hash does not belong to the files listed")
         return made
 
-    def verify(self, folder: Path) -> None:
-        """Raise `InvalidInputError` unless every file has the hash that is told here."""
+    def verify(self, folder: Path, *, allow_missing: bool = False) -> None:
+        """Raise `InvalidInputError` unless every file has the hash recorded here.
+
+        Parameters
+        ----------
+        folder : Path
+        allow_missing : bool
+            Whether a file may be absent; one that is present must be the one recorded.
+        """
         for name, expected in self.files.items():
             path = folder / name
+            if allow_missing and not path.exists():
+                continue
             if not path.is_file() or file_hash(path) != expected:
                 raise InvalidInputError(
                     f"{path} is not the file that the manifest describes; delete it and run "
@@ -183,16 +192,3 @@ def file_hash(path: Path) -> str:
     """sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write all of a file or none of it, whatever happens meanwhile."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from levy_surfaces.synthetic.features import POINT_CHANNELS, grid_features, poin
 from levy_surfaces.synthetic.layouts import Layout
 from levy_surfaces.synthetic.manifest import Manifest, Plan
 from levy_surfaces.synthetic.ranges import Box
-from levy_surfaces.synthetic.tables import flat, model_of, presence, surfaces_of
+from levy_surfaces.synthetic.tables import check_surfaces, flat, model_of, presence, surfaces_of
 
 
 def feature_tables(plan: Plan, table: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -68,6 +68,8 @@ def read_processed(
         pa.concat_tables([pq.read_table(folder / kind / name) for name in names]).combine_chunks()
         for kind in ("features", "targets")
     )
+    for table in (features, targets):
+        check_surfaces(folder, table["surface"].to_numpy(), 0)
     values = flat(features, "features")
     columns = [axis.name for axis in Box.of(model).axes]
     wanted = np.stack([targets[name].to_numpy() for name in columns], axis=1)

@@ -1,8 +1,11 @@
 """Arrow tables of a data set as arrays."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 
+from levy_numerics.errors import InvalidInputError
 from levy_numerics.models.base import Model
 from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.manifest import Plan
@@ -46,3 +49,12 @@ def presence(lengths: np.ndarray) -> np.ndarray:
 def flat(table: pa.Table, name: str) -> np.ndarray:
     """All values of a column of lists, one after the other."""
     return np.asarray(table[name].combine_chunks().flatten())
+
+
+def check_surfaces(path: Path, surfaces: np.ndarray, start: int) -> None:
+    """Raise `InvalidInputError` unless a file's surfaces are numbered from `start` on."""
+    if not np.array_equal(surfaces, np.arange(start, start + surfaces.size)):
+        raise InvalidInputError(
+            f"{path} does not contain surfaces from number {start} on: it is another part of its "
+            "data set, or damaged; delete it and run levy dataset again"
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.synthetic.manifest import write_atomically
+from levy_surfaces.atomic_files import write_atomically
 
 Alias = Literal["champion", "challenger"]
 ALIASES: Final[tuple[Alias, ...]] = ("champion", "challenger")

@@ -15,7 +15,8 @@ from levy_calibration.networks.novelty import Novelty
 from levy_calibration.networks.runtime import Runtime
 from levy_calibration.networks.trained import TrainedNetwork
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.synthetic.manifest import file_hash, write_atomically
+from levy_surfaces.atomic_files import write_atomically
+from levy_surfaces.synthetic.manifest import file_hash
 from levy_surfaces.synthetic.ranges import Box
 
 MANIFEST: Final = "manifest.json"

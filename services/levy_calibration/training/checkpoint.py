@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.synthetic.manifest import write_atomically
+from levy_surfaces.atomic_files import write_atomically
 
 _FILE: Final = "checkpoint.npz"
 

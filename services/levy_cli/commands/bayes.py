@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from levy_bayesian.handlers.sample import Sampling
 from levy_bayesian.summary import NOISE
 from levy_cli.cleaned import CleanedQuotes
-from levy_cli.output import console, print_json, refuse_unwritable, sentence, table
+from levy_cli.output import console, print_json, refuse_unwritable, sentence, show_warnings, table
 from levy_cli.posterior_rows import (
     POSTERIOR_COLUMNS,
     PREDICTED_COLUMNS,
@@ -25,6 +24,8 @@ from levy_numerics.market import Contracts
 from levy_observability import strict_json
 from levy_schemas.jobs import BayesianResult, Diagnostics, Prior
 from levy_schemas.wire import MAX_OPTIONS
+from levy_surfaces.atomic_files import write_atomically
+from levy_surfaces.printable import printable
 from levy_surfaces.reading import read_options
 from levy_surfaces.surface import Surface
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Sample the posterior, and say and keep what was found."""
     import jax
 
-    refuse_unwritable(options.out, options.plot)
+    refuse_unwritable(options.out, options.plot, inputs=[options.quotes, options.predict])
     for name in ("samples", "warmup"):
         if getattr(options, name) < _FEWEST:
             raise InvalidInputError(f"--{name} must be {_FEWEST} or more")
@@ -60,7 +61,10 @@ def run(options: argparse.Namespace) -> int:
     )
     models.get(options.model)
     quotes = CleanedQuotes.of(options)
-    predict = _to_predict(options.predict, quotes.surface) if options.predict else None
+    predict, warnings = None, quotes.surface.warnings
+    if options.predict:
+        predict, about_options = _to_predict(options, quotes.surface)
+        warnings = tuple(dict.fromkeys((*warnings, *about_options)))
     jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call] # JAX's own
     with progress(f"Sampling {options.model}: percent") as advance:
         result, draws = sampling.run(
@@ -71,8 +75,9 @@ def run(options: argparse.Namespace) -> int:
             quote_warnings=quotes.report.warnings,
             predict=predict,
         )
+    result = result.model_copy(update={"warnings": (*warnings, *result.warnings)})
     if options.out:
-        Path(options.out).write_bytes(draws)
+        write_atomically(options.out, draws)
     if options.plot:
         from levy_cli.posterior_page import SampledSurface, write_posterior_page
 
@@ -87,26 +92,26 @@ def run(options: argparse.Namespace) -> int:
     if result.predicted:
         out.print(_predicted(result))
     if options.out:
-        out.print(f"Draws are in {options.out}", soft_wrap=True)
+        out.print(f"Draws are in {printable(options.out)}", soft_wrap=True)
     if options.plot:
-        out.print(f"Plots are in {options.plot}", soft_wrap=True)
+        out.print(f"Plots are in {printable(options.plot)}", soft_wrap=True)
     return 0
 
 
-def _to_predict(path: str, surface: Surface) -> Contracts:
-    """Options of a file, in the market of the quotes.
+def _to_predict(options: argparse.Namespace, surface: Surface) -> tuple[Contracts, tuple[str, ...]]:
+    """Return the options of a file in the market of the quotes, and warnings about the file.
 
     Raises
     ------
     InvalidInputError
         It holds none, too many, or one at a maturity that is not quoted.
     """
-    options = read_options(path, quote_date=surface.quote_date)
-    if len(options) > MAX_OPTIONS:
-        raise InvalidInputError(
-            f"{len(options)} options to predict, at most {MAX_OPTIONS} are taken"
-        )
-    return surface.market_of(options)
+    frame, warnings = read_options(
+        options.predict, quote_date=surface.quote_date, expiry_time=options.expiry_time
+    )
+    if len(frame) > MAX_OPTIONS:
+        raise InvalidInputError(f"{len(frame)} options to predict, at most {MAX_OPTIONS} are taken")
+    return surface.market_of(frame), warnings
 
 
 def note_of(seen: Diagnostics | None) -> str:
@@ -169,5 +174,4 @@ def _show(out: "Console", result: BayesianResult) -> None:
         shown.add_row(name, *posterior_cells(one), meaning[name])
     out.print(shown)
     out.print(f"{sentence(result.reason)}. {result.draws:,} draws, {result.seconds:.1f} s.")
-    for warning in result.warnings:
-        out.print(f"[yellow]Note:[/] {sentence(warning)}")
+    show_warnings(out, result.warnings)

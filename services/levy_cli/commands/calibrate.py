@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING
 from levy_calibration.handlers.fits import Fitting
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, fit_surface, refuse
-from levy_cli.output import console, print_json, refuse_unwritable, sentence, table, vol_points
+from levy_cli.output import (
+    console,
+    print_json,
+    refuse_unwritable,
+    sentence,
+    show_warnings,
+    table,
+    vol_points,
+)
 from levy_cli.progress import progress
 from levy_cli.trained import champion
 from levy_numerics import models
 from levy_schemas.calibration import Interval
+from levy_surfaces.printable import printable
+from levy_surfaces.surface import check_surface_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +28,9 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Fit, and say, write or draw what was found."""
-    refuse_unwritable(options.plot, options.surface)
+    refuse_unwritable(options.plot, options.surface, inputs=[options.quotes])
+    if options.surface:
+        check_surface_name(options.surface)
     refuse(options.model, options.method, options.uncertainty, per_maturity=options.per_maturity)
     needed = len(models.get(options.model).parameters()) if options.per_maturity else 1
     quotes = CleanedQuotes.of(options, fewest_per_maturity=needed)
@@ -49,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(fitted)
         if options.plot:
-            console().print(f"Plots are in {options.plot}")
+            console().print(f"Plots are in {printable(options.plot)}")
     return 0
 
 
@@ -142,8 +154,7 @@ def _show_quality(out: "Console", fitted: FittedSurface) -> None:
         f"{answer.calibration_time_ms:.0f} ms, {answer.n_evaluations} evaluations"
     )
     out.print(f"{sentence(answer.reason).rstrip('.')}.")
-    for warning in answer.warnings:
-        out.print(f"[yellow]Note:[/] {sentence(warning)}")
+    show_warnings(out, answer.warnings)
 
 
 def _interval(interval: Interval | None) -> str:

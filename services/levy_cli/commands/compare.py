@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.comparing import ComparedModels, compare_models, models_named
-from levy_cli.output import console, print_json, refuse_unwritable, sentence, table, vol_points
+from levy_cli.output import console, print_json, refuse_unwritable, show_warnings, table, vol_points
 from levy_cli.progress import progress
 from levy_schemas.comparison import ComparedModel
+from levy_surfaces.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Fit every model, and say or draw how they rank."""
-    refuse_unwritable(options.plot)
+    refuse_unwritable(options.plot, inputs=[options.quotes])
     wanted = models_named(options.models)
     quotes = CleanedQuotes.of(options)
     with progress("Comparing: models") as advance:
@@ -31,25 +32,26 @@ def run(options: argparse.Namespace) -> int:
     else:
         _show(compared)
         if options.plot:
-            console().print(f"Plots are in {options.plot}")
+            console().print(f"Plots are in {printable(options.plot)}")
     return 0
 
 
 def _show(compared: ComparedModels) -> None:
+    from rich.text import Text
+
     out, answer = console(), compared.answer
     compared.quotes.show(out)
     _show_ranking(out, compared)
     for left in answer.not_fitted:
-        out.print(f"[yellow]Not fitted:[/] {left.model_type}: {left.detail}")
+        out.print(Text.assemble(("Not fitted:", "yellow"), f" {left.model_type}: {left.detail}"))
     out.print(
         f"Errors of implied volatility in vol points, by weights {answer.weights}; ranked by those "
         "out of sample: on alternate strikes that the fit had not seen. In spread: share of all "
         f"quotes. {1e-3 * answer.comparison_time_ms:.1f} s."
     )
-    for warning in answer.warnings:
-        out.print(f"[yellow]Note:[/] {sentence(warning)}")
     for one in answer.results[:1]:
         out.print(f"Best is {one.model_type}: {_parameters(one)}")
+    show_warnings(out, answer.warnings)
 
 
 def _show_ranking(out: "Console", compared: ComparedModels) -> None:

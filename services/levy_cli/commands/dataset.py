@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 from levy_cli.cleaned import CleanedQuotes
-from levy_cli.output import console, print_json, sentence
+from levy_cli.output import console, print_json, show_warnings
 from levy_cli.progress import progress
 from levy_numerics.errors import InvalidInputError
+from levy_surfaces.printable import printable
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.manifest import Plan
 from levy_surfaces.synthetic.raw import keep_surface
@@ -70,13 +71,12 @@ def _keep(options: argparse.Namespace) -> int:
     quotes = CleanedQuotes.of(options)
     Path(options.out).mkdir(parents=True, exist_ok=True)
     path = keep_surface(quotes.surface, options.out)
+    warnings = [*quotes.surface.warnings, *quotes.report.warnings]
     if options.json:
-        warnings = list(quotes.report.warnings)
         print_json({"file": str(path), "warnings": warnings, **quotes.as_document()})
     else:
         out = console()
         quotes.show(out)
-        for warning in quotes.report.warnings:
-            out.print(f"[yellow]Note:[/] {sentence(warning)}")
-        out.print(f"Kept in {path}", soft_wrap=True)
+        show_warnings(out, warnings)
+        out.print(f"Kept in {printable(str(path))}", soft_wrap=True)
     return 0

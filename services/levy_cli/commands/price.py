@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from levy_cli.output import console, print_json, table
+from levy_cli.output import console, print_json, show_warnings, table
 from levy_numerics.errors import InvalidInputError
 from levy_observability import strict_json
 from levy_pricing.handlers.price import price
@@ -92,8 +92,7 @@ def _show(request: PriceRequest, result: PriceResult) -> None:
             )
         shown.add_section()
     out.print(shown)
-    for warning in result.warnings:
-        out.print(f"[yellow]Note:[/] {warning}")
+    show_warnings(out, result.warnings)
 
 
 def _greek_names(result: PriceResult) -> list[str]:

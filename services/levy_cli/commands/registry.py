@@ -68,7 +68,7 @@ def _show(registry: Registry, options: argparse.Namespace) -> int:
         print_json(document)
         return 0
     out, told = console(), artifact.manifest
-    out.print(f"[bold]{artifact.version}[/] for {artifact.model}; files are as trained")
+    out.print(f"{artifact.version} for {artifact.model}; files are as trained")
     out.print(
         f"{told['n_weights']:,} weights, reads {told['reads']}, trained on {told['backend']} "
         f"({told['device']}), seed {told['seed']}"

@@ -12,6 +12,7 @@ from levy_calibration.registry.aliases import ALIASES
 from levy_cli.output import console, print_json, table
 from levy_cli.training_progress import training_progress
 from levy_numerics.errors import InvalidInputError
+from levy_surfaces.atomic_files import write_atomically
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -125,7 +126,7 @@ def _write_curves(
     from plotly.graph_objects import Figure
 
     folder = shop.run_folder(model, network)
-    (folder / "curves.json").write_text(json.dumps(history, indent=1), encoding="utf-8")
+    write_atomically(folder / "curves.json", json.dumps(history, indent=1).encode())
     figure = Figure()
     epochs = list(range(1, len(history) + 1))
     for name in ("score", "holdout_score"):
@@ -136,5 +137,5 @@ def _write_curves(
         template="plotly_white",
     )
     page = Path(folder, "curves.html")
-    figure.write_html(page, include_plotlyjs=True)
+    write_atomically(page, figure.to_html(include_plotlyjs=True).encode())
     return page

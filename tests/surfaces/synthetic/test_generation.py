@@ -8,7 +8,8 @@ from levy_surfaces.synthetic.datasets import DataSet
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.grid import otm_contracts
 from levy_surfaces.synthetic.layouts import LAYOUTS
-from levy_surfaces.synthetic.manifest import Plan
+from levy_surfaces.synthetic.manifest import MANIFEST, Plan
+from levy_surfaces.synthetic.processed import read_processed
 from levy_surfaces.synthetic.workers import Cluster, Processes
 from tests.surfaces.synthetic.conftest import CHUNK, SIZE
 
@@ -81,6 +82,61 @@ def test_a_changed_file_is_noticed(tmp_path):
     pq.write_table(table, path)
     with pytest.raises(InvalidInputError, match="not the file that the manifest describes"):
         DataSet.open(tmp_path, plan.model)
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_part_in_the_place_of_another_is_refused(tmp_path, layout, is_finished):
+    # Two full parts of one plan have the same plan and number of surfaces.
+    plan = _plan(layout, size=2 * CHUNK)
+    generate(plan, tmp_path)
+    first, second = (plan.folder(tmp_path) / plan.chunk_name(k) for k in (0, 1))
+    second.write_bytes(first.read_bytes())
+    complaint = "not the file that the manifest describes"
+    if not is_finished:
+        # An interrupted run has no manifest to compare with.
+        (plan.folder(tmp_path) / MANIFEST).unlink()
+        complaint = "does not contain surfaces from number 16 on"
+    with pytest.raises(InvalidInputError, match=complaint):
+        generate(plan, tmp_path)
+
+
+def test_a_part_of_another_seed_is_refused(tmp_path):
+    ours, theirs = _plan(size=CHUNK), _plan(size=CHUNK, seed=5)
+    for plan in (ours, theirs):
+        generate(plan, tmp_path)
+    (ours.folder(tmp_path) / MANIFEST).unlink()
+    part = ours.folder(tmp_path) / ours.chunk_name(0)
+    part.write_bytes((theirs.folder(tmp_path) / theirs.chunk_name(0)).read_bytes())
+    with pytest.raises(InvalidInputError, match="chunks or seed"):
+        generate(ours, tmp_path)
+
+
+def test_a_swapped_part_of_features_is_refused(tmp_path):
+    plan = _plan(size=2 * CHUNK)
+    generate(plan, tmp_path, features=True)
+    folder = plan.folder(tmp_path, "processed")
+    paths = [folder / "features" / plan.chunk_name(k) for k in (0, 1)]
+    contents = [path.read_bytes() for path in paths]
+    for path, content in zip(paths, reversed(contents), strict=True):
+        path.write_bytes(content)
+    with pytest.raises(InvalidInputError, match="not the file that the manifest describes"):
+        generate(plan, tmp_path, features=True)
+    with pytest.raises(InvalidInputError, match="not the file that the manifest describes"):
+        read_processed(tmp_path, plan.model)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(InvalidInputError, match="does not contain surfaces from number 0 on"):
+        generate(plan, tmp_path, features=True)
+
+
+def test_swapped_parts_are_refused_when_read_without_hashes(tmp_path):
+    plan = _plan(size=2 * CHUNK)
+    generate(plan, tmp_path)
+    first, second = (plan.folder(tmp_path) / plan.chunk_name(k) for k in (0, 1))
+    first.write_bytes(second.read_bytes())
+    data_set = DataSet.open(tmp_path, plan.model, verify=False)
+    with pytest.raises(InvalidInputError, match="does not contain surfaces from number 0 on"):
+        next(data_set.parts())
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -1,0 +1,120 @@
+"""Turn columns of text into numbers, option types and moments, and refuse what is neither."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from levy_surfaces.printable import shortened
+from levy_surfaces.quote_columns import NAMES, NOT_NEGATIVE, NUMBERS, POSITIVE, refuse
+from levy_surfaces.quote_files import QuoteFile
+from levy_surfaces.timestamps import EXPECTED_FORM, Moments
+
+LARGEST_NUMBER: Final = 1e50
+"""Squares and ratios of larger numbers, or of their inverses, overflow."""
+
+_MISSING: Final = frozenset({"", "nan", "nat", "na", "n/a", "null", "none"})
+_OPTION_TYPES: Final = {"c": True, "call": True, "p": False, "put": False}
+_SETTLEMENTS: Final = frozenset({"AM", "PM"})
+
+
+def is_blank(values: pd.Series) -> pd.Series:
+    """Return a mask of what stands for a missing value: nothing, NaN, NA, null or none."""
+    if values.dtype.kind in "fiub":
+        return values.isna()
+    return values.isna() | values.astype(str).str.strip().str.lower().isin(_MISSING)
+
+
+def names(values: pd.Series) -> pd.Series:
+    """Return stripped text, empty where the value is missing."""
+    return values.astype(str).str.strip().where(~is_blank(values), "")
+
+
+@dataclass(frozen=True)
+class QuoteColumns:
+    """The text of a file's columns, indexed by line or row number, and the file for messages."""
+
+    file: QuoteFile
+    text: pd.DataFrame
+
+    def frame(self) -> pd.DataFrame:
+        """Return numbers, names and option types, one row a quote, with `row` as a column.
+
+        Raises
+        ------
+        InvalidInputError
+            A value is not what its column requires; the message names its row and column.
+        """
+        frame = pd.DataFrame({"row": self.text.index}, index=self.text.index)
+        for name in NUMBERS:
+            frame[name] = self._numbers(name) if name in self.text else np.nan
+        for name in NAMES:
+            frame[name] = names(self.text[name]) if name in self.text else ""
+        frame["settlement"] = self._settlements()
+        column = self.text["option_type"]
+        kinds = column.astype(str).str.strip().str.lower()
+        self._refuse_first("option_type", ~kinds.isin(_OPTION_TYPES), "is neither C nor P")
+        self._refuse_first("strike", frame["strike"].isna(), "is missing")
+        frame["is_call"] = kinds.map(_OPTION_TYPES).astype(bool)
+        return frame.reset_index(drop=True)
+
+    def moments(self, name: str) -> Moments:
+        """Return the dates or timestamps of a column; all missing if the file lacks it.
+
+        Raises
+        ------
+        InvalidInputError
+            A value is not a complete date.
+        """
+        if name not in self.text:
+            return Moments.absent(len(self.text))
+        column = self.text[name]
+        moments = Moments.of(names(column))
+        wrong = pd.Series(moments.is_missing, index=column.index) & ~is_blank(column)
+        self._refuse_first(name, wrong, f"is not a complete date; {EXPECTED_FORM}")
+        return moments
+
+    def _numbers(self, name: str) -> pd.Series:
+        column = self.text[name]
+        numbers = pd.to_numeric(column, errors="coerce").astype(float)
+        present = ~is_blank(column)
+        self._refuse_first(name, present & numbers.isna(), "is not a number")
+        self._refuse_first(name, numbers.abs() == np.inf, "is not finite")
+        size = numbers.abs()
+        extreme = (numbers != 0.0) & ~size.between(1.0 / LARGEST_NUMBER, LARGEST_NUMBER)
+        self._refuse_first(
+            name,
+            present & extreme,
+            f"is not between {1.0 / LARGEST_NUMBER:g} and {LARGEST_NUMBER:g} in size",
+        )
+        if name in POSITIVE:
+            self._refuse_first(name, present & ~(numbers > 0), "must be positive")
+        if name in NOT_NEGATIVE:
+            self._refuse_first(name, present & ~(numbers >= 0), "must not be negative")
+        return numbers.where(present)
+
+    def _settlements(self) -> pd.Series:
+        """Return AM, PM or nothing; a column with other values, such as prices, is not used."""
+        absent = pd.Series("", index=self.text.index, dtype="str")
+        if "settlement" not in self.text:
+            return absent
+        values = names(self.text["settlement"]).str.upper()
+        return values if values.isin(_SETTLEMENTS | {""}).all() else absent
+
+    def _refuse_first(self, name: str, wrong: pd.Series, complaint: str) -> None:
+        if not wrong.any():
+            return
+        column = self.text[name]
+        position = int(np.argmax(wrong.to_numpy(bool)))
+        row, count = int(column.index[position]), int(wrong.sum())
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        value = str(column.iloc[position])
+        shown = f"{name} '{shortened(value)}'" if value.strip() else name
+        refuse(
+            self.file.path,
+            f"{self.file.row_unit} {row}, column {name}: {shown} {complaint}{more}",
+            row=row,
+            column=name,
+            count=count,
+        )
