@@ -18,6 +18,11 @@ _NEARLY_GAUSSIAN: Final = 0.01
 kurtosis moves an implied volatility of 20% by 0.01 points."""
 _NO_GAIN: Final = 0.1
 """Squared error, in units of a quote's, that tells nothing: noise alone gains 1 per parameter."""
+_GAUSSIAN: Final = 1e-3
+"""Skewness and excess kurtosis that no quotes show: at most 0.003 points of a volatility of 20%."""
+_FITS_ROUNDING: Final = 4.0
+"""Ratio of squared errors that such departures, or those on an edge of the box, may owe to fitting
+the rounding of a few quotes; quotes that do determine them have ratios of thousands."""
 _INDIFFERENT: Final = 1e-6
 """Share of the cost by which a coordinate may change it on its way to an edge."""
 _TOLERANCES: Final = 10.0
@@ -33,10 +38,10 @@ def degenerate_limits(
     `Model.gaussian_limit`, and `Model.gaussian_parts` for fits of which a part is. Other limits are
     named by the edges of the search box on which the fit lies. Examples: "nu → 0", "M → 1".
     """
-    gaussian = model.gaussian_limit()
-    if gaussian and _is_gaussian(model, solution, problem, objective):
-        return gaussian
     on_edge = (solution.point <= problem.low) | (solution.point >= problem.high)
+    gaussian = model.gaussian_limit()
+    if gaussian and _is_gaussian(model, solution, problem, objective, on_edge=bool(on_edge.any())):
+        return gaussian
     if not on_edge.any():
         on_edge = _indifferent(solution, problem)
     edges = _edge_limits(type(model), solution.point, on_edge, problem)
@@ -45,7 +50,12 @@ def degenerate_limits(
 
 
 def _is_gaussian(
-    model: Model, solution: Solution, problem: LeastSquaresProblem, objective: Objective
+    model: Model,
+    solution: Solution,
+    problem: LeastSquaresProblem,
+    objective: Objective,
+    *,
+    on_edge: bool,
 ) -> bool:
     """Return whether Gaussian laws of nearly the same variance fit the quotes as well as `model`.
 
@@ -56,8 +66,8 @@ def _is_gaussian(
     years, group = c.by_maturity.expiries
     with np.errstate(all="ignore"):
         _, variance, third, fourth = model.cumulants(years)
-        skewness, kurtosis = third / variance**1.5, fourth / variance**2
-        if not (np.abs([skewness, kurtosis]) < _NEARLY_GAUSSIAN).all():
+        departure = np.abs([third / variance**1.5, fourth / variance**2]).max()
+        if not departure < _NEARLY_GAUSSIAN:
             return False
     vol = np.sqrt(variance / years)[group]
     gaussian = black_price(
@@ -73,7 +83,9 @@ def _is_gaussian(
     gain = float(residuals @ by_level) ** 2 / float(by_level @ by_level)
     square = float(residuals @ residuals) - gain
     rounding = (_TOLERANCES * problem.floor) ** 2
-    return square <= max(2.0 * solution.cost * (1.0 + _NO_GAIN / residuals.size), rounding)
+    loose = on_edge or departure < _GAUSSIAN
+    ratio = _FITS_ROUNDING if loose else 1.0 + _NO_GAIN / residuals.size
+    return square <= max(2.0 * solution.cost * ratio, rounding)
 
 
 def _indifferent(solution: Solution, problem: LeastSquaresProblem) -> np.ndarray:

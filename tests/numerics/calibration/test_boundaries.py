@@ -83,6 +83,15 @@ def test_one_side_of_bilateral_gamma_may_be_gaussian_alone() -> None:
     assert not any("_m" in limit for limit in fit.limits)
 
 
+@pytest.mark.parametrize("name", ["VarianceGamma", "NIG", "Meixner", "CGMY", "Kou", "Merton"])
+def test_a_flat_smile_in_ten_thousandths_is_the_gaussian_limit_too(name: str) -> None:
+    # What is left to fit is rounding, so that a fit may stop anywhere near the limit.
+    exact = exact_quotes(BlackScholes(sigma=0.2), CONTRACTS)
+    fit = calibrate(models.get(name), Quotes.of(CONTRACTS, np.round(exact.price, 4)))
+    assert fit.status == "at_bound"
+    assert set(fit.limits) == expected(name)
+
+
 def test_noise_about_a_flat_smile_is_named_where_the_fit_is_gaussian() -> None:
     rng = np.random.default_rng(0)
     exact = exact_quotes(BlackScholes(sigma=0.2), CONTRACTS)
