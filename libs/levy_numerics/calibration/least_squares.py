@@ -13,7 +13,7 @@ from levy_numerics.calibration.identification import Determined, Identification
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.calibration.solvers import levenberg_marquardt
-from levy_numerics.calibration.solvers.problem import LeastSquaresProblem, Solution
+from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem, Solution
 from levy_numerics.calibration.starts import screened_starts
 from levy_numerics.calibration.term_structure import fit_by_maturity, misfits_term_structure
 from levy_numerics.errors import InvalidInputError
@@ -29,10 +29,12 @@ _FAR_APART: Final = 0.1
 """Share of the search box, along some coordinate, between starts whose agreement counts."""
 _MORE_AT_A_BOUND: Final = 2
 """Starts that must agree in addition on a fit on an edge of the box: edges attract."""
+_ENOUGH: Final = 500
+"""Evaluations after which half the agreement will do."""
 _PROBE: Final = 40
-"""Evaluations after which a start is judged."""
+"""Evaluations from which a start is judged."""
 _HOPELESS: Final = 1.5
-"""Cost after the probe, relative to the best so far, from which a start is given up."""
+"""Cost then, relative to the best so far, above which a start is given up."""
 
 
 def calibrate(
@@ -63,7 +65,8 @@ def calibrate(
     n_starts : int, optional
         Solutions to compare; the best is returned. By default as many as it takes for the fit to
         be exact or found from as many starts far apart as the model's `confirmations` ask, at most
-        12: one for most exact quotes, two for most real ones.
+        12, or half as many after 500 evaluations: one for most exact quotes, two for most real
+        ones.
     seed : int
         Of the Sobol points among which starts are screened.
     max_evaluations : int
@@ -104,11 +107,17 @@ def calibrate(
             progress(len(solutions), len(starts))
         if should_stop is not None and should_stop():
             break
+        spent = sum(solution.n_evaluations for solution in solutions)
+        needed = model.confirmations if spent < _ENOUGH else model.confirmations // 2
         if n_starts is None and confirmed(
-            solutions, problem.floor, model.confirmations, _in_box(problem, starts)
+            solutions, problem.floor, needed, _in_box(problem, starts)
         ):
             break
     best = best_of(solutions)
+    if best.status == "stalled" and not (should_stop is not None and should_stop()):
+        # A valley that falls slowly, of which the damping may be to blame: begin anew there.
+        solutions.append(_solve(problem, best.point, math.inf, max_evaluations, should_stop))
+        best = best_of(solutions)
     return result_of(model, objective, best, sum(s.n_evaluations for s in solutions))
 
 
@@ -124,20 +133,24 @@ def _solve(
     Jumps of one size make every evaluation a hundred times as dear and the steps small: starts
     that wander there would take most of the time, and do not lead to the best fit.
     """
-    n_probe = min(_PROBE, max_evaluations)
-    probe = levenberg_marquardt.solve(
-        problem, start, max_evaluations=n_probe, should_stop=should_stop
+    costs: list[float] = []
+
+    def evaluate(z: np.ndarray) -> Evaluation:
+        evaluation = problem.evaluate(z)
+        costs.append(0.5 * float(evaluation.residuals @ evaluation.residuals))
+        return evaluation
+
+    def is_hopeless_or_stopped() -> bool:
+        if should_stop is not None and should_stop():
+            return True
+        return len(costs) >= _PROBE and np.nanmin(costs) > _HOPELESS * best_cost
+
+    return levenberg_marquardt.solve(
+        replace(problem, evaluate=evaluate),
+        start,
+        max_evaluations=max_evaluations,
+        should_stop=is_hopeless_or_stopped,
     )
-    left = max_evaluations - probe.n_evaluations
-    # A probe that ended early has arrived, or was told to stop.
-    if probe.n_evaluations < n_probe or probe.status != "max_evaluations" or left == 0:
-        return probe
-    if probe.cost > _HOPELESS * best_cost:
-        return probe
-    solution = levenberg_marquardt.solve(
-        problem, probe.point, max_evaluations=left, should_stop=should_stop
-    )
-    return replace(solution, n_evaluations=probe.n_evaluations + solution.n_evaluations)
 
 
 def _in_box(problem: LeastSquaresProblem, starts: Sequence[np.ndarray]) -> list[np.ndarray]:
