@@ -13,7 +13,9 @@ MIN_AMOUNT: Final = 1e-6
 MAX_MATURITY_YEARS: Final = 50.0
 MIN_MATURITY_YEARS: Final = 1e-4
 MAX_RATE: Final = 1.0
-MAX_PARAMETER: Final = 1e6
+MAX_PARAMETER: Final = 1e13
+"""Above every parameter of every search box, so that each fit can be priced: ν of Variance Gamma
+reaches 6.5e12."""
 
 
 class Request(BaseModel):

@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from levy_schemas.jobs import ParameterSummary, PredictiveInterval
 if TYPE_CHECKING:
     from arviz import InferenceData
 
-    from levy_bayesian.samplers.sampler import Draws
+    from levy_bayesian.samplers.sampler import Draws, Sampler
 
 NOISE: Final = "noise"
 """τ, beside the parameters of the model: see `Posterior`."""
@@ -73,27 +74,80 @@ def summarise(posterior: Posterior, draws: "Draws", *, seed: int = 0) -> Summary
     )
 
 
-def inference_data(posterior: Posterior, draws: "Draws") -> "InferenceData":
-    """Draws and what they rest on, as ArviZ reads them.
+def inference_data(
+    posterior: Posterior, draws: "Draws", *, engine: "type[Sampler] | None" = None, seed: int = 0
+) -> "InferenceData":
+    """Return draws and what they rest on, as ArviZ reads them.
 
     Groups are `posterior` (each parameter, and the noise where it is sampled), `sample_stats`
-    where the engine tells some, `observed_data` (`price`) and `constant_data` (contracts, the
-    scale of their errors, and parameters held fixed).
+    where the engine has some, `observed_data` (`price`) and `constant_data` (contracts, the scale
+    of their errors, and parameters held fixed). Engines that weigh have no chains: their
+    `posterior` is one chain in which a draw that occurs several times stands side by side with
+    itself, so that ArviZ's effective sample size counts it once, and `weighted_draws` holds every
+    draw with its `log_weight`. Attributes say how the draws were made.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    draws : Draws
+    engine : type of Sampler, optional
+        What made the draws; without it, attributes do not describe it.
+    seed : int
     """
     quotes, c = posterior.quotes, posterior.quotes.contracts
     fields = ("strike", "maturity_years", "forward", "discount", "is_call")
     constant = {name: getattr(c, name) for name in fields} | {"error_scale": posterior.scale}
     by_quote = {name: ["quote"] for name in ("price", *constant)}
     groups: dict[str, Any] = {
-        "posterior": sampled_values(posterior, draws.points),
+        "posterior": sampled_values(posterior, stored_points(draws, seed)),
         "observed_data": {"price": quotes.price},
         "constant_data": constant | _held_fixed(posterior, draws.points),
     }
     if draws.statistics:
         groups["sample_stats"] = dict(draws.statistics)
-    named = {"model_type": posterior.model_type.name}
-    made: InferenceData = _arviz().from_dict(**groups, dims=by_quote, attrs=named)
-    return made
+    attributes = _attributes(posterior, draws, engine, seed)
+    arviz = _arviz()
+    made: Any = arviz.from_dict(**groups, dims=by_quote, attrs=attributes)
+    if draws.weighted is not None:
+        values = sampled_values(posterior, draws.weighted.points[None])
+        values["log_weight"] = draws.weighted.log_weights[None]
+        weighted = arviz.dict_to_dataset(values, attrs=attributes)
+        with warnings.catch_warnings():
+            # ArviZ's scheme has no group for weighted draws, and it says so.
+            warnings.filterwarnings("ignore", "The group weighted_draws", UserWarning)
+            made.add_groups({"weighted_draws": weighted})
+    data: InferenceData = made
+    return data
+
+
+def stored_points(draws: "Draws", seed: int) -> np.ndarray:
+    """Return the points as chains, shape (n_chains, n_samples, size).
+
+    Resampled draws are one chain. A draw that was chosen k times is a run of k, and runs come in
+    random order: the chain's autocorrelation then gives N²/Σk², the effective size of the weights.
+    """
+    if draws.weighted is None:
+        return draws.points
+    points = draws.points.reshape(-1, draws.points.shape[-1])
+    _, run = np.unique(points, axis=0, return_inverse=True)
+    run = run.ravel()
+    place = np.random.default_rng(seed).permutation(run.max() + 1)
+    return points[np.argsort(place[run], kind="stable")][None]
+
+
+def _attributes(
+    posterior: Posterior, draws: "Draws", engine: "type[Sampler] | None", seed: int
+) -> dict[str, Any]:
+    """Return how draws were made: numbers and strings, as netCDF stores them."""
+    attributes: dict[str, Any] = {"model_type": posterior.model_type.name, "seed": seed}
+    if draws.pareto_k is not None:
+        attributes["pareto_k"] = draws.pareto_k
+    if draws.n_independent is not None:
+        attributes["effective_sample_size"] = draws.n_independent
+    if engine is not None:
+        attributes |= {"engine": engine.name, "sampling_method": engine.method}
+        attributes |= {f"{name}_version": version(name) for name in (*engine.packages, "arviz")}
+    return attributes
 
 
 def sampled_values(posterior: Posterior, points: np.ndarray) -> dict[str, np.ndarray]:

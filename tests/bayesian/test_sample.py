@@ -76,7 +76,8 @@ def test_a_job_recovers_the_parameters_and_keeps_draws_that_others_read(tmp_path
     path = tmp_path / "draws.nc"
     path.write_bytes(kept)
     with xarray.open_dataset(path, group="posterior", engine="h5netcdf") as posterior:
-        assert posterior["sigma"].shape == (2, 1000)
+        # Resampled draws have no chains.
+        assert posterior["sigma"].shape == (1, 2000)
         for name, found in result.parameters.items():
             assert float(posterior[name].mean()) == pytest.approx(found.mean, rel=1e-12)
     with xarray.open_dataset(path, group="observed_data", engine="h5netcdf") as observed:
@@ -93,8 +94,31 @@ def test_draws_are_those_that_arviz_reads(tmp_path: Path) -> None:
     path.write_bytes(kept)
     data = _arviz().from_netcdf(path)
     assert data.attrs["model_type"] == "VarianceGamma"
+    assert data.attrs["engine"] == "laplace-psis"
+    assert data.attrs["seed"] == 0
+    assert data.attrs["pareto_k"] == result.pareto_k
+    assert "importance resampling" in data.attrs["sampling_method"]
+    assert data.attrs["numpy_version"] == np.__version__
     assert float(data.posterior["nu"].mean()) == pytest.approx(result.parameters["nu"].mean)
     assert "strike" in data.constant_data
+
+
+def test_arviz_counts_no_more_draws_than_the_weights_are_worth(tmp_path: Path) -> None:
+    """A draw that was chosen k times is a run of k: the chain is worth N²/Σk², as the weights."""
+    from levy_bayesian.summary import _arviz
+
+    _, kept = sample(request(num_chains=4, num_samples=5000), lambda _: None)
+    path = tmp_path / "draws.nc"
+    path.write_bytes(kept)
+    data = _arviz().from_netcdf(path)
+    weights = np.exp(data.weighted_draws["log_weight"].to_numpy())
+    worth = data.attrs["effective_sample_size"]
+    assert weights.sum() == pytest.approx(1.0)
+    assert 1.0 / np.sum(weights**2) == pytest.approx(worth)
+    for name in (*TRUE, "noise"):
+        assert 0.5 * worth < float(_arviz().ess(data)[name]) < 1.5 * worth
+        weighted = float(np.sum(weights * data.weighted_draws[name].to_numpy()))
+        assert weighted == pytest.approx(float(data.posterior[name].mean()), rel=1e-3)
 
 
 def test_a_prior_that_is_given_counts() -> None:

@@ -54,7 +54,7 @@ def test_a_table_tells_each_parameter_and_draws_are_kept(
     for part in ("VarianceGamma by laplace-psis", "95% interval", "theta", "noise", "Pareto k"):
         assert part in shown
     with xarray.open_dataset(kept, group="posterior", engine="h5netcdf") as posterior:
-        assert posterior["nu"].shape == (2, 500)
+        assert posterior["nu"].shape == (1, 1000)
 
 
 def test_a_page_shows_bands_marginals_chains_and_pairs(

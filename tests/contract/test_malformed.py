@@ -248,7 +248,9 @@ extreme = st.sampled_from([1e-6, 1e-4, 0.01, 1.0, 37.5, 1e3, 1e6, 1e9])
 EVERY_MODEL = st.sampled_from(
     [(name, tuple(p.name for p in models.get(name).parameters())) for name in models.names()]
 )
-value = st.sampled_from([-1e6, -3.0, -1e-3, 0.0, 1e-9, 1e-3, 0.3, 0.99, 1.0, 1.99, 5.0, 40.0, 1e6])
+value = st.sampled_from(
+    [-1e13, -1e6, -3.0, -1e-3, 0.0, 1e-9, 1e-3, 0.3, 0.99, 1.0, 1.99, 5.0, 40.0, 1e6, 1e13]
+)
 
 
 @given(data=st.data(), model=EVERY_MODEL)

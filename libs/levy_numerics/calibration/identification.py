@@ -1,4 +1,4 @@
-"""What the quotes determine: directions, limits, and functionals of the distribution."""
+"""What the quotes determine: directions, parameters, and moments of the distribution."""
 
 import math
 from dataclasses import dataclass
@@ -6,13 +6,12 @@ from functools import lru_cache
 from typing import Final, Self
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import stdtrit
 
 from levy_numerics.calibration.solvers.problem import Solution
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.models.base import LevyModel, Model
 from levy_numerics.models.compiled import exponent_with_gradient
-from levy_numerics.parameters import Parameter
 
 _UNIDENTIFIED: Final = 1e-7
 """Singular values below this share of the largest: prices do not see that direction."""
@@ -20,8 +19,6 @@ _NEGLIGIBLE: Final = 1e-4
 _NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
 """Of the gradients of functionals, and of parameters: what may move along an unseen direction."""
 _ORDERS: Final = np.arange(1.0, 5.0)
-_OUTWARD: Final = 1e-3
-_LEAST_PACE: Final = 0.3 * _OUTWARD
 FUNCTIONALS: Final = ("variance", "skewness", "excess_kurtosis")
 
 
@@ -35,15 +32,25 @@ class Functional:
         Infinite where the distribution has none.
     standard_error : float
         Infinite where the quotes do not determine it.
+    degrees_of_freedom : int
+        Of the residual variance behind the standard error.
     """
 
     value: float
     standard_error: float
+    degrees_of_freedom: int
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Normal (Laplace) interval."""
-        width = float(ndtri(0.5 + 0.5 * level)) * self.standard_error
+        """Return the Student-t interval; infinite where the standard error is."""
+        width = half_width(self.standard_error, self.degrees_of_freedom, level)
         return self.value - width, self.value + width
+
+
+def half_width(standard_error: float, degrees_of_freedom: int, level: float) -> float:
+    """Return half the width of a Student-t interval; infinite without degrees of freedom."""
+    if degrees_of_freedom < 1 or not math.isfinite(standard_error):
+        return math.inf
+    return float(stdtrit(degrees_of_freedom, 0.5 + 0.5 * level)) * standard_error
 
 
 @dataclass(frozen=True)
@@ -57,19 +64,23 @@ class Identification:
     directions : ndarray, shape (n_coordinates, n_coordinates)
         Right singular vectors, as rows.
     residual_variance : float
-        2·cost over the degrees of freedom.
+        Unbiased: 2·cost over the degrees of freedom; infinite where there are none.
+    degrees_of_freedom : int
+        Quotes less the directions that the fit was free to use: see `_degrees_of_freedom`.
     """
 
     singular_values: np.ndarray
     directions: np.ndarray
     residual_variance: float
+    degrees_of_freedom: int
 
     @classmethod
-    def of(cls, solution: Solution) -> "Identification":
-        """Decompose the Jacobian at the solution."""
+    def of(cls, solution: Solution, low: np.ndarray, high: np.ndarray) -> "Identification":
+        """Decompose the Jacobian at a solution in the box from `low` to `high`."""
         singular_values, directions = _decomposed(np.ascontiguousarray(solution.jacobian.T))
-        degrees = max(solution.residuals.size - solution.point.size, 1)
-        return cls(singular_values, directions, 2.0 * solution.cost / degrees)
+        degrees = _degrees_of_freedom(solution, singular_values, low, high)
+        variance = 2.0 * solution.cost / degrees if degrees else math.inf
+        return cls(singular_values, directions, variance, degrees)
 
     @property
     def identified(self) -> np.ndarray:
@@ -91,9 +102,33 @@ class Identification:
         ndarray, shape (k, k)
             Infinite on the diagonal, and NaN beside it, for what is not determined.
         """
+        if not math.isfinite(self.residual_variance):
+            nothing = np.full((len(gradient), len(gradient)), np.nan)
+            np.fill_diagonal(nothing, np.inf)
+            return nothing
         along = gradient @ self.directions.T
         seen = self.identified
         return _covariance(along, self.singular_values, seen, self.residual_variance, negligible)
+
+
+def _degrees_of_freedom(
+    solution: Solution, singular_values: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> int:
+    """Return n less the rank of the Jacobian in the free coordinates; 0 unless n > p.
+
+    A direction that prices do not see takes nothing from the residuals, and neither does a
+    coordinate held at its bound: in both cases E‖r‖² = σ²·(n − rank). With n ≤ p the model can pass
+    through any quotes, so that what is left shows the bounds of the search, not the quotes' error.
+    """
+    n_quotes, n_coordinates = solution.jacobian.shape
+    if n_quotes <= n_coordinates:
+        return 0
+    free = (solution.point > low) & (solution.point < high)
+    if not free.all():
+        columns = np.ascontiguousarray(solution.jacobian[:, free].T)
+        singular_values, _ = _decomposed(columns) if free.any() else (np.zeros(1), None)
+    tolerance = _UNIDENTIFIED * singular_values[0]
+    return int(n_quotes) - int(np.count_nonzero(singular_values > tolerance))
 
 
 @compiled_in_order
@@ -172,7 +207,10 @@ class Determined:
         errors = [
             math.inf if math.isnan(variance) else math.sqrt(variance) for variance in variances
         ]
-        functionals = dict(zip(FUNCTIONALS, map(Functional, known, errors), strict=True))
+        functionals = {
+            moment: Functional(value, error, geometry.degrees_of_freedom)
+            for moment, value, error in zip(FUNCTIONALS, known, errors, strict=True)
+        }
         return cls(covariance[:n, :n], functionals)
 
 
@@ -253,39 +291,3 @@ def _of_log_moments(
         if not np.isfinite(values[k]):
             values[k] = np.inf
     return values, gradient
-
-
-def limits(model: type[Model], solution: Solution, low: np.ndarray, high: np.ndarray) -> list[str]:
-    """Limits the parameters run to where the solution lies on the edge of the search box.
-
-    One for each coordinate on its edge: of the parameters that it moves, the one that nears the
-    end of its domain fastest. Examples: "G → 0", "M → 1", "nu → ∞".
-    """
-    found: list[str] = []
-    for j, (edge_low, edge_high) in enumerate(zip(low, high, strict=True)):
-        if edge_low < solution.point[j] < edge_high:
-            continue
-        outward = solution.point.copy()
-        outward[j] += _OUTWARD if solution.point[j] >= edge_high else -_OUTWARD
-        here = model.from_coordinates(solution.point).as_mapping()
-        there = model.from_coordinates(outward).as_mapping()
-        pace, limit = max(
-            _approach(p, float(here[p.name]), float(there[p.name])) for p in model.parameters()
-        )
-        if pace > _LEAST_PACE and limit not in found:
-            found.append(limit)
-    return found
-
-
-def _approach(p: Parameter, here: float, there: float) -> tuple[float, str]:
-    """How fast, in logarithms, a parameter nears an end of its domain, and which."""
-    paces = []
-    for end in (p.domain.low, p.domain.high):
-        if np.isfinite(end):
-            distance, further = abs(here - end), abs(there - end)
-            pace = np.inf if distance == 0 else np.log(distance / max(further, 1e-300))
-            paces.append((float(pace), f"{p.name} → {end:g}"))
-        elif here != 0:
-            pace = np.sign(end) * (there - here) / abs(here)
-            paces.append((float(pace), f"{p.name} → {'∞' if end > 0 else '−∞'}"))
-    return max(paces)

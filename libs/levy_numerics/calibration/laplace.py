@@ -21,6 +21,7 @@ from scipy.special import gammaincinv, logsumexp, ndtri
 from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.calibration.priors import LogNormal
 from levy_numerics.calibration.psis import SmoothedWeights, resample, smooth
+from levy_numerics.calibration.support import Support, search_space
 from levy_numerics.calibration.transport import Transport
 from levy_numerics.calibration.unbounded import Box
 from levy_numerics.models.base import Model
@@ -63,7 +64,7 @@ class Laplace:
     Attributes
     ----------
     centre : ndarray, shape (d,)
-        A point of the posterior.
+        A point of the search: of the posterior, or of its prior's support without ends.
     covariance : ndarray, shape (d, d)
     noise : float
         τ there.
@@ -73,10 +74,12 @@ class Laplace:
     covariance: np.ndarray
     noise: float
 
-    def without(self, box: Box) -> Transport:
-        """The same where there is no box."""
-        centre = box.emptied(self.centre[:, None])
-        slope = 1.0 / box.slopes(centre)
+    def without(self, space: Box | Support) -> Transport:
+        """Return the same where there are no bounds."""
+        centre, slope = self.centre[:, None], np.ones((self.centre.size, 1))
+        if isinstance(space, Box):
+            centre = space.emptied(centre)
+            slope = 1.0 / space.slopes(centre)
         values, vectors = np.linalg.eigh(slope * self.covariance * slope.T)
         floor = values[-1] * np.finfo(float).eps
         deviations = np.sqrt(np.clip(values, floor, _WIDEST_UNBOUNDED**2))
@@ -205,10 +208,10 @@ def importance_sample(
     seed : int
         Of the quasi-random draws.
     """
-    box = Box.of(posterior.model_type)
-    mode = laplace(posterior, start)
-    found = _Weighing.empty(posterior, box, posterior.pricer_for(mode.noise))
-    proposal = Proposal(mode.without(box))
+    space = search_space(posterior.priors)
+    mode = laplace(posterior, start, space)
+    found = _Weighing.empty(posterior, space, posterior.pricer_for(mode.noise))
+    proposal = Proposal(mode.without(space))
     settled = False
     for attempt in range(1 + n_adaptations):
         found = found.with_draws_of(proposal, n_draws, seed + attempt)
@@ -248,7 +251,7 @@ class _Weighing:
     """
 
     posterior: Posterior
-    box: Box
+    space: Box | Support
     pricer: SinhPricer
     proposals: tuple[Proposal, ...]
     u: np.ndarray
@@ -256,13 +259,14 @@ class _Weighing:
     log_proposed: np.ndarray
 
     @classmethod
-    def empty(cls, posterior: Posterior, box: Box, pricer: SinhPricer) -> Self:
+    def empty(cls, posterior: Posterior, space: Box | Support, pricer: SinhPricer) -> Self:
         nothing = np.empty((posterior.size, 0))
-        return cls(posterior, box, pricer, (), nothing, np.empty(0), np.empty((0, 0)))
+        return cls(posterior, space, pricer, (), nothing, np.empty(0), np.empty((0, 0)))
 
     def with_draws_of(self, proposal: Proposal, n: int, seed: int) -> Self:
         u, own = proposal.draw(n, seed)
-        points, log_volume = self.box.filled(u)
+        with np.errstate(all="ignore"):
+            points, log_volume = self.space.filled(u)
         log_target = self.posterior.log_density(points, self.pricer) + log_volume
         by_others = np.array([one.log_density(u) for one in self.proposals]).reshape(-1, n)
         of_others = proposal.log_density(self.u) if self.proposals else np.empty(0)
@@ -289,7 +293,8 @@ class _Weighing:
         return np.asarray(self.log_target - logsumexp(self.log_proposed, axis=0))
 
     def weighed(self, settled: bool) -> WeightedDraws:
-        points, _ = self.box.filled(self.u)
+        with np.errstate(all="ignore"):
+            points, _ = self.space.filled(self.u)
         model = self.posterior.model_type.from_coordinates(points[: self.posterior.n_coordinates])
         noise = np.asarray(self.posterior.noise_at(points))
         return WeightedDraws(model, points, self.u, noise, smooth(self.log_ratios()), settled)
@@ -314,69 +319,91 @@ def _settled(before: Transport, after: Transport) -> bool:
     return bool(np.abs(shift).max() < _UNCHANGED and np.abs(widths - 1.0).max() < _UNCHANGED)
 
 
-def laplace(posterior: Posterior, start: Model) -> Laplace:
-    """Gaussian at the mode of a posterior.
+def laplace(posterior: Posterior, start: Model, space: Box | Support | None = None) -> Laplace:
+    """Return the Gaussian at the mode of a posterior, in the coordinates of a search.
 
     The mode is found by Gauss-Newton steps, halved until the posterior rises, prices with their
     gradient alternating with the noise; curvature is JᵀJ/τ² plus that of the priors.
+
+    Raises
+    ------
+    InvalidParameterError
+        The priors allow no parameters that the model admits and the search box contains.
     """
-    low, high = (np.array(end) for end in posterior.model_type.coordinate_bounds())
+    space = search_space(posterior.priors) if space is None else space
     pricer = SinhPricer(posterior.quotes.contracts)
-    z = np.clip(np.asarray(start.to_coordinates(), dtype=float)[: low.size], low, high)
-    z = _believable(posterior, pricer, z)
+    x = _start_in_support(posterior, pricer, space, start)
     for _ in range(_MODE_STEPS):
-        residuals, jacobian = _linearised(posterior, pricer, z)
+        residuals, jacobian = _linearised(posterior, pricer, space, x)
         eta, noise, noise_variance = _noise_mode(posterior, float(residuals @ residuals))
-        slope, curvature = _prior_shape(posterior, np.clip(z, low + 2 * _STEP, high - 2 * _STEP))
+        slope, curvature = _prior_shape(posterior, space, space.limited(x, 2.0 * _STEP))
         precision = _positive(jacobian.T @ jacobian / noise**2 - curvature)
         step = np.linalg.solve(precision, slope - jacobian.T @ residuals / noise**2)
-        moved = _risen(posterior, pricer, noise, z, np.clip(z + step, low, high) - z)
-        z = z + moved
+        moved = _risen(posterior, pricer, space, noise, x, space.limited(x + step) - x)
+        x = x + moved
         if float(moved @ precision @ moved) < _CLOSE**2:
             break
     covariance = np.linalg.inv(precision)
     if isinstance(posterior.noise, LogNormal):
-        z = np.append(z, eta)
-        padded = np.zeros((z.size, z.size))
+        x = np.append(x, eta)
+        padded = np.zeros((x.size, x.size))
         padded[:-1, :-1], padded[-1, -1] = covariance, noise_variance
         covariance = padded
-    return Laplace(z, covariance, noise)
+    return Laplace(x, covariance, noise)
 
 
-def _believable(posterior: Posterior, pricer: SinhPricer, z: np.ndarray) -> np.ndarray:
-    """z, or where priors exclude it the best of some draws of theirs."""
-    if np.isfinite(posterior.priors.log_density_at(z[:, None])[0]):
-        return z
+def _start_in_support(
+    posterior: Posterior, pricer: SinhPricer, space: Box | Support, start: Model
+) -> np.ndarray:
+    """Return the point of `start`, or where the priors exclude it the best of some of their draws.
+
+    Differences of the prior must exist there too.
+    """
+    x = space.start(start)
+    if np.isfinite(_prior_levels(posterior, space, space.limited(x, 2.0 * _STEP))).all():
+        return x
     drawn = posterior.priors.sample(np.random.default_rng(0), _SCREENED).to_coordinates()
-    low, high = (np.array(end)[:, None] for end in posterior.model_type.coordinate_bounds())
-    candidates = np.clip(np.asarray(drawn)[: z.size], low + 2 * _STEP, high - 2 * _STEP)
-    prices = pricer.price(posterior.model_type.from_coordinates(candidates), refine=False).value
-    squares = (((prices - posterior.quotes.price) / posterior.scale) ** 2).sum(axis=1)
-    possible = np.isfinite(posterior.priors.log_density_at(candidates))
+    drawn = np.asarray(drawn)[: x.size]
+    candidates = drawn if isinstance(space, Box) else space.emptied(drawn)
+    candidates = space.limited(candidates.T, 2.0 * _STEP).T
+    with np.errstate(all="ignore"):
+        prices = pricer.price(space.model_at(candidates), refine=False).value
+        squares = (((prices - posterior.quotes.price) / posterior.scale) ** 2).sum(axis=1)
+        possible = np.isfinite(space.log_prior(posterior.priors, candidates) - squares)
+    if not possible.any():
+        name = posterior.model_type.name
+        raise posterior.priors.refuse(f"the priors lie outside of the search box of {name}")
     return np.asarray(candidates[:, np.argmin(np.where(possible, squares, np.inf))])
 
 
 def _risen(
-    posterior: Posterior, pricer: SinhPricer, noise: float, z: np.ndarray, step: np.ndarray
+    posterior: Posterior,
+    pricer: SinhPricer,
+    space: Box | Support,
+    noise: float,
+    x: np.ndarray,
+    step: np.ndarray,
 ) -> np.ndarray:
     """The longest of the step and its halves at whose end the posterior is higher, or nothing."""
     shares = np.r_[0.0, 0.5 ** np.arange(_HALVINGS)]
     for few in (slice(0, 2), slice(2, None)):  # Nearly always the whole step will do.
         tried = np.r_[0.0, shares[few]] if few.start else shares[few]
-        ends = z[:, None] + step[:, None] * tried
-        level = _level(posterior, pricer, noise, ends)
+        ends = x[:, None] + step[:, None] * tried
+        level = _level(posterior, pricer, space, noise, ends)
         risen = np.flatnonzero(level > level[0])
         if risen.size:
             return np.asarray(step * tried[risen[0]])
     return np.zeros_like(step)
 
 
-def _level(posterior: Posterior, pricer: SinhPricer, noise: float, z: np.ndarray) -> np.ndarray:
-    """log posterior of coordinates, shape (d, n), where the noise is known; −∞ where it is not."""
+def _level(
+    posterior: Posterior, pricer: SinhPricer, space: Box | Support, noise: float, x: np.ndarray
+) -> np.ndarray:
+    """log posterior at points of a search, shape (d, n), where the noise is known; −∞ elsewhere."""
     with np.errstate(all="ignore"):
-        prices = pricer.price(posterior.model_type.from_coordinates(z), refine=False).value
-        found = posterior.log_likelihood(prices, np.full(z.shape[1], noise))
-        found = found + posterior.priors.log_density_at(z)
+        prices = pricer.price(space.model_at(x), refine=False).value
+        found = posterior.log_likelihood(prices, np.full(x.shape[1], noise))
+        found = found + space.log_prior(posterior.priors, x)
     return np.where(np.isfinite(found), found, -np.inf)
 
 
@@ -390,13 +417,12 @@ def weighted_quantiles(
 
 
 def _linearised(
-    posterior: Posterior, pricer: SinhPricer, z: np.ndarray
+    posterior: Posterior, pricer: SinhPricer, space: Box | Support, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Errors in units of the scale, shape (n,), and their derivatives, shape (n, p)."""
-    model_type = posterior.model_type
-    found = pricer.price_gradient(model_type.from_coordinates(z))
-    by_coordinate = (found.gradient / posterior.scale).T @ model_type.coordinate_jacobian(z)
-    return (found.value - posterior.quotes.price) / posterior.scale, by_coordinate
+    found = pricer.price_gradient(space.model_at(x))
+    by_search = (found.gradient / posterior.scale).T @ space.parameter_jacobian(x)
+    return (found.value - posterior.quotes.price) / posterior.scale, by_search
 
 
 def _noise_mode(posterior: Posterior, square: float) -> tuple[float, float, float]:
@@ -415,22 +441,28 @@ def _noise_mode(posterior: Posterior, square: float) -> tuple[float, float, floa
     return eta, prior.beyond + math.exp(eta), max(variance, 0.5 / n)
 
 
-def _prior_shape(posterior: Posterior, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gradient and Hessian of the log prior in coordinates, by central differences."""
-    d = z.size
-    unit = _STEP * np.eye(d)
-    pairs = [(i, j) for i in range(d) for j in range(i + 1)]
-    shifts = [z, *(z + unit), *(z - unit)]
-    shifts += [z + s * (unit[i] + unit[j]) for i, j in pairs for s in (1.0, -1.0) if i != j]
-    level = posterior.priors.log_density_at(np.stack(shifts, axis=1))
+def _prior_shape(
+    posterior: Posterior, space: Box | Support, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradient and Hessian of the log prior at a point of a search, by central differences."""
+    d = x.size
+    level = _prior_levels(posterior, space, x)
     centre, up, down = level[0], level[1 : d + 1], level[d + 1 : 2 * d + 1]
     hessian = np.diag(up + down - 2.0 * centre)
     mixed = iter(level[2 * d + 1 :])
-    for i, j in pairs:
-        if i != j:
+    for i in range(d):
+        for j in range(i):
             both = next(mixed) + next(mixed) - 2.0 * centre
             hessian[i, j] = hessian[j, i] = 0.5 * (both - hessian[i, i] - hessian[j, j])
     return (up - down) / (2.0 * _STEP), hessian / _STEP**2
+
+
+def _prior_levels(posterior: Posterior, space: Box | Support, x: np.ndarray) -> np.ndarray:
+    """The log prior at a point of a search, and a step to all sides of it, by pairs too."""
+    unit = _STEP * np.eye(x.size)
+    pairs = [unit[i] + unit[j] for i in range(x.size) for j in range(i)]
+    shifts = [x, *(x + unit), *(x - unit), *(x + s * both for both in pairs for s in (1.0, -1.0))]
+    return space.log_prior(posterior.priors, np.stack(shifts, axis=1))
 
 
 def _positive(precision: np.ndarray) -> np.ndarray:

@@ -1,16 +1,19 @@
 """Calibration by least squares on exact prices, with an exact Jacobian."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
+from levy_numerics.calibration.boundaries import degenerate_limits
 from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
-from levy_numerics.calibration.identification import Determined, Identification, limits
+from levy_numerics.calibration.identification import Determined, Identification
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.calibration.solvers import levenberg_marquardt
-from levy_numerics.calibration.solvers.problem import Solution
+from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem, Solution
 from levy_numerics.calibration.starts import screened_starts
 from levy_numerics.calibration.term_structure import fit_by_maturity, misfits_term_structure
 from levy_numerics.errors import InvalidInputError
@@ -22,6 +25,16 @@ _MAX_STARTS: Final = 1000
 _UNTIL_CONFIRMED: Final = 12
 _SAME_COST: Final = 1e-6
 _SAME_COST_OF_STALLED: Final = 1e-3
+_FAR_APART: Final = 0.1
+"""Share of the search box, along some coordinate, between starts whose agreement counts."""
+_MORE_AT_A_BOUND: Final = 2
+"""Starts that must agree in addition on a fit on an edge of the box: edges attract."""
+_ENOUGH: Final = 500
+"""Evaluations after which half the agreement will do."""
+_PROBE: Final = 40
+"""Evaluations from which a start is judged."""
+_HOPELESS: Final = 1.5
+"""Cost then, relative to the best so far, above which a start is given up."""
 
 
 def calibrate(
@@ -51,8 +64,9 @@ def calibrate(
         Parameters to begin from, instead of the screened starts.
     n_starts : int, optional
         Solutions to compare; the best is returned. By default as many as it takes for the fit to
-        be exact or found as often as the model's `confirmations` ask, at most 12: one for most
-        exact quotes, two for most real ones.
+        be exact or found from as many starts far apart as the model's `confirmations` ask, at most
+        12, or half as many after 500 evaluations: one for most exact quotes, two for most real
+        ones.
     seed : int
         Of the Sobol points among which starts are screened.
     max_evaluations : int
@@ -87,19 +101,61 @@ def calibrate(
     solutions: list[Solution] = []
     problem = objective.problem(model)
     for z in starts:
-        solutions.append(
-            levenberg_marquardt.solve(
-                problem, z, max_evaluations=max_evaluations, should_stop=should_stop
-            )
-        )
+        best_cost = min((s.cost for s in solutions), default=math.inf)
+        solutions.append(_solve(problem, z, best_cost, max_evaluations, should_stop))
         if progress is not None:
             progress(len(solutions), len(starts))
         if should_stop is not None and should_stop():
             break
-        if n_starts is None and confirmed(solutions, problem.floor, model.confirmations):
+        spent = sum(solution.n_evaluations for solution in solutions)
+        needed = model.confirmations if spent < _ENOUGH else model.confirmations // 2
+        if n_starts is None and confirmed(
+            solutions, problem.floor, needed, in_box(problem, starts)
+        ):
             break
     best = best_of(solutions)
+    if best.status == "stalled" and not (should_stop is not None and should_stop()):
+        # A valley that falls slowly, of which the damping may be to blame: begin anew there.
+        solutions.append(_solve(problem, best.point, math.inf, max_evaluations, should_stop))
+        best = best_of(solutions)
     return result_of(model, objective, best, sum(s.n_evaluations for s in solutions))
+
+
+def _solve(
+    problem: LeastSquaresProblem,
+    start: np.ndarray,
+    best_cost: float,
+    max_evaluations: int,
+    should_stop: Callable[[], bool] | None,
+) -> Solution:
+    """Minimise from `start`; give up after a few evaluations that leave the fit far from the best.
+
+    Jumps of one size make every evaluation a hundred times as dear and the steps small: starts
+    that wander there would take most of the time, and do not lead to the best fit.
+    """
+    costs: list[float] = []
+
+    def evaluate(z: np.ndarray) -> Evaluation:
+        evaluation = problem.evaluate(z)
+        costs.append(0.5 * float(evaluation.residuals @ evaluation.residuals))
+        return evaluation
+
+    def is_hopeless_or_stopped() -> bool:
+        if should_stop is not None and should_stop():
+            return True
+        return len(costs) >= _PROBE and np.nanmin(costs) > _HOPELESS * best_cost
+
+    return levenberg_marquardt.solve(
+        replace(problem, evaluate=evaluate),
+        start,
+        max_evaluations=max_evaluations,
+        should_stop=is_hopeless_or_stopped,
+    )
+
+
+def in_box(problem: LeastSquaresProblem, starts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return starts as shares of the search box."""
+    return [(z - problem.low) / (problem.high - problem.low) for z in starts]
 
 
 def require_enough_quotes(model: type[Model], quotes: Quotes) -> None:
@@ -111,16 +167,36 @@ def require_enough_quotes(model: type[Model], quotes: Quotes) -> None:
         )
 
 
-def confirmed(solutions: list[Solution], floor: float, needed: int) -> bool:
-    """Whether the best fit is exact, or found often enough (on an edge of the box: twice that)."""
-    ranked = sorted(solutions, key=lambda solution: solution.cost)
-    best = ranked[0]
+def confirmed(
+    solutions: list[Solution], floor: float, needed: int, starts: Sequence[np.ndarray] = ()
+) -> bool:
+    """Return whether the best fit is exact, or found from often enough far apart.
+
+    Parameters
+    ----------
+    solutions : list of Solution
+    floor : float
+        Norm of the residuals below which they are rounding.
+    needed : int
+        Starts that must agree; two more on an edge of the box.
+    starts : sequence of ndarray, optional
+        Where the solutions began, as shares of the search box. Of those that agree, only starts
+        far apart from each other count; all count where their starts are not given.
+    """
+    best = min(solutions, key=lambda solution: solution.cost)
     if 2.0 * best.cost <= floor**2:
         return True
     # Those that gave up in a valley that falls ever slower are all a little short of its end.
     slack = _SAME_COST_OF_STALLED if best.status == "stalled" else _SAME_COST
-    same = sum(solution.cost <= best.cost * (1.0 + slack) for solution in ranked)
-    return same >= (needed if best.status == "converged" else 2 * needed)
+    agreeing = [k for k, s in enumerate(solutions) if s.cost <= best.cost * (1.0 + slack)]
+    n_needed = needed if best.status == "converged" else needed + _MORE_AT_A_BOUND
+    if not starts:
+        return len(agreeing) >= n_needed
+    distinct: list[np.ndarray] = []
+    for k in agreeing:
+        if all(np.abs(starts[k] - other).max() >= _FAR_APART for other in distinct):
+            distinct.append(starts[k])
+    return len(distinct) >= n_needed
 
 
 def best_of(solutions: list[Solution]) -> Solution:
@@ -141,25 +217,26 @@ def result_of(
     fitted = solution.values if priced else objective.pricer.price(found).value
     errors = PricingErrors.of(quotes, fitted)
     misfit = model.stationary and misfits_term_structure(quotes.contracts, errors)
-    geometry = Identification.of(solution)
+    problem = objective.problem(model)
+    geometry = Identification.of(solution, problem.low, problem.high)
     determined = Determined.of(found, by_coordinate, geometry)
-    low, high = model.coordinate_bounds()
-    run_to = limits(model, solution, np.array(low), np.array(high))
+    limits = degenerate_limits(found, solution, problem, objective)
     return CalibrationResult(
         model=found,
-        status=solution.status,
+        status="at_bound" if limits and solution.status == "converged" else solution.status,
         reason=solution.reason,
         covariance=determined.covariance,
+        degrees_of_freedom=geometry.degrees_of_freedom,
         singular_values=geometry.singular_values,
         functionals=determined.functionals,
-        limits=tuple(run_to),
+        limits=limits,
         model_prices=fitted,
         residuals=errors.price,
         fit=FitQuality.of_errors(errors),
         by_maturity=fit_by_maturity(quotes.contracts, errors),
         cost=solution.cost,
         n_evaluations=n_evaluations,
-        warnings=tuple(_warnings(model, solution, geometry, run_to, misfit)),
+        warnings=tuple(_warnings(model, solution, geometry, limits, misfit)),
     )
 
 
@@ -167,15 +244,22 @@ def _warnings(
     model: type[Model],
     solution: Solution,
     geometry: Identification,
-    run_to: list[str],
+    limits: tuple[str, ...],
     misfit: bool,
 ) -> Iterator[str]:
     if solution.status not in ("converged", "at_bound"):
         yield f"The fit did not converge ({solution.status}): {solution.reason}."
-    if run_to:
+    if limits:
         yield (
-            f"The best fit is a limit of {model.name}: {', '.join(run_to)}. Parameters that run to "
+            f"The best fit is a limit of {model.name}: {', '.join(limits)}. Parameters that run to "
             "a limit mean nothing on their own; the functionals show what the quotes determine."
+        )
+    n_quotes, n_coordinates = solution.jacobian.shape
+    if not geometry.degrees_of_freedom:
+        yield (
+            f"{n_quotes} quotes and {n_coordinates} free parameters of {model.name} leave no "
+            "degrees of freedom to estimate the quotes' error, so the fit has no intervals. Add "
+            "quotes, or request uncertainty = psis, which puts a prior on the error."
         )
     n_blind = int(np.sum(~geometry.identified))
     if n_blind:

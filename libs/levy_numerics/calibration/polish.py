@@ -10,6 +10,7 @@ from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
 from levy_numerics.calibration.least_squares import (
     best_of,
     confirmed,
+    in_box,
     require_enough_quotes,
     result_of,
 )
@@ -133,7 +134,8 @@ def fit_locally(
         solutions.append(levenberg_marquardt.solve(problem, z))
         if progress is not None:
             progress(len(solutions), 1 + len(starts))
-        if confirmed(solutions, problem.floor, model.confirmations):
+        begun = in_box(problem, [start, *starts[: len(solutions) - 1]])
+        if confirmed(solutions, problem.floor, model.confirmations, begun):
             break
     best = best_of(solutions)
     return LocalSolution(

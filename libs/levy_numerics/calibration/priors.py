@@ -19,6 +19,10 @@ from levy_numerics.special import array_namespace
 
 _DEVIATIONS_ACROSS: Final = 4.0
 """A plausible range is taken as ± two standard deviations."""
+_MAX_ROUNDS: Final = 1000
+"""Draws per admissible set, above which priors hardly meet the model's domain."""
+_LEAST_WIDTH: Final = 1e-9
+"""Of a support, relative to its ends."""
 _LOG_SQRT_TWO_PI: Final = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -202,8 +206,13 @@ def distribution(described: Mapping[str, Any]) -> Distribution:
         made = kind(**{key: float(value) for key, value in numbers.items()})
     except TypeError:
         raise InvalidInputError(f"{name} needs {', '.join(taken)}") from None
-    if not (made.support[0] < made.support[1]):
-        raise InvalidInputError(f"low = {made.support[0]:g} must lie below {made.support[1]:g}")
+    low, high = made.support
+    if not low < high:
+        raise InvalidInputError(f"low = {low:g} must lie below high = {high:g}")
+    if math.isfinite(high) and high - low < _LEAST_WIDTH * max(abs(low), abs(high)):
+        raise InvalidInputError(
+            f"low = {low!r} and high = {high!r} agree to nine digits; give the prior a width"
+        )
     return made
 
 
@@ -274,27 +283,38 @@ class Priors:
 
     def log_volume_at(self, z: Any) -> Any:
         """log |det ∂ parameters/∂ coordinates|, shape of `z` but its first axis."""
-        xp = array_namespace(z)
-        if xp is np:
-            jacobian = self._jacobian(z)
-        else:
-            import jax
+        return log_volume(self.model_type, tuple(self.by_parameter), z)
 
-            jacobian = _moved_back(jax.vmap, jax.jacfwd(self._free_parameters), z)
-        return xp.linalg.slogdet(jacobian)[1]
+    @property
+    def cutting(self) -> tuple[str, ...]:
+        """Names of the parameters whose domain extends beyond the support of their prior."""
+        cut = []
+        for p in self.model_type.parameters():
+            if p.name in self.by_parameter:
+                low, high = self.by_parameter[p.name].support
+                if low > p.domain.low or high < p.domain.high:
+                    cut.append(p.name)
+        return tuple(cut)
 
-    def _free_parameters(self, z: Any) -> Any:
-        model = self.model_type.from_coordinates(z)
-        values = [getattr(model, name) for name in self.by_parameter]
-        return array_namespace(z).stack(array_namespace(z).broadcast_arrays(*values))
-
-    def _jacobian(self, z: np.ndarray) -> np.ndarray:
-        """∂ free parameters/∂ coordinates, shape (…, n, n)."""
-        free = [p.name in self.by_parameter for p in self.model_type.parameters()]
-        return np.moveaxis(self.model_type.coordinate_jacobian(z)[free], (0, 1), (-2, -1))
+    def refuse(self, reason: str) -> InvalidParameterError:
+        """Return the error that blames the priors which differ from the default ones."""
+        default = type(self).default(self.model_type).by_parameter
+        given = [name for name, prior in self.by_parameter.items() if prior != default[name]]
+        error = InvalidParameterError(", ".join(given), "a prior", reason)
+        described = ", ".join(f"{name} ~ {self.by_parameter[name]}" for name in given)
+        error.message = f"{reason} (priors: {described}); widen or move the prior"
+        error.args = (error.message,)
+        error.details["pointer"] = f"/priors/{given[0]}" if given else "/priors"
+        return error
 
     def sample(self, rng: np.random.Generator, size: int) -> Model:
-        """`size` admissible parameter sets, as a batch; others are drawn again."""
+        """Return `size` admissible parameter sets, as a batch; others are drawn again.
+
+        Raises
+        ------
+        InvalidParameterError
+            Hardly any set that the priors allow is admissible.
+        """
         kept: list[Model] = []
         fixed = {
             p.name: np.full(size, p.plausible[0])
@@ -302,12 +322,16 @@ class Priors:
             if p.name not in self.by_parameter
         }
         n_kept = 0
-        while n_kept < size:
+        for _ in range(_MAX_ROUNDS):
+            if n_kept >= size:
+                break
             drawn = {name: prior.sample(rng, size) for name, prior in self.by_parameter.items()}
             batch = self.model_type(**(drawn | fixed))
             good = np.flatnonzero(_admissible(batch))[: size - n_kept]
             kept.append(batch.select(good))
             n_kept += good.size
+        if n_kept < size:
+            raise self.refuse(f"{self.model_type.name} admits no parameters that the priors allow")
         joined = {
             p.name: np.concatenate([getattr(part, p.name) for part in kept])
             for p in self.model_type.parameters()
@@ -380,6 +404,31 @@ def _log_excess(x: Any, beyond: float) -> tuple[Any, Any]:
     xp = array_namespace(excess)
     inside = excess > 0.0
     return inside, xp.log(xp.where(inside, excess, 1.0))
+
+
+def log_volume(model_type: type[Model], names: tuple[str, ...], z: Any) -> Any:
+    """Return log |det ∂ parameters/∂ coordinates|, shape of `z` but its first axis.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The parameters, as many as coordinates.
+    z : array, shape (n_coordinates, …)
+        NumPy or JAX.
+    """
+    xp = array_namespace(z)
+    if xp is np:
+        free = [p.name in names for p in model_type.parameters()]
+        jacobian = np.moveaxis(model_type.coordinate_jacobian(z)[free], (0, 1), (-2, -1))
+    else:
+        import jax
+
+        def parameters(point: Any) -> Any:
+            model = model_type.from_coordinates(point)
+            return xp.stack(xp.broadcast_arrays(*(getattr(model, name) for name in names)))
+
+        jacobian = _moved_back(jax.vmap, jax.jacfwd(parameters), z)
+    return xp.linalg.slogdet(jacobian)[1]
 
 
 def _moved_back(vmap: Any, jacobian_at: Any, z: Any) -> Any:

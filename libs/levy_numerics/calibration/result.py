@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from levy_numerics.calibration.fit_quality import FitQuality
-from levy_numerics.calibration.identification import Functional
+from levy_numerics.calibration.identification import Functional, half_width
 from levy_numerics.calibration.solvers.problem import Status
 from levy_numerics.calibration.term_structure import MaturityFit
 from levy_numerics.errors import LevyError
@@ -33,14 +32,17 @@ class CalibrationResult:
         A sentence.
     covariance : ndarray, shape (n_parameters, n_parameters)
         Gauss-Newton: residual variance times the inverse of JᵀJ, in parameters. Infinite
-        along directions the quotes do not determine.
+        along directions the quotes do not determine, and without degrees of freedom.
+    degrees_of_freedom : int
+        Of the residual variance: quotes less the directions that the fit was free to use.
     singular_values : ndarray, shape (n_coordinates,)
         Of the weighted Jacobian in the model's coordinates, decreasing.
     functionals : dict of Functional
         Variance, skewness and excess kurtosis at one year: often determined where parameters
         are not.
     limits : tuple of str
-        Limits that parameters run to, such as "G → 0", where the fit lies on an edge of the box.
+        Limits that parameters run to, such as "G → 0", where the fit lies on an edge of the box or
+        is the Gaussian limit of the model.
     model_prices, residuals : ndarray, shape (n,)
         Fitted prices, and fitted minus market; currency.
     fit : FitQuality
@@ -57,6 +59,7 @@ class CalibrationResult:
     status: Status
     reason: str
     covariance: np.ndarray
+    degrees_of_freedom: int
     singular_values: np.ndarray
     functionals: dict[str, Functional]
     limits: tuple[str, ...]
@@ -80,18 +83,20 @@ class CalibrationResult:
         return dict(zip(self.parameters, map(float, errors), strict=True))
 
     def intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
-        """Normal (Laplace) intervals by parameter, cut at the ends of its domain."""
-        width = float(ndtri(0.5 + 0.5 * level))
-        found = {}
+        """Return Student-t (Laplace) intervals by parameter, cut at the ends of its domain.
+
+        A parameter without a finite standard error has the whole domain.
+        """
+        intervals = {}
         for p, (name, error) in zip(
             self.model.parameters(), self.standard_errors.items(), strict=True
         ):
-            value = self.parameters[name]
-            found[name] = (
-                max(value - width * error, p.domain.low),
-                min(value + width * error, p.domain.high),
+            value, width = self.parameters[name], half_width(error, self.degrees_of_freedom, level)
+            intervals[name] = (
+                max(value - width, p.domain.low),
+                min(value + width, p.domain.high),
             )
-        return found
+        return intervals
 
     def raise_for_status(self) -> None:
         """Raise `CalibrationError` unless the fit converged.

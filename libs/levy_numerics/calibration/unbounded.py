@@ -8,6 +8,9 @@ NumPy and JAX.
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+import numpy as np
+
+from levy_numerics.calibration.priors import Priors
 from levy_numerics.models.base import Model
 from levy_numerics.special import array_namespace
 
@@ -26,13 +29,14 @@ class Box:
 
     low: Any
     high: Any
+    model_type: type[Model]
 
     @classmethod
     def of(cls, model_type: type[Model]) -> Self:
         """The box that the model declares."""
         low, high = model_type.coordinate_bounds()
         xp = array_namespace()
-        return cls(xp.array(low), xp.array(high))
+        return cls(xp.array(low), xp.array(high), model_type)
 
     def filled(self, u: Any) -> tuple[Any, Any]:
         """Points in the box, shape of `u`, (size, n), and log |∂z/∂u| up to a constant, (n,)."""
@@ -60,3 +64,24 @@ class Box:
         log_share, log_rest = -xp.logaddexp(0.0, -u[:d]), -xp.logaddexp(0.0, u[:d])
         inner = (self.high - self.low)[:, None] * xp.exp(log_share + log_rest)
         return xp.concatenate([inner, xp.ones_like(u[d:])])
+
+    def start(self, model: Model) -> np.ndarray:
+        """Return the point of a search that is nearest to `model`, shape (n_coordinates,)."""
+        z = np.asarray(model.to_coordinates(), dtype=float)[: len(self.low)]
+        return self.limited(z)
+
+    def limited(self, z: np.ndarray, margin: float = 0.0) -> np.ndarray:
+        """Return the point nearest to `z` that keeps `margin` from every face."""
+        return np.asarray(np.clip(z, self.low + margin, self.high - margin))
+
+    def model_at(self, z: np.ndarray) -> Model:
+        """Return the model at points of a search, shape (n_coordinates, …)."""
+        return self.model_type.from_coordinates(z)
+
+    def parameter_jacobian(self, z: np.ndarray) -> np.ndarray:
+        """Return ∂ parameters/∂z at one point, shape (n_parameters, n_coordinates)."""
+        return self.model_type.coordinate_jacobian(z)
+
+    def log_prior(self, priors: Priors, z: np.ndarray) -> np.ndarray:
+        """Return the log density of points of a search, shape (n_coordinates, k)."""
+        return np.asarray(priors.log_density_at(z))

@@ -170,6 +170,21 @@ class Model(ABC):
     def cumulants(self, maturity_years: Any) -> tuple[Any, Any, Any, Any]:
         """Return the first four cumulants of X_T, without drift correction."""
 
+    def gaussian_limit(self) -> tuple[str, ...]:
+        """Return the limits of parameters in which this member becomes Gaussian.
+
+        For a fit that is Gaussian already, such as one to a flat smile: the parameters that run to
+        the limit, and where to. Empty for a model without such a limit.
+        """
+        return ()
+
+    def gaussian_parts(self, maturity_years: float) -> tuple[str, ...]:
+        """Return the limits of those parts of this member that are Gaussian at a maturity.
+
+        For models of several parts, of which one may be a diffusion where the whole is not.
+        """
+        return ()
+
     @abstractmethod
     def sample(self, rng: np.random.Generator, maturity_years: float, size: int) -> Any:
         """Independent draws of X_T, without drift correction, shape (size,)."""

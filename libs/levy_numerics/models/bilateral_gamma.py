@@ -1,7 +1,7 @@
 """Bilateral gamma."""
 
 from dataclasses import dataclass
-from typing import Any, Self, final
+from typing import Any, Final, Self, final
 
 import numpy as np
 
@@ -10,6 +10,11 @@ from levy_numerics.models.base import Bounds, LevyModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import Interval, parameter, positive
 from levy_numerics.special import array_namespace, log1p
+
+_LEAST_SHARE: Final = 1e-3
+"""Of the variance, below which a side does not count as Gaussian."""
+_GAUSSIAN_SHAPE: Final = 1e4
+"""Shape αT from which a gamma law counts as Gaussian."""
 
 
 @final
@@ -30,6 +35,8 @@ class BilateralGamma(LevyModel):
     name = "BilateralGamma"
     title = "Bilateral gamma"
     source = "Küchler and Tappe (2008), Stochastic Processes and their Applications 118, 261-283"
+    confirmations = 3
+    """Index surfaces have a second minimum, in which one side is nearly Brownian."""
 
     alpha_p: Any = parameter(
         positive,
@@ -92,6 +99,24 @@ class BilateralGamma(LevyModel):
             2.0 * (up[2] - down[2]),
             6.0 * (up[3] + down[3]),
         )
+
+    def gaussian_limit(self) -> tuple[str, ...]:
+        """Many small jumps, on each side that has a share of the variance."""
+        return self._limit_of_sides(0.0)
+
+    def gaussian_parts(self, maturity_years: float) -> tuple[str, ...]:
+        """Sides whose gamma law has a skewness, 2/√(αT), below a fiftieth."""
+        return self._limit_of_sides(_GAUSSIAN_SHAPE / maturity_years)
+
+    def _limit_of_sides(self, least_activity: float) -> tuple[str, ...]:
+        up, down = self.alpha_p / self.lambda_p**2, self.alpha_m / self.lambda_m**2
+        least = _LEAST_SHARE * (up + down)
+        limits: tuple[str, ...] = ()
+        if up > least and self.alpha_p > least_activity:
+            limits += "alpha_p → ∞", "lambda_p → ∞"
+        if down > least and self.alpha_m > least_activity:
+            limits += "alpha_m → ∞", "lambda_m → ∞"
+        return limits
 
     def density(self, x: Any) -> Any:
         xp = array_namespace(x)

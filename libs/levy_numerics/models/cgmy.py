@@ -23,6 +23,8 @@ from levy_numerics.special import (
 )
 
 _HALF: Final = 0.5
+_NEARLY_BROWNIAN: Final = 1.9
+"""Order Y above which a Gaussian member is one of Y → 2."""
 
 
 def _arranged(level: Any, y: Any) -> tuple[Any, Any, Any, Any]:
@@ -164,6 +166,12 @@ class CGMY(Compilable):
             for n in (2, 3, 4)
         ]
         return xp.asarray(first), rest[0], rest[1], rest[2]
+
+    def gaussian_limit(self) -> tuple[str, ...]:
+        """Y → 2 with C/(2 − Y) fixed, or many small jumps where Y stays away from 2."""
+        if self.Y > _NEARLY_BROWNIAN:
+            return ("Y → 2",)
+        return "C → ∞", "G → ∞", "M → ∞"
 
     def scale_weights(self) -> tuple[Any, ...]:
         return self.Y, -1.0, -1.0, 0.0

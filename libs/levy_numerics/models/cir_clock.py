@@ -108,6 +108,10 @@ class CIRClock(Composition):
             k1 * c4 + k2 * (4.0 * c1 * c3 + 3.0 * c2**2) + 6.0 * k3 * c1**2 * c2 + k4 * c1**4,
         )
 
+    def gaussian_limit(self) -> tuple[str, ...]:
+        """That of the base, on a clock that is not random."""
+        return *self.base.gaussian_limit(), "lam_clock → 0"
+
     def sample(self, rng: np.random.Generator, maturity_years: float, size: int) -> Any:
         return sample_by_inversion(self, rng, maturity_years, size)
 

@@ -28,6 +28,8 @@ class Kou(LevyModel):
     name = "Kou"
     title = "Kou"
     source = "Kou (2002), Management Science 48(8), 1086-1101"
+    confirmations = 4
+    """Real surfaces have minima of large and of small jumps, and of upward jumps or none."""
 
     sigma: Any = parameter(
         positive,
@@ -103,6 +105,11 @@ class Kou(LevyModel):
             6.0 * (up[2] - down[2]),
             24.0 * (up[3] + down[3]),
         )
+
+    def gaussian_limit(self) -> tuple[str, ...]:
+        """No jumps; or many small ones, where they carry most of the variance."""
+        diffusion = self.sigma**2
+        return ("lam → 0",) if diffusion > 0.5 * self.annual_cumulants()[1] else ("lam → ∞",)
 
     def density(self, x: Any) -> Any:
         xp = array_namespace(x)

@@ -113,6 +113,10 @@ class Meixner(LevyModel):
             0.5 * self.a**2 * variance * (squared_secant + 2.0 * tan**2),
         )
 
+    def gaussian_limit(self) -> tuple[str, ...]:
+        """a → 0 with a²d/2, the variance, fixed."""
+        return "a → 0", "d → ∞"
+
     def scale_weights(self) -> tuple[Any, ...]:
         return 1.0, 0.0, 0.0
 

@@ -31,7 +31,7 @@ class Merton(Compilable):
     name = "Merton"
     title = "Merton"
     source = "Merton (1976), Journal of Financial Economics 3, 125-144"
-    confirmations = 6
+    confirmations = 5
     """Many surfaces have a second minimum, in which jumps are larger and less spread."""
 
     sigma: Any = parameter(
@@ -120,6 +120,11 @@ class Merton(Compilable):
             lam * m * (m**2 + 3.0 * s2),
             lam * (m**4 + 6.0 * m**2 * s2 + 3.0 * s2**2),
         )
+
+    def gaussian_limit(self) -> tuple[str, ...]:
+        """No jumps; or many small ones, where they carry most of the variance."""
+        diffusion = self.sigma**2
+        return ("lam → 0",) if diffusion > 0.5 * self.annual_cumulants()[1] else ("lam → ∞",)
 
     def density(self, x: Any) -> Any:
         xp = array_namespace(x)

@@ -106,6 +106,10 @@ class NIG(Compilable):
             3.0 * d * a2 * (a2 + 4.0 * b**2) / g**7,
         )
 
+    def gaussian_limit(self) -> tuple[str, ...]:
+        """α → ∞ with δ/α, the variance, fixed."""
+        return "alpha → ∞", "delta → ∞"
+
     def scale_weights(self) -> tuple[Any, ...]:
         return -1.0, -1.0, 1.0
 

@@ -61,6 +61,9 @@ class Sato(Composition):
         k1, k2, k3, k4 = self.base.annual_cumulants()
         return k1 * scale, k2 * scale**2, k3 * scale**3, k4 * scale**4
 
+    def gaussian_limit(self) -> tuple[str, ...]:
+        return self.base.gaussian_limit()
+
     def sample(self, rng: np.random.Generator, maturity_years: float, size: int) -> Any:
         return maturity_years**self.gamma * self.base.sample(rng, 1.0, size)
 

@@ -93,6 +93,9 @@ class VarianceGamma(Compilable):
             3.0 * s2**2 * nu + 12.0 * s2 * th**2 * nu**2 + 6.0 * th**4 * nu**3,
         )
 
+    def gaussian_limit(self) -> tuple[str, ...]:
+        return ("nu → 0",)
+
     def scale_weights(self) -> tuple[Any, ...]:
         return 1.0, 0.0, 1.0
 

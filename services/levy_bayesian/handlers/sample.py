@@ -138,7 +138,8 @@ class Sampling:
         draws = sampler.sample(posterior, plan, of_the_whole)
         found = summarise(posterior, draws, seed=self.seed)
         predicted = () if predict is None else self._predicted(posterior, draws, predict)
-        kept = _netcdf(inference_data(posterior, draws))
+        data = inference_data(posterior, draws, engine=type(sampler), seed=self.seed)
+        kept = _netcdf(data)
         progress(Standing(1.0))
         fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
         fields["warnings"] = (*quote_warnings, *found.warnings)

@@ -1,5 +1,6 @@
 """Normal guides, judged and mended: how close one came, and draws that it did not mean."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -7,10 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from levy_bayesian.samplers.sampler import Draws, SamplingPlan
+from levy_bayesian.samplers.sampler import Draws, SamplingPlan, WeightedPoints
 from levy_bayesian.samplers.target import Density, Geometry, Target
 from levy_numerics.calibration.psis import resample, smooth
 
+RESAMPLED_GUIDE: Final = (
+    "importance resampling: independent draws of a normal fitted by variational inference, "
+    "resampled by Pareto-smoothed weights of the exact posterior"
+)
 _WEIGHED: Final = 4096
 _BATCH: Final = 64
 
@@ -43,10 +48,10 @@ def weighted_draws(
     smoothed = smooth(np.asarray(log_target) + 0.5 * (standard**2).sum(axis=1))
     shape = (plan.n_chains, plan.n_samples)
     chosen = resample(smoothed.weights, rng, plan.n_chains * plan.n_samples)
-    return target.draws(
-        v[chosen].reshape(*shape, -1),
-        {},
+    return replace(
+        target.draws(v[chosen].reshape(*shape, -1), {}),
         pareto_k=smoothed.pareto_k,
         n_independent=smoothed.effective_size,
         n_weighed=_WEIGHED,
+        weighted=WeightedPoints(target.points(v), smoothed.log_weights),
     )

@@ -6,7 +6,13 @@ import numpy as np
 
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.samplers.diagnostics import of_weights
-from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
+from levy_bayesian.samplers.sampler import (
+    Draws,
+    Sampler,
+    SamplingPlan,
+    WeightedPoints,
+    register,
+)
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.laplace import importance_sample
 from levy_numerics.calibration.posterior import Posterior
@@ -24,6 +30,11 @@ class LaplacePsis(Sampler):
 
     name = "laplace-psis"
     queue = "short"
+    method = (
+        "importance resampling: draws of a Laplace approximation and of transport maps fitted to "
+        "it, resampled by Pareto-smoothed weights of the exact posterior"
+    )
+    packages = ("numpy", "scipy")
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
         fit = calibrate(posterior.model_type, posterior.quotes)
@@ -39,5 +50,6 @@ class LaplacePsis(Sampler):
             pareto_k=found.pareto_k,
             n_independent=found.smoothed.effective_size,
             n_weighed=found.noise.size,
+            weighted=WeightedPoints(found.points.T, found.smoothed.log_weights),
             settled=found.settled,
         )

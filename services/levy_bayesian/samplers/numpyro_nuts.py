@@ -50,6 +50,8 @@ class NumPyroNuts(Sampler):
 
     name = "numpyro-nuts"
     queue = "long"
+    method = "Markov chain Monte Carlo: chains of the No-U-Turn sampler"
+    packages = ("numpyro", "jax", "numpy")
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
         target = Target.of(posterior)

@@ -25,7 +25,7 @@ from numpyro.infer.autoguide import AutoMultivariateNormal
 
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.samplers.diagnostics import of_bound, of_weights
-from levy_bayesian.samplers.guide import weighted_draws
+from levy_bayesian.samplers.guide import RESAMPLED_GUIDE, weighted_draws
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Density, Geometry, Target
 from levy_numerics.calibration.posterior import Posterior
@@ -47,6 +47,8 @@ class NumPyroSvi(Sampler):
 
     name = "numpyro-svi"
     queue = "short"
+    method = RESAMPLED_GUIDE
+    packages = ("numpyro", "jax", "numpy")
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
         target = Target.of(posterior)

@@ -15,7 +15,7 @@ import numpy as np
 
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.samplers.diagnostics import of_bound, of_weights
-from levy_bayesian.samplers.guide import weighted_draws
+from levy_bayesian.samplers.guide import RESAMPLED_GUIDE, weighted_draws
 from levy_bayesian.samplers.pymc_model import pm, pymc_model
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Target
@@ -33,6 +33,8 @@ class PyMCAdvi(Sampler):
 
     name = "pymc-advi"
     queue = "short"
+    method = RESAMPLED_GUIDE
+    packages = ("pymc", "jax", "numpy")
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
         target = Target.of(posterior)

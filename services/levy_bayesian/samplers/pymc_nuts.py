@@ -39,6 +39,8 @@ class PyMCNuts(Sampler):
 
     name = "pymc-nuts"
     queue = "long"
+    method = "Markov chain Monte Carlo: chains of the No-U-Turn sampler"
+    packages = ("pymc", "nutpie", "jax", "numpy")
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
         target = Target.of(posterior)

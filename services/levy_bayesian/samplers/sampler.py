@@ -33,6 +33,21 @@ class SamplingPlan:
 
 
 @dataclass(frozen=True)
+class WeightedPoints:
+    """Draws of a proposal and their importance weights.
+
+    Attributes
+    ----------
+    points : ndarray, shape (n, size)
+    log_weights : ndarray, shape (n,)
+        Pareto-smoothed and normalised: the weights sum to one.
+    """
+
+    points: np.ndarray
+    log_weights: np.ndarray
+
+
+@dataclass(frozen=True)
 class Draws:
     """Draws of a posterior.
 
@@ -48,6 +63,8 @@ class Draws:
         Of engines that weigh: independent draws that would tell as much.
     n_weighed : int, optional
         Of engines that weigh: draws that were weighed.
+    weighted : WeightedPoints, optional
+        Of engines that weigh: the draws that were weighed, of which `points` are a resample.
     settled : bool
         Of engines that learn what to propose: whether what they learnt stopped changing.
     price_error : float
@@ -59,6 +76,7 @@ class Draws:
     pareto_k: float | None = None
     n_independent: float | None = None
     n_weighed: int | None = None
+    weighted: WeightedPoints | None = None
     settled: bool = True
     price_error: float = 0.0
 
@@ -77,9 +95,15 @@ class Sampler(ABC):
         On the wire.
     queue : {"short", "long"}
         Seconds, or longer.
+    method : str
+        What the draws are, in a sentence; stored with them.
+    packages : tuple of str
+        Distributions whose versions are stored with the draws.
     """
 
     name: ClassVar[Engine]
+    method: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]]
     queue: ClassVar[Literal["short", "long"]]
 
     @abstractmethod

@@ -25,6 +25,7 @@ from levy_numerics.calibration.posterior import (
     noise_at,
 )
 from levy_numerics.calibration.priors import Distribution, LogNormal, Priors
+from levy_numerics.calibration.support import Support, search_space
 from levy_numerics.calibration.transport import Conditional, Transport
 from levy_numerics.calibration.unbounded import Box
 from levy_numerics.models.base import Model
@@ -41,17 +42,18 @@ _ALLOWED_ERROR: Final = 2e-3
 _TOLERANCES: Final = (1e-6, 1e-8, 1e-10, 1e-12)
 """Few, so that surfaces much alike share a contour, and a program."""
 
-for _kind, _fields in (
-    (Box, ("low", "high")),
-    (Conditional, ("mean", "log_scale", "curve")),
-    (Transport, ("centre", "factor", "log_determinant", "conditionals")),
+for _kind, _fields, _static in (
+    (Box, ("low", "high"), ("model_type",)),
+    (Support, ("low", "high"), ("model_type", "names", "has_low", "has_high")),
+    (Conditional, ("mean", "log_scale", "curve"), ()),
+    (Transport, ("centre", "factor", "log_determinant", "conditionals"), ()),
 ):
-    jax.tree_util.register_dataclass(_kind, data_fields=_fields, meta_fields=())
+    jax.tree_util.register_dataclass(_kind, data_fields=_fields, meta_fields=_static)
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("pricer", "box", "transport", "price", "scale"),
+    data_fields=("pricer", "space", "transport", "price", "scale"),
     meta_fields=(),
 )
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Geometry:
     ----------
     pricer : CompiledPricer
         Right in the neighbourhood of the posterior.
-    box : Box
+    space : Box or Support
+        From u to the posterior's points.
     transport : Transport
         From v to u.
     price, scale : array, shape (n,)
@@ -70,7 +73,7 @@ class Geometry:
     """
 
     pricer: CompiledPricer
-    box: Box
+    space: Box | Support
     transport: Transport
     price: Array
     scale: Array
@@ -78,7 +81,7 @@ class Geometry:
     def points(self, v: Array) -> tuple[Array, Array]:
         """Points of the posterior, shape of `v`, (size, …), and log |∂z/∂v|."""
         u, log_carried = self.transport.from_standard(v.reshape(v.shape[0], -1))
-        z, log_filled = self.box.filled(u)
+        z, log_filled = self.space.filled(u)
         return z.reshape(v.shape), (log_carried + log_filled).reshape(v.shape[1:])
 
 
@@ -155,7 +158,7 @@ class Target:
         pricer = _pricer(posterior, found.model.select(some), found.noise[some])
         geometry = Geometry(
             pricer,
-            Box.of(posterior.model_type),
+            search_space(posterior.priors),
             found.transport(),
             jnp.asarray(posterior.quotes.price),
             jnp.asarray(posterior.scale),
@@ -168,26 +171,15 @@ class Target:
         """Entries of v."""
         return self.density.size
 
-    def draws(
-        self,
-        v: np.ndarray,
-        statistics: Mapping[str, np.ndarray],
-        *,
-        pareto_k: float | None = None,
-        n_independent: float | None = None,
-        n_weighed: int | None = None,
-    ) -> Draws:
-        """Draws of the posterior, from those of v, shape (n_chains, n_samples, size)."""
+    def points(self, v: np.ndarray) -> np.ndarray:
+        """Return points of the posterior, shape of `v`, (…, size)."""
         moved, _ = self.geometry.points(jnp.moveaxis(jnp.asarray(v), -1, 0))
-        points = np.moveaxis(np.asarray(moved), 0, -1)
-        return Draws(
-            points,
-            statistics,
-            pareto_k=pareto_k,
-            n_independent=n_independent,
-            n_weighed=n_weighed,
-            price_error=self.price_error(points),
-        )
+        return np.moveaxis(np.asarray(moved), 0, -1)
+
+    def draws(self, v: np.ndarray, statistics: Mapping[str, np.ndarray]) -> Draws:
+        """Draws of the posterior, from those of v, shape (n_chains, n_samples, size)."""
+        points = self.points(v)
+        return Draws(points, statistics, price_error=self.price_error(points))
 
     def price_error(self, points: np.ndarray) -> float:
         """Return the largest error of a compiled price among some draws, in units of the noise.

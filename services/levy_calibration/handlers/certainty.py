@@ -80,8 +80,14 @@ def _certainty(
 
 
 def gauss_newton(result: calibration.CalibrationResult) -> Certainty:
-    """Laplace's intervals, of the Gauss-Newton covariance at the optimum."""
-    return Certainty({name: finite_pair(*ends) for name, ends in result.intervals(LEVEL).items()})
+    """Return Student-t intervals from the Gauss-Newton covariance; null without a finite error."""
+    errors = result.standard_errors
+    return Certainty(
+        {
+            name: finite_pair(*ends) if math.isfinite(errors[name]) else None
+            for name, ends in result.intervals(LEVEL).items()
+        }
+    )
 
 
 def _weighed(result: calibration.CalibrationResult, quotes: Quotes, weights: str) -> Certainty:

@@ -131,7 +131,7 @@ def test_a_calibration_that_is_told_to_stop_answers_with_the_best_so_far() -> No
 
 
 def test_what_overflows_has_no_end_to_its_interval_and_warns_nobody() -> None:
-    geometry = Identification(np.ones(2), np.eye(2), 1.0)
+    geometry = Identification(np.ones(2), np.eye(2), 1.0, 1)
     found = geometry.covariance(np.array([[1e200, 0], [1, 1]]), np.full(2, 1e-4))
     assert found[0, 0] == np.inf
     assert found[1, 1] == 2.0

@@ -5,6 +5,7 @@ import pytest
 
 from levy_numerics.calibration.transport import Transport
 from levy_numerics.calibration.unbounded import Box
+from levy_numerics.models import BlackScholes, VarianceGamma
 
 jax = pytest.importorskip("jax")
 
@@ -84,7 +85,7 @@ def test_jax_and_numpy_agree() -> None:
 
 
 def test_a_box_is_filled_and_emptied() -> None:
-    box = Box(np.array([-1.0, 0.0]), np.array([3.0, 1e-3]))
+    box = Box(np.array([-1.0, 0.0]), np.array([3.0, 1e-3]), VarianceGamma)
     u = np.array([[-30.0, 0.0, 2.0], [5.0, -4.0, 12.0], [1.0, -7.0, 0.0]])
     z, log_volume = box.filled(u)
     assert ((z[0] > -1.0) & (z[0] < 3.0) & (z[1] > 0.0) & (z[1] < 1e-3)).all()
@@ -94,5 +95,5 @@ def test_a_box_is_filled_and_emptied() -> None:
 
 
 def test_a_point_on_a_face_is_moved_in() -> None:
-    box = Box(np.array([0.0]), np.array([1.0]))
+    box = Box(np.array([0.0]), np.array([1.0]), BlackScholes)
     assert np.isfinite(box.emptied(np.array([[0.0, 1.0]]))).all()

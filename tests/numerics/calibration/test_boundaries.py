@@ -1,0 +1,104 @@
+"""Fits that end in a limit of the model say which, and what they return can be priced.
+
+The implied volatility of a Gaussian law is flat, so that the best fit of any model to a flat smile
+is its Gaussian limit, in the parameters of the literature: σ of Variance Gamma's subordinated
+Brownian motion stays and ν → 0 (Madan, Carr and Chang 1998); NIG α → ∞ with δ/α fixed
+(Barndorff-Nielsen 1997); Meixner a → 0 with a²d/2 fixed (Schoutens 2002); CGMY Y → 2; jump
+diffusions λ → 0; gamma processes α → ∞ with α/λ² fixed; a stochastic clock without volatility.
+"""
+
+import numpy as np
+import pytest
+
+from levy_numerics import models
+from levy_numerics.calibration import calibrate
+from levy_numerics.market import Contracts, Quotes
+from levy_numerics.models import BlackScholes
+from tests.numerics.calibration.surfaces import exact_quotes
+
+CONTRACTS = Contracts.grid(
+    spot=100.0,
+    rate=0.03,
+    dividend_yield=0.01,
+    strikes=np.linspace(80.0, 120.0, 9),
+    maturities=[0.25, 0.5, 1.0],
+)
+GAUSSIAN = {
+    "VarianceGamma": {"nu → 0"},
+    "NIG": {"alpha → ∞", "delta → ∞"},
+    "Meixner": {"a → 0", "d → ∞"},
+    "CGMY": {"Y → 2"},
+    "Kou": {"lam → 0"},
+    "Merton": {"lam → 0"},
+    "BilateralGamma": {"alpha_p → ∞", "lambda_p → ∞", "alpha_m → ∞", "lambda_m → ∞"},
+}
+NAMES = [name for name in models.names() if name != "BlackScholes"]
+
+
+def expected(name: str) -> set[str]:
+    base = name.removesuffix("Sato").removesuffix("CIR")
+    return GAUSSIAN[base] | ({"lam_clock → 0"} if name.endswith("CIR") else set())
+
+
+@pytest.mark.parametrize("weights", ["price", "vega"])
+@pytest.mark.parametrize("vol", [0.1, 0.6])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_flat_smile_is_the_gaussian_limit_of_every_model(
+    name: str, vol: float, weights: str
+) -> None:
+    flat = exact_quotes(BlackScholes(sigma=vol), CONTRACTS)
+    fit = calibrate(models.get(name), flat, weights=weights)
+    assert fit.status == "at_bound"
+    assert set(fit.limits) == expected(name)
+    assert fit.fit.implied_vol_rmse < 1e-5
+    assert any("is a limit of" in warning for warning in fit.warnings)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_interior_optimum_has_no_limit(name: str) -> None:
+    fit = calibrate(models.get(name), exact_quotes(models.get(name).example(), CONTRACTS))
+    assert (fit.status, fit.limits) == ("converged", ())
+
+
+def test_a_member_near_the_gaussian_limit_is_not_in_it_where_the_quotes_see_the_difference() -> (
+    None
+):
+    # Excess kurtosis 3ν/T = 0.006 moves prices by 1e-5 of the forward: 10,000 times their error.
+    near = models.from_mapping("VarianceGamma", {"sigma": 0.2, "nu": 5e-4, "theta": -0.1})
+    fit = calibrate(type(near), exact_quotes(near, CONTRACTS))
+    assert (fit.status, fit.limits) == ("converged", ())
+    assert fit.parameters["nu"] == pytest.approx(5e-4, rel=1e-2)
+
+
+def test_one_side_of_bilateral_gamma_may_be_gaussian_alone() -> None:
+    # Upward jumps of shape 5e6 have a skewness of 2/√5e6 = 0.001: they are a diffusion.
+    one_sided = models.from_mapping(
+        "BilateralGamma",
+        {"alpha_p": 5e6, "lambda_p": 2e4, "alpha_m": 0.3, "lambda_m": 3.8},
+    )
+    quotes = exact_quotes(one_sided, CONTRACTS)
+    fit = calibrate(type(one_sided), quotes, start=one_sided.as_mapping())
+    assert fit.status == "at_bound"
+    assert set(fit.limits) >= {"alpha_p → ∞", "lambda_p → ∞"}
+    assert not any("_m" in limit for limit in fit.limits)
+
+
+@pytest.mark.parametrize("name", ["VarianceGamma", "NIG", "Meixner", "CGMY", "Kou", "Merton"])
+def test_a_flat_smile_in_ten_thousandths_is_the_gaussian_limit_too(name: str) -> None:
+    # What is left to fit is rounding, so that a fit may stop anywhere near the limit.
+    exact = exact_quotes(BlackScholes(sigma=0.2), CONTRACTS)
+    fit = calibrate(models.get(name), Quotes.of(CONTRACTS, np.round(exact.price, 4)))
+    assert fit.status == "at_bound"
+    assert set(fit.limits) == expected(name)
+
+
+def test_noise_about_a_flat_smile_is_named_where_the_fit_is_gaussian() -> None:
+    rng = np.random.default_rng(0)
+    exact = exact_quotes(BlackScholes(sigma=0.2), CONTRACTS)
+    for _ in range(20):
+        noisy = Quotes.of(CONTRACTS, exact.price + 0.01 * rng.standard_normal(exact.size))
+        fit = calibrate(models.get("VarianceGamma"), noisy)
+        _, variance, third, fourth = fit.model.cumulants(0.25)
+        skewness, kurtosis = third / variance**1.5, fourth / variance**2
+        if abs(skewness) < 1e-4 and kurtosis < 1e-4:
+            assert (fit.status, fit.limits) == ("at_bound", ("nu → 0",))
