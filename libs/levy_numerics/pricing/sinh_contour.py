@@ -33,6 +33,8 @@ _COARSE_SAFETY: Final = 0.025
 SAFETY: Final = 500.0
 """Times the coarse rule's error squared it bounds the fine rule's: 1/c in c·q², with c of 0.002
 for the least favourable models."""
+STATED_SAFETY: Final = 1.5 * SAFETY
+"""The same for the error that is stated: once the step has been halved it is a little low."""
 _N_PROBES: Final = 9
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from levy_numerics.exponential import bounded_exp
 from levy_numerics.jit import compiled
 from levy_numerics.pricing.aliasing import raise_to_envelope
-from levy_numerics.pricing.sinh_contour import SAFETY
+from levy_numerics.pricing.sinh_contour import STATED_SAFETY
 from levy_numerics.pricing.sinh_errors import add_errors, larger, log_rounding
 from levy_numerics.pricing.sinh_phases import set_wave
 
@@ -123,7 +123,7 @@ def fourier_sums(
                 largest = larger(largest, abs((odd - even) / poles + rule[1] - rule[0]))
                 for term in range(n_terms):
                     terms[term, s, i, j] = sums[term + 1, 0] + sums[term + 1, 1]
-            of_rule = largest * (SAFETY * largest + rule[3]) + rule[2] + _ROUNDING
+            of_rule = largest * (STATED_SAFETY * largest + rule[3]) + rule[2] + _ROUNDING
             error[s, i] *= years[i]
             at = of_maturity, contour, rule
             add_errors(error[s, i], excess[:, s, i], of_rule, *at, wings, envelope, missed)
