@@ -76,7 +76,7 @@ def test_answers_are_counted_by_how_good_sure_and_usual_they_are(exact: np.ndarr
         odd = client.post("/calibrate", json=grid_of(wild)).json()
         assert odd["out_of_distribution"] is True
         assert counted(client, "out_of_distribution_total") == 1.0
-        assert counted(client, "fit_relative_error_bucket", 'le="0.1"') == 11.0
+        assert counted(client, "fit_relative_error_bucket", 'le="0.1"') == 12.0
         wait_until(client, f'parameter_place_count{{model="{MODEL}",parameter="nu"}} 12.0')
         assert counted(client, "drift_window") == 12.0
         assert counted(client, "drift_ks", 'quantity="sigma"') > 0.3
