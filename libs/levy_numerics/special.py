@@ -10,6 +10,9 @@ from scipy import special as scipy_special
 
 EXP_DERIVATIVE_SERIES: Final = tuple(k / math.factorial(k + 1) for k in range(1, 9))
 _LOG_DERIVATIVE_SERIES: Final = tuple((-1.0) ** k * k / (k + 1) for k in range(1, 14))
+_LOG_COMPLEMENT_SERIES: Final = tuple((-1.0) ** k / (k + 2) for k in range(13))
+_EXP_SECOND_SERIES: Final = tuple((-1.0) ** k / math.factorial(k + 2) for k in range(15))
+_EXP_SERIES_RADIUS: Final = 0.5
 SERIES_RADIUS: Final = 0.05
 """Below it the Taylor series of degree 7 is exact to 1e-16; above, division loses no digits."""
 
@@ -244,6 +247,24 @@ def log1p_ratio_derivative(z: Any) -> Any:
     safe = xp.where(small, 1.0, z)
     closed = (1.0 / (1.0 + safe) - log1p(safe) / safe) / safe
     return xp.where(small, _polynomial(z, _LOG_DERIVATIVE_SERIES), closed)
+
+
+def log1p_ratio_complement(z: Any) -> Any:
+    """Return 1 − log(1 + z)/z for complex z, to about 20 roundings of itself near z = 0."""
+    xp = array_namespace(z)
+    z = xp.asarray(z)
+    small = xp.abs(z) < SERIES_RADIUS
+    safe = xp.where(small, 1.0, z)
+    return xp.where(small, z * _polynomial(z, _LOG_COMPLEMENT_SERIES), 1.0 - log1p(safe) / safe)
+
+
+def exp_second_difference(z: Any) -> Any:
+    """Return (z − 1 + e⁻ᶻ)/z² for complex z, through 1/2 at z = 0, to about 10 roundings."""
+    xp = array_namespace(z)
+    z = xp.asarray(z)
+    small = xp.abs(z) < _EXP_SERIES_RADIUS
+    safe = xp.where(small, 1.0, z)
+    return xp.where(small, _polynomial(z, _EXP_SECOND_SERIES), (safe + xp.expm1(-safe)) / safe**2)
 
 
 def _polynomial(z: Any, coefficients: tuple[float, ...]) -> Any:

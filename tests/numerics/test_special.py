@@ -9,6 +9,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from levy_numerics import special
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.special import cos_and_sin, expm1_ratio, expm1_ratio_derivative, log1p
 
@@ -94,3 +95,16 @@ def test_cosine_and_sine_are_right_to_rounding_up_to_a_million_radians(
 def test_of_what_is_no_angle_cosine_and_sine_are_no_numbers() -> None:
     with np.errstate(invalid="ignore"):
         assert np.isnan(cos_and_sin(np.array([np.nan, np.inf, -np.inf]))).all()
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-12, 1e-4, 0.0499, 0.0501, 0.499, 0.501, 3.0, 40.0])
+@pytest.mark.parametrize("angle", [0.0, 0.7, 1.5])
+def test_ratios_whose_leading_terms_cancel_keep_their_digits(size, angle):
+    """Against mpmath in 500 digits, of which subnormal arguments cancel 400."""
+    with mp.workdps(500):
+        z = mp.mpf(size) * mp.expjpi(mp.mpf(angle) / mp.pi)
+        complement = complex(1 - mp.log(1 + z) / z)
+        second = complex((z - 1 + mp.exp(-z)) / z**2)
+    z = complex(z)
+    assert abs(complex(special.log1p_ratio_complement(z)) / complement - 1.0) < 1e-14
+    assert abs(complex(special.exp_second_difference(z)) / second - 1.0) < 5e-15

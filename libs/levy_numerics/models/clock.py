@@ -19,7 +19,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from levy_numerics.special import array_namespace, log1p_ratio, log1p_ratio_derivative
+from levy_numerics.special import (
+    array_namespace,
+    exp_second_difference,
+    log1p_ratio,
+    log1p_ratio_complement,
+    log1p_ratio_derivative,
+)
 
 _CIRCLE: Final = np.exp(2j * np.pi * np.arange(16) / 16)
 
@@ -46,7 +52,9 @@ class _Terms:
         h = gone / (g * total)
         w = lam**2 * s * h
         denominator = kappa * gone + g * (2.0 - gone)
-        return cls(g, 1.0 - gone, gone, total, h, w, t / total - h * log1p_ratio(w), denominator)
+        # T/D − h·log(1 + w)/w, of which the leading terms cancel where gT or w is small.
+        long_run = t * t * g / total * exp_second_difference(g * t) + h * log1p_ratio_complement(w)
+        return cls(g, 1.0 - gone, gone, total, h, w, long_run, denominator)
 
 
 def clock_log_mgf(s: Any, t: Any, kappa: Any, eta: Any, lam: Any, y0: Any) -> Any:
