@@ -7,13 +7,14 @@ forward share tables of phase factors.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from levy_numerics.calibration.objective import TOLERANCE, Objective
 from levy_numerics.calibration.polish import fit_locally
-from levy_numerics.errors import InvalidInputError
+from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
@@ -70,12 +71,13 @@ def calibrate_batch(
             f"{len(surfaces)} surfaces and initial guesses of shape {z.shape[1:]}: "
             "one guess per surface is required"
         )
-    model, pricers = type(starts), _pricer_by_listing(surfaces, starts)
+    model = type(starts)
+    pricers = pricers_with_shared_tables(
+        surfaces, [starts.select([k]) for k in range(len(surfaces))]
+    )
 
     def fit(k: int) -> tuple[np.ndarray, float, bool, int, bool]:
-        quotes = surfaces[k]
-        pricer = pricers[_listing(quotes)].for_contracts(quotes.contracts)
-        objective = Objective.of(quotes, weights, pricer)
+        objective = Objective.of(surfaces[k], weights, pricers[k])
         found = fit_locally(model, objective, z[:, k])
         best = found.best
         converged = best.status in ("converged", "at_bound")
@@ -96,14 +98,27 @@ def calibrate_batch(
     )
 
 
-def _pricer_by_listing(surfaces: Sequence[Quotes], starts: Model) -> dict[bytes, SinhPricer]:
-    """Return a pricer for each listing, with the tables that its first surface needs."""
-    pricers: dict[bytes, SinhPricer] = {}
-    for k, quotes in enumerate(surfaces):
-        listing = _listing(quotes)
-        if listing not in pricers:
-            pricers[listing] = SinhPricer(quotes.contracts, TOLERANCE)
-            pricers[listing].price(starts.select([k]))
+def pricers_with_shared_tables(
+    surfaces: Sequence[Quotes], starts: Sequence[Model]
+) -> list[SinhPricer]:
+    """Return a pricer for each surface; those of one listing and model share phase factors.
+
+    Parameters
+    ----------
+    surfaces : sequence of Quotes
+    starts : sequence of Model
+        Initial guess of each; the first of a listing decides which tables are computed.
+    """
+    first: dict[tuple[type[Model], bytes], SinhPricer] = {}
+    pricers = []
+    for quotes, start in zip(surfaces, starts, strict=True):
+        key = type(start), _listing(quotes)
+        if key not in first:
+            first[key] = SinhPricer(quotes.contracts, TOLERANCE)
+            # A guess without a forward leaves no tables; the fit computes those that it needs.
+            with suppress(OutsideStripError):
+                first[key].price(start)
+        pricers.append(first[key].for_contracts(quotes.contracts))
     return pricers
 
 

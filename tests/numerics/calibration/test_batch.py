@@ -7,9 +7,9 @@ import pytest
 
 from levy_numerics import models, pricing
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.batch import calibrate_batch
+from levy_numerics.calibration.batch import calibrate_batch, pricers_with_shared_tables
 from levy_numerics.calibration.polish import polish
-from levy_numerics.errors import InvalidInputError
+from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
 from tests.numerics.calibration.surfaces import CONTRACTS
@@ -100,3 +100,13 @@ def test_noisy_surfaces_stop_where_one_alone_would() -> None:
         # A hundredth of a standard error.
         for name, error in alone.standard_errors.items():
             assert abs(getattr(found.model, name)[k] - alone.parameters[name]) <= 0.01 * error
+
+
+def test_an_initial_guess_without_a_forward_leaves_the_pricers_usable() -> None:
+    without_forward = models.VarianceGamma(sigma=0.2, nu=30.0, theta=0.9)
+    with pytest.raises(OutsideStripError):
+        pricing.price(without_forward, CONTRACTS)
+    truth = models.VarianceGamma.example()
+    quotes = Quotes.of(CONTRACTS, pricing.price(truth, CONTRACTS).value)
+    for pricer in pricers_with_shared_tables([quotes, quotes], [without_forward, truth]):
+        np.testing.assert_allclose(pricer.price(truth).value, quotes.price, atol=1e-6)
