@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,9 @@ def app(
 ) -> FastAPI:
     """Return a service whose lists are fitted by `fit`."""
 
-    def prepare(surfaces: Any, *, checkpoint: Any) -> list[Any]:
+    def prepare(requests: Any, *, checkpoint: Any) -> list[Any]:
         del checkpoint
-        return [lambda own, surface=surface: fit(surface, own) for surface in surfaces]
+        return [partial(fit, request) for request in requests]
 
     def alone(*_: Any, **__: Any) -> Any:
         raise AssertionError("a list is not a single request")

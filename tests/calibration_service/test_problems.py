@@ -46,10 +46,10 @@ def app(handler: Callable[..., Any], deadline_seconds: float = 30.0) -> FastAPI:
 def preparing(handler: Callable[..., Any]) -> Callable[..., Any]:
     """Return a batch handler that leaves each surface to `handler`."""
 
-    def prepare(surfaces: Any, *, checkpoint: Any) -> list[Any]:
+    def prepare(requests: Any, *, checkpoint: Any) -> list[Any]:
         del checkpoint
         return [
-            lambda own, surface=surface: handler(surface, checkpoint=own) for surface in surfaces
+            lambda own, request=request: handler(request, checkpoint=own) for request in requests
         ]
 
     return prepare

@@ -5,10 +5,12 @@ runs without the interpreter lock. Surfaces with the same maturities and strikes
 forward share tables of phase factors.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
+
+_SAMPLE: Final = 8
+"""Initial guesses priced to find the tables that a listing needs."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,7 @@ def calibrate_batch(
             "one guess per surface is required"
         )
     model = type(starts)
-    pricers = pricers_with_shared_tables(
-        surfaces, [starts.select([k]) for k in range(len(surfaces))]
-    )
+    pricers = pricers_with_shared_tables(surfaces, starts)
 
     def fit(k: int) -> tuple[np.ndarray, float, bool, int, bool]:
         objective = Objective.of(surfaces[k], weights, pricers[k])
@@ -98,28 +101,27 @@ def calibrate_batch(
     )
 
 
-def pricers_with_shared_tables(
-    surfaces: Sequence[Quotes], starts: Sequence[Model]
-) -> list[SinhPricer]:
-    """Return a pricer for each surface; those of one listing and model share phase factors.
+def pricers_with_shared_tables(surfaces: Sequence[Quotes], starts: Model) -> list[SinhPricer]:
+    """Return a pricer for each surface; those of one listing share tables of phase factors.
 
     Parameters
     ----------
     surfaces : sequence of Quotes
-    starts : sequence of Model
-        Initial guess of each; the first of a listing decides which tables are computed.
+    starts : Model
+        Fields of shape (n_sets,): the initial guess of each surface. Some guesses of each listing
+        decide which tables are computed; a fit adds those that it needs beyond.
     """
-    first: dict[tuple[type[Model], bytes], SinhPricer] = {}
-    pricers = []
-    for quotes, start in zip(surfaces, starts, strict=True):
-        key = type(start), _listing(quotes)
-        if key not in first:
-            first[key] = SinhPricer(quotes.contracts, TOLERANCE)
-            # A guess without a forward leaves no tables; the fit computes those that it needs.
-            with suppress(OutsideStripError):
-                first[key].price(start)
-        pricers.append(first[key].for_contracts(quotes.contracts))
-    return pricers
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for k, quotes in enumerate(surfaces):
+        groups[_listing(quotes)].append(k)
+    pricers: dict[int, SinhPricer] = {}
+    for members in groups.values():
+        shared = SinhPricer(surfaces[members[0]].contracts, TOLERANCE)
+        # Guesses without a forward leave no tables.
+        with suppress(OutsideStripError):
+            shared.price(starts.select(members[:_SAMPLE]))
+        pricers |= {k: shared.for_contracts(surfaces[k].contracts) for k in members}
+    return [pricers[k] for k in range(len(surfaces))]
 
 
 def _listing(quotes: Quotes) -> bytes:

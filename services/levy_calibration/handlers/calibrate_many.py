@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from levy_calibration.handlers.calibrate import (
     CalibrationTask,
     Choose,
@@ -110,7 +112,9 @@ def _propose_together(group: Sequence[CalibrationTask]) -> Sequence[CalibrationT
         proposals = group[0].proposers[0].propose_many(surfaces)
     except LevyError:
         return group
-    pricers = pricers_with_shared_tables(surfaces, [proposal.model for proposal in proposals])
+    guesses = [np.asarray(proposal.model.to_coordinates(), float) for proposal in proposals]
+    starts = group[0].model.from_coordinates(np.stack(guesses, axis=1))
+    pricers = pricers_with_shared_tables(surfaces, starts)
     return [
         replace(
             task,
