@@ -82,16 +82,14 @@ class CalibrationResult:
     def intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
         """Normal (Laplace) intervals by parameter, cut at the ends of its domain."""
         width = float(ndtri(0.5 + 0.5 * level))
-        found = {}
-        for p, (name, error) in zip(
-            self.model.parameters(), self.standard_errors.items(), strict=True
-        ):
-            value = self.parameters[name]
-            found[name] = (
-                max(value - width * error, p.domain.low),
-                min(value + width * error, p.domain.high),
+        values, errors = self.parameters, self.standard_errors
+        return {
+            p.name: (
+                max(values[p.name] - width * errors[p.name], p.domain.low),
+                min(values[p.name] + width * errors[p.name], p.domain.high),
             )
-        return found
+            for p in self.model.parameters()
+        }
 
     def raise_for_status(self) -> None:
         """Raise `CalibrationError` unless the fit converged.
