@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
@@ -53,6 +54,7 @@ class Threads:
 
     def __init__(self, count: int, deadline_seconds: float, metrics: ServiceMetrics) -> None:
         self.deadline_seconds = deadline_seconds
+        self._count = count
         self._limiter = CapacityLimiter(count)
         self._turn = asyncio.Lock()
         self._brief_waiting = self._brief_working = 0
@@ -70,21 +72,65 @@ class Threads:
         DeadlineError
             The result did not come in time.
         """
+        with self._deadline(request):
+            return await self._in_thread(work)
 
-        def shown() -> _Result:
-            self._show()
-            return work(from_thread.check_cancelled)
+    async def run_each(
+        self,
+        prepare: Callable[[Checkpoint], Sequence[Callable[[Checkpoint], _Result]]],
+        request: Request,
+    ) -> list[_Result]:
+        """Run `prepare` in a thread, then each piece of work that it returns, in all threads.
 
+        A thread that finishes one piece takes the next; none is begun after the deadline, which is
+        that of `run` for all of them together.
+
+        Returns
+        -------
+        list
+            Results in the order of the pieces.
+
+        Raises
+        ------
+        DeadlineError
+            The results did not come in time.
+        ExceptionGroup
+            A piece of work raised.
+        """
+        with self._deadline(request):
+            pieces = await self._in_thread(prepare)
+            results: dict[int, _Result] = {}
+            # Threads share this iterator; taking the next item is one step of the interpreter.
+            remaining = iter(enumerate(pieces))
+
+            def run_remaining(checkpoint: Checkpoint) -> None:
+                for k, piece in remaining:
+                    checkpoint()
+                    results[k] = piece(checkpoint)
+
+            async with anyio.create_task_group() as group:
+                for _ in range(min(self._count, len(pieces))):
+                    group.start_soon(self._in_thread, run_remaining)
+            return [results[k] for k in range(len(pieces))]
+
+    @contextmanager
+    def _deadline(self, request: Request) -> Iterator[None]:
+        """Cancel what runs inside at the deadline of a request, and raise `DeadlineError`."""
         seconds = deadline_of(request, self.deadline_seconds)
         try:
             with anyio.fail_after(seconds):
-                return await to_thread.run_sync(
-                    shown, abandon_on_cancel=True, limiter=self._limiter
-                )
+                yield
         except TimeoutError as error:
             raise DeadlineError(seconds) from error
         finally:
             self._show()
+
+    async def _in_thread(self, work: Callable[[Checkpoint], _Result]) -> _Result:
+        def shown() -> _Result:
+            self._show()
+            return work(from_thread.check_cancelled)
+
+        return await to_thread.run_sync(shown, abandon_on_cancel=True, limiter=self._limiter)
 
     async def run_brief(self, work: Callable[[Checkpoint], _Result], request: Request) -> _Result:
         """Run `work` of milliseconds after the others of its kind; otherwise as `run`.

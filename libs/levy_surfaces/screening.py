@@ -124,6 +124,8 @@ class QuoteArrays:
     def contradicted(self, kept: np.ndarray, markets: "Markets") -> set[int]:
         """Return the series of which a call and a put contradict their forward by over a spread."""
         where = np.flatnonzero(kept)
+        if (is_call := self.is_call[where]).all() or not is_call.any():
+            return set()
         order = where[np.lexsort((self.is_call[where], self.strike[where], self.series[where]))]
         put, call = order[:-1], order[1:]
         paired = (self.series[put] == self.series[call]) & (self.strike[put] == self.strike[call])

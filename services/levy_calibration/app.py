@@ -11,6 +11,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from levy_calibration.handlers.calibrate import calibrate
+from levy_calibration.handlers.calibrate_many import calibrate_many
 from levy_calibration.handlers.compare import compare
 from levy_calibration.handlers.fits import Fit
 from levy_calibration.handlers.serving import Serving
@@ -59,6 +60,13 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
         watch.observe(quotes, fit)
 
     handler = partial(warmed, observe=observe)
+    batch_handler = partial(
+        calibrate_many,
+        n_starts=n_starts,
+        engine_version=version,
+        choose=serving.choose,
+        observe=observe,
+    )
     comparing = partial(compare, n_starts=n_starts, model_version=version)
     warm = {"warm": False}
 
@@ -81,7 +89,7 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
         lifespan=lifespan,
     )
     threads = Threads(settings.threads, settings.deadline_seconds, metrics)
-    app.include_router(calibrate_route.router(handler, threads, metrics))
+    app.include_router(calibrate_route.router(handler, batch_handler, threads, metrics))
     app.include_router(compare_route.router(comparing, threads, metrics))
     app.include_router(networks_route.router(partial(serving.served, version)))
     return app

@@ -38,9 +38,21 @@ def app(handler: Callable[..., Any], deadline_seconds: float = 30.0) -> FastAPI:
         title="Test", summary="", metrics=metrics, checks=dict, max_body_bytes=256 * 1024
     )
     threads = Threads(1, deadline_seconds, metrics)
-    made.include_router(calibrate_route.router(handler, threads, metrics))
+    made.include_router(calibrate_route.router(handler, preparing(handler), threads, metrics))
     made.include_router(compare_route.router(handler, threads, metrics))
     return made
+
+
+def preparing(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a batch handler that leaves each surface to `handler`."""
+
+    def prepare(requests: Any, *, checkpoint: Any) -> list[Any]:
+        del checkpoint
+        return [
+            lambda own, request=request: handler(request, checkpoint=own) for request in requests
+        ]
+
+    return prepare
 
 
 @pytest.fixture(params=["/calibrate", "/compare"])

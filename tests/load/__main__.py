@@ -42,29 +42,53 @@ class Case:
     services: tuple[Service, ...]
 
 
-def bodies(method: str) -> list[bytes]:
-    """Surfaces of 200 prices, each of its own Variance Gamma."""
+RANGES: Final = {
+    "VarianceGamma": {"sigma": (0.15, 0.35), "nu": (0.2, 0.8), "theta": (-0.3, -0.05)},
+    "CGMY": {"C": (0.2, 1.5), "G": (4.0, 12.0), "M": (6.0, 20.0), "Y": (0.2, 1.2)},
+}
+"""Of the parameters that surfaces are priced with."""
+
+
+def surfaces(model: str, method: str, uncertainty: str, decimals: int) -> list[dict[str, Any]]:
+    """Return requests of 200 prices, each with parameters of its own."""
     contracts = surface.contracts()
     shape = len(surface.MATURITIES), len(surface.STRIKES)
     rng = np.random.default_rng(20261124)
     made = []
     for _ in range(SURFACES):
-        truth = models.VarianceGamma(
-            sigma=rng.uniform(0.15, 0.35), nu=rng.uniform(0.2, 0.8), theta=rng.uniform(-0.3, -0.05)
-        )
+        truth = models.get(model)(**{p: rng.uniform(*ends) for p, ends in RANGES[model].items()})
         prices = pricing.price(truth, contracts).value.reshape(shape)
         body = {
-            "model_type": "VarianceGamma",
+            "model_type": model,
             "spot_price": surface.SPOT,
             "risk_free_rate": surface.RATE,
             "dividend_yield": surface.DIVIDEND_YIELD,
             "strikes": surface.STRIKES.tolist(),
             "maturities": surface.MATURITIES.tolist(),
-            "prices": np.round(prices, 6).tolist(),
+            "prices": np.round(prices, decimals).tolist(),
             "method": method,
+            "uncertainty": uncertainty,
         }
-        made.append(json.dumps(body).encode())
+        made.append(body)
     return made
+
+
+def bodies(
+    method: str,
+    model: str = "VarianceGamma",
+    uncertainty: str = "laplace",
+    *,
+    n_together: int = 1,
+) -> list[bytes]:
+    """Return bodies of single requests, or of lists of equal length.
+
+    Prices of lists have 8 decimals: as exact as a fit is, within the limit on a body's size.
+    """
+    made = surfaces(model, method, uncertainty, decimals=6 if n_together == 1 else 8)
+    if n_together == 1:
+        return [json.dumps(request).encode() for request in made]
+    starts = range(0, len(made) - n_together + 1, n_together)
+    return [json.dumps({"surfaces": made[k : k + n_together]}).encode() for k in starts]
 
 
 def start(stack: Stack, arguments: argparse.Namespace, folder: Path, body: bytes) -> list[Case]:
@@ -87,8 +111,12 @@ def start(stack: Stack, arguments: argparse.Namespace, folder: Path, body: bytes
     ]
 
 
-def measure(case: Case, made: list[bytes], connections: int, seconds: float) -> dict[str, Any]:
-    """Measure one case: rate, percentiles, and processor time of either hop for a request."""
+def measure(
+    case: Case, made: list[bytes], connections: int, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Measure one case: surfaces a second, percentiles, processor time per surface of each hop."""
+    n_together = arguments.surfaces
+    warm_up = max(WARM_UP // n_together, 2)
     port = case.gateway.port
     requests = [
         closed_loop.request_of("/calibrate", body, port, ("Cache-Control: no-store",))
@@ -96,8 +124,8 @@ def measure(case: Case, made: list[bytes], connections: int, seconds: float) -> 
     ]
     hops = (case.gateway,), case.services
     before = [_cpu_seconds(hop) for hop in hops]
-    found = closed_loop.run(port, requests, connections, seconds, WARM_UP)
-    asked = len(found.seconds) + WARM_UP * connections
+    found = closed_loop.run(port, requests, connections, arguments.seconds, warm_up)
+    asked = n_together * (len(found.seconds) + warm_up * connections)
     spent = [
         round(1e6 * (_cpu_seconds(hop) - then) / asked)
         for hop, then in zip(hops, before, strict=True)
@@ -105,7 +133,7 @@ def measure(case: Case, made: list[bytes], connections: int, seconds: float) -> 
     return {
         "case": case.title,
         "connections": connections,
-        "rate_per_s": found.rate,
+        "rate_per_s": n_together * found.rate,
         **{f"p{q}_ms": found.percentile_ms(q) for q in (50, 95, 99)},
         "gateway_cpu_us": spent[0],
         "service_cpu_us": spent[1],
@@ -151,6 +179,16 @@ def main() -> None:
     """Measure, print the table, write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("--method", default="hybrid", help="of the calibrations")
+    parser.add_argument("--model", default="VarianceGamma", choices=RANGES, help="to fit")
+    parser.add_argument("--uncertainty", default="laplace", help="of the calibrations")
+    parser.add_argument(
+        "--surfaces",
+        type=int,
+        default=1,
+        choices=range(1, SURFACES + 1),
+        metavar="N",
+        help=f"in each request, 1 to {SURFACES}; rates and processor times count surfaces",
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="of which each case's best counts")
     parser.add_argument("--instances", type=int, default=1, help="of the calibration service")
@@ -158,14 +196,19 @@ def main() -> None:
     parser.add_argument("--redis", action="store_true", help="also count limits, in Redis")
     parser.add_argument("--out", type=Path, default=Path("build/load.json"))
     arguments = parser.parse_args()
-    made = bodies(arguments.method)
+    made = bodies(
+        arguments.method, arguments.model, arguments.uncertainty, n_together=arguments.surfaces
+    )
     rounds = []
     with tempfile.TemporaryDirectory() as folder, Stack() as stack:
         cases = start(stack, arguments, Path(folder), made[0])
         for _ in range(arguments.rounds):
             for connections in CONNECTIONS:
-                rounds += [measure(case, made, connections, arguments.seconds) for case in cases]
-    title = f"/calibrate, {arguments.method}, 200 quotes, closed loop, best of {arguments.rounds}"
+                rounds += [measure(case, made, connections, arguments) for case in cases]
+    title = (
+        f"/calibrate, {arguments.model}, {arguments.method}, 200 quotes, "
+        f"{arguments.surfaces} in a request, closed loop, best of {arguments.rounds}"
+    )
     section = report.Section(title, COLUMNS)
     for connections in CONNECTIONS:
         for row in _rows(rounds, connections):

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from functools import partial
 
 import anyio
 import pytest
@@ -56,6 +57,57 @@ def test_no_more_threads_work_than_were_given() -> None:
 
     anyio.run(many)
     assert most[0] == 2
+
+
+def test_the_pieces_of_several_requests_share_the_threads() -> None:
+    threads = Threads(2, 30.0, ServiceMetrics("levy_test"))
+    at_once, lock, most = [0], threading.Lock(), [0]
+    results: list[list[int]] = []
+
+    def piece(k: int, checkpoint: Checkpoint) -> int:
+        checkpoint()
+        with lock:
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        time.sleep(0.01)
+        with lock:
+            at_once[0] -= 1
+        return k
+
+    async def ask() -> None:
+        pieces = [partial(piece, k) for k in range(6)]
+        results.append(await threads.run_each(lambda _: pieces, request()))
+
+    async def many() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(ask)
+
+    anyio.run(many)
+    assert most[0] == 2
+    assert results == [list(range(6))] * 3
+
+
+def test_no_piece_is_begun_after_the_deadline() -> None:
+    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
+    begun = []
+
+    def piece(_: Checkpoint) -> None:
+        begun.append("piece")
+        time.sleep(0.1)
+
+    async def ask() -> None:
+        with pytest.raises(DeadlineError):
+            await threads.run_each(lambda _: [piece] * 20, request("0.15"))
+        await anyio.sleep(0.3)
+
+    anyio.run(ask)
+    assert 1 <= len(begun) <= 2
+
+
+def test_no_pieces_have_no_results() -> None:
+    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
+    assert anyio.run(threads.run_each, lambda _: [], request()) == []
 
 
 def test_brief_work_waits_for_no_long_work_and_lets_others_in_between() -> None:

@@ -5,18 +5,24 @@ runs without the interpreter lock. Surfaces with the same maturities and strikes
 forward share tables of phase factors.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from levy_numerics.calibration.objective import TOLERANCE, Objective
 from levy_numerics.calibration.polish import fit_locally
-from levy_numerics.errors import InvalidInputError
+from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
+
+_SAMPLE: Final = 8
+"""Initial guesses priced to find the tables that a listing needs."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +76,11 @@ def calibrate_batch(
             f"{len(surfaces)} surfaces and initial guesses of shape {z.shape[1:]}: "
             "one guess per surface is required"
         )
-    model, pricers = type(starts), _pricer_by_listing(surfaces, starts)
+    model = type(starts)
+    pricers = pricers_with_shared_tables(surfaces, starts)
 
     def fit(k: int) -> tuple[np.ndarray, float, bool, int, bool]:
-        quotes = surfaces[k]
-        pricer = pricers[_listing(quotes)].for_contracts(quotes.contracts)
-        objective = Objective.of(quotes, weights, pricer)
+        objective = Objective.of(surfaces[k], weights, pricers[k])
         found = fit_locally(model, objective, z[:, k])
         best = found.best
         converged = best.status in ("converged", "at_bound")
@@ -96,15 +101,27 @@ def calibrate_batch(
     )
 
 
-def _pricer_by_listing(surfaces: Sequence[Quotes], starts: Model) -> dict[bytes, SinhPricer]:
-    """Return a pricer for each listing, with the tables that its first surface needs."""
-    pricers: dict[bytes, SinhPricer] = {}
+def pricers_with_shared_tables(surfaces: Sequence[Quotes], starts: Model) -> list[SinhPricer]:
+    """Return a pricer for each surface; those of one listing share tables of phase factors.
+
+    Parameters
+    ----------
+    surfaces : sequence of Quotes
+    starts : Model
+        Fields of shape (n_sets,): the initial guess of each surface. Some guesses of each listing
+        decide which tables are computed; a fit adds those that it needs beyond.
+    """
+    groups: dict[bytes, list[int]] = defaultdict(list)
     for k, quotes in enumerate(surfaces):
-        listing = _listing(quotes)
-        if listing not in pricers:
-            pricers[listing] = SinhPricer(quotes.contracts, TOLERANCE)
-            pricers[listing].price(starts.select([k]))
-    return pricers
+        groups[_listing(quotes)].append(k)
+    pricers: dict[int, SinhPricer] = {}
+    for members in groups.values():
+        shared = SinhPricer(surfaces[members[0]].contracts, TOLERANCE)
+        # Guesses without a forward leave no tables.
+        with suppress(OutsideStripError):
+            shared.price(starts.select(members[:_SAMPLE]))
+        pricers |= {k: shared.for_contracts(surfaces[k].contracts) for k in members}
+    return [pricers[k] for k in range(len(surfaces))]
 
 
 def _listing(quotes: Quotes) -> bytes:

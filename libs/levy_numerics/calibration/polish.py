@@ -21,6 +21,7 @@ from levy_numerics.calibration.solvers.problem import Solution
 from levy_numerics.calibration.starts import screened_starts
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
+from levy_numerics.pricing.sinh import SinhPricer
 
 _CLOSE_FIT: Final = 1e-3
 """Root-mean-square volatility error of a fit that needs no restart: a tenth of a point."""
@@ -70,6 +71,7 @@ def polish(
     weights: str = "price",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    pricer: SinhPricer | None = None,
 ) -> Polished:
     """Fit from `start`; where that fit is not close, restart from elsewhere until confirmed.
 
@@ -81,13 +83,15 @@ def polish(
         One parameter set.
     weights, seed, progress
         As in `calibrate`.
+    pricer : SinhPricer, optional
+        Of these contracts, with tables computed before.
 
     Raises
     ------
     InvalidInputError
         Fewer quotes than parameters.
     """
-    model, objective = type(start), Objective.of(quotes, weights)
+    model, objective = type(start), Objective.of(quotes, weights, pricer)
     found = fit_locally(model, objective, _coordinates(start), seed=seed, progress=progress)
     return Polished(
         result_of(model, objective, found.best, found.n_evaluations), found.start_accepted

@@ -10,6 +10,7 @@ from levy_numerics.calibration.polish import polish, unpolished
 from levy_numerics.errors import LevyError, UnsupportedError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
+from levy_numerics.pricing.sinh import SinhPricer
 from levy_schemas.calibration import CalibrationMethod
 
 Progress = Callable[[int, int], None]
@@ -125,6 +126,7 @@ class Fitting:
         quotes: Quotes,
         proposers: Sequence[Proposer] = (),
         progress: Progress | None = None,
+        pricer: SinhPricer | None = None,
     ) -> Fit:
         """Fit one surface.
 
@@ -136,6 +138,8 @@ class Fitting:
             Networks of this model: each is asked if those before it decline.
         progress : callable, optional
             Told (starts or expiries done, in all).
+        pricer : SinhPricer, optional
+            Of these contracts, with tables computed before; used from a network's start.
 
         Raises
         ------
@@ -151,7 +155,7 @@ class Fitting:
             found = self._least_squares(model, quotes, progress)
             reason = _several_starts(read.reason)
             return Fit(found, "least_squares", reason, asked=read.declined)
-        return self._polished(quotes, read, progress)
+        return self._polished(quotes, read, progress, pricer)
 
     def _read(
         self, model: type[Model], quotes: Quotes, proposers: Sequence[Proposer]
@@ -175,9 +179,20 @@ class Fitting:
         found = unpolished(quotes, read.proposal.model, weights=self.weights)
         return Fit(found, "neural", "", read.proposal, read.asked("answered"))
 
-    def _polished(self, quotes: Quotes, read: _Read, progress: Progress | None) -> Fit:
+    def _polished(
+        self,
+        quotes: Quotes,
+        read: _Read,
+        progress: Progress | None,
+        pricer: SinhPricer | None,
+    ) -> Fit:
         polished = polish(
-            quotes, read.proposal.model, weights=self.weights, seed=self.seed, progress=progress
+            quotes,
+            read.proposal.model,
+            weights=self.weights,
+            seed=self.seed,
+            progress=progress,
+            pricer=pricer,
         )
         if polished.start_was_good:
             return Fit(polished.result, "hybrid", "", read.proposal, read.asked("answered"))

@@ -13,6 +13,8 @@ from levy_numerics.errors import InvalidInputError
 
 _MANY: Final = 64
 """Surfaces in one pass when there are several; the last pass is padded."""
+_FEWEST: Final = 48
+"""Surfaces below which single passes are quicker than a padded one."""
 _LEAST_POINTS: Final = 32
 _SIGNATURE: Final = "serving_default"
 _STDERR: Final = 2
@@ -66,7 +68,10 @@ class Runtime:
         padded = _padded_points(features)
         if len(padded) == 1:
             return self._pass(padded.shape)(padded)
-        parts = [self._many(padded[k : k + _MANY]) for k in range(0, len(padded), _MANY)]
+        if len(padded) < _FEWEST:
+            parts = [self(padded[k : k + 1]) for k in range(len(padded))]
+        else:
+            parts = [self._many(padded[k : k + _MANY]) for k in range(0, len(padded), _MANY)]
         return Answers(
             *(
                 np.concatenate([getattr(part, name) for part in parts])

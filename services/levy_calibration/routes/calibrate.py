@@ -1,6 +1,8 @@
 """`POST /calibrate`: one surface, or a batch of them."""
 
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -29,13 +31,24 @@ class Handler(Protocol):
         """Fit; `checkpoint` is called before and between what takes long."""
 
 
+class BatchHandler(Protocol):
+    """Prepares the fits of several surfaces."""
+
+    def __call__(
+        self, requests: Sequence[CalibrationRequest], *, checkpoint: Checkpoint
+    ) -> list[Callable[[Checkpoint], CalibrationResult]]:
+        """Return the fit of each, to run in any thread."""
+
+
 _PROBLEMS = (*OF_A_BODY, "unknown-model", "arbitrage", "unsupported", "deadline")
 _PATH = "/calibrate"
 _log = structlog.get_logger()
 
 
-def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> APIRouter:
-    """Make the route around a handler."""
+def router(
+    handler: Handler, batch_handler: BatchHandler, threads: Threads, metrics: CalibrationMetrics
+) -> APIRouter:
+    """Make the route around handlers of one surface and of several."""
     routes = APIRouter(route_class=StrictJsonRoute, tags=["calibration"])
 
     def finished(result: CalibrationResult) -> CalibrationResult:
@@ -53,7 +66,14 @@ def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> A
 
     async def each(batch: CalibrationBatch, request: Request) -> CalibrationBatchResult:
         started = time.perf_counter()
-        found = await threads.run(lambda checkpoint: _fit_each(handler, batch, checkpoint), request)
+
+        def prepare(
+            checkpoint: Checkpoint,
+        ) -> list[Callable[[Checkpoint], CalibrationResult | SurfaceAnswer]]:
+            fits = batch_handler(batch.surfaces, checkpoint=checkpoint)
+            return [partial(_result_or_problem, fit) for fit in fits]
+
+        found = await threads.run_each(prepare, request)
         results = tuple(
             SurfaceAnswer(result=finished(one)) if isinstance(one, CalibrationResult) else one
             for one in found
@@ -83,18 +103,14 @@ def _is_brief(surface: CalibrationRequest) -> bool:
     return whole and surface.uncertainty != "psis"
 
 
-def _fit_each(
-    handler: Handler, batch: CalibrationBatch, checkpoint: Checkpoint
-) -> list[CalibrationResult | SurfaceAnswer]:
-    """Fit surfaces in turn; one that cannot be fitted is a problem in its place."""
-    found: list[CalibrationResult | SurfaceAnswer] = []
-    for surface in batch.surfaces:
-        checkpoint()
-        try:
-            found.append(handler(surface, checkpoint=checkpoint))
-        except Exception as error:
-            problem = coded_problem(error, _PATH)
-            if problem is None:
-                raise
-            found.append(SurfaceAnswer(problem=problem))
-    return found
+def _result_or_problem(
+    fit: Callable[[Checkpoint], CalibrationResult], checkpoint: Checkpoint
+) -> CalibrationResult | SurfaceAnswer:
+    """Fit one surface of a batch; one that cannot be fitted is a problem in its place."""
+    try:
+        return fit(checkpoint)
+    except Exception as error:
+        problem = coded_problem(error, _PATH)
+        if problem is None:
+            raise
+        return SurfaceAnswer(problem=problem)

@@ -87,6 +87,10 @@ class Remember:
         version = None if self._cache is None else await self._versions.current()
         if self._cache is None or version is None:
             return Remembered(await self._forward(path, body, seconds), "levy; fwd=bypass")
+        if not (freshness.may_find or freshness.may_keep):
+            # To name what was asked costs as much as to check it.
+            self._metrics.looked_up(path, "refused")
+            return Remembered(await self._forward(path, body, seconds), "levy; fwd=request")
         key = key_of(path, asked, version)
         if freshness.may_find:
             found = await self._cache.find(key)

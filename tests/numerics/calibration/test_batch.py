@@ -7,11 +7,13 @@ import pytest
 
 from levy_numerics import models, pricing
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.batch import calibrate_batch
+from levy_numerics.calibration.batch import calibrate_batch, pricers_with_shared_tables
 from levy_numerics.calibration.polish import polish
-from levy_numerics.errors import InvalidInputError
+from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
+from levy_numerics.pricing import sinh
+from levy_numerics.pricing.sinh_phases import phase_factors
 from tests.numerics.calibration.surfaces import CONTRACTS
 
 
@@ -100,3 +102,30 @@ def test_noisy_surfaces_stop_where_one_alone_would() -> None:
         # A hundredth of a standard error.
         for name, error in alone.standard_errors.items():
             assert abs(getattr(found.model, name)[k] - alone.parameters[name]) <= 0.01 * error
+
+
+def test_an_initial_guess_without_a_forward_leaves_the_pricers_usable() -> None:
+    truth = models.VarianceGamma.example()
+    starts = models.VarianceGamma(
+        sigma=np.array([0.2, truth.sigma]),
+        nu=np.array([30.0, truth.nu]),
+        theta=np.array([0.9, truth.theta]),
+    )
+    with pytest.raises(OutsideStripError):
+        pricing.price(starts.select(0), CONTRACTS)
+    quotes = Quotes.of(CONTRACTS, pricing.price(truth, CONTRACTS).value)
+    for pricer in pricers_with_shared_tables([quotes, quotes], starts):
+        np.testing.assert_allclose(pricer.price(truth).value, quotes.price, atol=1e-6)
+
+
+def test_surfaces_of_one_listing_share_phase_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed = []
+
+    def counted(*arguments: np.ndarray) -> np.ndarray:
+        computed.append(1)
+        return np.asarray(phase_factors(*arguments))
+
+    monkeypatch.setattr(sinh, "phase_factors", counted)
+    truth = around("VarianceGamma", 40, 0.1, seed=0)
+    calibrate_batch(quotes_of(truth), beside(truth))
+    assert 1 <= len(computed) <= 10
