@@ -30,7 +30,7 @@ from levy_numerics.black import (
     SQRT_TWO_PI,
 )
 from levy_numerics.errors import ArbitrageError, InvalidInputError
-from levy_numerics.jit import compiled
+from levy_numerics.jit import compiled, compiled_without_lock
 from levy_numerics.market import Contracts
 from levy_numerics.normal import erfcx, normal_quantile
 
@@ -245,7 +245,7 @@ def vols_out_of_the_money(
     return vols
 
 
-@compiled
+@compiled_without_lock
 def _fill_out_of_the_money(
     price: np.ndarray, log_strike: np.ndarray, years: np.ndarray, vol: np.ndarray
 ) -> None:
@@ -259,7 +259,7 @@ def _fill_out_of_the_money(
             vol[i] = np.nan
 
 
-@compiled
+@compiled_without_lock
 def _fill(
     price: np.ndarray,
     error: np.ndarray,

@@ -116,7 +116,7 @@ def pricers_with_shared_tables(surfaces: Sequence[Quotes], starts: Model) -> lis
         groups[_listing(quotes)].append(k)
     pricers: dict[int, SinhPricer] = {}
     for members in groups.values():
-        shared = SinhPricer(surfaces[members[0]].contracts, TOLERANCE)
+        shared = SinhPricer(surfaces[members[0]].contracts, TOLERANCE, is_repeated=True)
         # Guesses without a forward leave no tables.
         with suppress(OutsideStripError):
             shared.price(starts.select(members[:_SAMPLE]))

@@ -35,7 +35,9 @@ class Objective:
     @classmethod
     def of(cls, quotes: Quotes, weights: str, pricer: SinhPricer | None = None) -> Self:
         """Choose the weighting by name, see `weights.weighting`, and a pricer unless given."""
-        pricer = SinhPricer(quotes.contracts, TOLERANCE) if pricer is None else pricer
+        pricer = (
+            SinhPricer(quotes.contracts, TOLERANCE, is_repeated=True) if pricer is None else pricer
+        )
         return cls(quotes, weighting(quotes, weights), pricer)
 
     def problem(self, model: type[Model]) -> LeastSquaresProblem:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.errors import InvalidInputError
+from levy_numerics.jit import compiled
 from levy_numerics.market import Contracts, MaturityTable
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.drift import require_forward
@@ -28,6 +29,9 @@ _REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.
 """Fractions of the model's tilt and of the step that belongs to it, tried in turn."""
 _FIRST_LENGTH: Final = 7.5
 """y of the last node at first: |ξ| of 1,300, enough for a total volatility of 0.7%."""
+_FIRST_LENGTH_OF_MANY: Final = 9.0
+"""The same where many evaluations follow: the next parameter set often needs a few nodes more, and
+a new table costs more than they do."""
 _GROWTH: Final = 1.25
 _SHORTEST_LENGTH: Final = 3.0
 _FINE_GROWTH: Final = 1.1
@@ -165,10 +169,14 @@ class SinhPricer:
     contracts : Contracts
     tolerance : float
         Requested error, as a fraction of the forward's present value; 1e-13 to 1e-2.
+    is_repeated : bool
+        Whether many evaluations will follow, as in a calibration: phase factors are then tabulated
+        for the first, otherwise from the second on.
     """
 
     contracts: Contracts
     tolerance: float = 1e-10
+    is_repeated: bool = False
     _rules: dict[int, _Rule] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -190,7 +198,7 @@ class SinhPricer:
         contracts : Contracts
             Of the same maturities and ln(F/K), to rounding, in the same order.
         """
-        other = SinhPricer(contracts, self.tolerance)
+        other = SinhPricer(contracts, self.tolerance, self.is_repeated)
         other._rules, other._steps = dict(self._rules), list(self._steps)
         return other
 
@@ -286,7 +294,7 @@ class SinhPricer:
     def _on_kept_rule(self, model: Model, index: int, factors: Factors) -> _Sums:
         """Evaluate on the rule that is kept for a tilt; it grows to what these sets need."""
         # Phase factors cost as much as a few evaluations: a single one does without.
-        tabulate = index in self._rules or model.is_batch
+        tabulate = self.is_repeated or index in self._rules or model.is_batch
 
         def rule(length: float) -> _Rule:
             kept = self._rules.get(index)
@@ -298,7 +306,8 @@ class SinhPricer:
             return kept
 
         kept = self._rules.get(index)
-        length = _FIRST_LENGTH if kept is None else kept.length
+        first = _FIRST_LENGTH_OF_MANY if self.is_repeated else _FIRST_LENGTH
+        length = first if kept is None else kept.length
         layout = self.contracts.by_maturity
         return _decayed_sums(rule, length, layout, self._allowed, model, factors)
 
@@ -340,12 +349,15 @@ class SinhPricer:
         A value outside the no-arbitrage bounds is moved to them, and its error is at least the
         distance moved; no error exceeds the distance of the bounds.
         """
-        flat, c = self.contracts.by_maturity.flat, self.contracts
-        low, high = c.lower_bound, c.upper_bound
-        value = self._covered_leg - flat(covered_value) * self._strike_value
-        bounded = np.minimum(np.maximum(value, low), high)
-        stated = np.fmax(flat(error) * self._strike_value, np.abs(bounded - value))
-        return Prices(bounded, np.where(np.isnan(bounded), np.inf, np.minimum(stated, high - low)))
+        c, shape = self.contracts, covered_value.shape[:-2]
+        n_places = covered_value.shape[-1] * covered_value.shape[-2]
+        value, stated = _present_values(
+            covered_value.reshape(-1, n_places),
+            error.reshape(-1, n_places),
+            c.by_maturity.position,
+            (self._covered_leg, self._strike_value, c.lower_bound, c.upper_bound),
+        )
+        return Prices(value.reshape(*shape, c.size), stated.reshape(*shape, c.size))
 
     def _or_middle(self, prices: Prices, drift: np.ndarray) -> Prices:
         """Replace what overflowed by the middle between the bounds, half whose distance it errs by.
@@ -364,6 +376,22 @@ class SinhPricer:
         low, high = self.contracts.lower_bound, self.contracts.upper_bound
         value = np.where(missing, 0.5 * (low + high), prices.value)
         return Prices(value, np.where(missing, 0.5 * (high - low), prices.error))
+
+
+@compiled
+def _present_values(
+    covered: np.ndarray, error: np.ndarray, position: np.ndarray, contracts: tuple[np.ndarray, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return prices and errors of shape (S, n); see `SinhPricer._present_values`."""
+    leg, strike_value, low, high = contracts
+    value, stated = np.empty((len(covered), len(position))), np.empty((len(covered), len(position)))
+    for s in range(len(covered)):
+        for k in range(len(position)):
+            price = leg[k] - covered[s, position[k]] * strike_value[k]
+            value[s, k] = price if price != price else min(max(price, low[k]), high[k])
+            moved = max(error[s, position[k]] * strike_value[k], abs(value[s, k] - price))
+            stated[s, k] = np.inf if price != price else min(moved, high[k] - low[k])
+    return value, stated
 
 
 def _decayed_sums(

@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.exponential import bounded_exp
-from levy_numerics.jit import compiled
+from levy_numerics.jit import compiled, compiled_without_lock
 from levy_numerics.pricing.aliasing import raise_to_envelope
 from levy_numerics.pricing.sinh_contour import STATED_SAFETY
 from levy_numerics.pricing.sinh_errors import add_errors, larger, log_rounding
@@ -40,7 +40,7 @@ _ROUNDING: Final = 4e-15
 _Arrays = tuple[np.ndarray, ...]
 
 
-@compiled
+@compiled_without_lock
 def fourier_sums(
     options: _Arrays,
     phases: np.ndarray,

@@ -5,13 +5,13 @@ from typing import Any, Final
 import numpy as np
 
 from levy_numerics.exponential import bounded_exp
-from levy_numerics.jit import compiled, compiled_in_order
+from levy_numerics.jit import compiled, compiled_in_order, compiled_without_lock
 from levy_numerics.special import cos_and_sin
 
 _cos_and_sin: Final = compiled_in_order(cos_and_sin)
 
 
-@compiled
+@compiled_without_lock
 def phase_factors(x: np.ndarray, xi_real: np.ndarray, xi_imag: np.ndarray) -> np.ndarray:
     """Return exp(iξx) of every option, shape (n_maturities, n_columns, 2, 2, 2, n).
 
