@@ -207,8 +207,8 @@ def _or_zeros(errors: np.ndarray | None, prices: np.ndarray) -> np.ndarray:
 def rounding_error(price: np.ndarray, contracts: Contracts) -> np.ndarray:
     """Return the error that rounding alone leaves in the time value of each price, currency.
 
-    An option in the money loses the digits of its time value to the intrinsic value, whoever
-    quotes it.
+    The price of an option in the money has its last digits in the intrinsic value, not in the time
+    value.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Numba's own cache compares a function's file only. A compiled function also contains the constants
 and helpers it took from other files, so a change there would leave old machine code in use. Here
-each state of the package's sources has a cache folder of its own.
+each state of the package's sources has its own cache folder.
 
 The folder lies below `NUMBA_CACHE_DIR` where that is set, otherwise beside this file, or in the
 user's cache where the package cannot be written to.
@@ -39,7 +39,7 @@ def compiled_without_lock(function: _Function) -> _Function:
 
 
 def compiled_in_order(function: _Function) -> _Function:
-    """Compile to exactly the operations that are written, whoever calls.
+    """Compile to exactly the operations that are written, for any caller.
 
     Without this setting Numba compiles a callee with the liberties of its caller.
     """

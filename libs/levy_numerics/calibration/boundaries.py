@@ -17,7 +17,7 @@ _NEARLY_GAUSSIAN: Final = 0.01
 """Skewness and excess kurtosis above which a law is not compared with the Gaussian one: 0.01 of
 kurtosis moves an implied volatility of 20% by 0.01 points."""
 _NO_GAIN: Final = 0.1
-"""Squared error, in units of a quote's, that tells nothing: noise alone gains 1 per parameter."""
+"""Insignificant squared error, in units of a quote's: noise alone gains 1 per parameter."""
 _GAUSSIAN: Final = 1e-3
 """Skewness and excess kurtosis that no quotes show: at most 0.003 points of a volatility of 20%."""
 _FITS_ROUNDING: Final = 4.0

@@ -115,7 +115,7 @@ def calibrate(
             break
     best = best_of(solutions)
     if best.status == "stalled" and not (should_stop is not None and should_stop()):
-        # A valley that falls slowly, of which the damping may be to blame: begin anew there.
+        # A flat valley, where the damping may have grown too large: restart from there.
         solutions.append(_solve(problem, best.point, math.inf, max_evaluations, should_stop))
         best = best_of(solutions)
     return result_of(model, objective, best, sum(s.n_evaluations for s in solutions))
