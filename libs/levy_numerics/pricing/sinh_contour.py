@@ -35,6 +35,7 @@ SAFETY: Final = 500.0
 for the least favourable models."""
 STATED_SAFETY: Final = 1.5 * SAFETY
 """The same for the error that is stated: once the step has been halved it is a little low."""
+_FLAT_SAFETY: Final = 20.0
 _N_PROBES: Final = 9
 
 
@@ -78,6 +79,9 @@ class Contour:
         c·q², the usual error of the rule, as a fraction of F + K.
     empirical_rate : float
         q, the factor by which halving the step from 2h reduces the error again.
+    linear_safety : float
+        Times the difference of both rules it is added to the error. Zero on tilted contours. On a
+        flat one exp(iξx) does not decay, and the rule converges no faster than its steps.
     """
 
     step: float
@@ -87,6 +91,7 @@ class Contour:
     coarse_pole_error: float
     empirical_error: float
     empirical_rate: float
+    linear_safety: float
 
     @property
     def n_nodes(self) -> int:
@@ -110,9 +115,9 @@ class Contour:
 
     @cached_property
     def rule_for_kernel(self) -> tuple[float, ...]:
-        """Error shares of the poles, empirical error and rate, and 1 − exp(−h)."""
-        poles = self.pole_error, self.coarse_pole_error
-        return *poles, self.empirical_error, self.empirical_rate, -math.expm1(-self.step)
+        """Error shares of the poles, empirical error and rate, 1 − exp(−h), linear safety."""
+        poles, step = (self.pole_error, self.coarse_pole_error), -math.expm1(-self.step)
+        return *poles, self.empirical_error, self.empirical_rate, step, self.linear_safety
 
     @cached_property
     def probes(self) -> np.ndarray:
@@ -176,6 +181,7 @@ def sinh_contour(tilt: float, step: float, n_nodes: int, margin: float | None = 
         _geometric(math.pi * _POLE_DISTANCE / step),
         _EMPIRICAL_CONSTANT * rate**2,
         rate,
+        0.0 if tilt > 0.0 else _FLAT_SAFETY,
     )
 
 

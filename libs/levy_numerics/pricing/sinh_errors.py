@@ -10,6 +10,8 @@ from levy_numerics.jit import compiled
 from levy_numerics.pricing.aliasing import missed_between_nodes
 
 _UNIT_ROUNDING: Final = 0.5 * np.finfo(float).eps
+_LARGEST_TURN: Final = 2.0
+"""Radians from node to node."""
 _Arrays = tuple[np.ndarray, ...]
 
 
@@ -40,6 +42,7 @@ def add_errors(
     contour: _Arrays,
     rule: tuple[float, ...],
     wings: np.ndarray,
+    logs: _Arrays,
     envelope: np.ndarray,
     missed: np.ndarray,
 ) -> None:
@@ -52,6 +55,8 @@ def add_errors(
     of_rule : float
         Error of the rule for F + K = K.
     wings : ndarray of int, shape (n_columns,)
+    logs : tuple of ndarray, shape (2, 2, n)
+        Real and imaginary part of the log of the integrand without exp(iξx).
     envelope, missed : ndarray, shape (2, 2, n)
         Of log|integrand| without exp(iξx); see `aliasing.raise_to_envelope`.
     """
@@ -64,15 +69,35 @@ def add_errors(
         improvable = of_rule * (1.0 + ratio[j])
         if len(missed):
             improvable += missed_between_nodes(xi_imag[wing], missed[wing], x)
+        if rule[5] > 0.0:
+            improvable += _unresolved(logs, contour, wing, x)
         # What nodes left out would add falls at least as fast as |dξ/ξ²|.
         last = envelope[wing, 1, -1] - xi_imag[wing, 1, -1] * x
-        if rule[5] > 0.0:
-            last += rule[5] * math.log(math.hypot(xi_real[wing, 1, -1], xi_imag[wing, 1, -1]))
+        if rule[6] > 0.0:
+            last += rule[6] * math.log(math.hypot(xi_real[wing, 1, -1], xi_imag[wing, 1, -1]))
         truncation = bounded_exp(min(last, 0.0)) / rule[4]
         improvable += truncation
         error[j] = larger(0.0, error[j] + improvable)
         excess[0] = larger(excess[0], improvable / allowed[j])
         excess[1] = larger(excess[1], truncation / allowed[j])
+
+
+@compiled
+def _unresolved(logs: _Arrays, contour: _Arrays, wing: int, x: float) -> float:
+    """Return the sum of |integrand| at nodes of a flat contour between which it turns too far.
+
+    There the rules with steps h and 2h may agree on the same wrong value: where a revival of |φ_T|
+    meets a node distance by which exp(iξx) turns once.
+    """
+    xi_real, xi_imag, _, _ = contour
+    total = 0.0
+    for k in range(xi_real.shape[2]):
+        turned = logs[1][wing, 1, k] - logs[1][wing, 0, k]
+        turned += (xi_real[wing, 1, k] - xi_real[wing, 0, k]) * x
+        if not abs(turned) <= _LARGEST_TURN:
+            for parity in range(2):
+                total += bounded_exp(logs[0][wing, parity, k] - xi_imag[wing, parity, k] * x)
+    return total
 
 
 @compiled

@@ -123,10 +123,10 @@ def fourier_sums(
                 largest = larger(largest, abs((odd - even) / poles + rule[1] - rule[0]))
                 for term in range(n_terms):
                     terms[term, s, i, j] = sums[term + 1, 0] + sums[term + 1, 1]
-            of_rule = largest * (STATED_SAFETY * largest + rule[3]) + rule[2] + _ROUNDING
+            of_rule = largest * (STATED_SAFETY * largest + rule[3] + rule[5]) + rule[2] + _ROUNDING
             error[s, i] *= years[i]
             at = of_maturity, contour, rule
-            add_errors(error[s, i], excess[:, s, i], of_rule, *at, wings, envelope, missed)
+            add_errors(error[s, i], excess[:, s, i], of_rule, *at, wings, logs, envelope, missed)
     return value, error, terms, excess, (excess[0].max(), excess[1].max())
 
 
