@@ -18,6 +18,8 @@ from levy_surfaces.surface import Surface
 Sides = Literal["prefer_otm", "otm", "all"]
 
 _BOUNDS_SLACK: Final = 1e-9
+_MAX_CONFLICTING: Final = 0.5
+"""Share of the usable quotes: what is left beyond it is a selection by chance."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,15 @@ def clean(table: QuoteTable, rules: CleaningRules | None = None) -> tuple[Surfac
     Raises
     ------
     InvalidInputError
-        Nothing is left; the counts by reason are in the details.
+        Nothing is left, or contracts at incompatible prices are more than half of the usable
+        quotes; the counts by reason are in the details.
     """
     rules = rules or CleaningRules()
     work = _Cleaning(table.frame.copy())
     _drop_unusable(work)
     years = work.frame["maturity_years"]
     work.drop(~years.between(*rules.maturity_years), Reason.MATURITY)
+    _refuse_conflicts(work, rules)
     forwards = _add_forwards(work, table, rules.forwards)
     _drop_unpriceable(work, rules)
     if rules.static_arbitrage:
@@ -165,6 +169,28 @@ def _drop_unusable(work: _Cleaning) -> None:
             f"{n_conflicting} quotes are of contracts quoted more than once at incompatible prices "
             "and were dropped; select one snapshot, or give each class of options its own root"
         )
+
+
+def _refuse_conflicts(work: _Cleaning, rules: CleaningRules) -> None:
+    """Refuse quotes most of which contradict another quote of their contract."""
+    inside = work.frame["maturity_years"].between(*rules.maturity_years)
+    conflicting = inside & (work.reason == str(Reason.CONFLICTING))
+    repeated = inside & (work.reason == str(Reason.DUPLICATE))
+    n, n_usable = int(conflicting.sum()), int((work.kept | conflicting | repeated).sum())
+    if n <= _MAX_CONFLICTING * n_usable:
+        return
+    first = work.frame[conflicting].iloc[0]
+    contract = ["series", "strike", "is_call"]
+    same = (work.frame[contract] == first[contract]).all(axis=1)
+    rows = " and ".join(str(row) for row in work.frame["row"][conflicting & same].iloc[:2])
+    raise InvalidInputError(
+        f"{n} of {n_usable} usable quotes are of contracts quoted more than once at incompatible "
+        f"prices (rows {rows}: {'call' if first['is_call'] else 'put'} at strike "
+        f"{first['strike']:g}), and the others are not enough to rely on; give each class of "
+        "options its own root, or AM- and PM-settled ones a settlement column, or select one "
+        "snapshot",
+        counts=_report(work).counts,
+    )
 
 
 def _add_forwards(work: _Cleaning, table: QuoteTable, source: ForwardSource) -> ForwardSet:

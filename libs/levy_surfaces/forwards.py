@@ -234,20 +234,17 @@ class _Series:
         if fault is not None:
             return fault
         parity = self._by_parity(determined) if self.near.size else None
-        own = self._as_given()
-        if own is None:
-            if parity is None:
-                return Note("no_forward", self.given.lacking)
-            not_given = (Note("not_given", self.given.lacking),) if source == "given" else ()
-            return replace(parity, notes=(*parity.notes, *not_given))
         if parity is None:
-            return own
+            return self._as_given() or Note("no_forward", self.given.lacking)
+        own = self._completed(parity)
         contradictions = self._contradictions(parity, own, source)
-        if source == "given":
+        if source == "given" and self.given.is_complete:
             return replace(own, notes=contradictions)
-        if self._cannot_tell(parity, own):
-            return replace(own, n_pairs=parity.n_pairs, source=_WITHIN_BOUNDS)
-        return replace(parity, notes=(*parity.notes, *contradictions))
+        if source == "parity" and self._cannot_tell(parity, own):
+            about_discount = parity.notes if self.given.discount is None else ()
+            return replace(own, n_pairs=parity.n_pairs, source=_WITHIN_BOUNDS, notes=about_discount)
+        not_given = (Note("not_given", self.given.lacking),) if source == "given" else ()
+        return replace(parity, notes=(*parity.notes, *contradictions, *not_given))
 
     def _fault_of_units(self) -> Note | None:
         """Return why no discount factor can be the slope of the pairs; None where one can."""
@@ -330,6 +327,19 @@ class _Series:
             line=self.line,
         )
 
+    def _completed(self, parity: SeriesForward) -> SeriesForward:
+        """What the file gives, with what it lacks from parity."""
+        forward, discount = self.given.forward, self.given.discount
+        return replace(
+            parity,
+            forward=parity.forward if forward is None else forward,
+            discount=parity.discount if discount is None else discount,
+            n_pairs=0,
+            rate_error=np.inf,
+            source=self.given.source,
+            notes=(),
+        )
+
     def _cannot_tell(self, parity: SeriesForward, own: SeriesForward) -> bool:
         """Whether bids and asks are too wide to improve on a forward that the file states."""
         low, high, n_excluding = bounds_on_forward(self.pairs, parity.discount)
@@ -358,13 +368,23 @@ class _Series:
         off_rate = self.determines_rate and abs(self.rate - own.rate) > tolerance
         if not (off_forward or off_rate):
             return ()
-        used = (
-            "parity is used; --forwards given would use the file"
-            if source == "parity"
-            else "the file is used"
-        )
-        detail = f"parity {self._described(parity)}; file {self._described(own)}; {used}"
+        detail = f"parity {self._described(parity)}; file {self._stated(own)}; {self._used(source)}"
         return (Note("contradiction", detail),)
+
+    def _used(self, source: ForwardSource) -> str:
+        """Return which of parity and the file is used, and what would use the file."""
+        if not self.given.is_complete:
+            lacking = "rate or discount" if self.given.discount is None else "forward"
+            return f"parity is used; a {lacking} column and --forwards given would use the file"
+        if source == "parity":
+            return "parity is used; --forwards given would use the file"
+        return "the file is used"
+
+    def _stated(self, own: SeriesForward) -> str:
+        """Describe what the file gives, without what it lacks."""
+        if self.given.discount is None:
+            return f"forward {own.forward:.6g}"
+        return f"rate {own.rate:.1%}" if self.given.forward is None else self._described(own)
 
     def _described(self, forward: SeriesForward) -> str:
         described = f"forward {forward.forward:.6g}, rate {forward.rate:.1%}"

@@ -37,6 +37,11 @@ class GivenMarket:
     source: str
     lacking: str
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the columns give both forward and discount."""
+        return self.forward is not None and self.discount is not None
+
     @classmethod
     def of(cls, group: pd.DataFrame, years: float, spot: float | None, name: str) -> "GivenMarket":
         """Read the columns of one series.

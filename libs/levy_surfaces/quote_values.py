@@ -9,6 +9,7 @@ import pandas as pd
 from levy_surfaces.printable import shortened
 from levy_surfaces.quote_columns import NAMES, NOT_NEGATIVE, NUMBERS, POSITIVE, refuse
 from levy_surfaces.quote_files import QuoteFile
+from levy_surfaces.settlement import parse_settlement
 from levy_surfaces.timestamps import EXPECTED_FORM, Moments
 
 LARGEST_NUMBER: Final = 1e50
@@ -16,7 +17,6 @@ LARGEST_NUMBER: Final = 1e50
 
 _MISSING: Final = frozenset({"", "nan", "nat", "na", "n/a", "null", "none"})
 _OPTION_TYPES: Final = {"c": True, "call": True, "p": False, "put": False}
-_SETTLEMENTS: Final = frozenset({"AM", "PM"})
 
 
 def is_blank(values: pd.Series) -> pd.Series:
@@ -95,12 +95,22 @@ class QuoteColumns:
         return numbers.where(present)
 
     def _settlements(self) -> pd.Series:
-        """Return AM, PM or nothing; a column with other values, such as prices, is not used."""
+        """Return AM, PM or nothing; a column with other values is not used, with a warning."""
         absent = pd.Series("", index=self.text.index, dtype="str")
         if "settlement" not in self.text:
             return absent
-        values = names(self.text["settlement"]).str.upper()
-        return values if values.isin(_SETTLEMENTS | {""}).all() else absent
+        written = names(self.text["settlement"])
+        meaning = {text: parse_settlement(text) if text else "" for text in written.unique()}
+        unknown = written.isin([text for text, settlement in meaning.items() if settlement is None])
+        if not unknown.any():
+            return written.map(meaning).astype("str")
+        row = written.index[unknown][0]
+        self.file.warnings.append(
+            f"the column settlement is not used: {self.file.row_unit} {row} has "
+            f"'{shortened(written[unknown].iloc[0])}', which is neither AM nor PM "
+            f"({int(unknown.sum())} such rows); write AM or PM, or rename a column of prices"
+        )
+        return absent
 
     def _refuse_first(self, name: str, wrong: pd.Series, complaint: str) -> None:
         if not wrong.any():

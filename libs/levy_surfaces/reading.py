@@ -338,9 +338,10 @@ def _with_maturities(
         )
     warnings += disagreement(years, dates.calendar_years(), is_stated, frame["row"])
     frame["maturity_years"], grouped = group_maturities(years)
-    if not frame["root"].any() and frame["settlement"].nunique() > 1:
-        # AM- and PM-settled options of one date have forwards of their own, as roots have.
-        frame["root"] = frame["settlement"]
+    # AM- and PM-settled options of one root and date have forwards of their own, as roots have.
+    several = frame.groupby("root")["settlement"].transform("nunique") > 1
+    named = (frame["root"] + " " + frame["settlement"]).str.strip()
+    frame["root"] = named.where(several, frame["root"])
     return frame, warnings + grouped
 
 

@@ -1,5 +1,6 @@
 """Times of day at which options expire whose expiry is written as a date."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Self
@@ -15,6 +16,8 @@ PM_NANOSECONDS: Final = 16 * 3600 * 10**9
 
 AM_ROOTS: Final = frozenset({"SPX", "NDX", "RUT", "DJX"})
 """Index roots whose monthly options settle at the opening of the third Friday."""
+
+_SETTLEMENT: Final = re.compile(r"([AP])\.?\s?M\.?(?:[-_\s]*SETTLE(?:D|MENT))?")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,12 @@ class ExpiryTime:
         return self.zone or Moment(date.min, 0, self.offset_seconds).offset_text
 
 
+def parse_settlement(text: str) -> str | None:
+    """Return AM or PM for texts such as `am`, `A.M.` and `PM-settled`; None for others."""
+    match = _SETTLEMENT.fullmatch(text.strip().upper())
+    return None if match is None else f"{match[1]}M"
+
+
 def is_am_settled(settlement: str, root: str, expiry: date) -> bool:
     """Return whether an option settles at the opening: as its settlement says, or by its root.
 
@@ -84,8 +93,9 @@ def is_am_settled(settlement: str, root: str, expiry: date) -> bool:
     third Friday of a month, or on the Thursday before if that is a holiday, are AM-settled; all
     others are PM-settled.
     """
-    if settlement or root in {"AM", "PM"}:
-        return (settlement or root) == "AM"
+    stated = parse_settlement(settlement) or parse_settlement(root)
+    if stated:
+        return stated == "AM"
     monthly = expiry.weekday() == 4 and 15 <= expiry.day <= 21
     thursday_before = expiry.weekday() == 3 and 14 <= expiry.day <= 20
     return root in AM_ROOTS and (monthly or thursday_before)

@@ -352,3 +352,57 @@ def test_a_file_that_lacks_a_rate_is_told_so(market: pd.DataFrame, written: Writ
 def test_a_clean_market_has_no_warnings(market: pd.DataFrame, written: Writer) -> None:
     _, report = cleaned(written(market.assign(rate=0.03, dividend_yield=0.01)))
     assert report.warnings == ()
+
+
+def two_classes(market: pd.DataFrame, *, dearer: int) -> pd.DataFrame:
+    """The market twice, the second time a currency unit dearer in its first rows."""
+    second = market.copy()
+    second.loc[second.index[:dearer], ["bid", "ask"]] += 1.0
+    second["bid"] = second["bid"].where(second["bid"] > 0, 0.001)
+    market = market.assign(bid=market["bid"].where(market["bid"] > 0, 0.001))
+    return pd.concat([market.assign(kind="AM"), second.assign(kind="PM")])
+
+
+def test_a_file_most_of_which_conflicts_is_refused_with_the_remedy(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    """40 of 78 contracts, so 80 of 156 quotes, have two prices that are a unit apart."""
+    both = two_classes(market, dearer=40)
+    with pytest.raises(InvalidInputError, match="80 of 156 usable quotes") as told:
+        cleaned(written(both))
+    assert "rows 2 and 80: call at strike 70" in told.value.message
+    assert "give each class of options its own root" in told.value.message
+    assert "a settlement column" in told.value.message
+    assert told.value.details["counts"]["conflicting_quotes"] == 80
+
+
+def test_a_file_half_of_which_conflicts_loses_that_half(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    _, report = cleaned(written(two_classes(market, dearer=39)))
+    assert report.counts["conflicting_quotes"] == 78
+    assert any("78 quotes are of contracts quoted more than once" in w for w in report.warnings)
+
+
+def test_conflicts_outside_the_window_of_maturities_do_not_refuse_the_rest(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    """The first two of three expiries conflict; the window leaves the last."""
+    both = two_classes(market, dearer=52)
+    with pytest.raises(InvalidInputError, match="104 of 156 usable quotes"):
+        cleaned(written(both))
+    surface, _ = cleaned(written(both), maturity_years=(0.9, 2.0))
+    assert surface.size > 0
+
+
+@pytest.mark.parametrize("root", ["", "XYZ"])
+@pytest.mark.parametrize("column", ["root", "settlement"])
+def test_the_remedy_for_conflicting_classes_is_one(
+    market: pd.DataFrame, written: Writer, column: str, root: str
+) -> None:
+    both = two_classes(market, dearer=len(market)).assign(root=root)
+    with pytest.raises(InvalidInputError, match="incompatible"):
+        cleaned(written(both))
+    surface, report = cleaned(written(both.assign(**{column: both["kind"]})))
+    assert "conflicting_quotes" not in report.counts
+    assert surface.size > 0

@@ -388,3 +388,54 @@ def test_early_exercise_curves_parity_and_is_reported(written: Writer, days: int
             put = american_put(strike, rate=0.05, years=days / 365, vol=0.25)
             row["mid"] = round(put, 2)
     assert "the options may be American" in warnings_of(derived(written(table_of(rows))))
+
+
+@pytest.mark.parametrize("source", ["parity", "given"])
+@pytest.mark.parametrize("columns", [{}, {"rate": 0.03}])
+@pytest.mark.parametrize(
+    ("forward", "is_contradicted"),
+    [(400_000.0, True), (42_000.0, True), (44_000.0, True), (400.0, True), (40_000.0, False)],
+)
+def test_a_stated_forward_is_checked_with_and_without_a_rate(
+    written: Writer,
+    forward: float,
+    is_contradicted: bool,
+    columns: dict[str, float],
+    source: ForwardSource,
+) -> None:
+    """Spot 40,000·exp(−0.03·T) and rate 3%: the forward is 40,000."""
+    spot = 40_000.0 * np.exp(-0.03 * 180 / 365)
+    strikes = np.arange(32_000.0, 48_001.0, 1_600.0)
+    frame = table_of(pairs_under_black(180, strikes, rate=0.03, spot=spot), **columns)
+    frame = frame.assign(forward=forward, spot=spot)
+    frame = frame.assign(bid=frame["mid"] - 0.5, ask=frame["mid"] + 0.5)
+    found = derived(written(frame), source)
+    text = warnings_of(found)
+    assert ("put-call parity contradicts the file" in text) is is_contradicted
+    assert (f"file forward {forward:.6g}" in text) is is_contradicted
+    if source == "parity" or not columns:
+        assert found.forwards[0].forward == pytest.approx(40_000.0, rel=2e-5)
+    if is_contradicted and not columns:
+        assert "a rate or discount column and --forwards given would use the file" in text
+
+
+def test_a_stated_rate_is_checked_without_spot_and_forward(written: Writer) -> None:
+    frame = table_of(pairs_under_black(180, STRIKES, rate=0.03)).drop(columns="spot")
+    assert warnings_of(derived(written(frame.assign(rate=0.03)))) == ""
+    text = warnings_of(derived(written(frame.assign(rate=0.3))))
+    assert "put-call parity contradicts the file" in text
+    assert "file rate 30.0%" in text
+
+
+def test_a_stated_forward_without_a_rate_within_wide_bounds_is_used(written: Writer) -> None:
+    """The same 95 to 106 as with a discount, which is here assumed to be 1 and reported."""
+    rows = [
+        {"strike": 100.0, "option_type": "C", "bid": 5.0, "ask": 11.0},
+        {"strike": 100.0, "option_type": "P", "bid": 5.0, "ask": 10.0},
+        {"strike": 110.0, "option_type": "C", "bid": 2.0, "ask": 8.0},
+        {"strike": 110.0, "option_type": "P", "bid": 10.0, "ask": 18.0},
+    ]
+    frame = table_of(rows, expiry="2024-09-03")
+    found = derived(written(frame.assign(forward=103.0)))
+    assert found.forwards[0].forward == 103.0
+    assert "a discount factor of 1 is assumed" in warnings_of(found)

@@ -400,3 +400,53 @@ def test_a_label_reads_back_as_the_same_moment() -> None:
         moment = parse_moment(text)
         assert moment is not None
         assert parse_moment(moment.label) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "expected_hours"),
+    [
+        # From 10:00 to 09:30 or 16:00 of the next day.
+        ("A.M.", 23.5),
+        ("a.m.", 23.5),
+        ("am", 23.5),
+        ("A.M", 23.5),
+        ("AM-settled", 23.5),
+        ("AM Settlement", 23.5),
+        ("P.M.", 30.0),
+        ("p.m. settled", 30.0),
+        ("PM settled", 30.0),
+        (" pm_settled ", 30.0),
+    ],
+)
+@pytest.mark.parametrize("column", ["settlement", "root"])
+def test_settlements_are_understood_in_their_usual_forms(
+    read: Table, column: str, text: str, expected_hours: float
+) -> None:
+    table = read(rows("2024-06-20T10:00", "2024-06-21", **{column: text}))
+    assert hours(table) == [pytest.approx(expected_hours)]
+    (warning,) = table.warnings
+    assert "expiry has no time of day" in warning
+
+
+@pytest.mark.parametrize(("text", "shown"), [("morning", "morning"), (4310.5, "4310.5")])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_settlement_that_is_not_understood_is_reported(
+    read: Table, suffix: str, text: object, shown: str
+) -> None:
+    quotes = rows("2024-06-20", "2024-06-21", settlement=text)
+    (warning,) = read(quotes, suffix=suffix).warnings
+    assert "the column settlement is not used" in warning
+    assert f"'{shown}', which is neither AM nor PM (2 such rows)" in warning
+
+
+def test_one_settlement_that_is_not_understood_is_found_among_others(read: Table) -> None:
+    dates = ("2024-06-20", "2024-06-21")
+    table = read(rows(*dates, settlement="AM"), rows(*dates, settlement="XM").iloc[[0]])
+    assert "line 4 has 'XM', which is neither AM nor PM (1 such rows)" in table.warnings[0]
+    assert table.frame["series"].nunique() == 1
+
+
+def test_settlements_of_one_root_are_series_of_their_own(read: Table) -> None:
+    dates = ("2024-06-20", "2024-06-21")
+    both = rows(*dates, root="XYZ", settlement="A.M."), rows(*dates, root="XYZ", settlement="P.M.")
+    assert list(read(*both).frame["root"].unique()) == ["XYZ AM", "XYZ PM"]
