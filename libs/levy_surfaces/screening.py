@@ -24,7 +24,22 @@ STALE_SCALES: Final = 8.0
 """Standard deviations of the pairs about their own line beyond which a pair is stale."""
 
 _PRICE_SLACK: Final = 1e-6
+_SAME_STRIKE: Final = 1e-9
+"""Relative difference up to which two strikes are one: what a conversion of units rounds away."""
+
 Masks = list[tuple[Reason, np.ndarray]]
+
+
+def equal_strikes(strike: np.ndarray) -> np.ndarray:
+    """Return strikes with those within 1e-9 of each other, relatively, made equal; shape (n,)."""
+    distinct, place = np.unique(strike, return_inverse=True)
+    is_same = np.diff(distinct) <= _SAME_STRIKE * np.abs(distinct[1:])
+    if not is_same.any():
+        return strike
+    positions = np.arange(distinct.size)
+    positions[1:][is_same] = 0
+    first: np.ndarray = distinct[np.maximum.accumulate(positions)]
+    return first[place]
 
 
 @dataclass(frozen=True)
