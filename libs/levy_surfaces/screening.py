@@ -24,6 +24,12 @@ STALE_SCALES: Final = 8.0
 """Standard deviations of the pairs about their own line beyond which a pair is stale."""
 
 _PRICE_SLACK: Final = 1e-6
+_SAME_PRICE: Final = 1e-4
+"""Half the relative difference up to which two prices of a contract agree.
+
+It is far below usual spreads, and above what a minute changes where weeks remain: maturities of
+one expiry may be a minute apart.
+"""
 _SAME_STRIKE: Final = 1e-9
 """Relative difference up to which two strikes are one: what a conversion of units rounds away."""
 
@@ -122,7 +128,7 @@ class QuoteArrays:
         if begins.all():
             return []
         starts, run = np.flatnonzero(begins), np.cumsum(begins) - 1
-        slack = _PRICE_SLACK * self.price[order]
+        slack = _SAME_PRICE * self.price[order]
         low = np.fmin(self.bid[order], self.price[order] - slack)
         high = np.fmax(self.ask[order], self.price[order] + slack)
         agree = np.maximum.reduceat(low, starts) <= np.minimum.reduceat(high, starts)

@@ -171,6 +171,25 @@ def test_a_chain_sent_again_within_a_minute_counts_once(later: float) -> None:
     assert "each of 3 expiries differ by up to" in warning
 
 
+def test_exact_prices_within_a_minute_agree() -> None:
+    """1.8e-6 years are 57 s."""
+    years = [0.1, 0.1 + 1.8e-6, 0.5, 0.5 + 1.8e-6, 1.0]
+    contracts = Contracts.grid(
+        spot=100.0, rate=RATE, dividend_yield=0.0, strikes=STRIKES, maturities=years
+    )
+    body = {
+        "model_type": "VarianceGamma",
+        "spot_price": 100.0,
+        "risk_free_rate": RATE,
+        "strikes": list(STRIKES),
+        "maturities": years,
+        "prices": pricing.price(MODEL, contracts).value.reshape(len(years), -1).tolist(),
+    }
+    surface = cleaned(body)
+    assert set(reasons(surface).values()) == {"duplicate"}
+    assert surface.quotes.size == 3 * len(STRIKES)
+
+
 def test_maturities_over_a_minute_apart_are_expiries_of_their_own() -> None:
     """Two minutes are 3.8e-6 years."""
     body = listed()
