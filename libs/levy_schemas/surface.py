@@ -21,6 +21,7 @@ from levy_schemas.wire import (
 Weights = Literal["price", "vega", "bid_ask"]
 DropReason = Literal[
     "no_market",
+    "missing_price",
     "crossed",
     "mid_outside_spread",
     "zero_bid",

@@ -8,11 +8,11 @@ import pandas as pd
 
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.forwards import ForwardSet, ForwardSource, derive_forwards
-from levy_surfaces.plausibility import bounds_warning, volatility_warning
+from levy_surfaces.plausibility import bounds_warning, no_market_warning, volatility_warning
 from levy_surfaces.quote_dates import closed_market_warning
 from levy_surfaces.reading import QuoteTable
 from levy_surfaces.reasons import Reason
-from levy_surfaces.screening import Markets, Masks, QuoteArrays
+from levy_surfaces.screening import Markets, Masks, QuoteArrays, equal_strikes
 from levy_surfaces.surface import Surface
 
 Sides = Literal["prefer_otm", "otm", "all"]
@@ -150,17 +150,13 @@ def _drop_unusable(work: _Cleaning) -> None:
     frame = work.frame
     work.drop(frame["maturity_years"] <= 0, Reason.EXPIRED)
     frame["price"] = frame["mid"]
+    frame["strike"] = equal_strikes(frame["strike"].to_numpy(float))
     quotes, masks = work.quotes.with_prices()
     is_zero = (frame["bid"] == 0) & (frame["ask"] == 0)
     for name in ("price", "bid", "ask"):
         frame[name] = getattr(quotes, name)
     work.drop_all(masks)
-    n_zero = int(np.sum(is_zero & work.kept))
-    if n_zero:
-        work.warnings.append(
-            f"bid and ask are zero on {n_zero} quotes: the prices in column mid are used, which "
-            "may be old and have no known spread"
-        )
+    work.warnings += no_market_warning((is_zero & work.kept).to_numpy(bool), "column mid")
     repeated = quotes.repeated(work.kept.to_numpy(bool))
     work.drop_all(repeated)
     n_conflicting = sum(int(np.sum(m)) for reason, m in repeated if reason is Reason.CONFLICTING)

@@ -245,12 +245,12 @@ def group_maturities(years: np.ndarray) -> tuple[np.ndarray, list[str]]:
         Maturities, shape (n,), each the median of its group; a group spans a minute at most.
     """
     distinct = np.unique(years)
+    if not np.any(np.diff(distinct) <= SAME_MATURITY_YEARS):
+        return years, []
     starts: list[float] = []
     for value in distinct:
         if not starts or value - starts[-1] > SAME_MATURITY_YEARS:
             starts.append(float(value))
-    if len(starts) == distinct.size:
-        return years, []
     group = np.searchsorted(starts, years, side="right") - 1
     grouped = pd.Series(years).groupby(group)
     spread = grouped.max() - grouped.min()
@@ -258,8 +258,8 @@ def group_maturities(years: np.ndarray) -> tuple[np.ndarray, list[str]]:
     seconds = widest * DAYS_PER_YEAR * 86_400.0
     what = "one expiry" if n_merged == 1 else f"each of {n_merged} expiries"
     return grouped.transform("median").to_numpy(float), [
-        f"maturities of {what} differ by up to {widest:.2g} years ({seconds:.2g} s) between rows: "
-        "they are taken as equal"
+        f"maturities of {what} differ by up to {widest:.2g} years ({seconds:.2g} s) between "
+        "quotes: they are taken as equal"
     ]
 
 

@@ -46,6 +46,25 @@ def bounds_warning(
     )
 
 
+def no_market_warning(is_used: np.ndarray, prices: str) -> tuple[str, ...]:
+    """Return a warning if quotes are used whose bid and ask are zero.
+
+    Parameters
+    ----------
+    is_used : ndarray of bool, shape (n,)
+        Whether a quote is used though its bid and ask are zero.
+    prices : str
+        Where their prices come from, for people.
+    """
+    n_used = int(np.count_nonzero(is_used))
+    if not n_used:
+        return ()
+    return (
+        f"bid and ask are zero on {n_used} quotes: the prices in {prices} are used, which may be "
+        "old and have no known spread",
+    )
+
+
 def volatility_warning(quotes: Quotes) -> tuple[str, ...]:
     """Return a warning if prices near the forward are far too low or high for any underlying.
 

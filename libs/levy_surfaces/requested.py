@@ -12,11 +12,12 @@ from levy_numerics.market import Contracts, Quotes
 from levy_schemas.problems import pointer
 from levy_schemas.surface import DroppedQuote, DropReason, Quote, SurfaceRequest
 from levy_surfaces.given import discount_limits
+from levy_surfaces.maturities import group_maturities
 from levy_surfaces.notes import first_of
 from levy_surfaces.parity import ParityLine, forward_at, last_digit
-from levy_surfaces.plausibility import bounds_warning, volatility_warning
+from levy_surfaces.plausibility import bounds_warning, no_market_warning, volatility_warning
 from levy_surfaces.reasons import Reason
-from levy_surfaces.screening import Markets, Masks, QuoteArrays
+from levy_surfaces.screening import Markets, Masks, QuoteArrays, equal_strikes
 
 _NO_TIME_VALUE: Final = 1e-12
 """Time value, as a fraction of the discounted forward, lost in the rounding of a double."""
@@ -122,17 +123,17 @@ def surface_of(
     Raises
     ------
     InvalidInputError
-        Fewer quotes are left than needed.
+        Fewer quotes are left than needed, or forwards of one expiry contradict each other.
     """
     rows = _Rows.of(request)
     if rows.size < n_parameters:
         raise _too_few(request, rows.size, n_parameters, model_type, ())
-    contracts = contracts_of(
-        request, maturity_years=rows.maturity_years, strike=rows.strike, is_call=rows.is_call
-    )
+    contracts, grouped = _contracts_by_expiry(request, rows)
     work = _Screening.of(rows, contracts, needs_spreads=request.weights == "bid_ask")
-    work.warnings += _about_discounts(request)
+    work.warnings += (*grouped, *_about_discounts(request))
     work.run()
+    is_zero = (rows.bid == 0) & (rows.ask == 0)
+    work.warnings += no_market_warning(is_zero & work.kept, "field price")
     if at_each_maturity:
         work.drop_thin_maturities(n_parameters)
     dropped = work.dropped()
@@ -167,8 +168,8 @@ class _Screening:
     @classmethod
     def of(cls, rows: _Rows, contracts: Contracts, *, needs_spreads: bool) -> Self:
         """Convert the quotes to those of `screening`; without a spread, zeros are no market."""
-        series = np.unique(rows.maturity_years, return_inverse=True)[1]
-        arrays = (rows.strike, rows.is_call, rows.price, rows.bid, rows.ask)
+        series = np.unique(contracts.maturity_years, return_inverse=True)[1]
+        arrays = (equal_strikes(rows.strike), rows.is_call, rows.price, rows.bid, rows.ask)
         quotes, masks = QuoteArrays(series, *arrays).with_prices()
         if needs_spreads:
             masks.append((Reason.NO_MARKET, np.isnan(quotes.bid)))
@@ -186,7 +187,10 @@ class _Screening:
         """Apply the checks of files, but for the choice of sides."""
         c, quotes = self.contracts, self.quotes
         # A price of zero has no time value, which is what the interface has always reported.
-        self.drop([(r, mask) for r, mask in self.masks if r is not Reason.MISSING_PRICE])
+        zero = quotes.price == 0
+        self.drop(
+            [(r, mask & ~zero if r is Reason.MISSING_PRICE else mask) for r, mask in self.masks]
+        )
         self.drop(quotes.repeated(self.kept))
         unit = c.forward * c.discount
         lower, upper = c.lower_bound, c.upper_bound
@@ -254,6 +258,27 @@ class _Screening:
         )
 
 
+def _contracts_by_expiry(request: SurfaceRequest, rows: _Rows) -> tuple[Contracts, list[str]]:
+    """Return the contracts, maturities within a minute being one, and warnings."""
+    years, warnings = group_maturities(rows.maturity_years)
+    contracts = contracts_of(
+        request, maturity_years=years, strike=rows.strike, is_call=rows.is_call
+    )
+    if warnings:
+        sent = contracts_of(
+            request, maturity_years=rows.maturity_years, strike=rows.strike, is_call=rows.is_call
+        )
+        for name in ("forward", "discount"):
+            off = np.abs(getattr(sent, name) / getattr(contracts, name) - 1.0)
+            if off.max() > _FORWARD_TOLERANCE:
+                raise InvalidInputError(
+                    f"forwards give one expiry, at {years[off.argmax()]:g} years, several values "
+                    f"of {name}; maturities within a minute are one expiry: give it one",
+                    pointer="/forwards",
+                )
+    return contracts, warnings
+
+
 def contracts_of(
     request: SurfaceRequest,
     *,
@@ -261,10 +286,15 @@ def contracts_of(
     strike: np.ndarray,
     is_call: np.ndarray,
 ) -> Contracts:
-    """Options in a request's market, shape (n,) all; its forwards must have their maturities."""
+    """Return options in a request's market, shape (n,) all.
+
+    The request's forwards must have their maturities, but those of one expiry may be grouped to a
+    maturity between them.
+    """
     if request.forwards is not None:
-        by_maturity = {f.maturity: (f.forward, f.discount) for f in request.forwards}
-        forward, discount = np.array([by_maturity[float(years)] for years in maturity_years]).T
+        given = sorted((f.maturity, f.forward, f.discount) for f in request.forwards)
+        known_years, *markets = np.array(given).T
+        forward, discount = (np.interp(maturity_years, known_years, values) for values in markets)
     else:
         rate, dividend = request.risk_free_rate or 0.0, request.dividend_yield or 0.0
         forward = (request.spot_price or 0.0) * np.exp((rate - dividend) * maturity_years)

@@ -24,7 +24,28 @@ STALE_SCALES: Final = 8.0
 """Standard deviations of the pairs about their own line beyond which a pair is stale."""
 
 _PRICE_SLACK: Final = 1e-6
+_SAME_PRICE: Final = 1e-4
+"""Half the relative difference up to which two prices of a contract agree.
+
+It is far below usual spreads, and above what a minute changes where weeks remain: maturities of
+one expiry may be a minute apart.
+"""
+_SAME_STRIKE: Final = 1e-9
+"""Relative difference up to which two strikes are one: what a conversion of units rounds away."""
+
 Masks = list[tuple[Reason, np.ndarray]]
+
+
+def equal_strikes(strike: np.ndarray) -> np.ndarray:
+    """Return strikes with those within 1e-9 of each other, relatively, made equal; shape (n,)."""
+    distinct, place = np.unique(strike, return_inverse=True)
+    is_same = np.diff(distinct) <= _SAME_STRIKE * np.abs(distinct[1:])
+    if not is_same.any():
+        return strike
+    positions = np.arange(distinct.size)
+    positions[1:][is_same] = 0
+    first: np.ndarray = distinct[np.maximum.accumulate(positions)]
+    return first[place]
 
 
 @dataclass(frozen=True)
@@ -107,7 +128,7 @@ class QuoteArrays:
         if begins.all():
             return []
         starts, run = np.flatnonzero(begins), np.cumsum(begins) - 1
-        slack = _PRICE_SLACK * self.price[order]
+        slack = _SAME_PRICE * self.price[order]
         low = np.fmin(self.bid[order], self.price[order] - slack)
         high = np.fmax(self.ask[order], self.price[order] + slack)
         agree = np.maximum.reduceat(low, starts) <= np.minimum.reduceat(high, starts)

@@ -250,6 +250,7 @@ def noisy_request() -> dict[str, Any]:
         ({"bid": 12.48, "ask": 15.48}, "not_monotone_in_strike"),
         ({"price": 5.5}, "mid_outside_spread"),
         ({"bid": 0.0, "ask": 0.9}, "zero_bid"),
+        ({"bid": 1.1, "ask": 0.0}, "missing_price"),
     ],
 )
 def test_a_wrong_quote_moves_the_fit_no_more_than_its_absence(
@@ -276,3 +277,18 @@ def test_quotes_sent_twice_do_not_narrow_the_intervals(client: TestClient) -> No
     assert twice.fit_quality.n_quotes == once.fit_quality.n_quotes == 12
     assert twice.intervals == once.intervals
     assert {quote.reason for quote in twice.dropped} == {"duplicate"}
+
+
+@pytest.mark.parametrize(("name", "factor"), [("maturity", 1.0 + 2e-6), ("strike", 1.0 + 5e-10)])
+def test_quotes_sent_again_with_a_rounded_contract_do_not_narrow_the_intervals(
+    client: TestClient, name: str, factor: float
+) -> None:
+    body = noisy_request()
+    once = fit(client, body)
+    again = [quote | {name: quote[name] * factor} for quote in body["quotes"]]
+    twice = fit(client, body | {"quotes": body["quotes"] + again})
+    assert {quote.reason for quote in twice.dropped} == {"duplicate"}
+    assert twice.intervals is not None
+    assert once.intervals is not None
+    for parameter, interval in once.intervals.items():
+        assert twice.intervals[parameter] == pytest.approx(interval, rel=1e-3)

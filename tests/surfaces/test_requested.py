@@ -81,6 +81,7 @@ def test_clean_quotes_are_all_used_without_a_warning(both_sides: bool) -> None:
     ("change", "reason"),
     [
         ({"bid": 0.0}, "zero_bid"),
+        ({"bid": 1.1, "ask": 0.0}, "missing_price"),
         ({"bid": 0.0, "ask": 0.0}, "no_market"),
         ({"bid": 0.0, "ask": 0.0, "price": 3.0}, "no_market"),
         ({"price": 9.0}, "mid_outside_spread"),
@@ -156,6 +157,89 @@ def test_a_contract_sent_at_two_prices_counts_not_at_all() -> None:
     }
 
 
+@pytest.mark.parametrize("later", [1e-7, 1e-6, -1e-6])
+def test_a_chain_sent_again_within_a_minute_counts_once(later: float) -> None:
+    body = listed(both_sides=True)
+    n = len(body["quotes"])
+    body["quotes"] += [q | {"maturity": q["maturity"] + later} for q in body["quotes"]]
+    surface = cleaned(body)
+    assert reasons(surface) == {f"/quotes/{n + i}": "duplicate" for i in range(n)}
+    assert surface.dropped[0].maturity == YEARS[0] + later
+    years = np.unique(surface.quotes.contracts.maturity_years)
+    assert years == pytest.approx(np.array(YEARS) + later / 2, abs=1e-12)
+    (warning,) = (w for w in surface.warnings if "maturities" in w)
+    assert "each of 3 expiries differ by up to" in warning
+
+
+def test_exact_prices_within_a_minute_agree() -> None:
+    """1.8e-6 years are 57 s."""
+    years = [0.1, 0.1 + 1.8e-6, 0.5, 0.5 + 1.8e-6, 1.0]
+    contracts = Contracts.grid(
+        spot=100.0, rate=RATE, dividend_yield=0.0, strikes=STRIKES, maturities=years
+    )
+    body = {
+        "model_type": "VarianceGamma",
+        "spot_price": 100.0,
+        "risk_free_rate": RATE,
+        "strikes": list(STRIKES),
+        "maturities": years,
+        "prices": pricing.price(MODEL, contracts).value.reshape(len(years), -1).tolist(),
+    }
+    surface = cleaned(body)
+    assert set(reasons(surface).values()) == {"duplicate"}
+    assert surface.quotes.size == 3 * len(STRIKES)
+
+
+def test_maturities_over_a_minute_apart_are_expiries_of_their_own() -> None:
+    """Two minutes are 3.8e-6 years."""
+    body = listed()
+    body["quotes"] += [q | {"maturity": q["maturity"] + 3.8e-6} for q in body["quotes"]]
+    surface = cleaned(body)
+    assert not {"duplicate", "conflicting_quotes"} & set(reasons(surface).values())
+    assert not any("maturities" in warning for warning in surface.warnings)
+    assert np.unique(surface.quotes.contracts.maturity_years).size == 2 * len(YEARS)
+
+
+def test_strikes_that_differ_by_rounding_are_one_contract() -> None:
+    body = listed()
+    n = len(body["quotes"])
+    body["quotes"] += [q | {"strike": q["strike"] * (1.0 + 9e-10)} for q in body["quotes"]]
+    assert reasons(cleaned(body)) == {f"/quotes/{n + i}": "duplicate" for i in range(n)}
+
+
+def test_strikes_that_differ_by_more_than_rounding_are_two_contracts() -> None:
+    body = listed()
+    body["quotes"] += [q | {"strike": q["strike"] * (1.0 + 1e-7)} for q in body["quotes"]]
+    assert not {"duplicate", "conflicting_quotes"} & set(reasons(cleaned(body)).values())
+
+
+def with_forwards_a_minute_apart(first: float, second: float) -> dict[str, Any]:
+    """Return half a year's quotes, sent twice 3 s apart, with a forward for each time."""
+    body = listed()
+    quotes = [q for q in body["quotes"] if q["maturity"] == 0.5]
+    return {
+        "model_type": "VarianceGamma",
+        "quotes": [*quotes, *(q | {"maturity": 0.4999999} for q in quotes)],
+        "forwards": [
+            {"maturity": years, "forward": forward, "discount": float(np.exp(-RATE * years))}
+            for years, forward in ((0.5, first), (0.4999999, second))
+        ],
+    }
+
+
+def test_forwards_of_one_expiry_that_agree_are_used() -> None:
+    forward = 100.0 * float(np.exp(RATE * 0.5))
+    surface = cleaned(with_forwards_a_minute_apart(forward, forward * (1.0 - 3e-9)))
+    assert surface.quotes.size == len(STRIKES)
+    assert set(reasons(surface).values()) == {"duplicate"}
+    assert surface.quotes.contracts.forward == pytest.approx(forward, rel=1e-8)
+
+
+def test_forwards_of_one_expiry_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="several values of forward"):
+        cleaned(with_forwards_a_minute_apart(101.5, 103.0))
+
+
 def test_spreads_that_overlap_are_one_quote_sent_twice() -> None:
     body = listed()
     i = position(body, 105.0, 0.5, "call")
@@ -173,6 +257,10 @@ def test_prices_without_any_market_are_used() -> None:
     surface = cleaned(body)
     assert surface.dropped == ()
     assert surface.quotes.bid is None
+    assert surface.warnings == (
+        "bid and ask are zero on 27 quotes: the prices in field price are used, which may be "
+        "old and have no known spread",
+    )
     with pytest.raises(InvalidInputError, match=r"0 usable quotes .*no_market: 27"):
         cleaned(body | {"weights": "bid_ask"})
 
@@ -250,6 +338,7 @@ def test_a_file_and_a_request_drop_the_same_quotes_for_the_same_reasons(tmp_path
         (80.0, 0.25, {"bid": 12.0, "ask": 15.0}),
         (90.0, 0.25, {"price": 7.0}),
         (110.0, 0.25, {"bid": 0.0}),
+        (115.0, 0.5, {"ask": 0.0}),
         (95.0, 0.5, {"bid": 0.0, "ask": 0.0}),
         (105.0, 1.0, {"bid": 9.0, "ask": 8.0}),
     ]
@@ -259,6 +348,8 @@ def test_a_file_and_a_request_drop_the_same_quotes_for_the_same_reasons(tmp_path
     quotes.append(quotes[position(body, 100.0, 1.0, "call")])
     other = quotes[position(body, 120.0, 1.0, "call")]
     quotes.append(other | {"bid": other["bid"] + 0.2, "ask": other["ask"] + 0.2})
+    other = quotes[position(body, 85.0, 1.0, "put")]
+    quotes.append(other | {"strike": 85.0 * (1.0 - 5e-10), "maturity": 1.0 - 1e-7})
 
     path = tmp_path / "quotes.csv"
     frame = pd.DataFrame(quotes).rename(columns={"maturity": "maturity_years", "price": "mid"})
@@ -272,6 +363,7 @@ def test_a_file_and_a_request_drop_the_same_quotes_for_the_same_reasons(tmp_path
         "mid_outside_spread",
         "zero_bid",
         "no_market",
+        "missing_price",
         "crossed",
         "duplicate",
         "conflicting_quotes",
