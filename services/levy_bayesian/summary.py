@@ -25,7 +25,11 @@ MAX_R_HAT: Final = 1.01
 MIN_ESS: Final = 1000.0
 MAX_PRICE_ERROR: Final = 0.01
 """Of the noise: what an error of the prices may be."""
+MAX_SHARE_AT_EDGE: Final = 0.1
+"""Of the draws, at an edge of the search box."""
 
+_EDGE: Final = 1e-3
+"""Of the width of the search box: what counts as its edge."""
 _FEW_INDEPENDENT: Final = 100.0
 _ALL_BUT_ONE: Final = 0.99
 
@@ -58,7 +62,7 @@ def summarise(posterior: Posterior, draws: "Draws", *, seed: int = 0) -> Summary
     values = sampled_values(posterior, draws.points)
     parameters = {name: _of_one(x, has_chains=draws.pareto_k is None) for name, x in values.items()}
     correlations = _correlations(values)
-    faults = _faults(parameters, draws)
+    faults = [*_faults(parameters, draws), *_at_edges(posterior, draws.points)]
     pareto_k = draws.pareto_k
     return Summary(
         parameters=parameters,
@@ -240,6 +244,29 @@ def _faults(parameters: dict[str, ParameterSummary], draws: "Draws") -> list[str
     if not draws.price_error < MAX_PRICE_ERROR:
         found.append(
             f"prices may err by {draws.price_error:.2g} of the noise, {MAX_PRICE_ERROR} is allowed"
+        )
+    return found
+
+
+def _at_edges(posterior: Posterior, points: np.ndarray) -> list[str]:
+    """Which edges of the search box the draws pile up at: there the box answers, not the quotes."""
+    d = posterior.n_coordinates
+    z = np.moveaxis(points, -1, 0)[:d].reshape(d, -1)
+    low, high = (np.array(end)[:, None] for end in posterior.model_type.coordinate_bounds())
+    margin = _EDGE * (high - low)
+    shares = ((z < low + margin) | (z > high - margin)).mean(axis=1)
+    moves = np.abs(posterior.model_type.coordinate_jacobian(z[:, 0])) > 0.0
+    found = []
+    for i in np.flatnonzero(shares > MAX_SHARE_AT_EDGE):
+        names = [
+            p.name
+            for p, moved in zip(posterior.model_type.parameters(), moves[:, i], strict=True)
+            if moved
+        ]
+        found.append(
+            f"{shares[i]:.0%} of the draws lie at the edge of the search box in "
+            f"{', '.join(names)}: prior and quotes contradict each other there, or the model "
+            "runs into a limit"
         )
     return found
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from levy_bayesian.summary import Summary, summarise
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.laplace import importance_sample, weighted_quantiles
@@ -153,6 +154,76 @@ def test_a_support_that_the_model_does_not_meet_is_refused_by_name(
     assert caught.value.details["parameter"] == named
     assert all(f"{name} ~ Uniform" in caught.value.message for name in priors)
     assert caught.value.details["pointer"] == f"/priors/{next(iter(priors))}"
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        {"distribution": "gamma", "shape": 1e12, "rate": 1e-12},
+        {"distribution": "gamma", "shape": 2.0, "rate": 1e-9},
+        {"distribution": "gamma", "shape": 1e200, "rate": 1e-200},
+        {"distribution": "lognormal", "mu": 500.0, "sigma": 0.01},
+        {"distribution": "lognormal", "mu": 1000.0, "sigma": 0.01},
+        {"distribution": "lognormal", "mu": -500.0, "sigma": 0.01},
+        {"distribution": "normal", "mu": -5.0, "sigma": 0.001},
+        {"distribution": "normal", "mu": 50.0, "sigma": 1.0},
+        {"distribution": "half_normal", "sigma": 0.1, "beyond": 10.0},
+        uniform(1e-13, 1e-12),
+    ],
+)
+def test_a_prior_without_mass_in_the_search_box_is_refused_by_name(prior: dict[str, Any]) -> None:
+    with pytest.raises(InvalidParameterError, match=r"0\.003183 to 4\.953") as caught:
+        posterior("BlackScholes", sigma=prior)
+    assert caught.value.details["parameter"] == "sigma"
+    assert caught.value.details["pointer"] == "/priors/sigma"
+
+
+def test_only_the_prior_outside_the_search_box_is_blamed() -> None:
+    with pytest.raises(InvalidParameterError) as caught:
+        posterior(
+            theta={"distribution": "normal", "mu": -0.1, "sigma": 0.1},
+            sigma={"distribution": "normal", "mu": -5.0, "sigma": 0.001},
+        )
+    assert caught.value.details["parameter"] == "sigma"
+
+
+def test_priors_that_meet_the_search_box_only_one_by_one_are_refused() -> None:
+    with pytest.raises(InvalidParameterError, match="together") as caught:
+        posterior(
+            "NIG",
+            alpha={"distribution": "normal", "mu": 1.5, "sigma": 0.01},
+            beta={"distribution": "normal", "mu": 5.0, "sigma": 0.01},
+        )
+    assert caught.value.details["parameter"] == "alpha, beta"
+
+
+def summary_of(uncertain: Posterior) -> Summary:
+    plan = samplers.SamplingPlan(n_chains=1, n_samples=500, seed=1)
+    draws = samplers.get("laplace-psis").sample(uncertain, plan, lambda _standing: None)
+    return summarise(uncertain, draws)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [uniform(0.0, 1e9), {"distribution": "half_normal", "sigma": 1e9}, uniform(0.001, 0.15)],
+)
+def test_a_vague_prior_or_one_that_cuts_inside_the_box_gives_a_posterior(
+    prior: dict[str, Any],
+) -> None:
+    found = summary_of(posterior("BlackScholes", sigma=prior))
+    assert found.converged, found.reason
+    # Least squares finds 0.2; from 0.15 down the likelihood falls, so draws lie just below it.
+    assert found.parameters["sigma"].median == pytest.approx(
+        min(0.2, prior.get("high", 1)), rel=0.1
+    )
+
+
+def test_draws_that_pile_up_at_the_search_box_are_not_converged() -> None:
+    # Mass in the box, P(σ < 4.953) = Φ(−2), but all of it at the upper edge.
+    prior = {"distribution": "lognormal", "mu": 1.62, "sigma": 1e-2}
+    found = summary_of(posterior("BlackScholes", sigma=prior))
+    assert not found.converged
+    assert "at the edge of the search box in sigma" in found.reason
 
 
 def test_a_support_without_width_is_refused() -> None:

@@ -21,6 +21,12 @@ _DEVIATIONS_ACROSS: Final = 4.0
 """A plausible range is taken as ± two standard deviations."""
 _MAX_ROUNDS: Final = 1000
 """Draws per admissible set, above which priors hardly meet the model's domain."""
+_SCREENED: Final = 65_536
+"""Draws of which one must lie in the search box: a mass below 1/65,536 there may be refused."""
+_PLACES: Final = 4096
+"""Random points of the search box, beside its corners, that tell which values it holds."""
+_VAGUE: Final = math.log(1e-6)
+"""log of the density in the box, relative to that of a prior's draws, from which it is vague."""
 _LEAST_WIDTH: Final = 1e-9
 """Of a support, relative to its ends."""
 _LOG_SQRT_TWO_PI: Final = 0.5 * math.log(2.0 * math.pi)
@@ -255,7 +261,8 @@ class Priors:
         Raises
         ------
         InvalidParameterError
-            The model samples no such parameter, or the support lies outside its domain.
+            The model samples no such parameter, or a prior has no mass in its domain or in the
+            search box, to the resolution of 65,536 draws.
         InvalidInputError
             A distribution is not understood.
         """
@@ -269,7 +276,9 @@ class Priors:
             made = distribution(one)
             _require_overlap(name, made, domains[name])
             found[name] = made
-        return replace(self, by_parameter=found)
+        priors = replace(self, by_parameter=found)
+        priors._require_mass_in_box(tuple(described))
+        return priors
 
     def log_density(self, model: Any) -> Any:
         """log p of the parameters, up to the constant of cutting; shape of the model's fields."""
@@ -295,6 +304,53 @@ class Priors:
                 if low > p.domain.low or high < p.domain.high:
                     cut.append(p.name)
         return tuple(cut)
+
+    def _require_mass_in_box(self, names: tuple[str, ...]) -> None:
+        """Refuse priors of `names` that contradict the search box, each alone or all together.
+
+        A posterior would else pile up at an edge of the box, and look certain there. Vague priors
+        pass: uniform on (0, 1e9) draws nothing below 5, but is as dense there as anywhere.
+        """
+        if not names:
+            return
+        model = self.model_type.name
+        rng = np.random.default_rng(0)
+        drawn = {n: prior.sample(rng, _SCREENED) for n, prior in self.by_parameter.items()}
+        held = _values_in_box(self.model_type)
+        all_drawn = True
+        for name in names:
+            prior, low, high = self.by_parameter[name], held[name].min(), held[name].max()
+            if np.any((drawn[name] >= low) & (drawn[name] <= high)):
+                continue
+            if not _is_vague(prior, drawn[name], held[name]):
+                default = type(self).default(self.model_type).by_parameter
+                alone = replace(self, by_parameter={**default, name: prior})
+                raise alone.refuse(
+                    f"the prior of {name} lies outside of the search box of {model}, "
+                    f"where {name} is from {low:.4g} to {high:.4g}"
+                )
+            all_drawn = False
+        parts = (
+            {name: values[first : first + _PLACES] for name, values in drawn.items()}
+            for first in range(0, _SCREENED, _PLACES)  # Nearly always the first will do.
+        )
+        if all_drawn and not any(self._in_box(part).any() for part in parts):
+            raise self.refuse(f"together the priors lie outside of the search box of {model}")
+
+    def _in_box(self, drawn: dict[str, np.ndarray]) -> np.ndarray:
+        """Return which parameter sets are admissible and in the search box, shape (n,)."""
+        n = next(iter(drawn.values())).size
+        fixed = {
+            p.name: np.full(n, p.plausible[0])
+            for p in self.model_type.parameters()
+            if p.name not in drawn
+        }
+        batch = self.model_type(**(drawn | fixed))
+        good = np.flatnonzero(_admissible(batch))
+        low, high = (np.array(end)[:, None] for end in self.model_type.coordinate_bounds())
+        with np.errstate(all="ignore"):
+            z = np.asarray(batch.select(good).to_coordinates())[: len(low)]
+        return np.asarray(((z >= low) & (z <= high)).all(axis=0))
 
     def refuse(self, reason: str) -> InvalidParameterError:
         """Return the error that blames the priors which differ from the default ones."""
@@ -373,6 +429,26 @@ def _from_declaration(p: Parameter) -> Distribution:
         width = math.log((high - start) / (low - start)) / _DEVIATIONS_ACROSS
         return LogNormal(math.log(p.default - start), width, start)
     return Normal(p.default, (high - low) / _DEVIATIONS_ACROSS)
+
+
+def _values_in_box(model_type: type[Model]) -> dict[str, np.ndarray]:
+    """Return values of each parameter at corners and random points of the search box."""
+    low, high = (np.array(end) for end in model_type.coordinate_bounds())
+    corners = np.array(np.meshgrid(*[(0.0, 1.0)] * len(low))).reshape(len(low), -1)
+    places = np.random.default_rng(0).random((len(low), _PLACES))
+    shares = np.concatenate([corners, places], axis=1)
+    z = low[:, None] + (high - low)[:, None] * shares
+    with np.errstate(all="ignore"):
+        model = model_type.from_coordinates(z)
+    return {p.name: np.asarray(getattr(model, p.name)) for p in model_type.parameters()}
+
+
+def _is_vague(prior: Distribution, drawn: np.ndarray, held: np.ndarray) -> bool:
+    """Return whether values that the box holds are not much less dense than what is drawn."""
+    with np.errstate(all="ignore"):
+        typical = float(np.median(prior.log_density(drawn)))
+        best = float(np.max(prior.log_density(held)))
+    return math.isfinite(typical) and best - typical > _VAGUE
 
 
 def _require_overlap(name: str, made: Distribution, domain: Interval) -> None:

@@ -25,7 +25,7 @@ from levy_numerics.models.base import Model
 from levy_numerics.special import array_namespace
 
 _EDGE: Final = 1e-2
-"""Share of a support within which the starting point of a search keeps from its ends."""
+"""Share of a support, or of the plausible range if narrower, that a search starts from its ends."""
 _DEVIATIONS_ACROSS: Final = 4.0
 
 
@@ -160,7 +160,9 @@ class Support:
     def _unconstrained(self, i: int, theta: np.ndarray) -> np.ndarray:
         low, high = self.low[i], self.high[i]
         if self.has_low[i] and self.has_high[i]:
-            share = np.clip((theta - low) / (high - low), _EDGE, 1.0 - _EDGE)
+            # Of a vague prior's support, a hundredth may be more than the whole search box.
+            edge = _EDGE * min(1.0, self._plausible_width(i) / (high - low))
+            share = np.clip((theta - low) / (high - low), edge, 1.0 - edge)
             return np.asarray(np.log(share) - np.log1p(-share))
         if self.has_low[i]:
             return np.asarray(np.log(np.maximum(theta - low, self._least_excess(i))))
@@ -176,7 +178,11 @@ class Support:
         (p,) = (p for p in self.model_type.parameters() if p.name == self.names[i])
         if self.has_low[i] and self.low[i] == p.domain.low:
             return float(np.finfo(float).tiny)
-        return _EDGE * (p.plausible[1] - p.plausible[0])
+        return _EDGE * self._plausible_width(i)
+
+    def _plausible_width(self, i: int) -> float:
+        (p,) = (p for p in self.model_type.parameters() if p.name == self.names[i])
+        return float(p.plausible[1] - p.plausible[0])
 
 
 def search_space(priors: Priors) -> Box | Support:
