@@ -21,7 +21,14 @@ from levy_numerics.models.base import Model
 from levy_numerics.pricing.drift import require_forward
 from levy_numerics.pricing.integrand_factors import BY_PARAMETER, VALUE_ONLY, Factors, Integrand
 from levy_numerics.pricing.result import PriceGradient, Prices
-from levy_numerics.pricing.sinh_contour import TILTS, Contour, sinh_contour, step_for, tilt_index
+from levy_numerics.pricing.sinh_contour import (
+    STATED_SAFETY,
+    TILTS,
+    Contour,
+    sinh_contour,
+    step_for,
+    tilt_index,
+)
 from levy_numerics.pricing.sinh_kernel import fourier_sums
 from levy_numerics.pricing.sinh_phases import phase_factors
 
@@ -329,8 +336,28 @@ class SinhPricer:
                 model,
                 factors,
             )
+            refined.error[0] += self._linear_error(sums.excess[0, s, rows], refined, rows)
             sums.put(np.array([s]), rows, refined)
         self._shorten_step(index)
+
+    def _linear_error(self, before: np.ndarray, refined: _Sums, rows: np.ndarray) -> np.ndarray:
+        """Return the error of refined rows if halving the step gains a constant factor only.
+
+        Stated errors assume that it squares the error. Where a singularity lies close to the
+        contour, as where the forward barely exists, the errors d₁ and d₂ seen before and after
+        give d₂²/d₁ instead.
+
+        Parameters
+        ----------
+        before : ndarray, shape (n_rows,)
+            Excess of the rows before.
+        """
+        is_option = np.isfinite(self._allowed[rows])
+        allowed = np.where(is_option, self._allowed[rows], 1.0)
+        after = refined.excess[0, 0][:, None]
+        with np.errstate(all="ignore"):
+            error = after * np.sqrt(allowed / (STATED_SAFETY * before[:, None]))
+        return np.where(is_option, np.where(np.isnan(error), np.inf, error), 0.0)
 
     def _shorten_step(self, index: int) -> None:
         """Use a finer step from now on: neighbours of a set that missed will miss as well."""
