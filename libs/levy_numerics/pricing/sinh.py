@@ -322,6 +322,7 @@ class SinhPricer:
         """Price the maturities of set `s` that miss the tolerance again, with finer rules."""
         index = _index_of_one(sector)
         length = self._rules[index].length if index in self._rules else _FIRST_LENGTH
+        seen = sums.excess[0, s].copy()
         for of_tilt, of_step in _REFINEMENTS:
             rows = np.flatnonzero(sums.excess[0, s] > 1.0)
             if not rows.size:
@@ -336,27 +337,31 @@ class SinhPricer:
                 model,
                 factors,
             )
-            refined.error[0] += self._linear_error(sums.excess[0, s, rows], refined, rows)
+            after = refined.excess[0, 0].copy()
+            linear = self._linear_error(rows, seen[rows], after)
+            seen[rows] = np.fmin(seen[rows], after)
+            refined.error[0] += linear
+            relative = (linear / self._allowed[rows]).max(axis=-1)
+            refined.excess[0, 0] = np.maximum(after, relative)
             sums.put(np.array([s]), rows, refined)
         self._shorten_step(index)
 
-    def _linear_error(self, before: np.ndarray, refined: _Sums, rows: np.ndarray) -> np.ndarray:
-        """Return the error of refined rows if halving the step gains a constant factor only.
+    def _linear_error(self, rows: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Return the error of refined rows if a finer step gains a constant factor only.
 
         Stated errors assume that it squares the error. Where a singularity lies close to the
-        contour, as where the forward barely exists, the errors d₁ and d₂ seen before and after
-        give d₂²/d₁ instead.
+        contour, as where the forward barely exists, the differences d₁ and d₂ of the rules with
+        steps h and 2h, before and after, give d₂²/d₁ instead.
 
         Parameters
         ----------
-        before : ndarray, shape (n_rows,)
-            Excess of the rows before.
+        before, after : ndarray, shape (n_rows,)
+            Ratio of the rule's error, which scales as d², to the error allowed.
         """
         is_option = np.isfinite(self._allowed[rows])
         allowed = np.where(is_option, self._allowed[rows], 1.0)
-        after = refined.excess[0, 0][:, None]
         with np.errstate(all="ignore"):
-            error = after * np.sqrt(allowed / (STATED_SAFETY * before[:, None]))
+            error = after[:, None] * np.sqrt(allowed / (STATED_SAFETY * before[:, None]))
         return np.where(is_option, np.where(np.isnan(error), np.inf, error), 0.0)
 
     def _shorten_step(self, index: int) -> None:
