@@ -322,7 +322,6 @@ class SinhPricer:
         """Price the maturities of set `s` that miss the tolerance again, with finer rules."""
         index = _index_of_one(sector)
         length = self._rules[index].length if index in self._rules else _FIRST_LENGTH
-        seen = sums.excess[0, s].copy()
         for of_tilt, of_step in _REFINEMENTS:
             rows = np.flatnonzero(sums.excess[0, s] > 1.0)
             if not rows.size:
@@ -337,32 +336,13 @@ class SinhPricer:
                 model,
                 factors,
             )
-            after = refined.excess[0, 0].copy()
-            linear = self._linear_error(rows, seen[rows], after)
-            seen[rows] = np.fmin(seen[rows], after)
-            refined.error[0] += linear
-            relative = (linear / self._allowed[rows]).max(axis=-1)
-            refined.excess[0, 0] = np.maximum(after, relative)
+            allowed = self._allowed[rows]
+            linear = _linear_error(allowed, sums.excess[0, s, rows], refined.excess[0, 0])
+            # A rule that meets the tolerance by its own estimate continues to do so.
+            stated = np.minimum(refined.error[0] + linear, np.maximum(refined.error[0], allowed))
+            refined.error[0] = np.where(np.isfinite(allowed), stated, 0.0)
             sums.put(np.array([s]), rows, refined)
         self._shorten_step(index)
-
-    def _linear_error(self, rows: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Return the error of refined rows if a finer step gains a constant factor only.
-
-        Stated errors assume that it squares the error. Where a singularity lies close to the
-        contour, as where the forward barely exists, the differences d₁ and d₂ of the rules with
-        steps h and 2h, before and after, give d₂²/d₁ instead.
-
-        Parameters
-        ----------
-        before, after : ndarray, shape (n_rows,)
-            Ratio of the rule's error, which scales as d², to the error allowed.
-        """
-        is_option = np.isfinite(self._allowed[rows])
-        allowed = np.where(is_option, self._allowed[rows], 1.0)
-        with np.errstate(all="ignore"):
-            error = after[:, None] * np.sqrt(allowed / (STATED_SAFETY * before[:, None]))
-        return np.where(is_option, np.where(np.isnan(error), np.inf, error), 0.0)
 
     def _shorten_step(self, index: int) -> None:
         """Use a finer step from now on: neighbours of a set that missed will miss as well."""
@@ -455,6 +435,24 @@ def _decayed_sums(
         some = model.select(sets) if model.is_batch else model
         sums.put(sets, np.arange(len(allowed)), rule(length).sums(layout, allowed, some, factors))
     return sums
+
+
+def _linear_error(allowed: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return the error of refined rows if a finer step gains a constant factor only.
+
+    Stated errors assume that it squares the error. Where a singularity lies close to the contour,
+    as where the forward barely exists, the differences d₁ and d₂ of the rules with steps h and 2h,
+    before and after, give d₂²/d₁ instead.
+
+    Parameters
+    ----------
+    allowed : ndarray, shape (n_rows, n_columns)
+    before, after : ndarray, shape (n_rows,)
+        Ratio of the rule's error, which scales as d², to the error allowed.
+    """
+    with np.errstate(all="ignore"):
+        error = after[:, None] * np.sqrt(allowed / (STATED_SAFETY * before[:, None]))
+    return np.where(np.isnan(error), np.inf, error)
 
 
 def _rule(tilt: float, step: float, margin: float, length: float) -> _Rule:
