@@ -339,7 +339,9 @@ class SinhPricer:
             allowed = self._allowed[rows]
             linear = _linear_error(allowed, sums.excess[0, s, rows], refined.excess[0, 0])
             # A rule that meets the tolerance by its own estimate continues to do so.
-            stated = np.minimum(refined.error[0] + linear, np.maximum(refined.error[0], allowed))
+            stated = np.minimum(
+                refined.error[0] + linear, np.maximum(refined.error[0], 0.99 * allowed)
+            )
             refined.error[0] = np.where(np.isfinite(allowed), stated, 0.0)
             sums.put(np.array([s]), rows, refined)
         self._shorten_step(index)
