@@ -190,8 +190,8 @@ def _content(rng: Random, suffix: str) -> bytes:
     if suffix == ".csv":
         return damage(rng, text)
     if rng.random() < 0.5:
-        return gzip.compress(damage(rng, text), 1)
-    return damage(rng, gzip.compress(text, 1))
+        return gzip.compress(damage(rng, text), 1, mtime=0)
+    return damage(rng, gzip.compress(text, 1, mtime=0))
 
 
 def _outcome(path: Path) -> str:
