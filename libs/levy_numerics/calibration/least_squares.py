@@ -221,9 +221,15 @@ def result_of(
     geometry = Identification.of(solution, problem.low, problem.high)
     determined = Determined.of(found, by_coordinate, geometry)
     limits = degenerate_limits(found, solution, problem, objective)
+    # On the way to the Gaussian limit nothing is gained any more, and solvers may stall.
+    is_gaussian = bool(limits) and limits == found.gaussian_limit()
+    if limits and (
+        solution.status == "converged" or (is_gaussian and solution.status == "stalled")
+    ):
+        solution = replace(solution, status="at_bound")
     return CalibrationResult(
         model=found,
-        status="at_bound" if limits and solution.status == "converged" else solution.status,
+        status=solution.status,
         reason=solution.reason,
         covariance=determined.covariance,
         degrees_of_freedom=geometry.degrees_of_freedom,
