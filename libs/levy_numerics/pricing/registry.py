@@ -75,7 +75,7 @@ def price(
 
 
 def _require_convergence(prices: Prices, contracts: Contracts, message: str) -> None:
-    """Raise unless each price is known better than its no-arbitrage interval tells anyway."""
+    """Raise unless each stated error is below half the width of the no-arbitrage interval."""
     known = prices.error < 0.5 * (contracts.upper_bound - contracts.lower_bound)
     if not known.all():
         k = np.flatnonzero(~known)[0]
