@@ -13,9 +13,9 @@ from levy_bayesian.handlers.run import SamplingOutput
 from levy_bayesian.job_store import Leases
 from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
-from levy_bayesian.warming import Sampling, end_with_the_parent
-from levy_observability import logs, server
+from levy_bayesian.warmup import Sampling, end_with_the_parent
 from levy_schemas.jobs import BayesianRequest
+from levy_service import logs, server
 
 _SERVICE = "levy_bayesian"
 _DRAIN_PAUSE_SECONDS = 0.2

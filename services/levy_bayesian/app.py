@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from levy_bayesian.heartbeat import Heartbeat
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.settings import BayesianSettings
-from levy_observability import service
+from levy_service import service
 
 
 def create_app(

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from levy_observability.metrics import ServiceMetrics
 from levy_schemas.jobs import BayesianRequest, BayesianResult
+from levy_service.metrics import ServiceMetrics
 
 _JOB_SECONDS: Final = (
     *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),

@@ -6,9 +6,9 @@ from typing import Self
 from pydantic import Field, PositiveInt, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from levy_observability.settings import ServiceSettings
 from levy_schemas.jobs import QUEUES, QueueName
 from levy_schemas.wire import ModelName
+from levy_service.settings import ServiceSettings
 
 
 class BayesianSettings(ServiceSettings):

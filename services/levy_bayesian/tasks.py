@@ -18,8 +18,8 @@ from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.progress import Progress
 from levy_bayesian.settings import BayesianSettings
 from levy_numerics.errors import InvalidInputError
-from levy_observability import request_id
 from levy_schemas.jobs import TASK, BayesianRequest
+from levy_service import request_id
 
 _UNKNOWN: Final = "unknown"
 _log = structlog.get_logger()

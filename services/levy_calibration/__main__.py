@@ -1,7 +1,7 @@
 """`python -m levy_calibration`: the service as a process."""
 
 from levy_calibration.settings import CalibrationSettings
-from levy_observability import server
+from levy_service import server
 
 if __name__ == "__main__":
     server.run(

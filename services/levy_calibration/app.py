@@ -12,10 +12,10 @@ from fastapi import FastAPI
 
 from levy_calibration.handlers.calibrate import calibrate
 from levy_calibration.handlers.calibrate_many import calibrate_many
+from levy_calibration.handlers.champion_challenger import Serving
 from levy_calibration.handlers.compare import compare
-from levy_calibration.handlers.fits import Fit
-from levy_calibration.handlers.serving import Serving
-from levy_calibration.handlers.watching import DriftWatch
+from levy_calibration.handlers.drift_monitor import DriftWatch
+from levy_calibration.handlers.fitting import Fit
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.registry import Registry
 from levy_calibration.routes import calibrate as calibrate_route
@@ -23,10 +23,10 @@ from levy_calibration.routes import compare as compare_route
 from levy_calibration.routes import networks as networks_route
 from levy_calibration.settings import CalibrationSettings
 from levy_numerics.market import Quotes
-from levy_observability import server, service
-from levy_observability.version import engine_version
-from levy_observability.work import Threads
 from levy_schemas.calibration import CalibrationRequest
+from levy_service import server, service
+from levy_service.version import engine_version
+from levy_service.work import Threads
 
 _log = structlog.get_logger()
 _DRIFT_SECONDS: Final = 1.0

@@ -4,10 +4,10 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from levy_observability.metrics import ServiceMetrics
 from levy_schemas.calibration import CalibrationResult, FitQuality
 from levy_schemas.comparison import ComparisonResult
 from levy_schemas.surface import DroppedQuote
+from levy_service.metrics import ServiceMetrics
 
 _EVALUATIONS: Final = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _RELATIVE_ERRORS: Final = (1e-6, 1e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0)

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from levy_observability.settings import ServiceSettings
+from levy_service.settings import ServiceSettings
 
 
 def _cores() -> int:

@@ -14,9 +14,9 @@ from levy_cli.cleaned import CleanedQuotes
 from levy_numerics import models
 from levy_numerics.calibration import Comparison
 from levy_numerics.models.base import Model
-from levy_observability.version import engine_version
 from levy_schemas.comparison import ComparisonResult
 from levy_schemas.surface import Weights
+from levy_service.version import engine_version
 
 _ALL: Final = "all"
 _WORTH_A_PROCESS: Final = 4

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from levy_calibration.handlers.answers import answer
 from levy_calibration.handlers.calibrate import (
     Choose,
     nobody,
     refuse_term_structure_of_its_own,
 )
-from levy_calibration.handlers.certainty import certainties, refuse_psis_of_a_network
-from levy_calibration.handlers.fits import Fitting
+from levy_calibration.handlers.fitting import Fitting
+from levy_calibration.handlers.parameter_intervals import certainties, refuse_psis_of_a_network
+from levy_calibration.handlers.responses import answer
 from levy_cli.cleaned import CleanedQuotes, records
 from levy_numerics import calibration, models
 from levy_numerics.calibration.fit_quality import fitted_price_error
 from levy_numerics.models.base import Model
-from levy_observability.version import engine_version
 from levy_schemas.calibration import CalibrationMethod, CalibrationResult, Uncertainty
+from levy_service.version import engine_version
 from levy_surfaces.summary import market_vols, vols_of
 
 

@@ -1,7 +1,7 @@
 """`python -m levy_gateway`: the gateway as a process."""
 
 from levy_gateway.settings import GatewaySettings
-from levy_observability import server
+from levy_service import server
 
 if __name__ == "__main__":
     server.run(

@@ -9,27 +9,27 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from levy_gateway.admission import Admission
+from levy_gateway.authentication import Admission
 from levy_gateway.cache import ResultCache
 from levy_gateway.clients import HttpNeighbour, Neighbour
 from levy_gateway.documentation import describe_admission
+from levy_gateway.handlers.cached_forward import Remember
 from levy_gateway.handlers.forward import Forward
 from levy_gateway.handlers.health import health
 from levy_gateway.handlers.maintain import maintained
 from levy_gateway.handlers.models import models
-from levy_gateway.handlers.remember import Remember
+from levy_gateway.handlers.served_versions import Versions
 from levy_gateway.handlers.submit import KnownModels, Submit
-from levy_gateway.handlers.versions import Versions
 from levy_gateway.job_store import JobStore, connect
 from levy_gateway.keys import KeyRing
 from levy_gateway.metrics import GatewayMetrics
-from levy_gateway.rates import Rates
+from levy_gateway.optional_redis import Store
+from levy_gateway.rate_limiter import Rates
 from levy_gateway.routes import forwarded, pages, system
 from levy_gateway.routes import jobs as jobs_route
 from levy_gateway.settings import GatewaySettings
-from levy_gateway.store import Store
 from levy_gateway.task_queue import TaskQueue
-from levy_observability import server, service
+from levy_service import server, service
 
 _MAINTENANCE_SECONDS: Final = 5.0
 _log = structlog.get_logger()

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from levy_gateway.store import Store
-from levy_observability import request_id
+from levy_gateway.optional_redis import Store
+from levy_service import request_id
 
 
 class ResultCache:

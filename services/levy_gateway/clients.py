@@ -10,13 +10,13 @@ from typing import Final, Protocol
 import aiohttp
 import structlog
 
-from levy_gateway.breaker import CircuitBreaker, Outcome, State
+from levy_gateway.circuit_breaker import CircuitBreaker, Outcome, State
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
-from levy_observability import request_id
-from levy_observability.work import DeadlineError
 from levy_schemas.headers import DEADLINE_SECONDS, REQUEST_ID, RETRY_AFTER
 from levy_schemas.problems import MEDIA_TYPE
+from levy_service import request_id
+from levy_service.work import DeadlineError
 
 _IDLE_SECONDS: Final = 30.0
 _JSON: Final = "application/json"

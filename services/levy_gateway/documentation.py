@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from levy_gateway.admission import is_open
-from levy_observability.documentation import problems
+from levy_gateway.authentication import is_open
 from levy_schemas.headers import API_KEY, CACHE_CONTROL, CACHE_STATUS
+from levy_service.documentation import problems
 
 _SCHEMES: Final[dict[str, Any]] = {
     "bearer": {"type": "http", "scheme": "bearer"},

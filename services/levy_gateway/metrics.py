@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from levy_gateway.breaker import STATES, State
-from levy_observability.metrics import ServiceMetrics
+from levy_gateway.circuit_breaker import STATES, State
+from levy_service.metrics import ServiceMetrics
 
 CacheOutcome = Literal["hit", "miss", "refused", "unavailable"]
 Refusal = Literal["unauthorized", "rate-limited"]

@@ -6,7 +6,7 @@ from limits import RateLimitItem, parse
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from levy_observability.settings import ServiceSettings
+from levy_service.settings import ServiceSettings
 
 KeyName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -1,7 +1,7 @@
 """`python -m levy_pricing`: the service as a process."""
 
-from levy_observability import server
 from levy_pricing.settings import PricingSettings
+from levy_service import server
 
 if __name__ == "__main__":
     server.run(

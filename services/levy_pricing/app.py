@@ -8,9 +8,6 @@ from anyio import to_thread
 from fastapi import FastAPI
 
 from levy_numerics import models
-from levy_observability import server, service
-from levy_observability.version import engine_version
-from levy_observability.work import Threads
 from levy_pricing.handlers.catalogue import catalogue
 from levy_pricing.handlers.price import price
 from levy_pricing.metrics import PricingMetrics
@@ -18,6 +15,9 @@ from levy_pricing.routes import models as models_route
 from levy_pricing.routes import price as price_route
 from levy_pricing.settings import PricingSettings
 from levy_schemas.pricing import PriceRequest
+from levy_service import server, service
+from levy_service.version import engine_version
+from levy_service.work import Threads
 
 _log = structlog.get_logger()
 

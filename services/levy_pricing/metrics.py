@@ -1,6 +1,6 @@
 """What the pricing service counts."""
 
-from levy_observability.metrics import ServiceMetrics
+from levy_service.metrics import ServiceMetrics
 
 
 class PricingMetrics(ServiceMetrics):

@@ -5,7 +5,7 @@ import os
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from levy_observability.settings import ServiceSettings
+from levy_service.settings import ServiceSettings
 
 
 def _cores() -> int:

@@ -10,9 +10,9 @@ import pytest
 
 from levy_bayesian.progress import Standing
 from levy_numerics import pricing
-from levy_numerics.calibration.posterior import Posterior
-from levy_numerics.calibration.priors import Priors
 from levy_numerics.errors import InvalidInputError
+from levy_numerics.inference.posterior import Posterior
+from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes, VarianceGamma
 from levy_numerics.pricing.sinh import SinhPricer

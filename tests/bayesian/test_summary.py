@@ -9,8 +9,8 @@ import pytest
 
 from levy_bayesian.summary import Summary, inference_data, sampled_values, summarise
 from levy_numerics import pricing
-from levy_numerics.calibration.posterior import Posterior
-from levy_numerics.calibration.priors import Priors
+from levy_numerics.inference.posterior import Posterior
+from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes, VarianceGammaCIR
 from levy_numerics.pricing.sinh import SinhPricer

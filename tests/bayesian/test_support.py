@@ -13,11 +13,11 @@ import pytest
 from levy_bayesian.summary import Summary, summarise
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.laplace import importance_sample, weighted_quantiles
-from levy_numerics.calibration.posterior import Posterior
-from levy_numerics.calibration.priors import Priors
-from levy_numerics.calibration.support import Support
 from levy_numerics.errors import InvalidInputError, InvalidParameterError
+from levy_numerics.inference.laplace import importance_sample, weighted_quantiles
+from levy_numerics.inference.posterior import Posterior
+from levy_numerics.inference.prior_support import Support
+from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 
 jax = pytest.importorskip("jax")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from levy_numerics import models, pricing
-from levy_numerics.calibration.posterior import Posterior
-from levy_numerics.calibration.priors import Priors
+from levy_numerics.inference.posterior import Posterior
+from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import VarianceGamma
 

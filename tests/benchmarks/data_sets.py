@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from levy_numerics.pricing import lewis
+from levy_numerics.pricing.reference import lewis
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.synthetic import chunks
 from levy_surfaces.synthetic.datasets import DataSet

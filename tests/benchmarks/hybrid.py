@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from levy_calibration.handlers.calibrate import calibrate as answer
-from levy_calibration.handlers.fits import Fitting
+from levy_calibration.handlers.fitting import Fitting
 from levy_calibration.networks.trained import TrainedNetwork
 from levy_calibration.registry import Registry
 from levy_numerics import calibration, models, pricing

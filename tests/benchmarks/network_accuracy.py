@@ -22,7 +22,7 @@ from levy_calibration.registry.artifact import Artifact
 from levy_calibration.training.metrics import Errors, parameter_errors, repricing_errors
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.polish import polish, unpolished
+from levy_numerics.calibration.local_fit import polish, unpolished
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model

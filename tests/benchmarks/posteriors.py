@@ -19,8 +19,8 @@ import numpy as np
 from levy_bayesian.samplers import Draws, SamplingPlan, get
 from levy_bayesian.summary import Summary, summarise
 from levy_numerics import models, pricing
-from levy_numerics.calibration.posterior import Posterior
-from levy_numerics.calibration.priors import Priors
+from levy_numerics.inference.posterior import Posterior
+from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Quotes
 from tests.benchmarks import real_quotes, surface
 from tests.benchmarks.bands import bands_of, plot_bands
@@ -179,7 +179,7 @@ threads together and of the clock. How a posterior is defined and asked for is t
 | `pymc-nuts` | exact draws by nutpie | a check by other code |
 
 All engines but `laplace-psis` move in coordinates that a map learnt from weighted draws has
-straightened (`levy_numerics.calibration.transport`): where quotes leave one direction open, the
+straightened (`levy_numerics.inference.transport_map`): where quotes leave one direction open, the
 posterior is a thin bent ridge, and trees of 15 to 45 steps a draw crept along it. A normal on
 straightened coordinates is a flow guide whose bends are learnt from draws and not by stochastic
 gradients; two layers of inverse autoregressive flow in its place took three times as long and came

@@ -21,10 +21,10 @@ from levy_numerics import pricing
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import CGMY, VarianceGamma
 from levy_numerics.models.base import Model
-from levy_observability import service
-from levy_observability.work import Threads
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
 from levy_schemas.headers import DEADLINE_SECONDS
+from levy_service import service
+from levy_service.work import Threads
 from tests.calibration_service.proposers import Declining, Knowing, beside
 
 STRIKES, MATURITIES = np.linspace(80.0, 120.0, 9), np.array([0.25, 0.5, 1.0, 2.0])

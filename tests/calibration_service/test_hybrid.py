@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from levy_calibration.handlers.calibrate import calibrate
-from levy_calibration.handlers.fits import Asked, Fit
+from levy_calibration.handlers.fitting import Asked, Fit
 from levy_calibration.networks.proposer import Proposer
 from levy_numerics import pricing
 from levy_numerics.errors import UnsupportedError

@@ -13,9 +13,9 @@ from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.routes import calibrate as calibrate_route
 from levy_calibration.routes import compare as compare_route
 from levy_numerics import errors
-from levy_observability import service
-from levy_observability.work import Threads
 from levy_schemas.problems import MEDIA_TYPE, PROBLEMS
+from levy_service import service
+from levy_service.work import Threads
 
 TEXT = {"Content-Type": "text/plain"}
 

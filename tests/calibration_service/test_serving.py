@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from levy_calibration.app import create_app
-from levy_calibration.handlers.serving import Serving
+from levy_calibration.handlers.champion_challenger import Serving
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.registry import PACKAGED, Registry
 from levy_calibration.registry.artifact import SERVED

@@ -6,8 +6,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from levy_gateway.admission import is_open
 from levy_gateway.app import create_app
+from levy_gateway.authentication import is_open
 from levy_gateway.keys import digest_of
 from levy_gateway.settings import GatewaySettings
 

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from levy_gateway import clients, job_store
 from levy_gateway.handlers import submit
 from levy_numerics import errors, pricing
-from levy_observability.work import DeadlineError
 from levy_schemas.pricing import PricingMethod
 from levy_schemas.problems import PROBLEMS, Problem
+from levy_service.work import DeadlineError
 
 PUBLIC = {
     ("post", "/price"),

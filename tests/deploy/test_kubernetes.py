@@ -17,9 +17,9 @@ from levy_bayesian.settings import BayesianSettings
 from levy_calibration.settings import CalibrationSettings
 from levy_gateway.app import create_app
 from levy_gateway.settings import GatewaySettings
-from levy_observability.settings import ServiceSettings
 from levy_pricing.settings import PricingSettings
 from levy_schemas.jobs import QUEUES, queued_key
+from levy_service.settings import ServiceSettings
 from tests.deploy.manifests import (
     NAME,
     OVERLAYS,

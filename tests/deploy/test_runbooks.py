@@ -12,8 +12,8 @@ import pytest
 from levy_bayesian.settings import BayesianSettings
 from levy_calibration.settings import CalibrationSettings
 from levy_gateway.settings import GatewaySettings
-from levy_observability.settings import ServiceSettings
 from levy_pricing.settings import PricingSettings
+from levy_service.settings import ServiceSettings
 from tests.deploy.rules import ALERTS, OF_OTHERS, PROMETHEUS, RECORDED, metrics_asked
 
 ROOT = Path(__file__).parents[2]

@@ -17,8 +17,8 @@ from levy_gateway.clients import (
 )
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
-from levy_observability import request_id
-from levy_observability.work import DeadlineError
+from levy_service import request_id
+from levy_service.work import DeadlineError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Talk = Callable[[HttpNeighbour], Awaitable[Any]]

@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from levy_gateway.app import create_app
 from levy_gateway.clients import NeighbourFailedError, NeighbourUnavailableError, Reply
 from levy_gateway.settings import GatewaySettings
-from levy_observability.work import DeadlineError
 from levy_schemas.problems import PROBLEMS
+from levy_service.work import DeadlineError
 
 
 def test_a_checked_request_goes_on_as_it_came(

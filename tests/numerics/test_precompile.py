@@ -7,7 +7,8 @@ from pathlib import Path
 
 _COUNT = """
 from levy_numerics import implied_vol, precompile
-from levy_numerics.calibration import fit_quality, identification
+from levy_numerics.calibration import fit_quality
+from levy_numerics.calibration import identifiability
 from levy_numerics.calibration.solvers import linearised
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
 from levy_numerics.pricing import integrand_factors, sinh_kernel, sinh_phases
@@ -20,9 +21,9 @@ loops = [
     integrand_factors._set_rows,
     linearised._decomposed,
     linearised._step,
-    identification._decomposed,
-    identification._covariance,
-    identification._of_log_moments,
+    identifiability._decomposed,
+    identifiability._covariance,
+    identifiability._of_log_moments,
     fit_quality._summaries,
     *(each for model in (VarianceGamma, NIG, CGMY, Merton) for each in compiled._formulas(model)),
 ]

@@ -10,7 +10,7 @@ import pytest
 from levy_numerics import models, pricing
 from levy_numerics.market import Contracts
 from levy_numerics.models import Model
-from levy_numerics.pricing import cosine
+from levy_numerics.pricing.reference import cosine
 from tests.reference.textbook import HERE, textbooks
 
 PUBLISHED = list(csv.DictReader((HERE / "european_prices.csv").read_text().splitlines()))

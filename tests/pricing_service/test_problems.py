@@ -8,12 +8,12 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from levy_numerics import errors
-from levy_observability import service
-from levy_observability.work import Threads
 from levy_pricing.metrics import PricingMetrics
 from levy_pricing.routes import price as price_route
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_schemas.problems import MEDIA_TYPE, PROBLEMS
+from levy_service import service
+from levy_service.work import Threads
 
 TEXT = {"Content-Type": "text/plain"}
 

@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
+from levy_numerics.calibration.local_fit import fit_locally
 from levy_numerics.calibration.objective import TOLERANCE, Objective
-from levy_numerics.calibration.polish import fit_locally
 from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model

@@ -9,12 +9,12 @@ import numpy as np
 
 from levy_numerics.calibration.boundaries import degenerate_limits
 from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
-from levy_numerics.calibration.identification import Determined, Identification
+from levy_numerics.calibration.identifiability import Determined, Identification
+from levy_numerics.calibration.initial_guesses import screened_starts
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.calibration.solvers import levenberg_marquardt
 from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem, Solution
-from levy_numerics.calibration.starts import screened_starts
 from levy_numerics.calibration.term_structure import fit_by_maturity, misfits_term_structure
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes

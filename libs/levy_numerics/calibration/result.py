@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from levy_numerics.calibration.fit_quality import FitQuality
-from levy_numerics.calibration.identification import Functional, half_width
+from levy_numerics.calibration.identifiability import Functional, half_width
 from levy_numerics.calibration.solvers.problem import Status
 from levy_numerics.calibration.term_structure import MaturityFit
 from levy_numerics.errors import LevyError

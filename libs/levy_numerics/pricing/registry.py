@@ -9,7 +9,8 @@ from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.models.representable import arithmetic_errors_named, not_representable
-from levy_numerics.pricing import carr_madan, cosine, lewis, sinh
+from levy_numerics.pricing import sinh
+from levy_numerics.pricing.reference import carr_madan, cosine, lewis
 from levy_numerics.pricing.result import Prices
 
 _METHODS: Final[dict[str, Callable[..., Prices]]] = {

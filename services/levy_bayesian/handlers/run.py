@@ -6,10 +6,10 @@ import structlog
 
 from levy_bayesian.job_store import Job, JobLostError
 from levy_bayesian.progress import Progress, Standing
-from levy_observability import request_id
-from levy_observability.problems import coded_problem
 from levy_schemas.jobs import BayesianRequest, BayesianResult
 from levy_schemas.problems import PROBLEMS, Problem
+from levy_service import request_id
+from levy_service.problems import coded_problem
 
 SamplingOutput = tuple[BayesianResult, bytes]
 """Summary of a posterior, and its draws as netCDF."""

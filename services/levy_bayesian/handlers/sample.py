@@ -14,8 +14,8 @@ from levy_bayesian.prediction import expected_options
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.summary import inference_data, summarise
 from levy_numerics import models
-from levy_numerics.calibration.posterior import Posterior
-from levy_numerics.calibration.priors import Distribution, Priors
+from levy_numerics.inference.posterior import Posterior
+from levy_numerics.inference.priors import Distribution, Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_schemas.jobs import BayesianRequest, BayesianResult, Engine, Likelihood, OptionPrediction
 from levy_schemas.surface import DroppedQuote, Weights

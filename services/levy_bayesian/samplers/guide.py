@@ -10,7 +10,7 @@ import numpy as np
 
 from levy_bayesian.samplers.sampler import Draws, SamplingPlan, WeightedPoints
 from levy_bayesian.samplers.target import Density, Geometry, Target
-from levy_numerics.calibration.psis import resample, smooth
+from levy_numerics.inference.psis import resample, smooth
 
 RESAMPLED_GUIDE: Final = (
     "importance resampling: independent draws of a normal fitted by variational inference, "

@@ -14,8 +14,8 @@ from levy_bayesian.samplers.sampler import (
     register,
 )
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.laplace import importance_sample
-from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.inference.laplace import importance_sample
+from levy_numerics.inference.posterior import Posterior
 
 _ADAPTATIONS: Final = 12
 

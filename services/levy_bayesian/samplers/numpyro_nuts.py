@@ -24,7 +24,7 @@ from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.samplers.diagnostics import of_chains
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Density, Geometry, Target
-from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.inference.posterior import Posterior
 
 _BLOCK: Final = 100
 """Draws between two of which a chain can be stopped, and progress is told."""

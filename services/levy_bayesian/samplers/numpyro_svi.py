@@ -28,7 +28,7 @@ from levy_bayesian.samplers.diagnostics import of_bound, of_weights
 from levy_bayesian.samplers.guide import RESAMPLED_GUIDE, weighted_draws
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Density, Geometry, Target
-from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.inference.posterior import Posterior
 
 _STEPS: Final = 400
 _BLOCK: Final = 50

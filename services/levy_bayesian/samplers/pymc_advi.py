@@ -19,7 +19,7 @@ from levy_bayesian.samplers.guide import RESAMPLED_GUIDE, weighted_draws
 from levy_bayesian.samplers.pymc_model import pm, pymc_model
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Target
-from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.inference.posterior import Posterior
 
 _STEPS: Final = 3000
 _TOLD_EVERY: Final = 100

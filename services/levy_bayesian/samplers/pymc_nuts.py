@@ -21,7 +21,7 @@ from levy_bayesian.samplers.diagnostics import of_chains
 from levy_bayesian.samplers.pymc_model import nutpie, pymc_model
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Target
-from levy_numerics.calibration.posterior import Posterior
+from levy_numerics.inference.posterior import Posterior
 
 _POLLED_SECONDS: Final = 0.5
 _STATISTICS: Final = {

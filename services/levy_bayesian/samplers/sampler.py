@@ -9,8 +9,8 @@ from typing import ClassVar, Final, Literal, TypeVar, get_args
 import numpy as np
 
 from levy_bayesian.progress import Progress
-from levy_numerics.calibration.posterior import Posterior
 from levy_numerics.errors import InvalidInputError
+from levy_numerics.inference.posterior import Posterior
 from levy_schemas.jobs import Engine
 
 

@@ -17,17 +17,17 @@ from jax import Array
 
 from levy_bayesian.samplers.sampler import Draws
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.laplace import importance_sample
-from levy_numerics.calibration.posterior import (
+from levy_numerics.inference.bijectors import Box
+from levy_numerics.inference.laplace import importance_sample
+from levy_numerics.inference.posterior import (
     Posterior,
     log_likelihood,
     log_noise_density,
     noise_at,
 )
-from levy_numerics.calibration.priors import Distribution, LogNormal, Priors
-from levy_numerics.calibration.support import Support, search_space
-from levy_numerics.calibration.transport import Conditional, Transport
-from levy_numerics.calibration.unbounded import Box
+from levy_numerics.inference.prior_support import Support, search_space
+from levy_numerics.inference.priors import Distribution, LogNormal, Priors
+from levy_numerics.inference.transport_map import Conditional, Transport
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.pricing.sinh_jax import CompiledPricer

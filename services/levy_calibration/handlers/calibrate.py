@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from levy_calibration.handlers.answers import answer
-from levy_calibration.handlers.certainty import certainties, refuse_psis_of_a_network
-from levy_calibration.handlers.fits import Fit, Fitting
+from levy_calibration.handlers.fitting import Fit, Fitting
+from levy_calibration.handlers.parameter_intervals import certainties, refuse_psis_of_a_network
+from levy_calibration.handlers.responses import answer
 from levy_calibration.networks.proposer import Proposer
 from levy_numerics import models
 from levy_numerics.errors import UnsupportedError

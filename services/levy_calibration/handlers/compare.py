@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from levy_calibration.handlers.answers import fit_by_maturity, fitted_model, quality
-from levy_calibration.handlers.certainty import gauss_newton
+from levy_calibration.handlers.parameter_intervals import gauss_newton
+from levy_calibration.handlers.responses import fit_by_maturity, fitted_model, quality
 from levy_numerics import models
 from levy_numerics.calibration import Comparison, compare_one, in_spread_share, ranked
 from levy_numerics.errors import LevyError, UnknownModelError, UnsupportedError

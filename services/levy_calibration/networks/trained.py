@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from levy_calibration.drift.reference import Reference
-from levy_calibration.networks.gridding import gridded
-from levy_calibration.networks.novelty import Novelty
+from levy_calibration.networks.grid_interpolation import gridded
+from levy_calibration.networks.out_of_distribution import Novelty
 from levy_calibration.networks.proposer import Proposal
 from levy_calibration.networks.runtime import Answers, Runtime
 from levy_numerics.market import Quotes

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from levy_calibration.drift import reference
-from levy_calibration.networks.novelty import Novelty
+from levy_calibration.networks.out_of_distribution import Novelty
 from levy_calibration.networks.runtime import Runtime
 from levy_calibration.networks.trained import TrainedNetwork
 from levy_numerics.errors import InvalidInputError

@@ -6,11 +6,11 @@ import structlog
 from fastapi import APIRouter, Request
 
 from levy_calibration.metrics import CalibrationMetrics
-from levy_observability import request_id
-from levy_observability.body import StrictJsonRoute
-from levy_observability.documentation import OF_A_BODY, problems
-from levy_observability.work import Checkpoint, Threads
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
+from levy_service import request_id
+from levy_service.body import StrictJsonRoute
+from levy_service.documentation import OF_A_BODY, problems
+from levy_service.work import Checkpoint, Threads
 
 
 class Handler(Protocol):

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from fastapi import APIRouter
 
-from levy_observability.documentation import problems
 from levy_schemas.networks import ServedNetworks
+from levy_service.documentation import problems
 
 
 def router(served: Callable[[], ServedNetworks]) -> APIRouter:

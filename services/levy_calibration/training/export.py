@@ -14,10 +14,10 @@ from zipfile import ZipFile, ZipInfo
 import keras
 import numpy as np
 
-from levy_calibration.networks import architectures  # noqa: F401  # makes layers of their own known
+from levy_calibration.networks import registry  # noqa: F401  # registers custom layers
 from levy_calibration.networks.architecture import N_CHANNELS, N_GRID, SUMMARY
 from levy_calibration.networks.layers import LeastSquaresPooling
-from levy_calibration.networks.novelty import Novelty
+from levy_calibration.networks.out_of_distribution import Novelty
 from levy_calibration.registry.artifact import NOVELTY, SERVED, TRAINABLE, pack
 
 _PACKAGES: Final = ("levy-calibration-engine", "keras", "numpy", "tensorflow", "ai-edge-litert")

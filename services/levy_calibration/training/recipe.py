@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, Self
 
 import yaml
 
-from levy_calibration.networks import architectures
+from levy_calibration.networks import registry
 from levy_calibration.networks.architecture import Architecture
 from levy_calibration.training.loss import LOSSES, Loss
 from levy_numerics.errors import InvalidInputError
@@ -134,7 +134,7 @@ class Recipe:
 
     def architecture(self) -> Architecture:
         """Return the architecture with its options."""
-        return architectures.get(self.network).of(self.options)
+        return registry.get(self.network).of(self.options)
 
     def as_mapping(self) -> dict[str, Any]:
         """For manifests."""

@@ -21,9 +21,9 @@ from levy_cli.progress import progress
 from levy_numerics import models
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts
-from levy_observability import strict_json
 from levy_schemas.jobs import BayesianResult, Diagnostics, Prior
 from levy_schemas.wire import MAX_OPTIONS
+from levy_service import strict_json
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.printable import printable
 from levy_surfaces.reading import read_options

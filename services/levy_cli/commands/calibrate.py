@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from levy_calibration.handlers.fits import Fitting
+from levy_calibration.handlers.fitting import Fitting
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, fit_surface, refuse
 from levy_cli.output import (

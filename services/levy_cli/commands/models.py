@@ -5,10 +5,10 @@ import argparse
 from levy_calibration.registry import Registry
 from levy_cli.output import print_json
 from levy_cli.trained import networks
-from levy_observability.version import engine_version
 from levy_pricing.handlers.catalogue import catalogue
 from levy_schemas.catalogue import CatalogueEntry, ModelsResult
 from levy_schemas.networks import ServedNetwork
+from levy_service.version import engine_version
 
 
 def run(options: argparse.Namespace) -> int:

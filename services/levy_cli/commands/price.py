@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from levy_cli.output import console, print_json, show_warnings, table
 from levy_numerics.errors import InvalidInputError
-from levy_observability import strict_json
 from levy_pricing.handlers.price import price
 from levy_schemas.pricing import PriceRequest, PriceResult
+from levy_service import strict_json
 
 _OPTIONS: Final = {
     "model_type": "--model",

@@ -6,8 +6,8 @@ from typing import Final
 
 from levy_gateway.clients import Neighbour, NeighbourFailedError, NeighbourUnavailableError
 from levy_gateway.job_store import JobStore
-from levy_observability.work import DeadlineError
 from levy_schemas.health import Health, NeighbourHealth
+from levy_service.work import DeadlineError
 
 _WORKERS: Final = "bayesian"
 

@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from levy_gateway.clients import Neighbour, NeighbourFailedError
-from levy_gateway.handlers.versions import Versions
+from levy_gateway.handlers.served_versions import Versions
 from levy_schemas.catalogue import Catalogue, ModelsResult
 
 

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from levy_gateway.clients import Neighbour, NeighbourFailedError
 from levy_gateway.job_store import JobStore
 from levy_gateway.task_queue import TaskQueue
-from levy_observability import request_id
 from levy_schemas.catalogue import Catalogue
 from levy_schemas.jobs import QUEUE_OF, BayesianRequest
+from levy_service import request_id
 
 _FRESH_SECONDS: Final = 60.0
 """Lifetime of a catalogue; models change with a release, which restarts the services."""

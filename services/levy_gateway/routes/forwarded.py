@@ -4,12 +4,9 @@ from fastapi import APIRouter, Request, Response
 
 from levy_gateway.clients import Reply
 from levy_gateway.documentation import FRESHNESS, KEPT_OR_NOT
+from levy_gateway.handlers.cached_forward import Remember
 from levy_gateway.handlers.forward import Forward
-from levy_gateway.handlers.remember import Remember
-from levy_gateway.routes.asking import ONCE, freshness_of
-from levy_observability.body import StrictJsonRoute
-from levy_observability.documentation import OF_A_BODY, problems
-from levy_observability.work import deadline_of
+from levy_gateway.routes.cache_control import ONCE, freshness_of
 from levy_schemas.calibration import (
     CalibrationBatch,
     CalibrationBatchResult,
@@ -20,6 +17,9 @@ from levy_schemas.comparison import ComparisonRequest, ComparisonResult
 from levy_schemas.headers import CACHE_STATUS, RETRY_AFTER
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_schemas.surface import SurfaceRequest
+from levy_service.body import StrictJsonRoute
+from levy_service.documentation import OF_A_BODY, problems
+from levy_service.work import deadline_of
 
 _OF_A_HOP = ("neighbour-failed", "neighbour-unavailable", "deadline")
 _OF_PRICE = ("unknown-model", "invalid-parameter", "outside-strip", "unsupported")

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Header, Request, Response
 
 from levy_gateway.handlers.submit import Submit
 from levy_gateway.job_store import JobStore
-from levy_observability.body import StrictJsonRoute
-from levy_observability.documentation import OF_A_BODY, problems
 from levy_schemas.headers import IDEMPOTENCY_KEY, RETRY_AFTER
 from levy_schemas.jobs import ENDED, BayesianRequest, JobAccepted, JobStatus
+from levy_service.body import StrictJsonRoute
+from levy_service.documentation import OF_A_BODY, problems
 
 NETCDF: Final = "application/x-netcdf"
 _PATH: Final = "/calibrate/bayesian"

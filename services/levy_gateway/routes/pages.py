@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
-from levy_observability.documentation import problems
 from levy_schemas.problems import MEANING, PROBLEMS, ProblemExplanation
+from levy_service.documentation import problems
 
 
 def router() -> APIRouter:

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Response
 
-from levy_observability.documentation import problems
 from levy_schemas.catalogue import ModelsResult
 from levy_schemas.health import Health
+from levy_service.documentation import problems
 
 
 def router(

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from levy_observability.documentation import problems
 from levy_schemas.catalogue import Catalogue
+from levy_service.documentation import problems
 
 
 def router(catalogue: Catalogue) -> APIRouter:

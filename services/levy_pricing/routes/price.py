@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, Request
 
-from levy_observability import request_id
-from levy_observability.body import StrictJsonRoute
-from levy_observability.documentation import OF_A_BODY, problems
-from levy_observability.work import Checkpoint, Threads
 from levy_pricing.metrics import PricingMetrics
 from levy_schemas.pricing import PriceRequest, PriceResult
+from levy_service import request_id
+from levy_service.body import StrictJsonRoute
+from levy_service.documentation import OF_A_BODY, problems
+from levy_service.work import Checkpoint, Threads
 
 Handler = Callable[[PriceRequest], PriceResult]
 

@@ -10,13 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 
 from levy_calibration.drift import Reference, inputs
-from levy_calibration.handlers.fits import Asked, Fit
-from levy_calibration.handlers.watching import DriftWatch
+from levy_calibration.handlers.drift_monitor import DriftWatch
+from levy_calibration.handlers.fitting import Asked, Fit
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.registry import Registry
 from levy_calibration.settings import CalibrationSettings
 from levy_numerics import calibration
-from levy_numerics.calibration.polish import unpolished
+from levy_numerics.calibration.local_fit import unpolished
 from levy_numerics.market import Quotes
 from levy_numerics.models import VarianceGamma
 from levy_numerics.pricing.sinh import SinhPricer

@@ -6,19 +6,19 @@ import keras
 import numpy as np
 import pytest
 
-from levy_calibration.networks import architectures
+from levy_calibration.networks import registry
 from levy_calibration.networks.architecture import LOG_DEVIATIONS, N_CHANNELS, N_GRID, PLACES
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.synthetic.scaling import StandardScaler
 
 N_TARGETS = 3
-every_network = pytest.mark.parametrize("name", architectures.names())
+every_network = pytest.mark.parametrize("name", registry.names())
 
 
 def features(name: str, n: int, seed: int = 0, width: int = 40) -> np.ndarray:
     """Of the size of real ones: points have a weight in [0, 1) as their last channel."""
     rng = np.random.default_rng(seed)
-    if architectures.get(name).reads == "grid":
+    if registry.get(name).reads == "grid":
         return rng.normal(-1.5, 0.4, (n, N_GRID)).astype(np.float32)
     points = rng.normal(0.0, 0.5, (n, width, N_CHANNELS))
     points[..., -1] = rng.uniform(0.1, 0.9, (n, width))
@@ -27,7 +27,7 @@ def features(name: str, n: int, seed: int = 0, width: int = 40) -> np.ndarray:
 
 def network(name: str) -> keras.Model:
     seen = features(name, 64)
-    return architectures.get(name)().build(N_TARGETS, StandardScaler.fit(seen), seed=3)
+    return registry.get(name)().build(N_TARGETS, StandardScaler.fit(seen), seed=3)
 
 
 @every_network
@@ -78,9 +78,9 @@ def test_quotes_without_weight_have_no_influence() -> None:
 @pytest.mark.parametrize("options", [{"depth": 3}, {"dropout": 1.0}, {"l2": -1.0}])
 def test_options_that_no_network_has_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(InvalidInputError):
-        architectures.get("mlp").of(options)
+        registry.get("mlp").of(options)
 
 
 def test_an_unknown_network_is_refused_by_name() -> None:
     with pytest.raises(InvalidInputError, match="resnet"):
-        architectures.get("transformer")
+        registry.get("transformer")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from levy_calibration.networks import architectures
+from levy_calibration.networks import registry
 from levy_calibration.networks.architecture import LOG_DEVIATIONS, PLACES
 from levy_calibration.training.loss import LOSSES, Loss, loss_of
 from levy_surfaces.synthetic import grid
@@ -64,15 +64,15 @@ HOSTILE_POINTS = {
 HOSTILE_GRIDS = {"worthless": worthless(), "priceless": priceless()}
 CASES = [
     pytest.param(name, surfaces, id=f"{name}-{case}")
-    for name in architectures.names()
+    for name in registry.names()
     for case, surfaces in (
-        HOSTILE_GRIDS if architectures.get(name).reads == "grid" else HOSTILE_POINTS
+        HOSTILE_GRIDS if registry.get(name).reads == "grid" else HOSTILE_POINTS
     ).items()
 ]
 
 
 def features_of(name: str) -> Callable[[PricedSurfaces], np.ndarray]:
-    if architectures.get(name).reads == "grid":
+    if registry.get(name).reads == "grid":
         return grid_features
     return lambda surfaces: point_features(surfaces)[0]
 
@@ -84,7 +84,7 @@ def test_gradients_are_finite_whatever_is_read(
 ) -> None:
     features = features_of(name)
     scaler = StandardScaler.fit(features(usual()))
-    network = architectures.get(name)().build(N_TARGETS, scaler, seed=3)
+    network = registry.get(name)().build(N_TARGETS, scaler, seed=3)
     with tf.GradientTape() as tape:
         answers = network(features(surfaces), training=True)
         joined = tf.concat([answers[PLACES], answers[LOG_DEVIATIONS]], axis=-1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from levy_calibration.networks import architectures
+from levy_calibration.networks import registry
 from levy_calibration.registry.artifact import Artifact
 from levy_calibration.training.examples import MOST_POINTS, shuffled
 from levy_calibration.training.export import files_of
@@ -36,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, surfaces: PricedSurfaces) -> 
     on_grid = grid_features(surfaces)
     points, _ = point_features(shuffled(surfaces, np.random.default_rng(0), MOST_POINTS))
     for name, seed, seen in (("mlp", 1, on_grid), ("cnn", 2, on_grid), ("set", 3, points)):
-        architecture = architectures.get(name)()
+        architecture = registry.get(name)()
         built = architecture.build(len(Box.of(MODEL).axes), StandardScaler.fit(seen), seed)
         told = {"model": MODEL, "network": name, "reads": architecture.reads}
         Artifact.write(folder, told, files_of(built, [seen]))

@@ -8,7 +8,7 @@ import pytest
 from levy_numerics import models, pricing
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.batch import calibrate_batch, pricers_with_shared_tables
-from levy_numerics.calibration.polish import polish
+from levy_numerics.calibration.local_fit import polish
 from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model

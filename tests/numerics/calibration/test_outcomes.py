@@ -5,7 +5,7 @@ import pytest
 
 from levy_numerics import models
 from levy_numerics.calibration import CalibrationError, calibrate
-from levy_numerics.calibration.identification import Identification
+from levy_numerics.calibration.identifiability import Identification
 from levy_numerics.errors import (
     ArbitrageError,
     InvalidInputError,

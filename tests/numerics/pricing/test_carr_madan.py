@@ -8,7 +8,7 @@ import pytest
 from levy_numerics import pricing
 from levy_numerics.market import Contracts
 from levy_numerics.models import CGMY, Kou, Merton, Model, VarianceGamma
-from levy_numerics.pricing import carr_madan
+from levy_numerics.pricing.reference import carr_madan
 from tests.numerics.models.members import every_model, generator
 from tests.numerics.pricing.closed_forms import merton
 from tests.numerics.pricing.domain import members

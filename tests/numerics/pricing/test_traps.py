@@ -24,7 +24,7 @@ from levy_numerics.models import (
     Model,
     VarianceGamma,
 )
-from levy_numerics.pricing import cosine
+from levy_numerics.pricing.reference import cosine
 from tests.numerics.models.members import every_model
 from tests.numerics.pricing.closed_forms import merton, variance_gamma
 

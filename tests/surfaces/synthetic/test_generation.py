@@ -3,7 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from levy_numerics.errors import InvalidInputError
-from levy_numerics.pricing import lewis
+from levy_numerics.pricing.reference import lewis
 from levy_surfaces.synthetic.datasets import DataSet
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.grid import otm_contracts

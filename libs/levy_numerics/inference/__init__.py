@@ -1,0 +1,1 @@
+"""Bayesian inference: priors, posterior, unconstrained coordinates, importance sampling."""

@@ -1,0 +1,1 @@
+"""Models with a random or deterministic clock."""

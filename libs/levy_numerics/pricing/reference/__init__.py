@@ -1,0 +1,1 @@
+"""Published pricing methods, to compare with."""

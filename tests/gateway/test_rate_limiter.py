@@ -1,0 +1,89 @@
+"""Rate limits: how often one caller may ask."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from pydantic import ValidationError
+
+from levy_gateway.authentication import Admission
+from levy_gateway.keys import KeyRing, digest_of
+from levy_gateway.metrics import GatewayMetrics
+from levy_gateway.settings import GatewaySettings
+
+DIGESTS = {"desk": digest_of("levy_desk"), "risk": digest_of("levy_risk")}
+
+
+class TwoEach:
+    """Lets every caller ask twice."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    async def seconds_to_wait(self, caller: str) -> int:
+        self.asked[caller] += 1
+        return 0 if self.asked[caller] <= 2 else 7
+
+
+@pytest.fixture
+def rates() -> TwoEach:
+    return TwoEach()
+
+
+def limited(rates: TwoEach, digests: dict[str, str]) -> TestClient:
+    app = FastAPI()
+
+    @app.get("/models")
+    @app.get("/health")
+    def answer() -> None:
+        return None
+
+    app.add_middleware(
+        Admission,
+        keys=KeyRing(digests),
+        rates=rates,  # type: ignore[arg-type]  # the fake has the one method it needs
+        metrics=GatewayMetrics(),
+    )
+    return TestClient(app)
+
+
+def test_one_request_too_many_is_told_when_to_come_back(rates: TwoEach) -> None:
+    client = limited(rates, {})
+    answers = [client.get("/models") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["Retry-After"] == "7"
+    assert answers[2].json()["code"] == "rate-limited"
+
+
+def test_each_key_has_its_own_share(rates: TwoEach) -> None:
+    client = limited(rates, DIGESTS)
+    for key in ("levy_desk", "levy_risk", "levy_desk"):
+        assert client.get("/models", headers={"X-API-Key": key}).status_code == 200
+    assert rates.asked == {"desk": 2, "risk": 1}
+
+
+def test_an_unknown_key_is_refused_and_not_counted(rates: TwoEach) -> None:
+    client = limited(rates, DIGESTS)
+    assert client.get("/models", headers={"X-API-Key": "levy_guess"}).status_code == 401
+    assert rates.asked == {}
+
+
+def test_health_is_asked_as_often_as_one_likes(rates: TwoEach) -> None:
+    client = limited(rates, {})
+    assert {client.get("/health").status_code for _ in range(5)} == {200}
+
+
+@pytest.mark.parametrize("text", ["600/minute", "5 per second", "1/hour"])
+def test_a_limit_is_written_as_people_say_it(text: str) -> None:
+    settings = GatewaySettings(rate_limit=text, redis_url="redis://localhost")
+    assert settings.limit is not None
+
+
+@pytest.mark.parametrize(
+    "settings", [{"rate_limit": "often", "redis_url": "redis://x"}, {"rate_limit": "600/minute"}]
+)
+def test_a_limit_that_means_nothing_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        GatewaySettings(**settings)
