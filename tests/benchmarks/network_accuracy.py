@@ -22,7 +22,7 @@ from levy_calibration.registry.artifact import Artifact
 from levy_calibration.training.metrics import Errors, parameter_errors, repricing_errors
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.local_fit import polish, unpolished
+from levy_numerics.calibration.local_fit import evaluate_at, fit_from
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
@@ -396,11 +396,11 @@ class Start:
             except LevyError:
                 continue
             score = proposal.score if name == "set" else score
-            proposed = unpolished(quotes, proposal.model, weights=_WEIGHTS).fit
-            fitted = polish(quotes, proposal.model, weights=_WEIGHTS)
+            proposed = evaluate_at(quotes, proposal.model, weights=_WEIGHTS).fit
+            fitted = fit_from(quotes, proposal.model, weights=_WEIGHTS)
             before[name] = 1e2 * proposed.implied_vol_rmse
             after[name] = 1e2 * fitted.result.fit.implied_vol_rmse
-            corrected |= set() if fitted.start_was_good else {name}
+            corrected |= set() if fitted.start_accepted else {name}
         best = calibrate(models.get(model), quotes, weights=_WEIGHTS, n_starts=_STARTS).fit
         return cls(title, model, before, after, corrected, 1e2 * best.implied_vol_rmse, score)
 

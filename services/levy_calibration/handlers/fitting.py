@@ -6,7 +6,7 @@ from typing import Literal
 
 from levy_calibration.networks.proposer import Proposal, Proposer
 from levy_numerics import calibration
-from levy_numerics.calibration.local_fit import polish, unpolished
+from levy_numerics.calibration.local_fit import evaluate_at, fit_from
 from levy_numerics.errors import LevyError, UnsupportedError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
@@ -176,7 +176,7 @@ class Fitting:
         if isinstance(read, _Unread):
             message = f"{read.reason}; ask hybrid or least_squares"
             raise UnsupportedError(message, pointer=read.pointer)
-        found = unpolished(quotes, read.proposal.model, weights=self.weights)
+        found = evaluate_at(quotes, read.proposal.model, weights=self.weights)
         return Fit(found, "neural", "", read.proposal, read.asked("answered"))
 
     def _polished(
@@ -186,7 +186,7 @@ class Fitting:
         progress: Progress | None,
         pricer: SinhPricer | None,
     ) -> Fit:
-        polished = polish(
+        polished = fit_from(
             quotes,
             read.proposal.model,
             weights=self.weights,
@@ -194,7 +194,7 @@ class Fitting:
             progress=progress,
             pricer=pricer,
         )
-        if polished.start_was_good:
+        if polished.start_accepted:
             return Fit(polished.result, "hybrid", "", read.proposal, read.asked("answered"))
         reason = _several_starts(f"the start of {read.proposer.network} was poor")
         return Fit(polished.result, "least_squares", reason, read.proposal, read.asked("overruled"))

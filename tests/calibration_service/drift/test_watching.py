@@ -16,7 +16,7 @@ from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.registry import Registry
 from levy_calibration.settings import CalibrationSettings
 from levy_numerics import calibration
-from levy_numerics.calibration.local_fit import unpolished
+from levy_numerics.calibration.local_fit import evaluate_at
 from levy_numerics.market import Quotes
 from levy_numerics.models import VarianceGamma
 from levy_numerics.pricing.sinh import SinhPricer
@@ -39,7 +39,7 @@ def surfaces(targets: np.ndarray) -> list[tuple[Quotes, Fit]]:
     for k, price in enumerate(prices):
         quotes = Quotes.of(contracts, price)
         model = VarianceGamma(**{n: float(v) for n, v in made.select(k).as_mapping().items()})
-        found.append((quotes, Fit(unpolished(quotes, model), "hybrid", asked=ASKED)))
+        found.append((quotes, Fit(evaluate_at(quotes, model), "hybrid", asked=ASKED)))
     return found
 
 
