@@ -158,7 +158,7 @@ def _models(request: ComparisonRequest) -> list[type[Model]]:
 def _compared(one: Comparison, quotes: Quotes, seconds: float) -> ComparedModel:
     share = in_spread_share(quotes, one.result.model_prices)
     return ComparedModel(
-        **fitted_model(one.result, gauss_newton(one.result), with_intervals=True),
+        **fitted_model(one.result, gauss_newton(one.result), with_errors=True),
         model_type=one.name,
         fit_by_maturity=fit_by_maturity(one.result),
         in_sample=None if one.in_sample is None else quality(one.in_sample),

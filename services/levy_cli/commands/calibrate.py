@@ -3,7 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from levy_calibration.handlers.fitting import Fitting
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, fit_surface, refuse
 from levy_cli.output import (
@@ -18,6 +17,7 @@ from levy_cli.output import (
 from levy_cli.progress import progress
 from levy_cli.trained import champion
 from levy_numerics import models
+from levy_numerics.calibration.hybrid import FitStrategy
 from levy_schemas.calibration import Interval
 from levy_surfaces.printable import printable
 from levy_surfaces.surface import check_surface_name
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fit, and say, write or draw what was found."""
+    """Fit, then print, write or plot the result."""
     refuse_unwritable(options.plot, options.surface, inputs=[options.quotes])
     if options.surface:
         check_surface_name(options.surface)
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         fitted = fit_surface(
             quotes,
             model_type=options.model,
-            fitting=Fitting(
+            strategy=FitStrategy(
                 options.method,
                 options.weights,
                 options.per_maturity,

@@ -176,4 +176,4 @@ def test_a_start_far_above_the_best_cost_is_given_up() -> None:
     start = np.array([-30.0, 900.0])
     solution = levenberg_marquardt.solve(problem, start, give_up_above=1e-9)
     assert solution.reason.startswith("given up")
-    assert levenberg_marquardt.solve(problem, start, max_evaluations=2000).cost < 1e-9
+    assert levenberg_marquardt.solve(problem, start).n_evaluations > solution.n_evaluations
