@@ -100,7 +100,7 @@ def test_both_are_counted_and_told(serve: Any, grid_request: dict[str, Any]) -> 
         (line,) = counted(client, "champion", "accepted")
         assert line.endswith(" 1.0")
         client.post("/calibrate", json=grid_request | {"model_type": "Kou"})
-        assert counted(client, "none", "not_asked")
+        assert counted(client, "none", "not_tried")
 
 
 def test_promotion_and_rollback_need_no_restart(

@@ -190,6 +190,6 @@ def test_psis_of_each_expiry_tells_the_worst_k(answered: Answer) -> None:
     assert all(one.intervals for one in result.per_maturity)
 
 
-def test_what_is_no_fit_is_not_weighed_as_one(answered: Answer, truth: VarianceGamma) -> None:
-    with pytest.raises(UnsupportedError, match="psis weighs a fit"):
+def test_psis_without_a_fit_is_refused(answered: Answer, truth: VarianceGamma) -> None:
+    with pytest.raises(UnsupportedError, match="psis requires a fit"):
         answered(Knowing(truth), method="neural", uncertainty="psis")
