@@ -32,7 +32,7 @@ from levy_numerics.pricing.sinh_kernel import fourier_sums
 
 Iterations = Callable[[State, WeightingArrays, KernelRule], int]
 # Iterations between two looks at the clock: a few milliseconds at most.
-_AT_A_TIME: Final = 16
+_AT_A_TIME: Final = 8
 
 
 @cache

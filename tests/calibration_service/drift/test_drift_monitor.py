@@ -156,7 +156,7 @@ def test_a_fit_that_ended_in_no_numbers_has_no_place(usual: Any, reference: Refe
     quotes, fit = usual[0]
     assert isinstance(fit.result, calibration.CalibrationResult)
     lost = replace(fit.result, model=VarianceGamma(sigma=0.2, nu=np.nan, theta=np.nan))
-    observe(watching, [*usual, (quotes, replace(fit, found=lost))])
+    observe(watching, [*usual, (quotes, replace(fit, result=lost))])
     watching.refresh()
     assert told(metrics, "drift_window") == {"": len(usual) + 1.0}
     places = told(metrics, "parameter_place_count")
