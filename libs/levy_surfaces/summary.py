@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from levy_numerics.implied_vol import rounding_error, vols_of_prices
+from levy_numerics.implied_volatility import rounding_error, vols_of_prices
 from levy_numerics.market import Contracts
 from levy_surfaces.forwards import SeriesForward
 from levy_surfaces.printable import printable

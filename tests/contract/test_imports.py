@@ -57,7 +57,7 @@ def test_importing_models_loads_nothing_heavy() -> None:
     assert loaded_by("levy_numerics.models").isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("module", ["levy_numerics.pricing", "levy_numerics.implied_vol"])
+@pytest.mark.parametrize("module", ["levy_numerics.pricing", "levy_numerics.implied_volatility"])
 def test_importing_compiled_numerics_loads_nothing_heavy_but_numba(module: str) -> None:
     assert loaded_by(module).isdisjoint(set(HEAVY) - {"numba"})
 

@@ -6,7 +6,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from levy_numerics.implied_vol import rounding_error, vols_of_prices
+from levy_numerics.implied_volatility import rounding_error, vols_of_prices
 from levy_numerics.jit import compiled
 from levy_numerics.market import Contracts, Quotes
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from levy_numerics.black import black_price, black_vega
 from levy_numerics.errors import InvalidInputError, UnsupportedError
-from levy_numerics.implied_vol import vols_of_prices
+from levy_numerics.implied_volatility import vols_of_prices
 from levy_numerics.market import Contracts, Quotes
 
 Weights = Literal["price", "vega", "bid_ask"]

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.black import normalised_vega
-from levy_numerics.implied_vol import vols_out_of_the_money
+from levy_numerics.implied_volatility import vols_out_of_the_money
 from levy_surfaces.synthetic.priced import PricedSurfaces
 
 PRICE_FLOOR: Final = 1e-6

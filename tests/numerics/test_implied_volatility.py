@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from levy_numerics.black import black_price, black_vega, log_moneyness, normalised_price
 from levy_numerics.errors import ArbitrageError, InvalidInputError
-from levy_numerics.implied_vol import (
+from levy_numerics.implied_volatility import (
     implied_vol,
     implied_vol_or_reason,
     rounding_error,
