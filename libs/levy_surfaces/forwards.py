@@ -13,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
+from levy_numerics.surface import Forward
 from levy_surfaces.given import GivenMarket
 from levy_surfaces.notes import MIN_PAIRS, Note, sentences
 from levy_surfaces.parity import Pairs, ParityLine, bounds_on_forward, forward_at
@@ -46,45 +47,18 @@ _WITHIN_BOUNDS: Final = "the file's forward, which lies within wide parity bound
 
 
 @dataclass(frozen=True)
-class SeriesForward:
-    """Forward and discount of one series (an expiry, and a root where there are several).
+class SeriesForward(Forward):
+    """A forward with the evidence for it.
 
     Attributes
     ----------
-    series : int
-    maturity_years, forward, discount : float
-    n_pairs : int
-        Strikes whose call and put were both used.
-    residual_scale : float
-        Robust standard deviation of C − P about the fitted line, currency; 0 without pairs.
-    rate_error : float
-        Standard error of the rate that the slope implies; infinite where it was not fitted.
-    source : str
-        How forward and discount came about, for people.
     line : ParityLine or None
         The line fitted to the pairs, whose discount need not be the one used.
     notes : tuple of Note
     """
 
-    series: int
-    maturity_years: float
-    forward: float
-    discount: float
-    n_pairs: int
-    residual_scale: float
-    rate_error: float
-    source: str
     line: ParityLine | None = None
     notes: tuple[Note, ...] = ()
-
-    @property
-    def rate(self) -> float:
-        """Continuous rate that the discount implies."""
-        return float(np.log(1.0 / self.discount) / self.maturity_years)
-
-    def dividend_yield(self, spot: float) -> float:
-        """Return the continuous yield that spot, forward and discount imply together."""
-        return float(self.rate - np.log(self.forward / spot) / self.maturity_years)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Self, get_args
+from typing import Final, Self
 
 import numpy as np
 
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
+from levy_numerics.surface import DroppedQuote, Surface
 from levy_schemas.problems import pointer
-from levy_schemas.surface import DroppedQuote, DropReason, Quote, SurfaceRequest
+from levy_schemas.surface import DroppedQuote as ReportedQuote
+from levy_schemas.surface import Quote, SurfaceRequest
 from levy_surfaces.given import discount_limits
 from levy_surfaces.maturities import group_maturities
 from levy_surfaces.notes import first_of
@@ -23,17 +25,8 @@ _NO_TIME_VALUE: Final = 1e-12
 """Time value, as a fraction of the discounted forward, lost in the rounding of a double."""
 
 _FORWARD_TOLERANCE: Final = 1e-3
-_REASONS: Final = (None, *Reason)
-_WIRE_REASON: Final[dict[str, DropReason]] = {reason: reason for reason in get_args(DropReason)}
-
-
-@dataclass(frozen=True)
-class Surface:
-    """Quotes that can be fitted, those dropped, and warnings about them."""
-
-    quotes: Quotes
-    dropped: tuple[DroppedQuote, ...]
-    warnings: tuple[str, ...] = ()
+_REASONS: Final = ("", *Reason)
+"""By the number of a reason in `_Screening`; 0 is that of a quote that is kept."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +146,11 @@ def surface_of(
     return Surface(quotes, dropped, warnings)
 
 
+def reported(dropped: Sequence[DroppedQuote]) -> tuple[ReportedQuote, ...]:
+    """Return dropped quotes as a response reports them."""
+    return tuple(ReportedQuote.model_validate(quote, from_attributes=True) for quote in dropped)
+
+
 @dataclass
 class _Screening:
     """The quotes of a request, and the reasons so far, as positions in `_REASONS` (0: kept)."""
@@ -248,7 +246,7 @@ class _Screening:
         return tuple(
             DroppedQuote(
                 pointer=rows.place(i),
-                reason=_WIRE_REASON[(reason := _REASONS[self.reason[i]])],
+                reason=(reason := _REASONS[self.reason[i]]),
                 message=reason.meaning,
                 strike=float(rows.strike[i]),
                 maturity=float(rows.maturity_years[i]),
@@ -350,5 +348,5 @@ def _too_few(
     message = "; ".join((message, *warnings))
     place = "/prices" if request.quotes is None else "/quotes"
     return InvalidInputError(
-        message, pointer=place, dropped=[quote.model_dump() for quote in dropped]
+        message, pointer=place, dropped=[quote.model_dump() for quote in reported(dropped)]
     )

@@ -6,9 +6,8 @@ import numpy as np
 
 from levy_numerics.implied_volatility import rounding_error, vols_of_prices
 from levy_numerics.market import Contracts
-from levy_surfaces.forwards import SeriesForward
+from levy_numerics.surface import Forward, Surface
 from levy_surfaces.printable import printable
-from levy_surfaces.surface import Surface
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class ExpirySummary:
         Kept.
     strike_low, strike_high : float
         Their range.
-    forward : SeriesForward
+    forward : Forward
         With discount, rate, and how they came about.
     dividend_yield : float or None
         None without a spot.
@@ -36,7 +35,7 @@ class ExpirySummary:
     n_quotes: int
     strike_low: float
     strike_high: float
-    forward: SeriesForward
+    forward: Forward
     dividend_yield: float | None
     atm_vol: float | None
 

@@ -113,12 +113,10 @@ def fit_surface(
         fit,
         sure,
         uncertainty=uncertainty,
-        quote_warnings=quotes.report.warnings,
+        quote_warnings=quotes.surface.warnings,
         engine_version=engine_version(),
         seconds=time.perf_counter() - started,
     )
-    warnings = (*quotes.surface.warnings, *shaped.warnings)
-    shaped = shaped.model_copy(update={"warnings": warnings})
     found = fit.found
     return FittedSurface(quotes, _by_maturity(found, quotes), found.model_prices, shaped)
 

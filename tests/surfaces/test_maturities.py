@@ -11,7 +11,7 @@ from levy_numerics.errors import InvalidInputError
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import QuoteTable, read_options, read_quotes
 from levy_surfaces.settlement import is_am_settled
-from levy_surfaces.surface import read_surface
+from levy_surfaces.surface import contracts_on, read_surface, write_surface
 from levy_surfaces.timestamps import parse_moment
 
 HOURS_PER_YEAR = 24 * 365
@@ -366,11 +366,11 @@ def test_a_surface_of_hours_is_written_and_read_back(market: pd.DataFrame, tmp_p
         quote_date="2024-01-03T16:00:00Z", expiry="2024-04-03T08:00:00Z"
     )
     quoted.to_csv(tmp_path / "quotes.csv", index=False)
-    surface, _ = clean(read_quotes(tmp_path / "quotes.csv"))
+    surface = clean(read_quotes(tmp_path / "quotes.csv"))
     # 91 days less 8 hours.
     assert surface.quotes.contracts.maturity_years[0] == pytest.approx((91 - 8 / 24) / 365)
     assert set(surface.expiry) == {"2024-04-03T08:00:00"}
-    surface.write(tmp_path / "surface.csv")
+    write_surface(surface, tmp_path / "surface.csv")
     again = read_surface(tmp_path / "surface.csv")
     assert again.quote_date == "2024-01-03T16:00:00+00:00"
     assert list(again.expiry) == list(surface.expiry)
@@ -386,13 +386,13 @@ def test_options_hours_from_any_expiry_have_no_forward(
         quote_date="2024-04-02T16:00:00Z", expiry="2024-04-03T08:00:00Z"
     )
     day.to_csv(tmp_path / "quotes.csv", index=False)
-    surface, _ = clean(read_quotes(tmp_path / "quotes.csv"))
+    surface = clean(read_quotes(tmp_path / "quotes.csv"))
     options = pd.DataFrame(
         {"row": [2], "maturity_years": [8 / HOURS_PER_YEAR], "strike": [100.0], "is_call": [True]}
     )
     # Quotes are 16 hours from expiry, the option 8: half a day's tolerance would take it.
     with pytest.raises(InvalidInputError, match="no forward is known"):
-        surface.market_of(options)
+        contracts_on(surface, options)
 
 
 def test_a_label_reads_back_as_the_same_moment() -> None:

@@ -11,12 +11,13 @@ from levy_numerics import pricing
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts
 from levy_numerics.models import VarianceGamma
+from levy_numerics.surface import Surface
 from levy_schemas.calibration import CalibrationRequest
 from levy_schemas.surface import DropReason
 from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.reading import read_quotes
 from levy_surfaces.reasons import Reason
-from levy_surfaces.requested import Surface, surface_of
+from levy_surfaces.requested import surface_of
 
 MODEL = VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15)
 STRIKES = (80.0, 85.0, 90.0, 95.0, 100.0, 105.0, 110.0, 115.0, 120.0)
@@ -354,8 +355,8 @@ def test_a_file_and_a_request_drop_the_same_quotes_for_the_same_reasons(tmp_path
     path = tmp_path / "quotes.csv"
     frame = pd.DataFrame(quotes).rename(columns={"maturity": "maturity_years", "price": "mid"})
     frame.assign(spot=100.0, rate=RATE, dividend_yield=0.0).to_csv(path, index=False)
-    _, report = clean(read_quotes(path), CleaningRules(forwards="given", sides="all"))
-    of_file = sorted(zip(report.dropped["row"] - 2, report.dropped["reason"], strict=True))
+    surface = clean(read_quotes(path), CleaningRules(forwards="given", sides="all"))
+    of_file = sorted((int(q.pointer[1:]) - 2, q.reason) for q in surface.dropped)
     of_request = sorted((int(p.split("/")[-1]), r) for p, r in reasons(cleaned(body)).items())
     assert of_file == of_request
     assert {reason for _, reason in of_request} == {

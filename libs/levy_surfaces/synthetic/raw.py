@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from levy_surfaces.surface import Surface, read_surface
+from levy_numerics.surface import Surface
+from levy_surfaces.surface import read_surface, write_surface
 
 _UNKNOWN: Final = "unknown"
 
@@ -16,7 +17,7 @@ def keep_surface(surface: Surface, root: str | Path) -> Path:
     folder = Path(root, "raw", f"underlying={underlying}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"date={surface.quote_date or _UNKNOWN}.parquet"
-    surface.write(path)
+    write_surface(surface, path)
     return path
 
 

@@ -71,7 +71,7 @@ def _keep(options: argparse.Namespace) -> int:
     quotes = CleanedQuotes.of(options)
     Path(options.out).mkdir(parents=True, exist_ok=True)
     path = keep_surface(quotes.surface, options.out)
-    warnings = [*quotes.surface.warnings, *quotes.report.warnings]
+    warnings = quotes.surface.warnings
     if options.json:
         print_json({"file": str(path), "warnings": warnings, **quotes.as_document()})
     else:
