@@ -53,6 +53,10 @@ def test_numerics_need_numpy_and_scipy_and_may_use_jax_and_numba() -> None:
     assert external_imports("levy_numerics") <= allowed
 
 
+def test_importing_the_public_api_loads_no_numerics() -> None:
+    assert loaded_by("levy_numerics").isdisjoint({"numpy", "scipy", *HEAVY})
+
+
 def test_importing_models_loads_nothing_heavy() -> None:
     assert loaded_by("levy_numerics.models").isdisjoint(HEAVY)
 

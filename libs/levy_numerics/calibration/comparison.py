@@ -1,13 +1,15 @@
 """Several models on one surface, in sample and out of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from levy_numerics.calibration.fit_quality import FitQuality
 from levy_numerics.calibration.least_squares import calibrate
 from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.display import Displayed
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing import price
@@ -16,8 +18,8 @@ _TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One model's share in a comparison.
+class Comparison(Displayed):
+    """The fit of one of several models that are compared on the same quotes.
 
     Attributes
     ----------
@@ -35,9 +37,29 @@ class Comparison:
 
     @property
     def score(self) -> float:
-        """By which models are ranked: the implied-vol error out of sample, else in sample."""
+        """Error of implied volatility by which models are ranked: out of sample if there is one."""
         judged = self.out_of_sample or self.result.fit
         return judged.implied_vol_rmse if np.isfinite(judged.implied_vol_rmse) else np.inf
+
+    def _title(self) -> str:
+        return f"{self.name}: comparison"
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {"Status": self.result.status, "Score": self.score}
+
+    def _columns(self) -> Mapping[str, Any]:
+        fits = {
+            "all quotes": self.result.fit,
+            "in sample": self.in_sample,
+            "out of sample": self.out_of_sample,
+        }
+        present = {label: fit for label, fit in fits.items() if fit is not None}
+        names = ("n_quotes", "rmse", "arpe", "implied_vol_rmse")
+        columns = {name: [getattr(fit, name) for fit in present.values()] for name in names}
+        return {"quotes": list(present), **columns}
+
+    def _notes(self) -> tuple[str, ...]:
+        return self.result.warnings
 
 
 def compare_one(

@@ -1,20 +1,22 @@
 """One fit for each expiry: the term structure of a model's parameters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from levy_numerics.calibration.fit_quality import FitQuality
 from levy_numerics.calibration.least_squares import calibrate
 from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.display import Displayed, graph_objects
 from levy_numerics.errors import InvalidInputError, UnsupportedError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 
 
 @dataclass(frozen=True)
-class TermStructure:
+class TermStructure(Displayed):
     """A model fitted expiry by expiry.
 
     Attributes
@@ -33,6 +35,35 @@ class TermStructure:
     results: tuple[CalibrationResult, ...]
     model_prices: np.ndarray
     fit: FitQuality
+
+    def plot(self) -> Any:
+        """Return a Plotly figure of each parameter against maturity."""
+        figure = graph_objects().Figure()
+        for name in self.results[0].parameters:
+            values = [result.parameters[name] for result in self.results]
+            figure.add_scatter(x=self.maturities, y=values, name=name, mode="lines+markers")
+        return figure.update_layout(title=self._title(), xaxis_title="years")
+
+    def _title(self) -> str:
+        return f"{self.results[0].model.name}: one fit per maturity"
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {
+            "No. Maturities": self.maturities.size,
+            "No. Quotes": self.fit.n_quotes,
+            "RMSE": self.fit.rmse,
+            "RMSE implied vol": self.fit.implied_vol_rmse,
+        }
+
+    def _columns(self) -> Mapping[str, Any]:
+        names = self.results[0].parameters
+        by_name = {name: [one.parameters[name] for one in self.results] for name in names}
+        return {
+            "maturity_years": self.maturities,
+            **by_name,
+            "implied_vol_rmse": [one.fit.implied_vol_rmse for one in self.results],
+            "status": [one.status for one in self.results],
+        }
 
 
 def calibrate_each_maturity(
