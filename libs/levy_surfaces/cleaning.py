@@ -20,12 +20,12 @@ Sides = Literal["prefer_otm", "otm", "all"]
 
 _BOUNDS_SLACK: Final = 1e-9
 _MAX_CONFLICTING: Final = 0.5
-"""Share of the usable quotes: what is left beyond it is a selection by chance."""
+"""Share of the usable quotes above which the rest would be an arbitrary selection."""
 
 
 @dataclass(frozen=True)
 class CleaningRules:
-    """What to keep.
+    """Options of cleaning.
 
     Attributes
     ----------
@@ -34,14 +34,15 @@ class CleaningRules:
     moneyness : tuple of float
         Least and greatest K/F kept.
     sides : {"prefer_otm", "otm", "all"}
-        Drop in-the-money quotes where the other side of the strike is quoted, or always, or never.
+        Whether to drop in-the-money quotes: where the other side of the strike is quoted, always,
+        or never.
     forwards : {"parity", "given"}
-        Where forwards and discounts come from first.
+        Preferred source of forwards and discounts: put-call parity, or the file's columns.
     static_arbitrage : bool
-        Whether to drop what a vertical, butterfly or calendar spread turns into an arbitrage,
-        and what contradicts the other side of its strike.
+        Whether to drop quotes that admit arbitrage by a vertical, butterfly or calendar spread,
+        and quotes that violate put-call parity.
     fewest_per_maturity : int
-        Quotes that a maturity must be left with; one with fewer is dropped altogether.
+        Least number of quotes of a maturity; a maturity with fewer is dropped.
     """
 
     maturity_years: tuple[float, float] = (0.0, np.inf)
@@ -54,7 +55,7 @@ class CleaningRules:
 
 @dataclass
 class _Cleaning:
-    """The frame with the columns added on the way, and the reasons so far."""
+    """The frame, with the columns added by each step, and the reasons so far."""
 
     frame: pd.DataFrame
     reason: pd.Series = field(init=False)
@@ -124,7 +125,7 @@ class _Cleaning:
 
 
 def clean(table: QuoteTable, rules: CleaningRules | None = None) -> Surface:
-    """Drop the quotes that cannot be fitted, derive forwards, and return a surface of the rest.
+    """Return a surface of the quotes that can be fitted, with forwards and the dropped quotes.
 
     Raises
     ------
@@ -179,7 +180,7 @@ def _drop_unusable(work: _Cleaning) -> None:
 
 
 def _refuse_conflicts(work: _Cleaning, rules: CleaningRules) -> None:
-    """Refuse quotes most of which contradict another quote of their contract."""
+    """Raise if most usable quotes are of contracts quoted at incompatible prices."""
     inside = work.frame["maturity_years"].between(*rules.maturity_years)
     conflicting = inside & (work.reason == str(Reason.CONFLICTING))
     repeated = inside & (work.reason == str(Reason.DUPLICATE))

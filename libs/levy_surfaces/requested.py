@@ -100,23 +100,23 @@ def surface_of(
 ) -> Surface:
     """Return the quotes of a request that can be fitted, and those dropped with their reasons.
 
-    The checks are those of files. Both sides of a strike are kept, in the money too: quotes that
-    were sent are used unless they are wrong.
+    The checks are those of files. Both sides of a strike are kept, in the money too, unlike
+    those of files: the client chose its quotes.
 
     Parameters
     ----------
     request : SurfaceRequest
     n_parameters : int
-        Quotes needed.
+        Least number of quotes.
     model_type : str
-        Model that needs them, for the message.
+        Name of the model, for the message.
     at_each_maturity : bool
-        Whether every expiry needs as many; one that has fewer is dropped.
+        Whether every expiry needs as many; an expiry with fewer is dropped.
 
     Raises
     ------
     InvalidInputError
-        Fewer quotes are left than needed, or forwards of one expiry contradict each other.
+        Fewer quotes are left than needed, or one expiry has several forwards.
     """
     rows = _Rows.of(request)
     if rows.size < n_parameters:
@@ -184,7 +184,7 @@ class _Screening:
     def run(self) -> None:
         """Apply the checks of files, but for the choice of sides."""
         c, quotes = self.contracts, self.quotes
-        # A price of zero has no time value, which is what the interface has always reported.
+        # A price of zero is reported as one without time value, for compatibility.
         zero = quotes.price == 0
         self.drop(
             [(r, mask & ~zero if r is Reason.MISSING_PRICE else mask) for r, mask in self.masks]
@@ -199,14 +199,14 @@ class _Screening:
                 (Reason.ABOVE_MAXIMUM, quotes.price >= upper),
             ]
         )
-        # Rounded prices are not convex to the last digit.
+        # Rounding to a tick alone makes prices non-convex.
         noise = np.full(self.rows.size, last_digit(quotes.price[self.kept]))
         markets = Markets(c.forward, c.discount, noise)
         self._check_parity(markets)
         if not quotes.contradicted(self.kept, markets):
             self.drop(quotes.static_arbitrage(self.kept, markets))
             return
-        # Calls and puts cannot be compared by a forward that they contradict.
+        # A forward that violates parity cannot convert puts to calls: check both sides apart.
         family = quotes.is_call.astype(int)
         apart = replace(quotes, series=2 * quotes.series + family)
         self.drop(apart.static_arbitrage(self.kept, markets, family))

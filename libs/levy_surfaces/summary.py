@@ -1,4 +1,4 @@
-"""A surface at a glance: one line for each expiry."""
+"""Summary of a surface: one line for each expiry."""
 
 from dataclasses import dataclass
 
@@ -12,18 +12,18 @@ from levy_surfaces.printable import printable
 
 @dataclass(frozen=True)
 class ExpirySummary:
-    """What is known of one series.
+    """Quotes and forward of one series.
 
     Attributes
     ----------
     expiry, root : str
-        ISO date and root; empty where the source knows none.
+        ISO date and root; empty where the source has none.
     n_quotes : int
-        Kept.
+        Quotes kept.
     strike_low, strike_high : float
-        Their range.
+        Range of their strikes.
     forward : Forward
-        With discount, rate, and how they came about.
+        Forward, discount and rate, with their source.
     dividend_yield : float or None
         None without a spot.
     atm_vol : float or None
@@ -51,7 +51,7 @@ def series_name(expiry: str, root: str) -> str:
 
 
 def summary(surface: Surface) -> tuple[ExpirySummary, ...]:
-    """One line for each series, by maturity."""
+    """Return one line for each series, by maturity."""
     c, vols = surface.quotes.contracts, market_vols(surface)
     lines = []
     for forward in surface.forwards:

@@ -1,9 +1,11 @@
 """Surfaces from the cleaned rows of a file; surfaces as files."""
 
 import gzip
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from levy_surfaces.forwards import SeriesForward, implied_forwards
 from levy_surfaces.maturities import DAYS_PER_YEAR, SAME_MATURITY_YEARS
 from levy_surfaces.reading import QuoteTable, read_quotes
 
+_UNKNOWN: Final = "unknown"
 _CSV_SUFFIXES: Final = (".csv", ".csv.gz")
 _PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 _SAME_EXPIRY_YEARS: Final = 0.5 / DAYS_PER_YEAR
@@ -153,3 +156,19 @@ def read_surface(path: str | Path) -> Surface:
             )
     forwards = implied_forwards(table, frame["price"], source="given")
     return surface_of_rows(table, frame, forwards)
+
+
+def keep_surface(surface: Surface, root: str | Path) -> Path:
+    """Write a surface to `raw/underlying=…/date=….parquet` under `root`, and return the path."""
+    underlying = quote(surface.underlying or _UNKNOWN, safe=" ")
+    folder = Path(root, "raw", f"underlying={underlying}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"date={surface.quote_date or _UNKNOWN}.parquet"
+    write_surface(surface, path)
+    return path
+
+
+def kept_surfaces(root: str | Path) -> Iterator[Surface]:
+    """Yield the surfaces that `keep_surface` wrote, by underlying and date."""
+    for path in sorted(Path(root, "raw").glob("underlying=*/date=*.parquet")):
+        yield read_surface(path)

@@ -101,7 +101,7 @@ def test_a_performance_index_keeps_its_negative_dividend_yield() -> None:
 
 def test_a_week_before_expiry_the_rate_is_borrowed_and_the_forward_is_not() -> None:
     first = BY_NAME["spx_pyql_20110124"].surface(folder()).forwards[0]
-    assert first.source == "put-call parity, discount from neighbouring expiries"
+    assert first.source == "put-call parity, discount interpolated between expiries"
     assert 0.0 < first.rate < 0.02
     assert first.forward == pytest.approx(1291.04, abs=0.1)
 

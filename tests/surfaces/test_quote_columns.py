@@ -136,11 +136,11 @@ def test_parquet_types_that_mean_the_same_read_the_same(
 @pytest.mark.parametrize(
     ("name", "values", "complaint"),
     [
-        ("option_type", [True, False], "column option_type holds bool, not text"),
-        ("strike", [True, False], "column strike holds bool, not numbers"),
-        ("bid", [[1.0], [2.0]], "column bid holds list"),
-        ("strike", [np.datetime64("2024-01-01", "us")] * 2, "column strike holds timestamp"),
-        ("expiry", [np.timedelta64(1, "s")] * 2, "column expiry holds duration"),
+        ("option_type", [True, False], "column option_type has type bool, not text"),
+        ("strike", [True, False], "column strike has type bool, not numbers"),
+        ("bid", [[1.0], [2.0]], "column bid has type list"),
+        ("strike", [np.datetime64("2024-01-01", "us")] * 2, "column strike has type timestamp"),
+        ("expiry", [np.timedelta64(1, "s")] * 2, "column expiry has type duration"),
         ("option_type", [b"\xff", b"C"], "damaged, or not"),
         ("option_type", [1, 2], "option_type '1' is neither C nor P"),
     ],

@@ -144,7 +144,7 @@ def _semicolons(path: Path) -> None:
     ("spoil", "complaint"),
     [
         (_empty, "the file is empty"),
-        (_only_a_header, "the file holds no quotes"),
+        (_only_a_header, "the file contains no quotes"),
         (_bytes, "is not UTF-8 text"),
         (_ragged, "line 3 has 6 fields, the header has 4"),
         (_longer_than_its_header, "line 2 has 5 fields, the header has 4"),
