@@ -1,4 +1,4 @@
-"""Several models on one surface, in sample and out of it."""
+"""Comparison of models on one surface, in sample and out of sample."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,9 +25,10 @@ class Comparison(Displayed):
     ----------
     name : str
     result : CalibrationResult
-        Fitted to all quotes.
+        Fit to all quotes.
     in_sample, out_of_sample : FitQuality or None
-        Of the fit to every other strike: on those, and on the others. None without a holdout.
+        Quality of the fit to every other strike, on these and on the remaining strikes. None
+        without a holdout.
     """
 
     name: str
@@ -71,14 +72,14 @@ def compare_one(
     n_starts: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
-    """Fit one model to every other strike, judge it on the rest, then fit it to all.
+    """Fit one model to every other strike, evaluate it on the rest, then fit it to all quotes.
 
     Parameters
     ----------
     holdout : bool
-        Whether to judge out of sample; needs enough strikes.
+        Whether to evaluate out of sample, where there are enough strikes.
     n_starts, progress
-        As in `calibrate`; the fit to all begins where the fit to every other strike ended.
+        As in `calibrate`; the fit to all quotes starts from the fit to every other strike.
     """
     kept = alternate_strikes(quotes.contracts)
     if not holdout or kept.sum() < len(model.parameters()) or kept.all():
@@ -92,12 +93,12 @@ def compare_one(
 
 
 def ranked(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
-    """Best first."""
+    """Return comparisons in order of score, best first."""
     return tuple(sorted(comparisons, key=lambda comparison: comparison.score))
 
 
 def alternate_strikes(contracts: Contracts) -> np.ndarray:
-    """Every other strike of each expiry, the lowest included; boolean, shape (n,)."""
+    """Return a mask of every other strike of each expiry, from the lowest, shape (n,)."""
     order = np.lexsort((contracts.strike, contracts.maturity_years))
     years = contracts.maturity_years[order]
     first = np.r_[True, years[1:] != years[:-1]]

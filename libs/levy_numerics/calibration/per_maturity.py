@@ -1,4 +1,4 @@
-"""One fit for each expiry: the term structure of a model's parameters."""
+"""Calibration of each expiry separately: the term structure of a model's parameters."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class TermStructure(Displayed):
     maturities : ndarray, shape (m,)
         Years, increasing.
     results : tuple of CalibrationResult
-        One for each.
+        One for each maturity.
     model_prices : ndarray, shape (n,)
         In the order of the quotes.
     fit : FitQuality
@@ -75,10 +75,10 @@ def calibrate_each_maturity(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> TermStructure:
-    """Fit a Lévy model to every expiry on its own.
+    """Fit a Lévy model to each expiry separately.
 
-    The expiry with most quotes is fitted from screened starts; the others, going outwards from
-    it, from their neighbour's parameters, and from screened starts where that does not converge.
+    The expiry with most quotes is fitted by multistart. The others start from the parameters of
+    the adjacent expiry, and use multistart where that does not converge.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def calibrate_each_maturity(
     weights, n_starts, seed
         As in `calibrate`.
     progress : callable, optional
-        Told (expiries done, expiries in all).
+        Called with the number of expiries done and the total.
 
     Raises
     ------
@@ -106,16 +106,18 @@ def calibrate_each_maturity(
     maturities, counts = np.unique(years, return_counts=True)
     _require_enough(model, maturities, counts)
     results: dict[int, CalibrationResult] = {}
-    for k, neighbour in _outwards(int(counts.argmax()), maturities.size):
-        here = quotes.select(years == maturities[k])
-        found = None
-        if neighbour is not None:
-            start = results[neighbour].parameters
-            found = calibrate(model, here, weights=weights, start=start)
-        if found is None or found.status != "converged":
-            screened = calibrate(model, here, weights=weights, n_starts=n_starts, seed=seed)
-            found = screened if found is None or screened.cost < found.cost else found
-        results[k] = found
+    for k, adjacent in _outwards(int(counts.argmax()), maturities.size):
+        quotes_here = quotes.select(years == maturities[k])
+        result = None
+        if adjacent is not None:
+            start = results[adjacent].parameters
+            result = calibrate(model, quotes_here, weights=weights, start=start)
+        if result is None or result.status != "converged":
+            multistart = calibrate(
+                model, quotes_here, weights=weights, n_starts=n_starts, seed=seed
+            )
+            result = multistart if result is None or multistart.cost < result.cost else result
+        results[k] = result
         if progress is not None:
             progress(len(results), maturities.size)
     prices = np.empty(quotes.size)
@@ -137,7 +139,7 @@ def _require_enough(model: type[Model], maturities: np.ndarray, counts: np.ndarr
 
 
 def _outwards(first: int, size: int) -> list[tuple[int, int | None]]:
-    """Indices from `first` out to both ends, each with the neighbour fitted before it."""
+    """Return indices from `first` to both ends, each with the adjacent index fitted before it."""
     later = [(k, k - 1) for k in range(first + 1, size)]
     earlier = [(k, k + 1) for k in range(first - 1, -1, -1)]
     return [(first, None), *later, *earlier]
