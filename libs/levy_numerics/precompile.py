@@ -10,7 +10,7 @@ import numpy as np
 
 from levy_numerics import models, pricing
 from levy_numerics.calibration.local_fit import fit_from
-from levy_numerics.implied_vol import vols_out_of_the_money
+from levy_numerics.implied_volatility import vols_out_of_the_money
 from levy_numerics.jit import remove_outdated
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.compilable import Compilable

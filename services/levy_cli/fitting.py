@@ -118,12 +118,10 @@ def fit_surface(
         fit,
         intervals,
         uncertainty=uncertainty,
-        quote_warnings=quotes.report.warnings,
+        quote_warnings=quotes.surface.warnings,
         engine_version=engine_version(),
         seconds=time.perf_counter() - started,
     )
-    warnings = (*quotes.surface.warnings, *shaped.warnings)
-    shaped = shaped.model_copy(update={"warnings": warnings})
     by_maturity = _by_maturity(fit.result, quotes)
     return FittedSurface(quotes, by_maturity, fit.result.model_prices, shaped)
 

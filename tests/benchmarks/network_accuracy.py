@@ -28,7 +28,7 @@ from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_surfaces.synthetic import grid
-from levy_surfaces.synthetic.augmentation import with_relative_noise, without
+from levy_surfaces.synthetic.augmentation import drop_quotes, with_relative_noise
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box, sobol_targets
 from tests.benchmarks.real_quotes import SETS, table
@@ -90,7 +90,7 @@ class Holdout:
         price = SinhPricer(grid.grid_contracts(), 1e-8).price(true).value
         exact = PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
         rng = np.random.default_rng(SEED)
-        noisy, fewer = with_relative_noise(exact, 0.01, rng), without(exact, 0.2, rng)
+        noisy, fewer = with_relative_noise(exact, 0.01, rng), drop_quotes(exact, 0.2, rng)
         return cls(true, price, {_EXACT: exact, _NOISY: noisy, _FEWER: fewer})
 
 

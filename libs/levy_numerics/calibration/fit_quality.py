@@ -1,4 +1,4 @@
-"""Errors of fitted prices, and their summaries."""
+"""Goodness of fit: errors of fitted prices and implied volatilities."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from levy_numerics.implied_vol import rounding_error, vols_of_prices
+from levy_numerics.implied_volatility import rounding_error, vols_of_prices
 from levy_numerics.jit import compiled
 from levy_numerics.market import Contracts, Quotes
 
@@ -21,14 +21,14 @@ def fitted_price_error(contracts: Contracts) -> np.ndarray:
 
 @dataclass(frozen=True)
 class PricingErrors:
-    """Fitted prices minus market prices, quote by quote.
+    """Errors of fitted prices (model less market), quote by quote.
 
     Attributes
     ----------
     market_price, price : ndarray, shape (n,)
-        Market price, and the error of the fitted one; currency.
+        Market price, and the error of the fitted price; currency.
     vol : ndarray, shape (n,)
-        Error of implied volatility; NaN where the price of market or model determines none.
+        Error of implied volatility; NaN where either price determines none.
     """
 
     market_price: np.ndarray
@@ -60,7 +60,7 @@ def vols_of_quotes(quotes: Quotes) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FitQuality:
-    """Errors of the fitted prices, in the terms of Schoutens (2003), section 1.4.
+    """Summary of pricing errors, as in Schoutens (2003), section 1.4.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class FitQuality:
     ape : float
         `aae` over the mean price.
     arpe : float
-        Mean of |error|/price, over the quotes with a price.
+        Mean of |error|/price, over the quotes with a positive price.
     implied_vol_rmse : float
         Root-mean-square error of implied volatility, over the quotes for which the prices of
         market and model both determine one; NaN where there are none.
@@ -92,24 +92,24 @@ class FitQuality:
 
     @classmethod
     def of(cls, quotes: Quotes, model_prices: np.ndarray) -> Self:
-        """Compare `model_prices`, shape (n,), with the quotes."""
+        """Return the summary of the errors of `model_prices`, shape (n,)."""
         return cls.of_errors(PricingErrors.of(quotes, model_prices))
 
     @classmethod
     def of_errors(cls, errors: PricingErrors) -> Self:
-        """Summarise errors."""
+        """Return the summary of all errors."""
         ((quality, _),) = cls.of_groups(errors, np.zeros(errors.price.size, dtype=int))
         return quality
 
     @classmethod
     def of_groups(cls, errors: PricingErrors, group: np.ndarray) -> list[tuple[Self, float]]:
-        """Summarise the errors of each group; and their volatility's mean, NaN where none exist.
+        """Return the summary of each group, and its mean error of implied volatility (or NaN).
 
         Parameters
         ----------
         errors : PricingErrors
         group : ndarray of int, shape (n,)
-            To which of the groups 0, 1, … each quote belongs; none is empty.
+            Group of each quote: 0, 1, …; none is empty.
         """
         summaries = _summaries(errors.market_price, errors.price, errors.vol, group)
         return [
@@ -122,7 +122,7 @@ class FitQuality:
 def _summaries(
     market_price: np.ndarray, price: np.ndarray, vol: np.ndarray, group: np.ndarray
 ) -> np.ndarray:
-    """Return the summary of each group, shape (n_groups, 8).
+    """Return the summaries of the groups, shape (n_groups, 8).
 
     Columns: number of quotes, mean error of volatility, `rmse` to `implied_vol_rmse`, number of
     volatilities.
@@ -158,7 +158,7 @@ def _summaries(
 
 
 def in_spread_share(quotes: Quotes, model_prices: np.ndarray) -> float:
-    """Return the share of `model_prices`, shape (n,), between bid and ask; NaN without these."""
+    """Return the share of `model_prices`, shape (n,), between bid and ask; NaN without spreads."""
     if quotes.bid is None or quotes.ask is None:
         return np.nan
     return float(np.mean((quotes.bid <= model_prices) & (model_prices <= quotes.ask)))

@@ -7,7 +7,7 @@ import numpy as np
 
 from levy_numerics.black import black_price, black_vega
 from levy_numerics.errors import InvalidInputError, UnsupportedError
-from levy_numerics.implied_vol import OK, vega_at, vol_of_price, vols_of_prices
+from levy_numerics.implied_volatility import OK, vega_at, vol_of_price, vols_of_prices
 from levy_numerics.jit import compiled_without_lock
 from levy_numerics.market import Contracts, Quotes
 

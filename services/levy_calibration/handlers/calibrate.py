@@ -16,8 +16,9 @@ from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
+from levy_numerics.surface import Surface
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
-from levy_surfaces.requested import Surface, surface_of
+from levy_surfaces.requested import reported, surface_of
 
 Choose = Callable[[str], Sequence[Proposer]]
 """Returns the networks to try for the next surface of a model, in order."""
@@ -159,7 +160,7 @@ class CalibrationTask:
             fit,
             parameter_intervals(fit, self.quotes, weights=weights, uncertainty=uncertainty),
             uncertainty=uncertainty,
-            dropped=self.surface.dropped,
+            dropped=reported(self.surface.dropped),
             quote_warnings=self.surface.warnings,
             engine_version=engine_version,
             seconds=preparation_seconds + time.perf_counter() - started,

@@ -20,7 +20,7 @@ from levy_numerics import models
 from levy_numerics.calibration.hybrid import FitStrategy
 from levy_schemas.calibration import Interval
 from levy_surfaces.printable import printable
-from levy_surfaces.surface import check_surface_name
+from levy_surfaces.surface import check_surface_name, write_surface
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             progress=advance,
         )
     if options.surface:
-        quotes.surface.write(options.surface)
+        write_surface(quotes.surface, options.surface)
     if options.plot:
         from levy_cli.fit_page import write_fit_page
 

@@ -60,7 +60,7 @@ def test_a_default_fit_is_as_good_as_that_of_thirty_starts(
 ) -> None:
     plain = Path(str(FOLDER)) / folder / "quotes.csv"
     path = plain if plain.exists() else plain.with_name("quotes.csv.gz")
-    quotes = clean(read_quotes(path, quote_date=day))[0].quotes
+    quotes = clean(read_quotes(path, quote_date=day)).quotes
     fit = calibrate(models.get(model), quotes, weights=weights)
     reference = calibrate(models.get(model), quotes, weights=weights, n_starts=30)
     assert fit.cost <= reference.cost * 1.001
