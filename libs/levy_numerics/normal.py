@@ -1,11 +1,11 @@
-"""Scaled complementary error function and normal quantile of single numbers, compiled by Numba.
+"""Scaled complementary error function and normal quantile of one number, compiled by Numba.
 
 References
 ----------
 Cody (1969), Rational Chebyshev approximations for the error function, Mathematics of Computation
-23, 631-637, for the scaled complementary error function, with the coefficients of his CALERF in
-SPECFUN. Wichura (1988), Algorithm AS 241: the percentage points of the normal distribution, Applied
-Statistics 37(3), 477-484, routine PPND7.
+23, 631-637: the scaled complementary error function, with the coefficients of CALERF in SPECFUN.
+Wichura (1988), Algorithm AS 241: the percentage points of the normal distribution, Applied
+Statistics 37(3), 477-484: routine PPND7.
 """
 
 import math
@@ -13,34 +13,35 @@ from typing import Final
 
 from levy_numerics.jit import compiled, compiled_in_order
 
+# Bounds of Cody's three ranges; numerators and denominators follow, highest power first.
 _NEAR, _FAR = 0.46875, 4.0
-"""Bounds of Cody's three ranges; numerators and denominators follow, the highest power first."""
-_NEAR_TOP: Final = (
+_NEAR_NUMERATOR: Final = (
     *(1.85777706184603153e-1, 3.16112374387056560e00, 1.13864154151050156e02),
     *(3.77485237685302021e02, 3.20937758913846947e03),
 )
-_NEAR_BOTTOM: Final = (
+_NEAR_DENOMINATOR: Final = (
     *(1.0, 2.36012909523441209e01, 2.44024637934444173e02),
     *(1.28261652607737228e03, 2.84423683343917062e03),
 )
-_TOP: Final = (
+_NUMERATOR: Final = (
     *(2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e00),
     *(6.61191906371416295e01, 2.98635138197400131e02, 8.81952221241769090e02),
     *(1.71204761263407058e03, 2.05107837782607147e03, 1.23033935479799725e03),
 )
-_BOTTOM: Final = (
+_DENOMINATOR: Final = (
     *(1.0, 1.57449261107098347e01, 1.17693950891312499e02),
     *(5.37181101862009858e02, 1.62138957456669019e03, 3.29079923573345963e03),
     *(4.36261909014324716e03, 3.43936767414372164e03, 1.23033935480374942e03),
 )
-_FAR_TOP: Final = (
+_FAR_NUMERATOR: Final = (
     *(1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1),
     *(1.25781726111229246e-1, 1.60837851487422766e-2, 6.58749161529837803e-4),
 )
-_FAR_BOTTOM: Final = (
+_FAR_DENOMINATOR: Final = (
     *(1.0, 2.56852019228982242e00, 1.87295284992346047e00),
     *(5.27905102951428412e-1, 6.05183413124413191e-2, 2.33520497626869185e-3),
 )
+# Dekker's constant 2²⁷ + 1: it splits a double into two halves whose products are exact.
 _SPLITTER: Final = 134217729.0
 _ROOT_PI: Final = math.sqrt(math.pi)
 
@@ -51,19 +52,20 @@ def erfcx(x: float) -> float:
     size = abs(x)
     if size <= _NEAR:
         square = size * size
-        erf = size * _ratio(square, _NEAR_TOP, _NEAR_BOTTOM)
+        erf = size * _ratio(square, _NEAR_NUMERATOR, _NEAR_DENOMINATOR)
         scaled = _exp_of_square(size) * (1.0 - erf)
     elif size <= _FAR:
-        scaled = _ratio(size, _TOP, _BOTTOM)
+        scaled = _ratio(size, _NUMERATOR, _DENOMINATOR)
     else:
         inverse = 1.0 / (size * size)
-        scaled = (1.0 / _ROOT_PI - inverse * _ratio(inverse, _FAR_TOP, _FAR_BOTTOM)) / size
+        correction = inverse * _ratio(inverse, _FAR_NUMERATOR, _FAR_DENOMINATOR)
+        scaled = (1.0 / _ROOT_PI - correction) / size
     return scaled if x >= 0.0 else 2.0 * _exp_of_square(size) - scaled
 
 
 @compiled
 def _ratio(x: float, top: tuple[float, ...], bottom: tuple[float, ...]) -> float:
-    """Return the ratio of two polynomials of one degree, the highest power first."""
+    """Return the ratio of two polynomials of equal degree, highest power first."""
     numerator, denominator = top[0], bottom[0]
     for k in range(1, len(top)):
         numerator = numerator * x + top[k]

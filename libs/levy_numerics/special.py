@@ -1,4 +1,4 @@
-"""Functions the array standard lacks, for NumPy and JAX alike."""
+"""Special functions that the array API standard lacks, for NumPy and JAX."""
 
 import math
 from collections.abc import Callable
@@ -8,29 +8,28 @@ from typing import Any, Final
 import numpy as np
 from scipy import special as scipy_special
 
+# Taylor coefficients, from the constant on.
 EXP_DERIVATIVE_SERIES: Final = tuple(k / math.factorial(k + 1) for k in range(1, 9))
 _LOG_DERIVATIVE_SERIES: Final = tuple((-1.0) ** k * k / (k + 1) for k in range(1, 14))
 _LOG_COMPLEMENT_SERIES: Final = tuple((-1.0) ** k / (k + 2) for k in range(13))
 _EXP_SECOND_SERIES: Final = tuple((-1.0) ** k / math.factorial(k + 2) for k in range(15))
 _EXP_SERIES_RADIUS: Final = 0.5
+# Inside, the Taylor series of degree 7 is exact to 1e-16; outside, the quotient loses no digits.
 SERIES_RADIUS: Final = 0.05
-"""Below it the Taylor series of degree 7 is exact to 1e-16; above, division loses no digits."""
-
+# |z| below which (e^z − 1)/z is 1 + z/2 to rounding. Complex division by a number whose square
+# underflows, such as 1e-200, returns a wrong ratio without warning.
 LINEAR_BELOW: Final = 1e-8
-"""|z| below which (e^z − 1)/z is 1 + z/2 to rounding. Complex division by a number whose square
-underflows, such as 1e-200, would return a wrong ratio without warning."""
+# |1 + z|² − 1 below which log |1 + z| is computed from |1 + z|² itself.
+NEAR_MINUS_ONE: Final = -0.5
 
-ABOUT_MINUS_ONE: Final = -0.5
-"""|1 + z|² − 1 below which log |1 + z| is taken from |1 + z|² itself."""
-
-
-_QUARTERS: Final = 2.0 / math.pi
-_QUARTER, _QUARTER_TAIL, _QUARTER_END = (
+_INVERSE_HALF_PI: Final = 2.0 / math.pi
+# π/2 in parts; the first two have 33 bits, so their products with integers up to 10⁶ are exact.
+_HALF_PI, _HALF_PI_TAIL, _HALF_PI_END = (
     1.57079632673412561417,
     6.07710050630396597660e-11,
     2.02226624871116645580e-21,
 )
-"""π/2 in parts, the first two of 33 bits: their products with a million are exact."""
+# Minimax polynomials on [−π/4, π/4], in even powers beyond the terms of first and second order.
 _SINE: Final = (
     -1.66666666666666324348e-01,
     8.33333333332248946124e-03,
@@ -48,14 +47,11 @@ _COSINE: Final = (
     -1.13596475577881948265e-11,
 )
 
-_LOWEST_EXPONENT: Final = -700.0
-_LOWEST: Final = math.exp(_LOWEST_EXPONENT)
-
 
 def array_namespace(*arrays: Any) -> ModuleType:
-    """Module (`numpy` or `jax.numpy`) whose functions act on these arrays.
+    """Return the module (`numpy` or `jax.numpy`) whose functions apply to these arrays.
 
-    JAX is never imported here: an array that comes from it brings its own namespace.
+    JAX is not imported here: its arrays provide their namespace.
     """
     for array in arrays:
         namespace = getattr(array, "__array_namespace__", None)
@@ -65,7 +61,7 @@ def array_namespace(*arrays: Any) -> ModuleType:
 
 
 def pair(first: Any, second: Any, beside: Any) -> Any:
-    """Two values as rows, to be broadcast against `beside`.
+    """Return two values as rows that broadcast against `beside`.
 
     Parameters
     ----------
@@ -76,7 +72,6 @@ def pair(first: Any, second: Any, beside: Any) -> Any:
     Returns
     -------
     array, shape (2, …, 1)
-        With an axis of length one, at least, for that of `beside`.
     """
     xp = array_namespace(first, second, beside)
     both = xp.stack(xp.broadcast_arrays(first, second))
@@ -85,7 +80,7 @@ def pair(first: Any, second: Any, beside: Any) -> Any:
 
 
 def scipy_namespace(xp: ModuleType) -> ModuleType:
-    """`scipy.special` or its twin in JAX."""
+    """Return `scipy.special`, or the module of JAX with the same functions."""
     if xp is np:
         return scipy_special
     from jax.scipy import special as jax_special
@@ -94,24 +89,24 @@ def scipy_namespace(xp: ModuleType) -> ModuleType:
 
 
 def gamma(x: Any) -> Any:
-    """Gamma function of a real argument."""
+    """Return the gamma function of a real argument."""
     return scipy_namespace(array_namespace(x)).gamma(x)
 
 
 def digamma(x: Any) -> Any:
-    """Logarithmic derivative of the gamma function, of a real argument."""
+    """Return the logarithmic derivative of the gamma function, of a real argument."""
     return scipy_namespace(array_namespace(x)).digamma(x)
 
 
 def expm1(z: Any) -> Any:
-    """e^z − 1, both parts exact to rounding of |z|, real or complex."""
+    """Return e^z − 1 for real or complex z, both parts exact to rounding of |z|."""
     return array_namespace(z).expm1(z)
 
 
 def log1p(z: Any) -> Any:
-    """Principal log(1 + z) for complex z, both parts exact to rounding of |z|.
+    """Return the principal log(1 + z) for complex z, both parts exact to rounding of |z|.
 
-    NumPy's own takes the real part from |1 + z|, which keeps no digit of it for small z, and
+    `numpy.log1p` computes the real part from |1 + z|, which loses all its digits for small z, and
     takes six times as long.
 
     Examples
@@ -122,28 +117,27 @@ def log1p(z: Any) -> Any:
     xp = array_namespace(z)
     x, y = xp.real(z), xp.imag(z)
     excess = x * (2.0 + x) + y * y  # |1 + z|² − 1
-    log_square = xp.log1p(xp.maximum(excess, ABOUT_MINUS_ONE))
-    if xp is not np or np.min(excess, initial=0.0) < ABOUT_MINUS_ONE:
-        # About z = −1 it is 1 + z that holds the digits.
-        near = excess < ABOUT_MINUS_ONE
+    log_square = xp.log1p(xp.maximum(excess, NEAR_MINUS_ONE))
+    if xp is not np or np.min(excess, initial=0.0) < NEAR_MINUS_ONE:
+        # Near z = −1 the excess cancels, and 1 + z does not.
+        near = excess < NEAR_MINUS_ONE
         square = xp.where(near, (1.0 + x) ** 2 + y * y, 1.0)
         log_square = xp.where(near, xp.log(square), log_square)
     return 0.5 * log_square + 1j * xp.arctan2(y, 1.0 + x)
 
 
 def cos_and_sin(angle: Any, rint: Callable[[Any], Any] = np.rint) -> tuple[Any, Any]:
-    """Cosine and sine, to an absolute error of 3e-16 up to a million radians.
+    """Return cosine and sine, to an absolute error of 3e-16 up to 10⁶ radians.
 
-    Arithmetic alone, so that compilers turn loops over it into vector code, for which a library's
-    functions would be called number by number. Beyond a million radians it is as uncertain as an
-    angle of that size.
+    They use arithmetic only, so that compilers vectorise loops over them; the C library's functions
+    are called for one number at a time. Beyond 10⁶ radians the error grows with the angle.
 
     Parameters
     ----------
     angle : float or array
         Radians.
     rint : callable
-        Rounds to whole numbers, in the namespace of `angle`.
+        Rounds to integers, in the namespace of `angle`.
 
     Returns
     -------
@@ -152,13 +146,13 @@ def cos_and_sin(angle: Any, rint: Callable[[Any], Any] = np.rint) -> tuple[Any, 
 
     References
     ----------
-    Cody and Waite (1980), Software Manual for the Elementary Functions, chapter 8, for the
-    reduction by parts of π/2; polynomials and parts are those of Sun's fdlibm 5.3, k_sin.c, k_cos.c
-    and e_rem_pio2.c.
+    Cody and Waite (1980), Software Manual for the Elementary Functions, chapter 8: the reduction by
+    parts of π/2. Polynomials and parts are those of Sun's fdlibm 5.3, k_sin.c, k_cos.c and
+    e_rem_pio2.c.
     """
-    n_quarters = rint(angle * _QUARTERS)
-    rest = (angle - n_quarters * _QUARTER) - n_quarters * _QUARTER_TAIL
-    rest = rest - n_quarters * _QUARTER_END
+    n_quarters = rint(angle * _INVERSE_HALF_PI)
+    rest = (angle - n_quarters * _HALF_PI) - n_quarters * _HALF_PI_TAIL
+    rest = rest - n_quarters * _HALF_PI_END
     square = rest * rest
     s1, s2, s3, s4, s5, s6 = _SINE
     c1, c2, c3, c4, c5, c6 = _COSINE
@@ -166,40 +160,17 @@ def cos_and_sin(angle: Any, rint: Callable[[Any], Any] = np.rint) -> tuple[Any, 
     sine = rest + rest * square * tail
     tail = c1 + square * (c2 + square * (c3 + square * (c4 + square * (c5 + square * c6))))
     cosine = 1.0 - 0.5 * square + square * square * tail
-    # What is left of whole turns, −2 to 2 quarters; its own cosine and sine are 0, 1 or −1.
-    turned = n_quarters - 4.0 * rint(0.25 * n_quarters)
-    is_odd = turned * turned * (4.0 - turned * turned) / 3.0
-    by_cosine, by_sine = (1.0 - is_odd) * (1.0 - 0.5 * turned * turned), is_odd * turned
+    # The quadrant, from −2 to 2. Its cosine and sine, 0, 1 or −1, are polynomials: branches would
+    # prevent vector code.
+    quadrant = n_quarters - 4.0 * rint(0.25 * n_quarters)
+    is_odd = quadrant * quadrant * (4.0 - quadrant * quadrant) / 3.0
+    by_cosine = (1.0 - is_odd) * (1.0 - 0.5 * quadrant * quadrant)
+    by_sine = is_odd * quadrant
     return by_cosine * cosine - by_sine * sine, by_cosine * sine + by_sine * cosine
 
 
-def bounded_exp(z: Any, largest: float) -> Any:
-    """exp(z) for complex z, with the exponent's real part cut at `largest`; zero below e⁻⁷⁰⁰.
-
-    NumPy's own takes twice as long: there is vector code for the tangent of half the phase, and
-    none for a complex exponential, sine and cosine. Subnormal results would take fifty times
-    as long.
-    """
-    xp = array_namespace(z)
-    if xp is not np:
-        return xp.exp(xp.minimum(xp.real(z), largest) + 1j * xp.imag(z))
-    tangent = np.tan(0.5 * z.imag)
-    square = tangent * tangent
-    size = bounded_size(z.real, largest) / (1.0 + square)
-    found = np.empty(z.shape, dtype=complex)
-    np.multiply(size, 1.0 - square, out=found.real)
-    np.multiply(2.0 * size, tangent, out=found.imag)
-    return found
-
-
-def bounded_size(exponent: Any, largest: float) -> Any:
-    """exp of a real exponent cut at `largest`; zero below e⁻⁷⁰⁰."""
-    xp = array_namespace(exponent)
-    return xp.exp(xp.clip(exponent, _LOWEST_EXPONENT, largest)) - _LOWEST
-
-
 def expm1_ratio(z: Any) -> Any:
-    """(exp(z) − 1)/z for complex z, exact to rounding through z = 0.
+    """Return (exp(z) − 1)/z for complex z, exact to rounding through z = 0.
 
     Examples
     --------
@@ -209,17 +180,13 @@ def expm1_ratio(z: Any) -> Any:
     xp = array_namespace(z)
     z = xp.asarray(z)
     linear = xp.abs(z) < LINEAR_BELOW
+    # Both branches of `where` are evaluated, and under JAX differentiated: no division by zero.
     safe = xp.where(linear, 1.0, z)
     return xp.where(linear, 1.0 + 0.5 * z, xp.expm1(safe) / safe)
 
 
-def expm1_ratio_derivative(z: Any) -> Any:
-    """Derivative of `expm1_ratio`, exact to rounding through z = 0."""
-    return expm1_ratio_with_derivative(z)[1]
-
-
 def expm1_ratio_with_derivative(z: Any) -> tuple[Any, Any]:
-    """`expm1_ratio` and its derivative for the price of one."""
+    """Return `expm1_ratio` and its derivative, both exact to rounding through z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
     size = xp.abs(z)
@@ -240,7 +207,7 @@ def log1p_ratio(z: Any) -> Any:
 
 
 def log1p_ratio_derivative(z: Any) -> Any:
-    """Derivative of `log1p_ratio`, exact to rounding through z = 0."""
+    """Return the derivative of `log1p_ratio`, exact to rounding through z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
     small = xp.abs(z) < SERIES_RADIUS
@@ -250,7 +217,7 @@ def log1p_ratio_derivative(z: Any) -> Any:
 
 
 def log1p_ratio_complement(z: Any) -> Any:
-    """Return 1 − log(1 + z)/z for complex z, to about 20 roundings of itself near z = 0."""
+    """Return 1 − log(1 + z)/z for complex z, to about 20 roundings near z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
     small = xp.abs(z) < SERIES_RADIUS
@@ -268,18 +235,8 @@ def exp_second_difference(z: Any) -> Any:
 
 
 def _polynomial(z: Any, coefficients: tuple[float, ...]) -> Any:
-    """Horner's rule, from the constant up."""
+    """Evaluate a polynomial, coefficients from the constant on, by Horner's rule."""
     total = z * 0.0 + coefficients[-1]
     for c in reversed(coefficients[:-1]):
         total = total * z + c
     return total
-
-
-def either(condition: Any, when_true: Callable[[], Any], when_false: Callable[[], Any]) -> Any:
-    """`where`, but what no entry needs is not computed, unless the condition is being traced."""
-    if array_namespace(condition) is np:
-        if np.all(condition):
-            return when_true()
-        if not np.any(condition):
-            return when_false()
-    return array_namespace(condition).where(condition, when_true(), when_false())

@@ -1,7 +1,7 @@
-"""What Numba takes for the functions of `special`; to import this is to tell it.
+"""Numba implementations of functions of `special`, registered when this module is imported.
 
-Most compile as they are written. The others look at their arrays first, and are said here number by
-number.
+Numba compiles most functions of `special` from their source. Those that inspect their arrays have
+an implementation here.
 """
 
 import math
@@ -14,44 +14,44 @@ from numba.extending import overload, register_jitable
 
 from levy_numerics import special
 
-_ABOUT_MINUS_ONE: Final = special.ABOUT_MINUS_ONE
+_NEAR_MINUS_ONE: Final = special.NEAR_MINUS_ONE
 _LINEAR_BELOW: Final = special.LINEAR_BELOW
 _SERIES_RADIUS: Final = special.SERIES_RADIUS
 _EXP_DERIVATIVE_SERIES: Final = special.EXP_DERIVATIVE_SERIES[::-1]
+# Bernoulli numbers B₂ₖ/2k, from k = 7 down: at 10 the eighth term is below rounding.
 _ASYMPTOTIC_FROM: Final = 10.0
 _DIGAMMA_SERIES: Final = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
-"""B₂ₖ/2k, from k = 7 down: at 10 the eighth term is below rounding."""
 
 
 def _array_namespace(*_arrays: Any) -> Callable[..., Any]:
-    def found(*_arrays: Any) -> Any:
+    def implementation(*_arrays: Any) -> Any:
         return np
 
-    return found
+    return implementation
 
 
 def _pair(first: Any, second: Any, beside: Any) -> Callable[..., Any]:
-    """Of numbers, beside one row."""
+    """Implement `special.pair` for two numbers and an array of one axis."""
 
-    def of_numbers(first: Any, second: Any, beside: Any) -> Any:
+    def implementation(first: Any, second: Any, beside: Any) -> Any:
         return np.array([[first], [second]])
 
-    return of_numbers
+    return implementation
 
 
-def _log1p_of_one(z: Any) -> Any:
-    """As `special.log1p`, which says why."""
+def _log1p_of_number(z: Any) -> Any:
+    """Return log(1 + z) by the formula of `special.log1p`."""
     x, y = z.real, z.imag
     excess = x * (2.0 + x) + y * y
-    if excess < _ABOUT_MINUS_ONE:
+    if excess < _NEAR_MINUS_ONE:
         log_square = math.log((1.0 + x) ** 2 + y * y)
     else:
         log_square = math.log1p(excess)
     return complex(0.5 * log_square, math.atan2(y, 1.0 + x))
 
 
-def _gamma_of_one(z: Any) -> Any:
-    """Γ to first order about the real part: formulas step no farther into the complex plane."""
+def _gamma_of_number(z: Any) -> Any:
+    """Return Γ(z) to first order about the real part, which is exact for complex steps."""
     value = math.gamma(z.real)
     return complex(value, value * _digamma_of_real(z.real) * z.imag)
 
@@ -61,7 +61,7 @@ def _gamma_of_real(z: Any) -> Any:
 
 
 def _digamma_of_real(z: Any) -> Any:
-    """Γ′/Γ for z > 0, by recurrence to where its asymptotic series is exact."""
+    """Return Γ′/Γ for z > 0, by recurrence to where its asymptotic series is exact."""
     x, below = z, 0.0
     while x < _ASYMPTOTIC_FROM:
         below += 1.0 / x
@@ -77,16 +77,17 @@ def _digamma(z: Any) -> Callable[..., Any]:
     return _digamma_of_real
 
 
-def _expm1_of_one(z: Any) -> Any:
-    """e^z − 1, both parts exact to rounding of |z|."""
-    grown, half = math.expm1(z.real), math.sin(0.5 * z.imag)
-    turned = 2.0 * (1.0 + grown) * half
-    return complex(grown - turned * half, turned * math.cos(0.5 * z.imag))
+def _expm1_of_number(z: Any) -> Any:
+    """Return e^z − 1, both parts exact to rounding of |z|."""
+    real, sine = math.expm1(z.real), math.sin(0.5 * z.imag)
+    # cos y − 1 = −2 sin²(y/2) does not cancel near y = 0.
+    factor = 2.0 * (1.0 + real) * sine
+    return complex(real - factor * sine, factor * math.cos(0.5 * z.imag))
 
 
-def _ratio_with_derivative_of_one(z: Any) -> Any:
-    """As `special.expm1_ratio_with_derivative`."""
-    ratio = _expm1_of_one(z) / z if abs(z) >= _LINEAR_BELOW else 1.0 + 0.5 * z
+def _ratio_with_derivative_of_number(z: Any) -> Any:
+    """Return the value of `special.expm1_ratio_with_derivative`."""
+    ratio = _expm1_of_number(z) / z if abs(z) >= _LINEAR_BELOW else 1.0 + 0.5 * z
     if abs(z) >= _SERIES_RADIUS:
         return ratio, ratio + (1.0 - ratio) / z
     derivative = complex(0.0, 0.0)
@@ -96,35 +97,35 @@ def _ratio_with_derivative_of_one(z: Any) -> Any:
 
 
 def _ratio_with_derivative_of_real(z: Any) -> Any:
-    ratio, derivative = _ratio_with_derivative_of_one(complex(z, 0.0))
+    ratio, derivative = _ratio_with_derivative_of_number(complex(z, 0.0))
     return ratio.real, derivative.real
 
 
-def _ratios_with_derivatives(z: Any) -> Any:
-    each = z.ravel()
-    ratio, derivative = np.empty_like(each), np.empty_like(each)
-    for k in range(len(each)):
-        ratio[k], derivative[k] = _ratio_with_derivative_of_one(each[k])
+def _ratio_with_derivative_of_array(z: Any) -> Any:
+    numbers = z.ravel()
+    ratio, derivative = np.empty_like(numbers), np.empty_like(numbers)
+    for k in range(len(numbers)):
+        ratio[k], derivative[k] = _ratio_with_derivative_of_number(numbers[k])
     return ratio.reshape(z.shape), derivative.reshape(z.shape)
 
 
-def _for_each(of_one: Callable[[Any], Any]) -> Callable[..., Any]:
-    """A function of complex numbers, or of arrays of them."""
+def _elementwise(of_number: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return an overload for complex numbers and for arrays of them."""
 
     def of_array(z: Any) -> Any:
-        each = z.ravel()
-        found = np.empty_like(each)
-        for k in range(len(each)):
-            found[k] = of_one(each[k])
-        return found.reshape(z.shape)
+        numbers = z.ravel()
+        result = np.empty_like(numbers)
+        for k in range(len(numbers)):
+            result[k] = of_number(numbers[k])
+        return result.reshape(z.shape)
 
-    def chosen(z: Any) -> Callable[..., Any]:
-        return of_array if isinstance(z, types.Array) else of_one
+    def implementation(z: Any) -> Callable[..., Any]:
+        return of_array if isinstance(z, types.Array) else of_number
 
-    return chosen
+    return implementation
 
 
-_complex_gamma: Final = _for_each(_gamma_of_one)
+_complex_gamma: Final = _elementwise(_gamma_of_number)
 
 
 def _gamma(z: Any) -> Callable[..., Any]:
@@ -133,21 +134,21 @@ def _gamma(z: Any) -> Callable[..., Any]:
 
 def _ratio_with_derivative(z: Any) -> Callable[..., Any]:
     if isinstance(z, types.Array):
-        return _ratios_with_derivatives
+        return _ratio_with_derivative_of_array
     if isinstance(z, types.Float):
         return _ratio_with_derivative_of_real
-    return _ratio_with_derivative_of_one
+    return _ratio_with_derivative_of_number
 
 
 for _function in (
-    *(_log1p_of_one, _gamma_of_one, _digamma_of_real, _expm1_of_one),
-    _ratio_with_derivative_of_one,
+    *(_log1p_of_number, _gamma_of_number, _digamma_of_real, _expm1_of_number),
+    _ratio_with_derivative_of_number,
 ):
     register_jitable(_function)
 overload(special.array_namespace)(_array_namespace)
 overload(special.pair)(_pair)
-overload(special.log1p)(_for_each(_log1p_of_one))
-overload(special.expm1)(_for_each(_expm1_of_one))
+overload(special.log1p)(_elementwise(_log1p_of_number))
+overload(special.expm1)(_elementwise(_expm1_of_number))
 overload(special.gamma)(_gamma)
 overload(special.digamma)(_digamma)
 overload(special.expm1_ratio_with_derivative)(_ratio_with_derivative)

@@ -64,7 +64,7 @@ def calibrate(
         Parameters to begin from, instead of the screened starts.
     n_starts : int, optional
         Solutions to compare; the best is returned. By default as many as it takes for the fit to
-        be exact or found from as many starts far apart as the model's `confirmations` ask, at most
+        be exact or found from `min_repeat_hits` starts far apart, at most
         12, or half as many after 500 evaluations: one for most exact quotes, two for most real
         ones.
     seed : int
@@ -108,7 +108,7 @@ def calibrate(
         if should_stop is not None and should_stop():
             break
         spent = sum(solution.n_evaluations for solution in solutions)
-        needed = model.confirmations if spent < _ENOUGH else model.confirmations // 2
+        needed = model.min_repeat_hits if spent < _ENOUGH else model.min_repeat_hits // 2
         if n_starts is None and confirmed(
             solutions, problem.floor, needed, in_box(problem, starts)
         ):
@@ -216,7 +216,7 @@ def result_of(
     priced = np.isfinite(solution.cost)
     fitted = solution.values if priced else objective.pricer.price(found).value
     errors = PricingErrors.of(quotes, fitted)
-    misfit = model.stationary and misfits_term_structure(quotes.contracts, errors)
+    misfit = model.has_stationary_increments and misfits_term_structure(quotes.contracts, errors)
     problem = objective.problem(model)
     geometry = Identification.of(solution, problem.low, problem.high)
     determined = Determined.of(found, by_coordinate, geometry)

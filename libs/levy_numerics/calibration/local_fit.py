@@ -139,7 +139,7 @@ def fit_locally(
         if progress is not None:
             progress(len(solutions), 1 + len(starts))
         begun = in_box(problem, [start, *starts[: len(solutions) - 1]])
-        if confirmed(solutions, problem.floor, model.confirmations, begun):
+        if confirmed(solutions, problem.floor, model.min_repeat_hits, begun):
             break
     best = best_of(solutions)
     return LocalSolution(

@@ -32,7 +32,7 @@ class MaturityFit:
 
 def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[MaturityFit, ...]:
     """Fit quality of each expiry, in order of maturity."""
-    maturities, group = contracts.by_maturity.expiries
+    maturities, group = contracts.by_maturity.maturity_groups
     fits = FitQuality.of_groups(errors, group)
     return tuple(
         MaturityFit(years, fit, mean)

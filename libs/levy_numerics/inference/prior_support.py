@@ -25,7 +25,7 @@ from levy_numerics.models.base import Model
 from levy_numerics.special import array_namespace
 
 _EDGE: Final = 1e-2
-"""Share of a support, or of the plausible range if narrower, that a search starts from its ends."""
+"""Share of a support, or of the typical range if narrower, that a search starts from its ends."""
 _DEVIATIONS_ACROSS: Final = 4.0
 
 
@@ -63,7 +63,7 @@ class Support:
             low, high = max(prior_low, p.domain.low), min(prior_high, p.domain.high)
             has_low.append(math.isfinite(low))
             has_high.append(math.isfinite(high))
-            scale = (p.plausible[1] - p.plausible[0]) / _DEVIATIONS_ACROSS
+            scale = (p.typical_range[1] - p.typical_range[0]) / _DEVIATIONS_ACROSS
             ends.append(
                 (low if math.isfinite(low) else p.default, high if math.isfinite(high) else scale)
             )
@@ -130,7 +130,7 @@ class Support:
         values = dict(zip(self.names, theta, strict=True))
         return self.model_type(
             **{
-                p.name: values.get(p.name, p.plausible[0] * xp.ones_like(theta[0]))
+                p.name: values.get(p.name, p.typical_range[0] * xp.ones_like(theta[0]))
                 for p in self.model_type.parameters()
             }
         )
@@ -161,7 +161,7 @@ class Support:
         low, high = self.low[i], self.high[i]
         if self.has_low[i] and self.has_high[i]:
             # Of a vague prior's support, a hundredth may be more than the whole search box.
-            edge = _EDGE * min(1.0, self._plausible_width(i) / (high - low))
+            edge = _EDGE * min(1.0, self._typical_width(i) / (high - low))
             share = np.clip((theta - low) / (high - low), edge, 1.0 - edge)
             return np.asarray(np.log(share) - np.log1p(-share))
         if self.has_low[i]:
@@ -178,11 +178,11 @@ class Support:
         (p,) = (p for p in self.model_type.parameters() if p.name == self.names[i])
         if self.has_low[i] and self.low[i] == p.domain.low:
             return float(np.finfo(float).tiny)
-        return _EDGE * self._plausible_width(i)
+        return _EDGE * self._typical_width(i)
 
-    def _plausible_width(self, i: int) -> float:
+    def _typical_width(self, i: int) -> float:
         (p,) = (p for p in self.model_type.parameters() if p.name == self.names[i])
-        return float(p.plausible[1] - p.plausible[0])
+        return float(p.typical_range[1] - p.typical_range[0])
 
 
 def search_space(priors: Priors) -> Box | Support:

@@ -18,7 +18,7 @@ from levy_numerics.parameters import Interval, Parameter
 from levy_numerics.special import array_namespace
 
 _DEVIATIONS_ACROSS: Final = 4.0
-"""A plausible range is taken as ± two standard deviations."""
+"""A typical range is taken as ± two standard deviations."""
 _MAX_ROUNDS: Final = 1000
 """Draws per admissible set, above which priors hardly meet the model's domain."""
 _SCREENED: Final = 65_536
@@ -243,7 +243,7 @@ class Priors:
 
         Those of Variance Gamma and CGMY are chosen; otherwise log-normal about the declared
         default where the domain is half a line, normal where it is the line, uniform where it is
-        bounded, of a width such that the declared plausible range is ± two standard deviations.
+        bounded, of a width such that the declared typical range is ± two standard deviations.
         """
         chosen = _chosen(model_type)
         return cls(
@@ -251,7 +251,7 @@ class Priors:
             {
                 p.name: chosen.get(p.name) or _from_declaration(p)
                 for p in model_type.parameters()
-                if p.plausible[0] < p.plausible[1]
+                if p.typical_range[0] < p.typical_range[1]
             },
         )
 
@@ -341,7 +341,7 @@ class Priors:
         """Return which parameter sets are admissible and in the search box, shape (n,)."""
         n = next(iter(drawn.values())).size
         fixed = {
-            p.name: np.full(n, p.plausible[0])
+            p.name: np.full(n, p.typical_range[0])
             for p in self.model_type.parameters()
             if p.name not in drawn
         }
@@ -373,7 +373,7 @@ class Priors:
         """
         kept: list[Model] = []
         fixed = {
-            p.name: np.full(size, p.plausible[0])
+            p.name: np.full(size, p.typical_range[0])
             for p in self.model_type.parameters()
             if p.name not in self.by_parameter
         }
@@ -406,7 +406,7 @@ _CGMY: Final[dict[str, Distribution]] = {
     "M": LogNormal(math.log(10.0), 1.25, 1.0),
     "Y": Normal(0.8, 0.4),
 }
-"""Each parameter over its whole plausible range, independently of the others, would believe in
+"""Each parameter over its whole typical range, independently of the others, would believe in
 volatilities of 500% for one surface of ten: C and Y together make the variance."""
 _CHOSEN: Final[Mapping[str, Mapping[str, Distribution]]] = {
     "VarianceGamma": _VARIANCE_GAMMA,
@@ -421,7 +421,7 @@ def _chosen(model_type: type[Model]) -> Mapping[str, Distribution]:
 
 
 def _from_declaration(p: Parameter) -> Distribution:
-    low, high = p.plausible
+    low, high = p.typical_range
     start = p.domain.low
     if math.isfinite(start) and math.isfinite(p.domain.high):
         return Uniform(start, p.domain.high)

@@ -1,7 +1,7 @@
-"""Laws that double precision can represent; others are rejected, with the parameter at fault.
+"""Rejection of parameters with which a model cannot be priced in double precision.
 
-Admissible parameters may be so extreme that a cumulant, the drift or an intermediate result is
-zero or infinite in double precision. Every pricing method needs these numbers.
+Admissible parameters may be so extreme that a cumulant, the drift or an intermediate result, which
+every pricing method needs, overflows or underflows. The error names the parameter that causes it.
 """
 
 from collections.abc import Iterator
@@ -17,56 +17,53 @@ if TYPE_CHECKING:
 
 
 def require_representable(model: "Model", maturity_years: np.ndarray) -> None:
-    """Raise unless double precision can represent the laws of ln(S_T/F) of one parameter set.
+    """Raise `InvalidParameterError` unless cumulants and drift are finite and variances positive.
 
-    Raises
-    ------
-    InvalidParameterError
-        A cumulant or the drift is not a finite number, or the variance is zero.
+    `model` is one parameter set.
     """
     if not _is_representable(model, maturity_years):
-        raise not_representable(model, maturity_years)
+        raise representability_error(model, maturity_years)
 
 
 @contextmanager
-def arithmetic_errors_named(model: "Model", maturity_years: np.ndarray) -> Iterator[None]:
-    """Turn overflow and division by zero within into `InvalidParameterError`.
+def convert_arithmetic_errors(model: "Model", maturity_years: np.ndarray) -> Iterator[None]:
+    """Convert overflow and division by zero in the block to `InvalidParameterError`.
 
-    Array operations do not raise: they give infinity or NaN without a warning.
+    Array operations do not raise; they return infinity or NaN, without warnings.
     """
     try:
         with np.errstate(all="ignore"):
             yield
     except (ArithmeticError, np.linalg.LinAlgError):
-        raise not_representable(model, maturity_years) from None
+        raise representability_error(model, maturity_years) from None
 
 
-def not_representable(model: "Model", maturity_years: np.ndarray) -> InvalidParameterError:
-    """Return the error that names the parameters at fault, at the first maturity that fails."""
+def representability_error(model: "Model", maturity_years: np.ndarray) -> InvalidParameterError:
+    """Return an error with the parameters that cause the failure, at the first such maturity."""
     years = next(
         (t for t in np.unique(maturity_years) if not _is_representable(model, t)),
         float(np.min(maturity_years)),
     )
-    names = _at_fault(model, years)
+    names = _causes(model, years)
     values = model.as_mapping()
     return InvalidParameterError(
         ", ".join(names),
         ", ".join(f"{values[name]:g}" for name in names),
         f"{model.name} can be priced in double precision at T = {years:g}",
-        "choose a value nearer to the typical one that GET /models lists",
+        "choose a value closer to the typical one that GET /models lists",
     )
 
 
-def _at_fault(model: "Model", years: float) -> list[str]:
-    """Return the parameters of which one, set to its default, is enough; all if none is."""
+def _causes(model: "Model", years: float) -> list[str]:
+    """Return each parameter whose default alone removes the failure; all if there is none."""
     values, defaults = model.as_mapping(), model.example().as_mapping()
-    at_fault = [
+    causes = [
         name
         for name in values
         if values[name] != defaults[name]
         and _is_representable(type(model)(**{**values, name: defaults[name]}), years)
     ]
-    return at_fault or list(values)
+    return causes or list(values)
 
 
 def _is_representable(model: "Model", maturity_years: Any) -> bool:
@@ -74,7 +71,7 @@ def _is_representable(model: "Model", maturity_years: Any) -> bool:
     try:
         with np.errstate(all="ignore"):
             cumulants = [np.asarray(k) for k in model.cumulants(years)]
-            # Without a forward there is no drift, which is an error of its own kind.
+            # An infinite E[S_T] is another error, which `require_forward` raises.
             drift = model.drift_correction(years) if np.all(model.forward_exists(years)) else 0.0
     except ArithmeticError:
         return False

@@ -1,4 +1,4 @@
-"""What a pricing method answers."""
+"""Results of pricing methods."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Prices:
-    """Present values with their error estimates.
+    """Present values with error bounds.
 
     Attributes
     ----------
     value, error : ndarray, shape (n,) or (n_parameter_sets, n)
-        Currency. `error` bounds |value − true value|; a method that has no estimate of its own
-        states the bound of its paper.
+        In currency. `error` bounds |value − true value|.
     notes : tuple of str
-        What the method had to do, or could not do, to keep its accuracy.
+        Remarks on accuracy, for users.
     """
 
     value: np.ndarray
@@ -30,9 +29,9 @@ class PriceGradient:
     Attributes
     ----------
     value, error : ndarray, shape (n,)
-        Currency; as in `Prices`.
+        As in `Prices`.
     gradient : ndarray, shape (n_parameters, n)
-        ∂ value/∂ parameter, in the order in which the model declares them.
+        ∂ value/∂ parameter, in the order of the model's declaration.
     """
 
     value: np.ndarray

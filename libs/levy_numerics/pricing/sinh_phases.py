@@ -1,5 +1,7 @@
 """Phase factors exp(iξx) of options, alone or multiplied by the integrand."""
 
+# `cos_and_sin` is compiled without reordering: that would destroy its exact reduction of angles.
+
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +31,7 @@ def phase_factors(x: np.ndarray, xi_real: np.ndarray, xi_imag: np.ndarray) -> np
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             for parity in range(2):
-                # The wings are mirror images: Re ξ is the same on both.
+                # The wings are mirror images with equal Re ξ.
                 for k in range(n):
                     cosine[k], sine[k] = _cos_and_sin(xi_real[0, parity, k] * x[i, j])
                 for wing in range(2):
@@ -46,7 +48,7 @@ def phase_factors(x: np.ndarray, xi_real: np.ndarray, xi_imag: np.ndarray) -> np
 
 @compiled
 def set_wave(wave: np.ndarray, logs: Any, nodes: Any, wing: int, x: float, end: int) -> None:
-    """Set exp(log_size + i·angle + iξx), shape (2, 2, n): by parity, real and imaginary part."""
+    """Set exp(log_size + i·angle + iξx), axes parity, real and imaginary part, node."""
     for parity in range(2):
         real, imag = wave[parity, 0, :end], wave[parity, 1, :end]
         log_size, angle = logs[0][wing, parity, :end], logs[1][wing, parity, :end]

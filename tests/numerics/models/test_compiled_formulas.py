@@ -14,7 +14,7 @@ from levy_numerics.pricing.sinh_contour import sinh_contour
 from tests.numerics.models.members import (
     every_levy_model,
     every_model,
-    plausible_members,
+    typical_members,
 )
 
 NODES = sinh_contour(np.pi / 8, 0.25, 64).frequencies
@@ -22,7 +22,7 @@ NODES = sinh_contour(np.pi / 8, 0.25, 64).frequencies
 
 @every_levy_model
 def test_exponents_and_gradients_agree(cls: type[LevyModel]) -> None:
-    for model in plausible_members(cls, 20, "compiled exponents"):
+    for model in typical_members(cls, 20, "compiled exponents"):
         expected = model.exponent_with_gradient(NODES)
         found = compiled.exponent_with_gradient(model, NODES)
         for each, wanted in zip(found, expected, strict=True):
@@ -31,7 +31,7 @@ def test_exponents_and_gradients_agree(cls: type[LevyModel]) -> None:
 
 @every_model
 def test_coordinates_agree(cls: type[Model]) -> None:
-    for model in plausible_members(cls, 20, "compiled coordinates"):
+    for model in typical_members(cls, 20, "compiled coordinates"):
         z = np.asarray(model.to_coordinates(), dtype=float)
         expected, wanted = cls.from_coordinates_with_jacobian(z)
         found, jacobian = compiled.from_coordinates_with_jacobian(cls, z)

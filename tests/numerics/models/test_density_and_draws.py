@@ -9,7 +9,7 @@ from tests.numerics.models.members import (
     every_levy_model,
     every_model,
     generator,
-    plausible_members,
+    typical_members,
 )
 
 DRAWS = 100_000
@@ -40,7 +40,7 @@ def test_the_density_integrates_to_the_exponent(cls: type[LevyModel]) -> None:
 @every_model
 @pytest.mark.parametrize("maturity_years", [1 / 365, 0.5])
 def test_draws_have_the_characteristic_function(cls: type[Model], maturity_years: float) -> None:
-    for model in plausible_members(cls, 3, "draws"):
+    for model in typical_members(cls, 3, "draws"):
         x = model.sample(generator(cls, "sample"), maturity_years, DRAWS)
         assert x.shape == (DRAWS,)
         deviation = float(np.sqrt(model.cumulants(maturity_years)[1]))

@@ -15,7 +15,7 @@ from levy_numerics.models.time_change.cir_clock import CIRClock
 from levy_numerics.models.time_change.clock import clock_log_mgf
 from levy_numerics.models.time_change.sato import Sato
 from levy_numerics.pricing import price
-from tests.numerics.models.members import plausible_members
+from tests.numerics.models.members import typical_members
 
 SATO = [models.get(n) for n in models.names() if issubclass(models.get(n), Sato)]
 CLOCKED = [models.get(n) for n in models.names() if issubclass(models.get(n), CIRClock)]
@@ -84,7 +84,7 @@ def referee(model: Any, x: float, years: float) -> float:
 @pytest.mark.parametrize("cls", [*SATO, *CLOCKED], **by_name)
 @pytest.mark.parametrize("count", [1, pytest.param(8, marks=pytest.mark.slow)], ids=["one", "some"])
 def test_prices_are_those_of_the_papers_formulas_at_25_digits(cls: type[Model], count: int) -> None:
-    for model in plausible_members(cls, count, "mpmath")[-count:]:
+    for model in typical_members(cls, count, "mpmath")[-count:]:
         for years in MATURITIES:
             if not np.all(model.forward_exists(np.array([years]))):
                 continue
@@ -100,7 +100,7 @@ def test_prices_are_those_of_the_papers_formulas_at_25_digits(cls: type[Model], 
 
 @pytest.mark.parametrize("cls", SATO, **by_name)
 def test_a_self_similar_law_at_one_year_is_its_base(cls: type[Sato]) -> None:
-    for model in plausible_members(cls, 5, "one year"):
+    for model in typical_members(cls, 5, "one year"):
         u = np.array([0.3 - 0.4j, 5.0 + 1.0j, 40.0 - 3.0j])
         assert model.log_cf(u, 1.0) == pytest.approx(model.base.log_cf(u, 1.0), rel=1e-14)  # type: ignore[attr-defined]
 

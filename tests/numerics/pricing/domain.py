@@ -9,7 +9,7 @@ import numpy as np
 from levy_numerics import models, pricing
 from levy_numerics.market import Contracts
 from levy_numerics.models import Model
-from tests.numerics.models.members import generator, plausible_members
+from tests.numerics.models.members import generator, typical_members
 
 ANNUAL_VOLATILITY: Final = (0.01, 3.0)
 MATURITY_YEARS: Final = (1.0 / 365.0, 5.0)
@@ -45,7 +45,7 @@ def members(cls: type[Model], count: int, purpose: str, longest_years: float = 1
     """Plausible members with a forward, and with a volatility that some market could have."""
     drawn = count
     while True:
-        drawn_members = plausible_members(cls, drawn, purpose)
+        drawn_members = typical_members(cls, drawn, purpose)
         found = [m for m in drawn_members if _has_a_market(m, longest_years)]
         if len(found) >= count:
             return found[:count]

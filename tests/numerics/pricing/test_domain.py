@@ -1,6 +1,6 @@
 """The promise of the default method, over the whole domain of every model.
 
-Parameters through their plausible ranges, one day to five years, half to double the forward.
+Parameters through their typical ranges, one day to five years, half to double the forward.
 """
 
 import numpy as np

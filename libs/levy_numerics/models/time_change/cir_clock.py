@@ -1,7 +1,7 @@
-"""A stochastic clock: a Lévy model run on integrated square-root time.
+"""Lévy models with a stochastic time change, the integral of a CIR process.
 
-Volatility then comes in spells: when the clock runs fast today it will for a while. Skewness
-and kurtosis keep up for years instead of falling as 1/√T and 1/T.
+The activity rate is random and mean-reverting, which gives volatility clusters: skewness and
+kurtosis persist for years instead of falling as 1/√T and 1/T.
 """
 
 from typing import Any, Final, Self
@@ -16,19 +16,22 @@ from levy_numerics.models.time_change.clock import (
     clock_cumulants,
     clock_gradient,
     clock_log_mgf,
-    clock_rate,
-    clock_survives,
+    clock_moment_exists,
+    clock_time_derivative,
 )
 from levy_numerics.models.time_change.composition import Composition, compose
 from levy_numerics.models.variance_gamma import VarianceGamma
 from levy_numerics.parameters import parameter, positive
 from levy_numerics.special import array_namespace
 
-_STRIP_HALVINGS: Final = 40
+# 2⁻⁴⁰ of the base's strip: far more digits than any user of the strip needs.
+_N_BISECTIONS: Final = 40
 
 
 class CIRClock(Composition):
-    """log φ_T(u) = log E[exp(ψ(u)·Y_T)], Y_T = ∫₀ᵀ y dt, dy = κ(η − y)dt + λ√y dW.
+    """Time-changed model: log φ_T(u) = log E[exp(ψ(u)·Y_T)], Y_T = ∫₀ᵀ y dt.
+
+    The activity rate is a CIR process, dy = κ(η − y)dt + λ√y dW.
 
     References
     ----------
@@ -53,7 +56,7 @@ class CIRClock(Composition):
         return self.log_cf_with_gradient(u, maturity_years)[1]
 
     def log_cf_with_gradient(self, u: Any, maturity_years: Any) -> tuple[Any, Any]:
-        # As many axes as the maturities have, so that the parameters' axis stays first.
+        # u gets as many axes as the maturities have, so that parameters stay on the first axis.
         u = array_namespace(u).reshape(
             u, (1,) * (np.ndim(maturity_years) - np.ndim(u)) + np.shape(u)
         )
@@ -62,27 +65,27 @@ class CIRClock(Composition):
         xp = array_namespace(by_exponent)
         by_base = by_exponent * by_base
         by_clock = [xp.broadcast_to(d, by_base.shape[1:]) for d in by_clock]
-        # The clock is linear in η and y₀.
+        # The log moment generating function is linear in η and y₀.
         value = self.eta * by_clock[1] + self.y0 * by_clock[3]
         return value, xp.concatenate([by_base, xp.stack(by_clock)])
 
-    def log_cf_rate(self, u: Any, maturity_years: Any) -> Any:
-        return clock_rate(self.base.exponent(u), maturity_years, *self.clock)
+    def d_log_cf_dT(self, u: Any, maturity_years: Any) -> Any:
+        return clock_time_derivative(self.base.exponent(u), maturity_years, *self.clock)
 
     def forward_exists(self, maturity_years: Any) -> Any:
         xp = array_namespace(maturity_years, self.kappa)
         low, _ = self.base.exponent_strip()
         inside = low > 1.0
-        return inside & self._survives(xp.asarray(-1j), inside, maturity_years)
+        return inside & self._moment_exists(xp.asarray(-1j), inside, maturity_years)
 
-    def _survives(self, u: Any, inside: Any, maturity_years: Any) -> Any:
-        """Whether E[exp(ψ(u)Y_T)] is finite at a point of the imaginary axis."""
+    def _moment_exists(self, u: Any, inside: Any, maturity_years: Any) -> Any:
+        """Return whether E[exp(ψ(u)Y_T)] is finite at a point of the imaginary axis."""
         xp = array_namespace(u, maturity_years, self.kappa)
         exponent = xp.real(self.base.exponent(xp.where(inside, u, 0.0)))
-        return clock_survives(exponent, maturity_years, self.kappa, self.lam_clock)
+        return clock_moment_exists(exponent, maturity_years, self.kappa, self.lam_clock)
 
     def strip(self, maturity_years: Any) -> tuple[Any, Any]:
-        """By bisection on each side: within it both the base and the clock have the moment."""
+        """Return the strip in which the moments of base and time change exist, by bisection."""
         return self._strip_end(-1.0, maturity_years), self._strip_end(1.0, maturity_years)
 
     def _strip_end(self, sign: float, maturity_years: Any) -> Any:
@@ -91,14 +94,14 @@ class CIRClock(Composition):
         xp = array_namespace(maturity_years, end)
         inner = xp.zeros_like(end * maturity_years * self.kappa)
         outer = inner + end
-        for _ in range(_STRIP_HALVINGS):
+        for _ in range(_N_BISECTIONS):
             middle = 0.5 * (inner + outer)
-            alive = self._survives(1j * sign * middle, True, maturity_years)
-            inner, outer = xp.where(alive, middle, inner), xp.where(alive, outer, middle)
+            exists = self._moment_exists(1j * sign * middle, True, maturity_years)
+            inner, outer = xp.where(exists, middle, inner), xp.where(exists, outer, middle)
         return inner
 
     def cumulants(self, maturity_years: Any) -> tuple[Any, Any, Any, Any]:
-        """Those of the base, composed with the clock's (Faà di Bruno)."""
+        """Return the cumulants of base and time change, composed by Faà di Bruno's formula."""
         c1, c2, c3, c4 = self.base.annual_cumulants()
         k1, k2, k3, k4 = clock_cumulants(maturity_years, *self.clock)
         return (
@@ -109,7 +112,7 @@ class CIRClock(Composition):
         )
 
     def gaussian_limit(self) -> tuple[str, ...]:
-        """That of the base, on a clock that is not random."""
+        """Return the limit of the base, with a time change that is not random."""
         return *self.base.gaussian_limit(), "lam_clock → 0"
 
     def sample(self, rng: np.random.Generator, maturity_years: float, size: int) -> Any:
@@ -117,9 +120,9 @@ class CIRClock(Composition):
 
     @classmethod
     def from_coordinates(cls, z: Any) -> Self:
-        """(coordinates of the base, log κ, log η, log λ), with y₀ = 1.
+        """Return the model at (coordinates of the base, log κ, log η, log λ), with y₀ = 1.
 
-        A faster clock is a more active base: y₀ can be had only by taking scale away from it.
+        y₀ and the scale of the base are not separately identified: only their product matters.
         """
         xp = array_namespace(z)
         base = cls.base_type.from_coordinates(z[:-3]).as_mapping()
@@ -146,14 +149,14 @@ class CIRClock(Composition):
         return (*low, -4.0, -5.0, -5.0), (*high, 4.0, 4.0, 4.0)
 
 
-def clocked(base: type[LevyModel]) -> type[CIRClock]:
-    """Register a base run on the square-root clock, under the name <base>CIR."""
+def with_cir_clock(base: type[LevyModel]) -> type[CIRClock]:
+    """Register the model with base `base` and a CIR time change, under the name <base>CIR."""
     return compose(
         CIRClock,
         base,
         _clock_fields(),
         suffix="CIR",
-        title=f"{base.title} on a CIR clock",
+        title=f"{base.title} with a CIR time change",
         source="Carr, Geman, Madan and Yor (2003), Mathematical Finance 13(3), 345-382",
     )
 
@@ -163,33 +166,33 @@ def _clock_fields() -> list[tuple[str, Any, Any]]:
         positive,
         symbol="κ",
         unit="1/year",
-        meaning="speed at which the clock's rate returns to its mean",
+        meaning="speed of mean reversion of the activity rate",
         default=1.5,
-        plausible=(0.2, 10.0),
+        typical_range=(0.2, 10.0),
     )
     eta = parameter(
         positive,
         symbol="η",
         unit="1",
-        meaning="mean of the clock's rate in the long run",
+        meaning="long-run mean of the activity rate",
         default=1.2,
-        plausible=(0.2, 5.0),
+        typical_range=(0.2, 5.0),
     )
     lam_clock = parameter(
         positive,
         symbol="λ",
         unit="1/√year",
-        meaning="volatility of the clock's rate; larger keeps smiles alive for longer",
+        meaning="volatility of the activity rate; larger values keep the smile at long maturities",
         default=1.5,
-        plausible=(0.1, 5.0),
+        typical_range=(0.1, 5.0),
     )
     y0 = parameter(
         positive,
         symbol="y₀",
         unit="1",
-        meaning="rate of the clock today; calibrations fix it at 1, the base carries the scale",
+        meaning="initial activity rate; fixed at 1 in calibration for identifiability",
         default=1.0,
-        plausible=(1.0, 1.0),
+        typical_range=(1.0, 1.0),
     )
     return [
         ("kappa", Any, kappa),
@@ -199,6 +202,6 @@ def _clock_fields() -> list[tuple[str, Any, Any]]:
     ]
 
 
-VarianceGammaCIR = clocked(VarianceGamma)
-NIGCIR = clocked(NIG)
-CGMYCIR = clocked(CGMY)
+VarianceGammaCIR = with_cir_clock(VarianceGamma)
+NIGCIR = with_cir_clock(NIG)
+CGMYCIR = with_cir_clock(CGMY)

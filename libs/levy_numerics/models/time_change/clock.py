@@ -1,12 +1,12 @@
-"""Integrated square-root time: Y_T = ∫₀ᵀ y dt with dy = κ(η − y)dt + λ√y dW.
+"""Integral of a CIR process: Y_T = ∫₀ᵀ y dt with dy = κ(η − y)dt + λ√y dW.
 
-Its log moment generating function, written so that nothing cancels and no branch is crossed:
+The log moment generating function, in a form without cancellation and without branch crossings:
 with g = √(κ² − 2λ²s), E = 1 − exp(−gT), D = κ + g and w = λ²sE/(gD),
 
     log E[exp(sY_T)] = 2κηs·(T/D − E/(gD)·log(1 + w)/w) + y₀s·2E/(κE + g(2 − E)).
 
-Only exp(−gT) with Re g > 0 occurs, so long maturities cannot overflow, and λ → 0 is the limit it
-should be: a clock that runs at its mean.
+Only exp(−gT) with Re g > 0 occurs, so long maturities cannot overflow, and the limit λ → 0, a
+deterministic time change, is exact.
 
 References
 ----------
@@ -32,11 +32,14 @@ _CIRCLE: Final = np.exp(2j * np.pi * np.arange(16) / 16)
 
 @dataclass(frozen=True)
 class _Terms:
-    """What value and derivatives share, in the letters above; h = E/(gD), b the factor of y₀s."""
+    """Terms that value and derivatives share: exp(−gT), E, D, h = E/(gD), w, and the factors.
+
+    `long_run` multiplies 2κηs; 2E/`denominator` multiplies y₀s.
+    """
 
     g: Any
     decay: Any
-    gone: Any
+    complement: Any
     sum: Any
     h: Any
     w: Any
@@ -47,39 +50,39 @@ class _Terms:
     def of(cls, s: Any, t: Any, kappa: Any, lam: Any) -> "_Terms":
         xp = array_namespace(s, t, kappa)
         g = xp.sqrt(kappa**2 - 2.0 * lam**2 * s + 0j)
-        gone = -xp.expm1(-g * t)
+        complement = -xp.expm1(-g * t)
         total = kappa + g
-        h = gone / (g * total)
+        h = complement / (g * total)
         w = lam**2 * s * h
-        denominator = kappa * gone + g * (2.0 - gone)
-        # T/D − h·log(1 + w)/w, of which the leading terms cancel where gT or w is small.
+        denominator = kappa * complement + g * (2.0 - complement)
+        # T/D − h·log(1 + w)/w, whose leading terms cancel if gT or w is small.
         long_run = t * t * g / total * exp_second_difference(g * t) + h * log1p_ratio_complement(w)
-        return cls(g, 1.0 - gone, gone, total, h, w, long_run, denominator)
+        return cls(g, 1.0 - complement, complement, total, h, w, long_run, denominator)
 
 
 def clock_log_mgf(s: Any, t: Any, kappa: Any, eta: Any, lam: Any, y0: Any) -> Any:
-    """log E[exp(sY_T)] for complex s, on the branch continuous from s = 0."""
+    """Return log E[exp(sY_T)] for complex s, on the branch continuous from s = 0."""
     x = _Terms.of(s, t, kappa, lam)
-    return s * (2.0 * kappa * eta * x.long_run + y0 * 2.0 * x.gone / x.denominator)
+    return s * (2.0 * kappa * eta * x.long_run + y0 * 2.0 * x.complement / x.denominator)
 
 
 def clock_gradient(
     s: Any, t: Any, kappa: Any, eta: Any, lam: Any, y0: Any
 ) -> tuple[Any, Any, Any, Any, Any]:
-    """Derivatives of `clock_log_mgf` in (s, κ, η, λ, y₀)."""
+    """Return the derivatives of `clock_log_mgf` in (s, κ, η, λ, y₀)."""
     x = _Terms.of(s, t, kappa, lam)
-    b = 2.0 * x.gone / x.denominator
+    b = 2.0 * x.complement / x.denominator
     ratio, ratio_slope = log1p_ratio(x.w), log1p_ratio_derivative(x.w)
 
     def along(dg: Any, dkappa: Any, dlam: Any, ds: Any) -> tuple[Any, Any]:
-        """Derivatives of `long_run` and b when g, κ, λ and s move."""
-        dgone = t * x.decay * dg
-        dh = dgone / (x.g * x.sum) - x.h * (dg / x.g + (dg + dkappa) / x.sum)
+        """Return the directional derivatives of `long_run` and b along (dg, dκ, dλ, ds)."""
+        de = t * x.decay * dg
+        dh = de / (x.g * x.sum) - x.h * (dg / x.g + (dg + dkappa) / x.sum)
         dw = lam**2 * s * dh + x.h * (2.0 * lam * s * dlam + lam**2 * ds)
         dlong = -t * (dg + dkappa) / x.sum**2
         dlong = dlong - dh * ratio - x.h * ratio_slope * dw
-        dden = x.gone * dkappa + (kappa - x.g) * dgone + (2.0 - x.gone) * dg
-        return dlong, 2.0 * dgone / x.denominator - b * dden / x.denominator
+        dden = x.complement * dkappa + (kappa - x.g) * de + (2.0 - x.complement) * dg
+        return dlong, 2.0 * de / x.denominator - b * dden / x.denominator
 
     long_s, b_s = along(-(lam**2) / x.g, 0.0, 0.0, 1.0)
     long_kappa, b_kappa = along(kappa / x.g, 1.0, 0.0, 0.0)
@@ -94,22 +97,22 @@ def clock_gradient(
     )
 
 
-def clock_rate(s: Any, t: Any, kappa: Any, eta: Any, lam: Any, y0: Any) -> Any:
-    """∂ log E[exp(sY_T)]/∂T."""
+def clock_time_derivative(s: Any, t: Any, kappa: Any, eta: Any, lam: Any, y0: Any) -> Any:
+    """Return ∂ log E[exp(sY_T)]/∂T."""
     x = _Terms.of(s, t, kappa, lam)
-    dgone = x.g * x.decay
+    de = x.g * x.decay
     dh = x.decay / x.sum
     slope = log1p_ratio(x.w) + log1p_ratio_derivative(x.w) * x.w
     dlong = 1.0 / x.sum - slope * dh
-    b = 2.0 * x.gone / x.denominator
-    db = (2.0 * dgone - b * (kappa - x.g) * dgone) / x.denominator
+    b = 2.0 * x.complement / x.denominator
+    db = (2.0 * de - b * (kappa - x.g) * de) / x.denominator
     return s * (2.0 * kappa * eta * dlong + y0 * db)
 
 
-def clock_survives(s: Any, t: Any, kappa: Any, lam: Any) -> Any:
-    """Whether E[exp(sY_T)] is finite, for real s.
+def clock_moment_exists(s: Any, t: Any, kappa: Any, lam: Any) -> Any:
+    """Return whether E[exp(sY_T)] is finite, for real s.
 
-    Up to s = κ²/(2λ²) always; beyond, until T reaches (2/g)(π/2 + arctan(κ/g)), g = √(2λ²s − κ²).
+    It is for s ≤ κ²/(2λ²), otherwise for T < (2/g)(π/2 + arctan(κ/g)), g = √(2λ²s − κ²).
 
     References
     ----------
@@ -122,19 +125,19 @@ def clock_survives(s: Any, t: Any, kappa: Any, lam: Any) -> Any:
 
 
 def clock_cumulants(t: Any, kappa: Any, eta: Any, lam: Any, y0: Any) -> tuple[Any, Any, Any, Any]:
-    """First four cumulants of Y_T, from the Taylor series of its log moment generating function.
+    """Return the first four cumulants of Y_T, Taylor coefficients of its log mgf.
 
-    The coefficients come from a circle by the trapezoidal rule, to ten digits and more. Y_T ≥ 0,
-    so its singularity nearest to 0 is real and positive, beyond (κ² + π²/T²)/(2λ²) by
-    `clock_survives`; the circle's radius is an eighth of that.
+    The trapezoidal rule on a circle gives them to ten digits or more. As Y_T ≥ 0, the singularity
+    nearest to 0 is real and positive; by `clock_moment_exists` it exceeds (κ² + π²/T²)/(2λ²). The
+    radius is an eighth of that.
     """
     xp = array_namespace(t, kappa)
     radius = (kappa**2 + (np.pi / t) ** 2) / (16.0 * lam**2)
     values = [clock_log_mgf(radius * z, t, kappa, eta, lam, y0) for z in _CIRCLE]
-    found = []
+    cumulants = []
     factorial = 1.0
     for n in (1, 2, 3, 4):
         factorial *= n
         mean = sum(value * z ** (-n) for value, z in zip(values, _CIRCLE, strict=True))
-        found.append(factorial * xp.real(mean) / (_CIRCLE.size * radius**n))
-    return found[0], found[1], found[2], found[3]
+        cumulants.append(factorial * xp.real(mean) / (_CIRCLE.size * radius**n))
+    return cumulants[0], cumulants[1], cumulants[2], cumulants[3]

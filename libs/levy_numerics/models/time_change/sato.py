@@ -1,7 +1,7 @@
-"""Self-similar additive processes (Sato), a term structure put on a Lévy model.
+"""Sato processes: self-similar additive processes with the law of a Lévy model at one year.
 
-Skewness and kurtosis of a Lévy process fall as 1/√T and 1/T, those of option markets hardly
-at all. A self-similar process has the law of T^γ·X₁ at every T, so both stay constant.
+Skewness and kurtosis of a Lévy process fall as 1/√T and 1/T; those of option markets hardly
+depend on T. A self-similar process has the law of T^γ·X₁ at every T, so both are constant.
 """
 
 from typing import Any, Self
@@ -19,7 +19,7 @@ from levy_numerics.special import array_namespace
 
 
 class Sato(Composition):
-    """log φ_T(u) = ψ(u·T^γ), ψ the exponent of a self-decomposable base.
+    """Sato process: log φ_T(u) = ψ(u·T^γ), ψ the exponent of a self-decomposable base.
 
     References
     ----------
@@ -38,15 +38,15 @@ class Sato(Composition):
     def log_cf_with_gradient(self, u: Any, maturity_years: Any) -> tuple[Any, Any]:
         xp = array_namespace(u, maturity_years, self.gamma)
         value, by_base = self.base.exponent_with_gradient(u * maturity_years**self.gamma)
-        by_gamma = self._along_scale(by_base) * xp.log(maturity_years)
+        by_gamma = self._by_log_scale(by_base) * xp.log(maturity_years)
         return value, xp.concatenate([by_base, by_gamma[None]])
 
-    def log_cf_rate(self, u: Any, maturity_years: Any) -> Any:
+    def d_log_cf_dT(self, u: Any, maturity_years: Any) -> Any:
         by_base = self.base.exponent_gradient(u * maturity_years**self.gamma)
-        return self._along_scale(by_base) * self.gamma / maturity_years
+        return self._by_log_scale(by_base) * self.gamma / maturity_years
 
-    def _along_scale(self, by_base: Any) -> Any:
-        """v·ψ′(v), from the derivatives in the base's parameters."""
+    def _by_log_scale(self, by_base: Any) -> Any:
+        """Return v·ψ′(v), from the derivatives in the parameters of the base."""
         base = self.base
         pairs = zip(base.as_mapping().values(), base.scale_weights(), strict=True)
         return sum(weight * value * by_base[k] for k, (value, weight) in enumerate(pairs))
@@ -91,7 +91,7 @@ def self_similar(base: type[LevyModel]) -> type[Sato]:
         unit="1",
         meaning="self-similarity: the law at T is that of T^γ·X₁; Brownian motion has 1/2",
         default=0.5,
-        plausible=(0.25, 0.9),
+        typical_range=(0.25, 0.9),
     )
     return compose(
         Sato,
