@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from levy_numerics.distributions import Distribution
 from levy_numerics.errors import InvalidParameterError
 
 _KEY: Final = "levy_parameter"
@@ -79,6 +80,8 @@ class Parameter:
         A realistic value for an equity index.
     typical_range : tuple of float
         Range in which the accuracy is tested and calibrations choose their initial guesses.
+    prior : Distribution, optional
+        Prior; by default `inference.priors` derives one from the other attributes.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Parameter:
     meaning: str
     default: float
     typical_range: tuple[float, float]
+    prior: Distribution | None = None
     source: str = ""
 
 
@@ -99,6 +103,7 @@ def parameter(
     meaning: str,
     default: float,
     typical_range: tuple[float, float],
+    prior: Distribution | None = None,
     source: str = "",
 ) -> Any:
     """Return a dataclass field that declares a model parameter; see `Parameter`."""
@@ -109,6 +114,7 @@ def parameter(
         "meaning": meaning,
         "default": default,
         "typical_range": typical_range,
+        "prior": prior,
         "source": source,
     }
     return dataclasses.field(metadata={_KEY: declaration})

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 
 from levy_numerics.errors import InvalidParameterError, UnsupportedError
+from levy_numerics.models.coordinates import TrainingRange
 from levy_numerics.models.representable import convert_arithmetic_errors, require_representable
 from levy_numerics.parameters import Parameter, check_domain, checked_values, declared_parameters
 from levy_numerics.special import array_namespace
@@ -41,6 +42,8 @@ class Model(ABC):
         Whether increments are stationary and independent: the law at one maturity determines all.
     min_repeat_hits : int
         Number of distant initial guesses that must lead to the best fit before a multistart stops.
+    training_range : TrainingRange or None
+        Range of realistic parameters from which data sets are drawn, if networks are trained.
     """
 
     name: ClassVar[str]
@@ -48,6 +51,7 @@ class Model(ABC):
     source: ClassVar[str]
     has_stationary_increments: ClassVar[bool] = False
     min_repeat_hits: ClassVar[int] = 2
+    training_range: ClassVar[TrainingRange | None] = None
 
     @classmethod
     def parameters(cls) -> tuple[Parameter, ...]:

@@ -37,6 +37,11 @@ class BilateralGamma(LevyModel):
     source = "Küchler and Tappe (2008), Stochastic Processes and their Applications 118, 261-283"
     # Index surfaces have a second minimum, in which one side is nearly Brownian.
     min_repeat_hits = 3
+    training_range = coordinates.jump_range(
+        (coordinates.Axis(coordinates.UPWARD_SHARE, -3.0, 1.0), 0.0),
+        (coordinates.Axis(coordinates.DECAY_DOWN, -1.3, 1.8), 1.0),
+        (coordinates.Axis(coordinates.DECAY_UP, -0.5, 2.5), 1.0),
+    )
 
     alpha_p: Any = parameter(
         positive,

@@ -1,10 +1,12 @@
 """CGMY model, a tempered stable process."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
 
+from levy_numerics.distributions import LogNormal, Normal
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
@@ -71,7 +73,12 @@ class CGMY(Compilable):
     source = "Carr, Geman, Madan and Yor (2002), Journal of Business 75(2), 305-332"
     linear_parameter = "C"
     helpers = (_scheme,)
+    training_range = coordinates.strip_range(
+        (-0.4, 1.6), (-1.8, 0.5), coordinates.Axis("Y", 0.0, 1.8)
+    )
 
+    # C and Y together determine the variance. Independent priors over their whole typical ranges
+    # would give a volatility of 500% for one surface of ten.
     C: Any = parameter(
         positive,
         symbol="C",
@@ -79,6 +86,7 @@ class CGMY(Compilable):
         meaning="level of jump activity",
         default=0.6,
         typical_range=(1e-3, 20.0),
+        prior=LogNormal(math.log(0.3), 1.25),
     )
     G: Any = parameter(
         positive,
@@ -87,6 +95,7 @@ class CGMY(Compilable):
         meaning="decay of downward jumps; smaller is a heavier left tail",
         default=5.0,
         typical_range=(0.05, 100.0),
+        prior=LogNormal(math.log(5.0), 1.25),
     )
     M: Any = parameter(
         Interval(1.0, np.inf),
@@ -95,6 +104,7 @@ class CGMY(Compilable):
         meaning="decay of upward jumps; the forward exists only above 1",
         default=15.0,
         typical_range=(1.01, 100.0),
+        prior=LogNormal(math.log(10.0), 1.25, 1.0),
     )
     Y: Any = parameter(
         Interval(0.0, 2.0, includes_low=True),
@@ -103,6 +113,7 @@ class CGMY(Compilable):
         meaning="fine structure: infinite activity from 0, infinite variation from 1",
         default=0.7,
         typical_range=(0.0, 1.98),
+        prior=Normal(0.8, 0.4),
     )
 
     def check_jointly(self) -> None:

@@ -30,6 +30,12 @@ class Kou(LevyModel):
     source = "Kou (2002), Management Science 48(8), 1086-1101"
     # Market surfaces have separate minima with large and small jumps, with and without upward ones.
     min_repeat_hits = 4
+    training_range = coordinates.jump_range(
+        (coordinates.Axis(coordinates.JUMP_SHARE, -1.2, 1.5), 0.0),
+        (coordinates.Axis(coordinates.UPWARD_SHARE, -4.0, 1.0), 0.0),
+        (coordinates.Axis(coordinates.DECAY_DOWN, -1.0, 1.8), 1.0),
+        (coordinates.Axis(coordinates.DECAY_UP, -1.2, 2.0), 1.0),
+    )
 
     sigma: Any = parameter(
         positive,

@@ -33,6 +33,11 @@ class Merton(Compilable):
     source = "Merton (1976), Journal of Financial Economics 3, 125-144"
     # Many surfaces have a second minimum, in which jumps are larger and vary less.
     min_repeat_hits = 5
+    training_range = coordinates.jump_range(
+        (coordinates.Axis(coordinates.JUMP_SHARE, -1.5, 2.5), 0.0),
+        (coordinates.Axis(coordinates.JUMP_SIZE, -0.8, 1.3), -1.0),
+        (coordinates.Axis(coordinates.JUMP_DIRECTION, -1.8, 0.8), 0.0),
+    )
 
     sigma: Any = parameter(
         positive,

@@ -1,10 +1,12 @@
 """Variance Gamma model."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
+from levy_numerics.distributions import Gamma, LogNormal, Normal
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
 from levy_numerics.models.compilable import Compilable
@@ -29,6 +31,7 @@ class VarianceGamma(Compilable):
     name = "VarianceGamma"
     title = "Variance Gamma"
     source = "Madan, Carr and Chang (1998), European Finance Review 2, 79-105"
+    training_range = coordinates.strip_range((0.0, 2.1), (-1.2, 0.5))
 
     sigma: Any = parameter(
         positive,
@@ -37,6 +40,7 @@ class VarianceGamma(Compilable):
         meaning="volatility of the Brownian motion",
         default=0.2,
         typical_range=(0.02, 1.5),
+        prior=LogNormal(math.log(0.2), 0.5),
     )
     nu: Any = parameter(
         positive,
@@ -45,6 +49,7 @@ class VarianceGamma(Compilable):
         meaning="variance rate of the time change; larger is heavier-tailed",
         default=0.3,
         typical_range=(0.005, 5.0),
+        prior=Gamma(2.0, 2.0),
     )
     theta: Any = parameter(
         real,
@@ -53,6 +58,7 @@ class VarianceGamma(Compilable):
         meaning="drift of the Brownian motion; negative skews to the left",
         default=-0.15,
         typical_range=(-1.0, 0.5),
+        prior=Normal(-0.2, 0.2),
     )
 
     def exponent(self, u: Any) -> Any:

@@ -11,7 +11,7 @@ from levy_calibration.handlers.fitting import Fit
 from levy_calibration.networks.proposer import Proposal
 from levy_numerics import calibration
 from levy_numerics.errors import UnsupportedError
-from levy_numerics.inference.laplace import importance_sample
+from levy_numerics.inference.adaptive_importance import importance_sample
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
 from levy_numerics.inference.psis import RELIABLE_K

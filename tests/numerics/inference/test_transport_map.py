@@ -1,4 +1,4 @@
-"""Maps that carry a standard normal to what they have learnt from."""
+"""Transport maps from a standard normal distribution, and bijectors."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def bent(n: int, seed: int) -> np.ndarray:
     return np.stack([x, 0.7 * x**2 + 0.1 * y, np.exp(0.5 * z) * np.exp(0.3 * x)])
 
 
-def test_a_map_brings_what_it_has_learnt_from_to_a_standard_normal() -> None:
+def test_a_map_transforms_the_law_it_was_fitted_to_into_a_standard_normal() -> None:
     transport = Transport.fitted(bent(8000, 0))
     v, _ = transport.to_standard(bent(8000, 1))
     np.testing.assert_allclose(v.mean(axis=1), 0.0, atol=0.06)
@@ -84,16 +84,16 @@ def test_jax_and_numpy_agree() -> None:
     np.testing.assert_allclose(log_volume_jax, log_volume, rtol=1e-12)
 
 
-def test_a_box_is_filled_and_emptied() -> None:
+def test_unconstrain_is_the_inverse_of_constrain() -> None:
     box = Box(np.array([-1.0, 0.0]), np.array([3.0, 1e-3]), VarianceGamma)
     u = np.array([[-30.0, 0.0, 2.0], [5.0, -4.0, 12.0], [1.0, -7.0, 0.0]])
-    z, log_volume = box.filled(u)
+    z, log_volume = box.constrain(u)
     assert ((z[0] > -1.0) & (z[0] < 3.0) & (z[1] > 0.0) & (z[1] < 1e-3)).all()
     np.testing.assert_array_equal(z[2], u[2])
-    np.testing.assert_allclose(box.emptied(z)[:, 1], u[:, 1], rtol=1e-9)
-    np.testing.assert_allclose(log_volume, np.log(box.slopes(u)[:2]).sum(axis=0) - np.log(4e-3))
+    np.testing.assert_allclose(box.unconstrain(z)[:, 1], u[:, 1], rtol=1e-9)
+    np.testing.assert_allclose(log_volume, np.log(box.derivative(u)[:2]).sum(axis=0) - np.log(4e-3))
 
 
-def test_a_point_on_a_face_is_moved_in() -> None:
+def test_a_point_on_a_face_is_moved_inside() -> None:
     box = Box(np.array([0.0]), np.array([1.0]), BlackScholes)
-    assert np.isfinite(box.emptied(np.array([[0.0, 1.0]]))).all()
+    assert np.isfinite(box.unconstrain(np.array([[0.0, 1.0]]))).all()

@@ -161,10 +161,10 @@ CLAIMS: dict[str, Callable[[Model, str], bool]] = {
     "smaller skews to the left": rises(third, 1.0),
     "smaller is a heavier left tail": rises(left_tail, -1.0),
     "negative skews to the left": skews_with_its_sign,
-    "every cumulant is proportional to it": scales_every_cumulant,
-    "larger keeps smiles alive for longer": rises(lasting_kurtosis, 1.0),
+    "all cumulants scale linearly with": scales_every_cumulant,
+    "larger values keep the smile at long maturities": rises(lasting_kurtosis, 1.0),
 }
-DIRECTION = re.compile("larger|smaller|negative|positive|proportional|heavier|thinner|skew")
+DIRECTION = re.compile("larger|smaller|negative|positive|linearly|heavier|thinner|skew")
 
 
 @pytest.mark.parametrize(

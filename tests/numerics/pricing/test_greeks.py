@@ -204,5 +204,5 @@ def test_a_batch_is_refused():
 
 
 def test_a_maturity_without_a_forward_is_refused():
-    with pytest.raises(OutsideStripError, match="infinite .* at T = 3"):
+    with pytest.raises(OutsideStripError, match=r"infinite .* at T = 3"):
         greeks(CGMYSato(C=0.5, G=5.0, M=2.0, Y=0.5, gamma=1.0), contracts(), spot=SPOT)

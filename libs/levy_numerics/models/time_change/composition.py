@@ -4,6 +4,7 @@ from dataclasses import make_dataclass
 from typing import Any, ClassVar
 
 from levy_numerics.models.base import LevyModel, Model
+from levy_numerics.models.coordinates import TrainingRange
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import redeclared
 
@@ -33,6 +34,7 @@ def compose(
     suffix: str,
     title: str,
     source: str,
+    training_range: TrainingRange | None = None,
 ) -> type[Any]:
     """Create and register the model with the parameters of `base` and those in `fields`."""
     model = make_dataclass(
@@ -47,6 +49,7 @@ def compose(
             "name": f"{base.name}{suffix}",
             "title": title,
             "source": source,
+            "training_range": training_range,
         },
     )
     return register(model)

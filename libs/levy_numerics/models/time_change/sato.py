@@ -4,18 +4,22 @@ Skewness and kurtosis of a Lévy process fall as 1/√T and 1/T; those of option
 depend on T. A self-similar process has the law of T^γ·X₁ at every T, so both are constant.
 """
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
 from levy_numerics.models.base import Bounds, LevyModel
 from levy_numerics.models.cgmy import CGMY
+from levy_numerics.models.coordinates import CALM_VOLATILITY, Axis, strip_range
 from levy_numerics.models.meixner import Meixner
 from levy_numerics.models.nig import NIG
 from levy_numerics.models.time_change.composition import Composition, compose
 from levy_numerics.models.variance_gamma import VarianceGamma
 from levy_numerics.parameters import parameter, positive
 from levy_numerics.special import array_namespace
+
+# In this range tails decay fast enough for a finite E[S_T] up to three years and more.
+_GAMMA: Final = Axis("gamma", 0.35, 0.7)
 
 
 class Sato(Composition):
@@ -83,8 +87,20 @@ class Sato(Composition):
         return (*low, 0.05), (*high, 1.5)
 
 
-def self_similar(base: type[LevyModel]) -> type[Sato]:
-    """Register the Sato process of a self-decomposable base, under the name <base>Sato."""
+def with_sato_scaling(
+    base: type[LevyModel],
+    tails: tuple[float, float],
+    skewness: tuple[float, float],
+    *others: Axis,
+) -> type[Sato]:
+    """Register the Sato process of a self-decomposable base, under the name <base>Sato.
+
+    Parameters
+    ----------
+    base : type of LevyModel
+    tails, skewness, others
+        The training range; see `coordinates.strip_range`.
+    """
     gamma = parameter(
         positive,
         symbol="γ",
@@ -100,10 +116,11 @@ def self_similar(base: type[LevyModel]) -> type[Sato]:
         suffix="Sato",
         title=f"{base.title} Sato",
         source="Carr, Geman, Madan and Yor (2007), Mathematical Finance 17(1), 31-57",
+        training_range=strip_range(tails, skewness, *others, _GAMMA, volatility=CALM_VOLATILITY),
     )
 
 
-VarianceGammaSato = self_similar(VarianceGamma)
-NIGSato = self_similar(NIG)
-MeixnerSato = self_similar(Meixner)
-CGMYSato = self_similar(CGMY)
+VarianceGammaSato = with_sato_scaling(VarianceGamma, (-0.1, 1.9), (-1.2, 0.2))
+NIGSato = with_sato_scaling(NIG, (-0.3, 1.8), (-1.6, 0.0))
+MeixnerSato = with_sato_scaling(Meixner, (-0.2, 1.8), (-1.2, 0.0))
+CGMYSato = with_sato_scaling(CGMY, (-0.3, 1.6), (-1.5, 0.0), Axis("Y", 0.0, 1.7))
