@@ -32,7 +32,7 @@ from levy_numerics.black import (
 from levy_numerics.errors import ArbitrageError, InvalidInputError
 from levy_numerics.jit import compiled, compiled_without_lock
 from levy_numerics.market import Contracts
-from levy_numerics.normal import erfcx, normal_quantile
+from levy_numerics.special_scalar import erfcx, normal_quantile
 
 STATUSES: Final = ("ok", "below_intrinsic", "above_maximum", "not_a_number", "undetermined")
 # Compiled code writes these codes, the positions in `STATUSES`.

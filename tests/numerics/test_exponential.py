@@ -3,8 +3,8 @@
 import mpmath as mp
 import numpy as np
 
-from levy_numerics.exponential import exp
 from levy_numerics.jit import compiled
+from levy_numerics.special_scalar import exp
 
 RNG = np.random.default_rng(5)
 EXPONENTS = np.concatenate(

@@ -11,11 +11,11 @@ from levy_numerics.calibration import fit_quality
 from levy_numerics.calibration import identifiability
 from levy_numerics.calibration.solvers import linearised
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
-from levy_numerics.pricing import integrand_factors, sinh_kernel, sinh_phases
+from levy_numerics.pricing import integrand_factors, sinh_kernel
 precompile.main()
 loops = [
     sinh_kernel.fourier_sums,
-    sinh_phases.phase_factors,
+    sinh_kernel.phase_factors,
     implied_vol._fill,
     implied_vol._fill_out_of_the_money,
     integrand_factors._set_rows,

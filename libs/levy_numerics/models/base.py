@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 
 from levy_numerics.errors import InvalidParameterError, UnsupportedError
+from levy_numerics.models.admissibility import convert_arithmetic_errors, require_representable
 from levy_numerics.models.coordinates import TrainingRange
-from levy_numerics.models.representable import convert_arithmetic_errors, require_representable
 from levy_numerics.parameters import Parameter, check_domain, checked_values, declared_parameters
 from levy_numerics.special import array_namespace
 

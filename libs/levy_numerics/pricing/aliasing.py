@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from levy_numerics.exponential import bounded_exp
 from levy_numerics.jit import compiled
 from levy_numerics.special import array_namespace
+from levy_numerics.special_scalar import bounded_exp
 
 _LARGEST_EXPONENT: Final = 600.0
 # In standard deviations of a revival: with shorter steps of the phase the rule resolves it.

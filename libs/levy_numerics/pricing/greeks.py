@@ -14,8 +14,8 @@ import numpy as np
 
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import ArrayLike, Contracts
+from levy_numerics.models.admissibility import convert_arithmetic_errors
 from levy_numerics.models.base import Model
-from levy_numerics.models.representable import convert_arithmetic_errors
 from levy_numerics.pricing.integrand_factors import IntegrandFactors, with_drift
 from levy_numerics.pricing.result import Prices
 from levy_numerics.pricing.sinh import SinhPricer

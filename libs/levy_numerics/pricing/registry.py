@@ -7,8 +7,8 @@ import numpy as np
 
 from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Contracts
+from levy_numerics.models.admissibility import convert_arithmetic_errors, representability_error
 from levy_numerics.models.base import Model
-from levy_numerics.models.representable import convert_arithmetic_errors, representability_error
 from levy_numerics.pricing import sinh
 from levy_numerics.pricing.reference import carr_madan, cosine, lewis
 from levy_numerics.pricing.result import Prices

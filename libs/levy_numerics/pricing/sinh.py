@@ -17,8 +17,8 @@ import numpy as np
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.jit import compiled
 from levy_numerics.market import Contracts, MaturityTable
+from levy_numerics.models.admissibility import require_forward
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.drift import require_forward
 from levy_numerics.pricing.integrand_factors import (
     BY_PARAMETER,
     VALUE_ONLY,
@@ -34,8 +34,7 @@ from levy_numerics.pricing.sinh_contour import (
     step_for,
     tilt_index,
 )
-from levy_numerics.pricing.sinh_kernel import fourier_sums
-from levy_numerics.pricing.sinh_phases import phase_factors
+from levy_numerics.pricing.sinh_kernel import fourier_sums, phase_factors
 
 # Fractions of the usual tilt and of the step for it, tried in turn.
 _REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.03))

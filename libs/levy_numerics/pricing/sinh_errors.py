@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.exponential import bounded_exp
 from levy_numerics.jit import compiled
 from levy_numerics.pricing.aliasing import missed_between_nodes
+from levy_numerics.special_scalar import bounded_exp
 
 _UNIT_ROUNDING: Final = 0.5 * np.finfo(float).eps
 # Radians between nodes: with smaller ones the rules with steps h and 2h do not agree by chance.

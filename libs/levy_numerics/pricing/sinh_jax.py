@@ -25,7 +25,6 @@ import numpy as np
 from jax import Array
 
 from levy_numerics.errors import UnsupportedError
-from levy_numerics.exponential import LARGEST_EXPONENT
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.aliasing import envelope_gap
@@ -34,6 +33,7 @@ from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.pricing.sinh_contour import Contour
 from levy_numerics.pricing.sinh_kernel import INSIGNIFICANT
 from levy_numerics.special import array_namespace, cos_and_sin
+from levy_numerics.special_scalar import LARGEST_EXPONENT
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from scipy.integrate import solve_ivp
 from levy_numerics import models
 from levy_numerics.market import Contracts
 from levy_numerics.models import Model
-from levy_numerics.models.time_change.cir_clock import CIRClock
-from levy_numerics.models.time_change.clock import clock_log_mgf
+from levy_numerics.models.time_change.cir_clock import CIRClock, clock_log_mgf
 from levy_numerics.models.time_change.sato import Sato
 from levy_numerics.pricing import price
 from tests.numerics.models.members import typical_members

@@ -31,9 +31,9 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.market import Contracts
+from levy_numerics.models.admissibility import required_drift
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.aliasing import envelope_gap
-from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
 
 # Points of Carr and Madan, doubled until `_RELATIVE_ERROR` is reached.

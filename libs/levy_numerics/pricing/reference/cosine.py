@@ -21,9 +21,9 @@ from typing import Any, Final
 import numpy as np
 
 from levy_numerics.market import Contracts
+from levy_numerics.models.admissibility import required_drift
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.aliasing import envelope_gap
-from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
 
 # L of Fang and Oosterlee: the interval is ±L standard deviations.

@@ -1,4 +1,4 @@
-"""Rejection of parameters with which a model cannot be priced in double precision.
+"""Rejection of models without a finite E[S_T], or that double precision cannot price.
 
 Admissible parameters may be so extreme that a cumulant, the drift or an intermediate result, which
 every pricing method needs, overflows or underflows. The error names the parameter that causes it.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from levy_numerics.errors import InvalidParameterError
+from levy_numerics.errors import InvalidParameterError, OutsideStripError
 
 if TYPE_CHECKING:
     from levy_numerics.models.base import Model
@@ -77,3 +77,28 @@ def _is_representable(model: "Model", maturity_years: Any) -> bool:
         return False
     finite = all(np.all(np.isfinite(number)) for number in (*cumulants, drift))
     return finite and bool(np.all(cumulants[1] > 0.0))
+
+
+def required_drift(model: "Model", maturity_years: Any) -> np.ndarray:
+    """Return ω_T, or raise `OutsideStripError` if E[exp(X_T)] is infinite for any parameter set.
+
+    Fields broadcast against `maturity_years`.
+    """
+    with np.errstate(all="ignore"):
+        exists = np.asarray(model.forward_exists(maturity_years))
+        drift = np.where(exists, model.drift_correction(np.asarray(maturity_years)), np.nan)
+    drift = np.broadcast_to(drift, np.broadcast_shapes(drift.shape, np.shape(maturity_years)))
+    require_forward(model, maturity_years, drift)
+    return drift
+
+
+def require_forward(model: "Model", maturity_years: Any, drift: np.ndarray) -> None:
+    """Raise `OutsideStripError` if a drift is NaN, as E[exp(X_T)] is then infinite."""
+    missing = np.isnan(drift)
+    if missing.any():
+        years = np.broadcast_to(maturity_years, drift.shape)[missing]
+        raise OutsideStripError(
+            f"E[S_T] is infinite for these parameters of {model.name} at T = {years[0]:g}; "
+            "choose a lighter tail of upward jumps or shorter maturities",
+            maturity_years=np.unique(years).tolist(),
+        )
