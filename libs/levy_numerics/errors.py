@@ -72,8 +72,8 @@ class UnknownModelError(LevyError):
 
     code = "unknown-model"
 
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"unknown model {name!r}; choose one of {', '.join(known)}", known=known)
+    def __init__(self, name: str, names: Sequence[str]) -> None:
+        super().__init__(f"unknown model {name!r}; choose one of {', '.join(names)}", known=names)
 
 
 class ArbitrageError(LevyError):

@@ -66,22 +66,22 @@ def array_namespace(*arrays: Any) -> ModuleType:
     return np
 
 
-def pair(first: Any, second: Any, beside: Any) -> Any:
-    """Return two values as rows that broadcast against `beside`.
+def pair(first: Any, second: Any, like: Any) -> Any:
+    """Return two values as rows that broadcast against `like`.
 
     Parameters
     ----------
     first, second : float, or array of shape (…, 1)
         Broadcast against each other.
-    beside : array, shape (n,)
+    like : array, shape (n,)
 
     Returns
     -------
     array, shape (2, …, 1)
     """
-    xp = array_namespace(first, second, beside)
+    xp = array_namespace(first, second, like)
     both = xp.stack(xp.broadcast_arrays(first, second))
-    added = (1,) * max(np.ndim(beside) + 1 - both.ndim, 0)
+    added = (1,) * max(np.ndim(like) + 1 - both.ndim, 0)
     return both.reshape(both.shape[:1] + added + both.shape[1:])
 
 
@@ -263,10 +263,10 @@ def _array_namespace(*_arrays: Any) -> Callable[..., Any]:
     return implementation
 
 
-def _pair(first: Any, second: Any, beside: Any) -> Callable[..., Any]:
+def _pair(first: Any, second: Any, like: Any) -> Callable[..., Any]:
     """Implement `pair` for two numbers and an array of one axis."""
 
-    def implementation(first: Any, second: Any, beside: Any) -> Any:
+    def implementation(first: Any, second: Any, like: Any) -> Any:
         return np.array([[first], [second]])
 
     return implementation

@@ -23,8 +23,8 @@ def exact(function: Callable[[Any], Any], points: np.ndarray) -> np.ndarray:
         return np.array([complex(function(mp.mpc(z))) for z in points])
 
 
-def error(found: Any, expected: np.ndarray) -> float:
-    return float(np.max(np.abs(np.asarray(found) - expected) / np.abs(expected)))
+def error(actual: Any, expected: np.ndarray) -> float:
+    return float(np.max(np.abs(np.asarray(actual) - expected) / np.abs(expected)))
 
 
 @pytest.mark.parametrize("centre", [0.0, -1.0])
@@ -96,7 +96,7 @@ def test_cosine_and_sine_are_right_to_rounding_up_to_a_million_radians(
     assert np.max(np.abs(np.asarray(sine) - exact_sine)) < 3e-16
 
 
-def test_of_what_is_no_angle_cosine_and_sine_are_no_numbers() -> None:
+def test_cosine_and_sine_of_infinity_and_nan_are_nan() -> None:
     with np.errstate(invalid="ignore"):
         assert np.isnan(cos_and_sin(np.array([np.nan, np.inf, -np.inf]))).all()
 

@@ -27,7 +27,7 @@ def test_a_map_transforms_the_law_it_was_fitted_to_into_a_standard_normal() -> N
     assert abs(np.corrcoef(v[0] ** 2, v[2])[0, 1]) < 0.06
 
 
-def test_both_ways_are_each_other_s_inverse_and_so_are_their_volumes() -> None:
+def test_map_and_inverse_are_consistent_with_their_volumes() -> None:
     transport = Transport.fitted(bent(2000, 0))
     v = 1.5 * np.random.default_rng(1).standard_normal((3, 50))
     u, log_volume = transport.from_standard(v)
@@ -47,7 +47,7 @@ def test_the_volume_is_the_jacobian_s() -> None:
     assert float(transport.from_standard(v[:, None])[1][0]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_weights_count_as_repetition_does() -> None:
+def test_integer_weights_are_equivalent_to_repetition() -> None:
     u = bent(1000, 0)
     counts = np.random.default_rng(2).integers(0, 3, 1000)
     repeated = Transport.fitted(np.repeat(u, counts, axis=1))
@@ -67,7 +67,7 @@ def test_an_affine_map_is_a_normal() -> None:
     np.testing.assert_allclose(log_volume, 0.0, atol=1e-12)
 
 
-def test_a_direction_that_is_far_too_thin_does_no_harm() -> None:
+def test_collinear_draws_give_a_finite_map() -> None:
     x = np.random.default_rng(0).standard_normal(500)
     v, _ = Transport.fitted(np.stack([x, 2.0 * x])).to_standard(np.stack([x, 2.0 * x]))
     assert np.isfinite(v[0]).all()

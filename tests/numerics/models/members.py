@@ -1,4 +1,4 @@
-"""Members of every registered model on which its properties are tried."""
+"""Members of every registered model for tests of its properties."""
 
 import zlib
 from typing import Any
@@ -30,15 +30,15 @@ def typical_members(cls: type[Model], count: int, purpose: str) -> list[Model]:
     Uniformly in the logarithm where a range is positive and spans a factor of ten.
     """
     rng = generator(cls, purpose)
-    found = [cls.example()]
-    while len(found) <= count:
+    actual = [cls.example()]
+    while len(actual) <= count:
         model = cls(**{p.name: _draw(rng, *p.typical_range) for p in cls.parameters()})
         try:
             model.check()
         except InvalidParameterError:
             continue
-        found.append(model)
-    return found
+        actual.append(model)
+    return actual
 
 
 def _draw(rng: np.random.Generator, low: float, high: float) -> float:

@@ -15,7 +15,7 @@ from tests.numerics.models.members import (
 
 
 @every_model
-def test_coordinates_invert_over_the_plausible_domain(cls: type[Model]) -> None:
+def test_coordinates_invert_over_the_typical_range(cls: type[Model]) -> None:
     for model in typical_members(cls, 200, "round trip"):
         again = cls.from_coordinates(model.to_coordinates())
         np.testing.assert_allclose(values(again), values(model), rtol=1e-9, atol=1e-12)

@@ -65,7 +65,7 @@ def test_the_forward_is_a_martingale(cls: type[Model]) -> None:
 
 
 @every_model
-def test_nothing_overflows_or_is_lost_at_a_billion(cls: type[Model]) -> None:
+def test_the_exponent_neither_overflows_nor_loses_digits_at_a_billion(cls: type[Model]) -> None:
     for model in typical_members(cls, 20, "billion"):
         u = 1e9 * np.exp(1j * np.array([-np.pi / 8, 0.0, np.pi / 8, np.pi, 7 * np.pi / 8]))
         with np.errstate(over="raise", invalid="raise"):
@@ -77,7 +77,7 @@ def test_nothing_overflows_or_is_lost_at_a_billion(cls: type[Model]) -> None:
 
 
 @every_levy_model
-def test_the_exponent_is_the_literature_s(cls: type[LevyModel]) -> None:
+def test_the_exponent_agrees_with_the_published_formula(cls: type[LevyModel]) -> None:
     with mp.workdps(DIGITS):
         for model in typical_members(cls, 12, "literature"):
             u = frequencies(model, 12, "literature")
@@ -112,16 +112,16 @@ def test_the_exponent_keeps_its_digits_near_zero(cls: type[LevyModel]) -> None:
 
 
 @every_levy_model
-def test_the_gradient_is_the_derivative_of_the_literature_s_formula(cls: type[LevyModel]) -> None:
+def test_the_gradient_is_the_derivative_of_the_published_formula(cls: type[LevyModel]) -> None:
     book = book_of(cls)
     with mp.workdps(DIGITS):
         for model in typical_members(cls, 6, "gradient"):
             u = frequencies(model, 6, "gradient", reach=300.0)
-            found = model.exponent_gradient(u)
+            actual = model.exponent_gradient(u)
             expected = np.array([textbook_gradient(book, model, each) for each in u]).T
             # Per relative change of the parameter, which is what least squares sees.
             size = np.abs(values(model))[:, None]
-            error = size * np.abs(found - expected)
+            error = size * np.abs(actual - expected)
             np.testing.assert_array_less(error, 1e-11 * (0.01 + size * np.abs(expected)))
 
 
@@ -129,8 +129,8 @@ def test_the_gradient_is_the_derivative_of_the_literature_s_formula(cls: type[Le
 def test_the_gradient_agrees_with_central_differences(cls: type[Model]) -> None:
     model = cls.example()
     u = frequencies(model, 20, "differences", reach=30.0)
-    found = model.log_cf_gradient(u, 0.5)
-    for row, p in zip(found, cls.parameters(), strict=True):
+    actual = model.log_cf_gradient(u, 0.5)
+    for row, p in zip(actual, cls.parameters(), strict=True):
         value = getattr(model, p.name)
         h = 1e-4 * abs(value)
         up, down = (cls(**{**model.as_mapping(), p.name: value + s}) for s in (h, -h))
@@ -161,7 +161,7 @@ def parts(model: LevyModel, u: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", sorted(textbooks()))
-def test_a_member_beside_black_scholes_has_its_exponent(name: str) -> None:
+def test_a_model_close_to_black_scholes_has_its_exponent(name: str) -> None:
     limit = textbooks()[name].content["near_black_scholes"]
     model = models.from_mapping(name, limit["parameters"])
     u = np.linspace(0.5, 10.0, 20) + 0.3j

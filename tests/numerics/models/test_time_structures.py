@@ -92,9 +92,9 @@ def test_prices_are_those_of_the_papers_formulas_at_25_digits(cls: type[Model], 
                     maturity_years=years, strike=100.0 * moneyness, forward=100.0, is_call=False
                 )
                 true = 100.0 * moneyness * (1.0 - referee(model, -math.log(moneyness), years))
-                found = price(model, option)
-                assert abs(found.value[0] - true) <= 1e-10 * 100.0, (model, years, moneyness)
-                assert abs(found.value[0] - true) <= found.error[0] + 1e-13
+                actual = price(model, option)
+                assert abs(actual.value[0] - true) <= 1e-10 * 100.0, (model, years, moneyness)
+                assert abs(actual.value[0] - true) <= actual.error[0] + 1e-13
 
 
 @pytest.mark.parametrize("cls", SATO, **by_name)
@@ -113,7 +113,7 @@ def test_skewness_and_kurtosis_of_a_self_similar_law_do_not_fade(cls: type[Sato]
 
 @pytest.mark.parametrize("cls", CLOCKED, **by_name)
 @pytest.mark.parametrize("lam", [1e-4, 1e-8])
-def test_a_clock_without_volatility_is_the_base_at_the_clocks_mean(
+def test_a_deterministic_time_change_is_the_base_at_the_mean_rate(
     cls: type[CIRClock], lam: float
 ) -> None:
     model = cls.from_mapping(cls.example().as_mapping() | {"lam_clock": lam})
@@ -144,8 +144,8 @@ def test_the_clock_solves_its_differential_equation_on_the_right_branch(
             rtol=1e-10, atol=1e-12,
         )  # fmt: skip
         expected = solved.y[0] + y0 * solved.y[1]
-        found = clock_log_mgf(s, np.array(MATURITIES), kappa, eta, lam, y0)
-        assert found == pytest.approx(expected, rel=2e-8)
+        actual = clock_log_mgf(s, np.array(MATURITIES), kappa, eta, lam, y0)
+        assert actual == pytest.approx(expected, rel=2e-8)
 
 
 @pytest.mark.parametrize("cls", [*SATO, *CLOCKED], **by_name)
