@@ -42,7 +42,7 @@ def test_densities_and_draws_are_those_of_scipy(
 
 
 @pytest.mark.parametrize("kind", DISTRIBUTIONS.values(), ids=lambda kind: kind.name)
-def test_a_distribution_is_rebuilt_from_what_it_says_of_itself(kind: type[Distribution]) -> None:
+def test_a_distribution_is_rebuilt_from_its_mapping(kind: type[Distribution]) -> None:
     (made,) = (ours for ours, _ in PAIRS if type(ours) is kind and getattr(ours, "loc", 0) != 1)
     assert distribution(made.as_mapping()) == made
 
@@ -65,9 +65,7 @@ def test_beyond_is_a_deprecated_name_of_loc() -> None:
         ({"distribution": "uniform", "low": 2.0, "high": 1.0}, "less than"),
     ],
 )
-def test_what_describes_no_distribution_is_refused(
-    described: dict[str, object], complaint: str
-) -> None:
+def test_an_invalid_specification_is_rejected(described: dict[str, object], complaint: str) -> None:
     with pytest.raises(InvalidInputError, match=complaint):
         distribution(described)
 
@@ -84,7 +82,7 @@ def test_priors_of_variance_gamma_are_the_documented_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "CGMYSato"])
-def test_chosen_priors_believe_in_volatilities_that_markets_know(name: str) -> None:
+def test_declared_priors_give_realistic_volatilities(name: str) -> None:
     batch = Priors.default(models.get(name)).sample(np.random.default_rng(4), 4000)
     variance = np.asarray(batch.expanded(1).cumulants(np.array([1.0]))[1])[:, 0]
     low, middle, high = np.quantile(np.sqrt(variance), (0.025, 0.5, 0.975))

@@ -135,7 +135,7 @@ def test_intervals_of_well_determined_parameters_are_laplaces(weights: str) -> N
         assert found.intervals()[name] == pytest.approx((low, high), abs=0.15 * width)
 
 
-def test_an_undetermined_direction_is_held_by_the_prior() -> None:
+def test_a_direction_that_quotes_do_not_determine_is_bounded_by_the_prior() -> None:
     quotes = noisy(models.Kou.example(), 1e-3)
     fit = calibrate(models.Kou, quotes)
     found = importance_sample(Posterior.of(quotes, Priors.default(models.Kou)), fit.model)
@@ -157,7 +157,7 @@ def test_draws_off_the_box_have_no_density() -> None:
     assert found[1] == -np.inf
 
 
-def test_resampled_draws_count_alike() -> None:
+def test_resampled_draws_have_equal_weights() -> None:
     quotes = noisy(BlackScholes(sigma=0.2), 1e-3)
     posterior = Posterior.of(quotes, Priors.default(BlackScholes))
     found = importance_sample(posterior, BlackScholes(sigma=0.21))
@@ -168,7 +168,7 @@ def test_resampled_draws_count_alike() -> None:
 @pytest.mark.parametrize(
     "draws", [{"n_draws": 2048, "n_adaptations": 8}, {"n_adaptations": 8, "n_last": 4096}]
 )
-def test_a_bent_posterior_has_its_tails(draws: dict[str, int]) -> None:
+def test_the_tails_of_a_curved_posterior_are_sampled(draws: dict[str, int]) -> None:
     quotes = noisy(models.CGMY.example(), 1e-4)
     posterior = Posterior.of(quotes, Priors.default(models.CGMY))
     fit = calibrate(models.CGMY, quotes).model

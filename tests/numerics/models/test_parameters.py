@@ -1,4 +1,4 @@
-"""What is refused, with which words, and whether what is said of a parameter is so."""
+"""Invalid parameters are rejected with a clear message; declared meanings are true."""
 
 import re
 from collections.abc import Callable
@@ -35,7 +35,9 @@ def test_the_example_is_admissible_and_survives_its_mapping(cls: type[Model]) ->
 
 @every_parameter
 @pytest.mark.parametrize("bad", NOT_NUMBERS, ids=repr)
-def test_what_is_no_finite_number_is_refused(cls: type[Model], p: Parameter, bad: Any) -> None:
+def test_values_that_are_not_finite_numbers_are_rejected(
+    cls: type[Model], p: Parameter, bad: Any
+) -> None:
     with pytest.raises(InvalidParameterError) as refusal:
         cls.from_mapping({**cls.example().as_mapping(), p.name: bad})
     assert refusal.value.code == "invalid-parameter"
@@ -53,7 +55,7 @@ def test_the_ends_of_a_domain_are_refused_unless_included(cls: type[Model], p: P
 
 
 @every_parameter
-def test_the_default_and_the_plausible_range_lie_in_the_domain(
+def test_the_default_and_the_typical_range_lie_in_the_domain(
     cls: type[Model], p: Parameter
 ) -> None:
     low, high = p.typical_range
@@ -72,7 +74,7 @@ def test_a_missing_or_unknown_parameter_is_named(cls: type[Model]) -> None:
 
 
 @every_model
-def test_one_bad_member_spoils_a_batch(cls: type[Model]) -> None:
+def test_one_invalid_member_invalidates_a_batch(cls: type[Model]) -> None:
     known = {name: np.full(3, value) for name, value in cls.example().as_mapping().items()}
     cls.from_mapping(known)
     name = cls.parameters()[0].name
@@ -98,7 +100,7 @@ def test_an_asymmetry_beyond_alpha_is_refused_for_nig() -> None:
         models.from_mapping("NIG", {"alpha": 5.0, "beta": -5.0, "delta": 0.3})
 
 
-def test_an_unknown_model_is_told_which_are_known() -> None:
+def test_the_error_for_an_unknown_model_lists_all_models() -> None:
     with pytest.raises(UnknownModelError, match="VarianceGamma") as refusal:
         models.from_mapping("Heston", {})
     assert refusal.value.code == "unknown-model"
@@ -170,9 +172,9 @@ DIRECTION = re.compile("larger|smaller|negative|positive|linearly|heavier|thinne
 @pytest.mark.parametrize(
     ("cls", "p"), OWN_PARAMETERS, ids=[f"{cls.name}.{p.name}" for cls, p in OWN_PARAMETERS]
 )
-def test_what_the_meaning_claims_of_a_parameter_is_so(cls: type[Model], p: Parameter) -> None:
+def test_the_effect_that_a_meaning_describes_holds(cls: type[Model], p: Parameter) -> None:
     claimed = [claim for claim in CLAIMS if claim in p.meaning]
-    assert bool(DIRECTION.search(p.meaning)) == bool(claimed), "a claim that no test knows"
+    assert bool(DIRECTION.search(p.meaning)) == bool(claimed), "a claim without a test"
     # The example of a composition; its base may have any drift, which a clock makes random.
     count = 20 if issubclass(cls, LevyModel) else 0
     for model in typical_members(cls, count, f"claims {p.name}"):
