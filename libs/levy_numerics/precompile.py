@@ -13,7 +13,7 @@ from levy_numerics.calibration.local_fit import fit_from
 from levy_numerics.implied_volatility import vols_out_of_the_money
 from levy_numerics.jit import remove_outdated
 from levy_numerics.market import Contracts, Quotes
-from levy_numerics.models.compilable import Compilable
+from levy_numerics.models.numba_model import NumbaModel
 
 # Distance of the initial guess from the optimum, in coordinates: without a step, the solver's loops
 # would not be compiled.
@@ -32,7 +32,7 @@ def main() -> None:
     )
     for name in models.names():
         model = models.get(name)
-        if issubclass(model, Compilable):
+        if issubclass(model, NumbaModel):
             truth = model.example()
             start = model.from_coordinates(np.asarray(truth.to_coordinates()) + _DISTANCE)
             fit_from(Quotes.of(contracts, pricing.price(truth, contracts).value), start)

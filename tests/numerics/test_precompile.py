@@ -7,8 +7,8 @@ from pathlib import Path
 
 _COUNT = """
 from levy_numerics import implied_volatility, precompile
-from levy_numerics.calibration import compiled_iterations, fit_quality, identifiability, weights
-from levy_numerics.calibration.solvers import gauss_newton, levenberg_marquardt
+from levy_numerics.calibration import fit_quality, gauss_newton, identifiability
+from levy_numerics.calibration import levenberg_marquardt, objective, weights
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
 from levy_numerics.pricing import integrand_factors, sinh_kernel
 precompile.main()
@@ -27,7 +27,7 @@ loops = [
     identifiability._covariance,
     identifiability._of_log_moments,
     fit_quality._summaries,
-    *(compiled_iterations.compiled_iterations(model) for model in (VarianceGamma, NIG, CGMY)),
+    *(objective.compiled_iterations(model) for model in (VarianceGamma, NIG, CGMY)),
     *(each for model in (VarianceGamma, NIG, CGMY, Merton) for each in compiled._formulas(model)),
 ]
 print(*(sum(loop.stats.cache_hits.values()) for loop in loops))

@@ -12,6 +12,12 @@ from levy_numerics.market import Contracts, Quotes
 
 # Of fitted prices, as a fraction of the discounted forward: the tolerance of the objective.
 _MODEL_PRICE_ERROR: Final = 1e-9
+# Two lines, of two expiries, would explain most errors by themselves.
+_FEWEST_MATURITIES: Final = 3
+# Share of the squared error that lines through each expiry explain; noise leaves less.
+_SYSTEMATIC_SHARE: Final = 0.5
+# Below 0.3 volatility points a misfit matters to nobody.
+_NOTICEABLE_VOL_ERROR: Final = 0.003
 
 
 def fitted_price_error(contracts: Contracts) -> np.ndarray:
@@ -162,3 +168,53 @@ def in_spread_share(quotes: Quotes, model_prices: np.ndarray) -> float:
     if quotes.bid is None or quotes.ask is None:
         return np.nan
     return float(np.mean((quotes.bid <= model_prices) & (model_prices <= quotes.ask)))
+
+
+@dataclass(frozen=True)
+class MaturityFit:
+    """Goodness of fit of one expiry.
+
+    Attributes
+    ----------
+    maturity_years : float
+    fit : FitQuality
+    mean_vol_error : float
+        Mean implied volatility of the model less that of the market; NaN where none exist.
+    """
+
+    maturity_years: float
+    fit: FitQuality
+    mean_vol_error: float
+
+
+def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[MaturityFit, ...]:
+    """Return the goodness of fit of each expiry, by maturity."""
+    maturities, group = contracts.by_maturity.maturity_groups
+    fits = FitQuality.of_groups(errors, group)
+    return tuple(
+        MaturityFit(years, fit, mean)
+        for years, (fit, mean) in zip(maturities.tolist(), fits, strict=True)
+    )
+
+
+def misfits_term_structure(c: Contracts, pricing_errors: PricingErrors) -> bool:
+    """Return whether errors have a systematic level and slope at each expiry.
+
+    A line is fitted to the errors of implied volatility at each expiry. Noise leaves little to it;
+    a law that cannot follow the term structure leaves more than half of the squared error.
+    """
+    errors = pricing_errors.vol
+    known = np.isfinite(errors)
+    square = float(np.sum(errors[known] ** 2))
+    if square < _NOTICEABLE_VOL_ERROR**2 * np.count_nonzero(known):
+        return False
+    maturities = np.unique(c.maturity_years[known])
+    if maturities.size < _FEWEST_MATURITIES:
+        return False
+    explained = 0.0
+    for years in maturities:
+        here = known & (c.maturity_years == years)
+        design = np.stack([np.ones(here.sum()), c.log_moneyness[here]], axis=1)
+        line, *_ = np.linalg.lstsq(design, errors[here], rcond=None)
+        explained += float(np.sum((design @ line) ** 2))
+    return explained > _SYSTEMATIC_SHARE * square

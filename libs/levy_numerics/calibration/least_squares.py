@@ -7,22 +7,28 @@ from typing import Any, Final
 
 import numpy as np
 
+from levy_numerics.calibration import levenberg_marquardt
 from levy_numerics.calibration.boundaries import degenerate_limits
-from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
-from levy_numerics.calibration.identifiability import Determined, Identification
+from levy_numerics.calibration.fit_quality import (
+    FitQuality,
+    PricingErrors,
+    fit_by_maturity,
+    misfits_term_structure,
+)
+from levy_numerics.calibration.identifiability import FitUncertainty, Identifiability
 from levy_numerics.calibration.initial_guesses import initial_guesses
+from levy_numerics.calibration.levenberg_marquardt import LeastSquaresProblem, Solution
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
-from levy_numerics.calibration.solvers import levenberg_marquardt
-from levy_numerics.calibration.solvers.problem import LeastSquaresProblem, Solution
-from levy_numerics.calibration.term_structure import fit_by_maturity, misfits_term_structure
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.models.compiled import from_coordinates_with_jacobian
 
 _MAX_STARTS: Final = 1000
+# Real quotes rarely need more for starts to agree; what then disagrees, more starts do not settle.
 _MAX_AUTOMATIC_STARTS: Final = 12
+# Relative difference of costs that are equal up to rounding and the solver's tolerance.
 _SAME_COST: Final = 1e-6
 _SAME_COST_OF_STALLED: Final = 1e-3
 # Share of the search box, along some coordinate, between starts whose agreement counts: starts
@@ -208,8 +214,8 @@ def result_of(
         errors = objective.errors(fitted)
     misfit = model.has_stationary_increments and misfits_term_structure(quotes.contracts, errors)
     problem = objective.problem(model)
-    geometry = Identification.of(solution, problem.low, problem.high)
-    determined = Determined.of(member, by_coordinate, geometry)
+    geometry = Identifiability.of(solution, problem.low, problem.high)
+    uncertainty = FitUncertainty.of(member, by_coordinate, geometry)
     limits = degenerate_limits(member, solution, problem, objective)
     # Close to the Gaussian limit the cost is flat, so that solvers may stall there.
     is_gaussian = bool(limits) and limits == member.gaussian_limit()
@@ -221,10 +227,10 @@ def result_of(
         model=member,
         status=solution.status,
         reason=solution.reason,
-        covariance=determined.covariance,
+        covariance=uncertainty.covariance,
         degrees_of_freedom=geometry.degrees_of_freedom,
         singular_values=geometry.singular_values,
-        functionals=determined.functionals,
+        functionals=uncertainty.functionals,
         limits=limits,
         model_prices=fitted,
         residuals=errors.price,
@@ -239,7 +245,7 @@ def result_of(
 def _warnings(
     model: type[Model],
     solution: Solution,
-    geometry: Identification,
+    geometry: Identifiability,
     limits: tuple[str, ...],
     misfit: bool,
 ) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from levy_numerics.calibration import levenberg_marquardt
 from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
 from levy_numerics.calibration.initial_guesses import initial_guesses
 from levy_numerics.calibration.least_squares import (
@@ -15,10 +16,9 @@ from levy_numerics.calibration.least_squares import (
     select_best,
     unit_box,
 )
+from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
-from levy_numerics.calibration.solvers import levenberg_marquardt
-from levy_numerics.calibration.solvers.problem import Solution
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from levy_numerics.calibration.fit_quality import FitQuality
+from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit
 from levy_numerics.calibration.identifiability import Functional, half_width
-from levy_numerics.calibration.solvers.problem import Status
-from levy_numerics.calibration.term_structure import MaturityFit
+from levy_numerics.calibration.levenberg_marquardt import Status
 from levy_numerics.display import Displayed, lines_by_maturity
 from levy_numerics.errors import LevyError
 from levy_numerics.implied_volatility import vols_of_prices

@@ -1,4 +1,4 @@
-"""What one unit of error is worth: in currency, in volatility, or in spreads."""
+"""Weights of pricing errors: by price, by implied volatility, or by bid-ask spread."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Self
@@ -14,11 +14,15 @@ from levy_numerics.market import Contracts, Quotes
 Weights = Literal["price", "vega", "bid_ask"]
 WEIGHTS: Final[tuple[Weights, ...]] = ("price", "vega", "bid_ask")
 
+# Vega floor, relative to the vega at the money: below it, pricing error would dominate the quote's
+# information.
 _LEAST_VEGA: Final = 1e-4
-"""Of the vega at the money: below it a price's own error would count for more than its news."""
+# Total volatility; keeps the extension's starting point positive where F = K.
 _LEAST_DEVIATION: Final = 1e-8
+# Relative to the forward: a locked market (bid = ask) must not weigh infinitely.
 _LEAST_SPREAD: Final = 1e-6
-_ATM_VOL: Final = 0.2
+# Where no quote near the money has an implied volatility.
+_DEFAULT_VOL: Final = 0.2
 
 
 class WeightingArrays(NamedTuple):
@@ -145,15 +149,16 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 
 def weighting(quotes: Quotes, weights: str) -> Weighting:
-    """Errors weighted as asked.
+    """Return the weighting of that name.
 
-    `price`: over the mean present value of the forward, so that all quotes count alike in
-    currency. `vega`: errors of implied volatility. `bid_ask`: over half the spread.
+    `price`: errors over the mean present value of the forward, so that all quotes have equal
+    weight in currency. `vega`: errors of implied volatility. `bid_ask`: errors over half the
+    spread.
 
     Raises
     ------
     UnsupportedError
-        No such weights.
+        Unknown weights.
     InvalidInputError
         `bid_ask` without bids and asks.
     """
@@ -164,15 +169,17 @@ def weighting(quotes: Quotes, weights: str) -> Weighting:
         return Weighting.of_vols(quotes)
     if weights == "bid_ask":
         if quotes.bid is None or quotes.ask is None:
-            raise InvalidInputError("weights = bid_ask need quotes with bid and ask")
+            raise InvalidInputError(
+                "weights = bid_ask requires quotes with bid and ask; request price or vega"
+            )
         half_spread = 0.5 * (quotes.ask - quotes.bid)
         scale = np.maximum(half_spread, _LEAST_SPREAD * forward_value)
         return Weighting.of_prices(quotes, scale)
-    raise UnsupportedError(f"no weights are called {weights!r}; known are {', '.join(WEIGHTS)}")
+    raise UnsupportedError(f"unknown weights {weights!r}; choose one of {', '.join(WEIGHTS)}")
 
 
 def error_scale(quotes: Quotes, weights: str) -> np.ndarray:
-    """What one unit of weighted error is worth, shape (n,), currency.
+    """Return the currency value of one unit of weighted error, shape (n,).
 
     The same units as `weighting`, to first order about the market's prices for `vega`: errors of
     quotes are errors of prices.
@@ -186,7 +193,8 @@ def error_scale(quotes: Quotes, weights: str) -> np.ndarray:
 
 
 def _vol_of_least_vega(contracts: Contracts) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest volatility with the least vega, and where there is one: d₁² = −2 ln(least)."""
+    """Return the lowest volatility whose vega is the floor, and where one exists."""
+    # Vega relative to that at the money is exp(−d₁²/2).
     x = contracts.log_moneyness
     d_squared = -2.0 * np.log(_LEAST_VEGA)
     reached = d_squared > 2.0 * x
@@ -196,13 +204,13 @@ def _vol_of_least_vega(contracts: Contracts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def vols_of(prices: np.ndarray, quotes: Quotes) -> tuple[np.ndarray, np.ndarray]:
-    """Implied volatilities of `prices` for the contracts of `quotes`, and which of them exist."""
+    """Return implied volatilities of `prices` for the quotes' contracts, and which exist."""
     vols = vols_of_prices(prices, quotes.contracts)
     return vols, ~np.isnan(vols)
 
 
 def vega_of(vol: np.ndarray, quotes: Quotes) -> np.ndarray:
-    """Black vega of the contracts of `quotes` at `vol`, shape (n,)."""
+    """Return the Black vega of the quotes' contracts at `vol`, shape (n,)."""
     c = quotes.contracts
     return black_vega(
         forward=c.forward,
@@ -214,8 +222,8 @@ def vega_of(vol: np.ndarray, quotes: Quotes) -> np.ndarray:
 
 
 def atm_vol_estimate(quotes: Quotes) -> float:
-    """Median implied volatility of the quotes nearest to the money, one third of them."""
+    """Return the median implied volatility of the third of the quotes nearest to the money."""
     distance = np.abs(quotes.contracts.log_moneyness) / np.sqrt(quotes.contracts.maturity_years)
     near = quotes.select(distance <= np.sort(distance)[distance.size // 3])
     vol, exists = vols_of(near.price, near)
-    return float(np.median(vol[exists])) if exists.any() else _ATM_VOL
+    return float(np.median(vol[exists])) if exists.any() else _DEFAULT_VOL

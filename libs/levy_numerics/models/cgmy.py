@@ -10,8 +10,8 @@ from levy_numerics.distributions import LogNormal, Normal
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
-from levy_numerics.models.compilable import Compilable
 from levy_numerics.models.inversion import sample_by_inversion
+from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import Interval, parameter, positive
 from levy_numerics.special import (
@@ -57,7 +57,7 @@ def _scheme(level: Any, y: Any) -> tuple[Any, Any, Any, Any]:
 @final
 @register
 @dataclass(frozen=True)
-class CGMY(Compilable):
+class CGMY(NumbaModel):
     """Pure jump process with Lévy density C·exp(−Mx)/x^{1+Y} (x > 0), C·exp(−G|x|)/|x|^{1+Y}.
 
     ψ(u) = CΓ(−Y)[(M − iu)^Y − M^Y + (G + iu)^Y − G^Y], with Y = 0 (Variance Gamma) and Y = 1 as
@@ -139,7 +139,7 @@ class CGMY(Compilable):
         return g * expm1_ratio(e * g) - m * expm1_ratio(e * m)
 
     @staticmethod
-    def formula(u: Any, C: Any, G: Any, M: Any, Y: Any) -> tuple[Any, Any]:
+    def exponent_and_gradient(u: Any, C: Any, G: Any, M: Any, Y: Any) -> tuple[Any, Any]:
         xp = array_namespace(u, G, M, Y)
         is_above, power, divisor, scale = _scheme(C, Y)
         is_below, factor = 1.0 - is_above, scale / divisor
@@ -198,7 +198,7 @@ class CGMY(Compilable):
         return sample_by_inversion(self, rng, maturity_years, size)
 
     @staticmethod
-    def parameters_at(z: Any) -> tuple[Any, Any, Any, Any]:
+    def parameters_from_coordinates(z: Any) -> tuple[Any, Any, Any, Any]:
         variance, low, high = coordinates.variance_and_strip(z)
         y = z[3]
         level = variance / (gamma(2.0 - y) * (low ** (y - 2.0) + high ** (y - 2.0)))

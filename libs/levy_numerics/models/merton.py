@@ -8,7 +8,7 @@ import numpy as np
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
-from levy_numerics.models.compilable import Compilable
+from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace, expm1
@@ -17,7 +17,7 @@ from levy_numerics.special import array_namespace, expm1
 @final
 @register
 @dataclass(frozen=True)
-class Merton(Compilable):
+class Merton(NumbaModel):
     """Brownian motion and compound Poisson jumps with a normal distribution.
 
     ψ(u) = −σ²u²/2 + λ(exp(iuμ_J − σ_J²u²/2) − 1), with μ_J and σ_J the mean and the standard
@@ -88,7 +88,9 @@ class Merton(Compilable):
         return 1j * self.mu_j * u - 0.5 * (self.sigma_j * u) ** 2
 
     @staticmethod
-    def formula(u: Any, sigma: Any, lam: Any, mu_j: Any, sigma_j: Any) -> tuple[Any, Any]:
+    def exponent_and_gradient(
+        u: Any, sigma: Any, lam: Any, mu_j: Any, sigma_j: Any
+    ) -> tuple[Any, Any]:
         xp = array_namespace(u, sigma)
         square = u * u
         jump = 1j * mu_j * u - 0.5 * sigma_j**2 * square
@@ -141,7 +143,7 @@ class Merton(Compilable):
         return self.mu_j * n + spread * rng.standard_normal(size)
 
     @staticmethod
-    def parameters_at(z: Any) -> tuple[Any, Any, Any, Any]:
+    def parameters_from_coordinates(z: Any) -> tuple[Any, Any, Any, Any]:
         """Return the parameters at (log v, logit j, log √E[J²], asinh(μ_J/σ_J)).
 
         v is the variance and j the jumps' share of it. Kurtosis determines the size of jumps and

@@ -9,7 +9,7 @@ from scipy.special import k1e
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
-from levy_numerics.models.compilable import Compilable
+from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace
@@ -31,7 +31,7 @@ def _by_delta(u: Any, beta: Any, sum_of_roots: Any) -> Any:
 @final
 @register
 @dataclass(frozen=True)
-class NIG(Compilable):
+class NIG(NumbaModel):
     """Brownian motion with drift β run on an inverse Gaussian clock.
 
     ψ(u) = δ(√(α² − β²) − √(α² − (β + iu)²)).
@@ -83,7 +83,7 @@ class NIG(Compilable):
         return self.delta * _by_delta(u, self.beta, g + s)
 
     @staticmethod
-    def formula(u: Any, alpha: Any, beta: Any, delta: Any) -> tuple[Any, Any]:
+    def exponent_and_gradient(u: Any, alpha: Any, beta: Any, delta: Any) -> tuple[Any, Any]:
         g, s = _roots(u, alpha, beta)
         by_delta = _by_delta(u, beta, g + s)
         product = g * s
@@ -124,7 +124,7 @@ class NIG(Compilable):
         return self.beta * clock + np.sqrt(clock) * rng.standard_normal(size)
 
     @staticmethod
-    def parameters_at(z: Any) -> tuple[Any, Any, Any]:
+    def parameters_from_coordinates(z: Any) -> tuple[Any, Any, Any]:
         xp = array_namespace(z)
         variance, low, high = coordinates.variance_and_strip(z)
         alpha, product = 0.5 * (high + low), low * high

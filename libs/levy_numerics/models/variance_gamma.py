@@ -9,7 +9,7 @@ import numpy as np
 from levy_numerics.distributions import Gamma, LogNormal, Normal
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
-from levy_numerics.models.compilable import Compilable
+from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace, log1p
@@ -18,7 +18,7 @@ from levy_numerics.special import array_namespace, log1p
 @final
 @register
 @dataclass(frozen=True)
-class VarianceGamma(Compilable):
+class VarianceGamma(NumbaModel):
     """Brownian motion with drift, time-changed by a gamma process.
 
     ψ(u) = −ln(1 − iuθν + σ²νu²/2)/ν.
@@ -66,7 +66,7 @@ class VarianceGamma(Compilable):
         return -log1p(argument) / self.nu
 
     @staticmethod
-    def formula(u: Any, sigma: Any, nu: Any, theta: Any) -> tuple[Any, Any]:
+    def exponent_and_gradient(u: Any, sigma: Any, nu: Any, theta: Any) -> tuple[Any, Any]:
         xp = array_namespace(u, nu)
         argument = nu * u * (0.5 * sigma**2 * u - 1j * theta)
         exponent = -log1p(argument) / nu
@@ -116,7 +116,7 @@ class VarianceGamma(Compilable):
         return self.theta * time + self.sigma * np.sqrt(time) * rng.standard_normal(size)
 
     @staticmethod
-    def parameters_at(z: Any) -> tuple[Any, Any, Any]:
+    def parameters_from_coordinates(z: Any) -> tuple[Any, Any, Any]:
         xp = array_namespace(z)
         variance, low, high = coordinates.variance_and_strip(z)
         activity = variance / (low**-2 + high**-2)

@@ -8,8 +8,8 @@ import numpy as np
 
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.models.base import Model
-from levy_numerics.models.compilable import Compilable
 from levy_numerics.models.compiled import evaluate_formula
+from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.pricing.sinh_contour import Contour
 
 _ONE_YEAR: Final = np.ones((1, 1))
@@ -89,7 +89,7 @@ class Integrand:
         # Further factors, such as ∂ log φ_T/∂T, are not proportional to T.
         has_one_row = model.has_stationary_increments and factors.others is None
         times = years if has_one_row else np.ones_like(years)
-        if has_one_row and isinstance(model, Compilable):
+        if has_one_row and isinstance(model, NumbaModel):
             rows = _compiled_rows(model, contour, by_parameter=factors.by_parameter)
         else:
             row_years = _ONE_YEAR if has_one_row else years[:, None]
@@ -136,7 +136,7 @@ def _array_rows(
 
 
 def _compiled_rows(
-    model: Compilable, contour: Contour, *, by_parameter: bool
+    model: NumbaModel, contour: Contour, *, by_parameter: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return log φ₁, factors and magnitude by compiled formulas, one set after another."""
     nodes, probes = contour.frequencies, contour.probe_positions

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from levy_numerics.calibration.solvers.gauss_newton import damped_step, decompose
+from levy_numerics.calibration.gauss_newton import damped_step, decompose
 
 RNG = np.random.default_rng(6)
 JACOBIAN = RNG.normal(size=(30, 3)) * [1.0, 10.0, 0.1]

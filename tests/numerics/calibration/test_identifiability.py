@@ -8,7 +8,7 @@ import pytest
 from levy_numerics import models
 from levy_numerics.calibration.identifiability import _functionals
 from levy_numerics.calibration.least_squares import select_best
-from levy_numerics.calibration.solvers.problem import Solution
+from levy_numerics.calibration.levenberg_marquardt import Solution
 
 
 @pytest.mark.parametrize("name", models.names())

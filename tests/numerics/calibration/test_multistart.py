@@ -10,7 +10,7 @@ import pytest
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.least_squares import multistart_agreement
-from levy_numerics.calibration.solvers.problem import Solution
+from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import read_quotes
 

@@ -5,7 +5,7 @@ import pytest
 
 from levy_numerics import models
 from levy_numerics.calibration import CalibrationError, calibrate
-from levy_numerics.calibration.identifiability import Identification
+from levy_numerics.calibration.identifiability import Identifiability
 from levy_numerics.errors import (
     ArbitrageError,
     InvalidInputError,
@@ -136,7 +136,7 @@ def test_a_calibration_that_is_stopped_returns_the_best_fit_so_far(name: str, mo
 
 
 def test_what_overflows_has_no_end_to_its_interval_and_warns_nobody() -> None:
-    geometry = Identification(np.ones(2), np.eye(2), 1.0, 1)
+    geometry = Identifiability(np.ones(2), np.eye(2), 1.0, 1)
     found = geometry.covariance(np.array([[1e200, 0], [1, 1]]), np.full(2, 1e-4))
     assert found[0, 0] == np.inf
     assert found[1, 1] == 2.0

@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import least_squares
 
 from levy_numerics import models
+from levy_numerics.calibration import levenberg_marquardt
+from levy_numerics.calibration.levenberg_marquardt import Evaluation, LeastSquaresProblem
 from levy_numerics.calibration.objective import Objective
-from levy_numerics.calibration.solvers import levenberg_marquardt
-from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem
 from levy_numerics.market import Quotes
 from tests.numerics.calibration.surfaces import CONTRACTS, exact_quotes
 

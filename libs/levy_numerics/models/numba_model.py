@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from levy_numerics.models.base import LevyModel
 
 
-class Compilable(LevyModel):
+class NumbaModel(LevyModel):
     """A Lévy model that writes what an evaluation takes as functions of arrays and numbers alone.
 
     NumPy, JAX and Numba (see `compiled`) all run them as they stand: there is arithmetic in them,
@@ -19,20 +19,20 @@ class Compilable(LevyModel):
 
     @staticmethod
     @abstractmethod
-    def formula(u: Any, *parameters: Any) -> tuple[Any, Any]:
+    def exponent_and_gradient(u: Any, *parameters: Any) -> tuple[Any, Any]:
         """ψ(u) and ∂ψ(u)/∂ each parameter, stacked on a new first axis."""
 
     @staticmethod
     @abstractmethod
-    def parameters_at(z: Any) -> tuple[Any, ...]:
+    def parameters_from_coordinates(z: Any) -> tuple[Any, ...]:
         """Parameters at coordinates `z`, in order: what `from_coordinates` is made of."""
 
     def exponent_gradient(self, u: Any) -> Any:
         return self.exponent_with_gradient(u)[1]
 
     def exponent_with_gradient(self, u: Any) -> tuple[Any, Any]:
-        return self.formula(u, *self.as_mapping().values())
+        return self.exponent_and_gradient(u, *self.as_mapping().values())
 
     @classmethod
     def from_coordinates(cls, z: Any) -> Self:
-        return cls(*cls.parameters_at(z))
+        return cls(*cls.parameters_from_coordinates(z))
