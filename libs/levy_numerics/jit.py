@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, TypeVar, cast
 
 from numba import config, njit
@@ -24,6 +25,7 @@ _PREFIX: Final = "levy-"
 # prices that do not exist, and infinity marks errors that are not bounded.
 _REORDERED: Final = {"reassoc", "contract", "nsz"}
 _PACKAGE: Final = Path(__file__).parent
+_SETTING: Final = Lock()
 
 
 def compiled(function: _Function) -> _Function:
@@ -86,11 +88,13 @@ def remove_outdated() -> None:
 def _compile(
     function: _Function, fastmath: Any, *, nogil: bool = False, cache: bool = True
 ) -> _Function:
-    # Numba reads the folder when the decorator is applied; other packages keep their setting.
-    configured = config.CACHE_DIR
-    config.CACHE_DIR = str(cache_folder())
-    try:
-        options = {"cache": cache, "nogil": nogil, "error_model": "numpy", "fastmath": fastmath}
-        return cast(_Function, njit(**options)(function))
-    finally:
-        config.CACHE_DIR = configured
+    options = {"cache": cache, "nogil": nogil, "error_model": "numpy", "fastmath": fastmath}
+    # Numba reads the folder when the decorator is applied; other packages keep their setting. The
+    # setting belongs to the process, and models are compiled in whatever thread fits them first.
+    with _SETTING:
+        configured = config.CACHE_DIR
+        config.CACHE_DIR = str(cache_folder())
+        try:
+            return cast(_Function, njit(**options)(function))
+        finally:
+            config.CACHE_DIR = configured
