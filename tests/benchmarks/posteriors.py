@@ -83,8 +83,8 @@ def _kept(name: str, job: Callable[..., dict[str, Any]]) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(job(), indent=1))
         print(path)
-    job: dict[str, Any] = json.loads(path.read_text())
-    return job
+    stored: dict[str, Any] = json.loads(path.read_text())
+    return stored
 
 
 def standard_posterior(name: str) -> Posterior:
