@@ -44,14 +44,14 @@ def test_prices_and_volatilities_are_those_of_quadrature() -> None:
     c = OPTIONS
     for i, one in enumerate(found[:2]):
         width = expected[2, i] - expected[0, i]
-        told = (one.interval[0], one.median, one.interval[1])
-        assert told == pytest.approx(tuple(expected[:, i]), abs=0.05 * width)
+        quantiles = (one.interval[0], one.median, one.interval[1])
+        assert quantiles == pytest.approx(tuple(expected[:, i]), abs=0.05 * width)
         assert one.mean == pytest.approx(expected[1, i], abs=0.05 * width)
         vols = (one.implied_vol_interval[0], one.implied_vol, one.implied_vol_interval[1])
         assert vols == pytest.approx(
             tuple(
                 implied_vol(
-                    told,
+                    quantiles,
                     forward=c.forward[i],
                     strike=c.strike[i],
                     maturity_years=c.maturity_years[i],
@@ -111,7 +111,7 @@ def test_the_spread_of_an_option_without_quotes_is_not_made_up() -> None:
     assert [one.quote_interval for one in found] == [None, None, None]
 
 
-def test_a_job_predicts_what_it_is_asked_for_in_that_order() -> None:
+def test_predictions_have_the_order_of_the_request() -> None:
     asked: list[dict[str, Any]] = [
         {"strike": 101.0, "maturity": 0.75},
         {"strike": 90.0, "maturity": 0.25, "option_type": "put"},

@@ -41,7 +41,7 @@ class Running:
         )
 
 
-def test_what_every_chain_has_is_told() -> None:
+def test_diagnostics_cover_draws_that_every_chain_has() -> None:
     running = Running(360, 300)
     found = pymc_nuts._standing(running, PLAN)
     assert found.share == pytest.approx(0.99 * (400 + 660) / 1200)
@@ -53,7 +53,7 @@ def test_what_every_chain_has_is_told() -> None:
     assert (seen.acceptance_rate, seen.step_size) == (pytest.approx(0.9), pytest.approx(0.7))
 
 
-def test_before_every_chain_has_draws_only_the_share_is_told() -> None:
+def test_only_progress_is_reported_before_every_chain_has_draws() -> None:
     found = pymc_nuts._standing(Running(20, 0), PLAN)
     assert found.share == pytest.approx(0.99 * 420 / 1200)
     assert found.diagnostics is None

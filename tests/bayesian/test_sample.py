@@ -56,8 +56,8 @@ def request(**changes: Any) -> BayesianRequest:
 
 
 def test_a_job_recovers_the_parameters_and_keeps_draws_that_others_read(tmp_path: Path) -> None:
-    told: list[Standing] = []
-    result, kept = sample(request(), told.append)
+    reports: list[Standing] = []
+    result, kept = sample(request(), reports.append)
     assert BayesianResult.model_validate_json(result.model_dump_json()) == result
     assert result.converged, result.reason
     assert set(result.parameters) == {*TRUE, "noise"}
@@ -67,11 +67,11 @@ def test_a_job_recovers_the_parameters_and_keeps_draws_that_others_read(tmp_path
     assert result.parameters["noise"].interval[0] < 1e-4 < result.parameters["noise"].interval[1]
     assert len(result.predictive) == len(STRIKES) * len(MATURITIES)
     assert result.draws == 2000
-    shares = [one.share for one in told]
+    shares = [one.share for one in reports]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     # The judgement of the weights is told before the draws are summarised.
-    assert result.pareto_k in [one.diagnostics.pareto_k for one in told if one.diagnostics]
+    assert result.pareto_k in [one.diagnostics.pareto_k for one in reports if one.diagnostics]
 
     path = tmp_path / "draws.nc"
     path.write_bytes(kept)
@@ -131,7 +131,7 @@ def test_a_prior_that_is_given_counts() -> None:
     assert theta.sd < 1.2e-3
 
 
-def test_the_likelihood_that_is_asked_for_is_used() -> None:
+def test_the_requested_likelihood_is_used() -> None:
     assert Sampling.of(request(likelihood="student_t", weights="vega")) == Sampling(
         "VarianceGamma",
         "laplace-psis",
@@ -142,7 +142,7 @@ def test_the_likelihood_that_is_asked_for_is_used() -> None:
     )
 
 
-def test_quotes_left_out_are_told() -> None:
+def test_dropped_quotes_are_reported() -> None:
     prices = [list(row) for row in request().prices or ()]
     prices[0][0] = 150.0
     result, _ = sample(request(prices=prices), lambda _: None)
@@ -151,7 +151,7 @@ def test_quotes_left_out_are_told() -> None:
     assert len(result.predictive) == len(STRIKES) * len(MATURITIES) - 1
 
 
-def test_whoever_is_told_of_progress_can_end_the_job() -> None:
+def test_a_progress_callback_can_stop_the_job() -> None:
     class EnoughError(Exception):
         pass
 

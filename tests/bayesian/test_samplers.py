@@ -65,14 +65,14 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degree
     posterior = Posterior.of(
         noisy_quotes(), Priors.default(BlackScholes), noise=NOISE, degrees_of_freedom=degrees
     )
-    told: list[Standing] = []
-    draws = samplers.get(name).sample(posterior, PLAN, told.append)
+    reports: list[Standing] = []
+    draws = samplers.get(name).sample(posterior, PLAN, reports.append)
     mean, deviation = by_quadrature(posterior)
     sigma = BlackScholes.from_coordinates(np.moveaxis(draws.points, -1, 0)).sigma
     assert draws.points.shape == (2, 1000, 1)
     assert sigma.mean() == pytest.approx(mean, abs=0.15 * deviation)
     assert sigma.std() == pytest.approx(deviation, rel=0.1)
-    shares = [one.share for one in told]
+    shares = [one.share for one in reports]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert draws.n_divergences == 0
@@ -88,11 +88,11 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degree
         ("laplace-psis", {"pareto_k"}),
     ],
 )
-def test_each_engine_says_how_its_draws_are_doing(name: str, members: set[str]) -> None:
+def test_each_engine_reports_diagnostics(name: str, members: set[str]) -> None:
     posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
-    told: list[Standing] = []
-    samplers.get(name).sample(posterior, PLAN, told.append)
-    seen = [one.diagnostics for one in told if one.diagnostics is not None]
+    reports: list[Standing] = []
+    samplers.get(name).sample(posterior, PLAN, reports.append)
+    seen = [one.diagnostics for one in reports if one.diagnostics is not None]
     said = {member for one in seen for member, value in one if value is not None}
     assert said == members
     if "draws" in members:
@@ -109,7 +109,7 @@ def test_each_engine_says_how_its_draws_are_doing(name: str, members: set[str]) 
 
 
 @pytest.mark.parametrize("name", samplers.names())
-def test_whoever_is_told_of_progress_can_end_it(name: str) -> None:
+def test_a_progress_callback_can_stop_sampling(name: str) -> None:
     class EnoughError(Exception):
         pass
 
@@ -164,7 +164,7 @@ def test_numpyro_and_pymc_agree_within_their_monte_carlo_errors() -> None:
         assert error < 0.05 * np.std(one)
 
 
-def test_no_engine_is_imported_before_it_is_asked_for() -> None:
+def test_engines_are_imported_on_first_use() -> None:
     script = (
         "import sys; import levy_bayesian.samplers, levy_bayesian.handlers.sample; "
         "sys.exit(bool({'numpyro', 'pymc', 'nutpie', 'pytensor', 'jax'} & set(sys.modules)))"

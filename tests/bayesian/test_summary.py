@@ -45,11 +45,11 @@ def by_quadrature(posterior: Posterior) -> tuple[np.ndarray, np.ndarray, np.ndar
     return z[0], np.asarray(sigma), np.cumsum(weight) / weight.sum()
 
 
-def exact_draws(posterior: Posterior, **told: Any) -> Any:
+def exact_draws(posterior: Posterior, **statistics: Any) -> Any:
     """Independent draws, by inverting the distribution function."""
     z, _, cumulated = by_quadrature(posterior)
     u = np.random.default_rng(1).random((N_CHAINS, N_SAMPLES))
-    return samplers.Draws(np.interp(u, cumulated, z)[..., None], **told)
+    return samplers.Draws(np.interp(u, cumulated, z)[..., None], **statistics)
 
 
 def changed(draws: Any, fault: str) -> Any:
@@ -160,7 +160,7 @@ def test_an_approximation_is_judged_by_its_tail_and_has_no_chains() -> None:
     assert "only 50" in found.warnings[0]
 
 
-def test_weights_that_look_even_are_not_believed_where_a_tail_was_missed() -> None:
+def test_even_weights_do_not_converge_if_a_tail_was_missed() -> None:
     # Merton's rare jumps: k says 0.3 to 0.8, and intervals are off by up to half their width.
     posterior = standard_posterior("Merton")
     plan = samplers.SamplingPlan(n_chains=2, n_samples=500)
@@ -200,7 +200,7 @@ def test_inference_data_holds_draws_statistics_and_what_they_rest_on() -> None:
     assert data.attrs["model_type"] == "BlackScholes"
 
 
-def test_a_parameter_held_fixed_is_no_parameter_of_the_posterior() -> None:
+def test_a_fixed_parameter_is_not_part_of_the_posterior() -> None:
     posterior = replace(black_scholes(), priors=Priors.default(VarianceGammaCIR))
     z = VarianceGammaCIR.example().to_coordinates()[: posterior.n_coordinates]
     data = inference_data(posterior, samplers.Draws(np.broadcast_to(z, (2, 50, len(z)))))

@@ -251,7 +251,7 @@ def test_networks_are_chosen_for_each_surface_on_its_own() -> None:
     assert versions == ["champion", "challenger", "champion", "challenger"]
 
 
-def test_the_next_network_reads_what_the_first_one_declines() -> None:
+def test_the_next_network_reads_what_the_first_one_rejects() -> None:
     networks = (Declining(VG[0], version="challenger"), Knowing(VG[0], version="champion"))
     observed = []
     fits = calibrate_many(

@@ -92,15 +92,13 @@ def test_a_handler_provokes(path: str, body: dict[str, Any], code: str) -> None:
     check(client.post(path, json=body), code)
 
 
-def test_a_client_that_will_not_wait_is_told_so(path: str, body: dict[str, Any]) -> None:
+def test_a_client_with_a_short_deadline_receives_a_timeout(path: str, body: dict[str, Any]) -> None:
     client = TestClient(app(raising(AssertionError("must not be asked"))))
     answer = client.post(path, json=body, headers={"X-Deadline-Seconds": "0"})
     check(answer, "deadline")
 
 
-def test_a_fit_that_nobody_waits_for_ends_at_its_next_checkpoint(
-    path: str, body: dict[str, Any]
-) -> None:
+def test_an_abandoned_fit_ends_at_its_next_checkpoint(path: str, body: dict[str, Any]) -> None:
     ended = threading.Event()
 
     def handler(_: Any, *, checkpoint: Callable[[], None]) -> Any:

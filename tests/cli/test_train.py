@@ -90,9 +90,9 @@ def test_a_promotion_is_shown_and_undone(trained: Path, capsys: pytest.CaptureFi
     assert registry(trained, "rollback", "--model", MODEL) == 0
     assert str(printed(capsys)["champion"]).startswith("mlp-")
     assert registry(trained, "show", "mlp", "--model", MODEL) == 0
-    told = printed(capsys)
-    assert told["aliases"] == ["champion"]
-    assert told["recipe"]["epochs"] == 3  # type: ignore[index]
+    entry = printed(capsys)
+    assert entry["aliases"] == ["champion"]
+    assert entry["recipe"]["epochs"] == 3  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ def exposed() -> set[str]:
         pricing(PricingSettings()),
         calibration(CalibrationSettings()),
     ]
-    told = [asyncio.run(metrics_of(app)) for app in apps]
-    text = "\n".join((*told, BayesianMetrics().exposition().decode()))
+    texts = [asyncio.run(metrics_of(app)) for app in apps]
+    text = "\n".join((*texts, BayesianMetrics().exposition().decode()))
     names = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, flags=re.MULTILINE):
         suffixes = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)

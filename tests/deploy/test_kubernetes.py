@@ -56,8 +56,8 @@ SERVICES = tuple(SETTINGS)
 def test_every_resource_is_what_kubernetes_reads(overlay: str) -> None:
     resources = built(overlay)
     assert resources
-    told = [(each["kind"], name_of(each)) for each in resources]
-    assert len(set(told)) == len(told)
+    names = [(each["kind"], name_of(each)) for each in resources]
+    assert len(set(names)) == len(names)
     for resource in resources:
         try:
             kubernetes_validate.validate(resource, "1.37", strict=True)
@@ -133,7 +133,7 @@ def test_a_service_leads_to_a_port_of_its_pods(overlay: str) -> None:
 
 @needs_kustomize
 @every_overlay
-def test_secrets_are_named_and_never_told(overlay: str) -> None:
+def test_secrets_are_referenced_and_never_stored(overlay: str) -> None:
     assert not of_kind(built(overlay), "Secret")
     asked = [
         (variable["name"], variable["valueFrom"]["secretKeyRef"])
@@ -172,14 +172,14 @@ def test_the_environment_is_what_services_read(overlay: str) -> None:
 
 @needs_kustomize
 @pytest.mark.parametrize("colour", ["", "-blue", "-green"])
-def test_a_gateway_asks_the_neighbours_of_its_own_colour(colour: str) -> None:
+def test_a_gateway_uses_the_upstream_services_of_its_colour(colour: str) -> None:
     resources = built(colour.removeprefix("-") or "production")
     services = {name_of(each) for each in of_kind(resources, "Service")}
     (gateway,) = (each for each in workloads(resources) if labels(each)[NAME] == "gateway")
     environment = {each["name"]: each.get("value") for each in pod(gateway)["containers"][0]["env"]}
-    for neighbour in ("pricing", "calibration"):
-        assert environment[f"{neighbour.upper()}_HOST"] == f"{neighbour}{colour}"
-        assert f"{neighbour}{colour}" in services
+    for upstream in ("pricing", "calibration"):
+        assert environment[f"{upstream.upper()}_HOST"] == f"{upstream}{colour}"
+        assert f"{upstream}{colour}" in services
 
 
 @needs_kustomize
@@ -204,8 +204,8 @@ def test_a_pod_has_time_to_finish(overlay: str) -> None:
         service = labels(workload)[NAME]
         (container,) = spec["containers"]
         pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-        told = {each["name"]: each.get("value") for each in container["env"]}
-        drain = told.get(f"LEVY_{service.upper()}_DRAIN_SECONDS", SETTINGS[service].drain_seconds)
+        names = {each["name"]: each.get("value") for each in container["env"]}
+        drain = names.get(f"LEVY_{service.upper()}_DRAIN_SECONDS", SETTINGS[service].drain_seconds)
         assert spec.get("terminationGracePeriodSeconds", 30) > pause + int(drain)
 
 
@@ -299,7 +299,7 @@ def test_all_that_is_public_is_routed_and_metrics_are_not() -> None:
 
 
 @needs_kustomize
-def test_workers_are_as_many_as_the_queues_ask() -> None:
+def test_the_number_of_workers_follows_the_queues() -> None:
     (scaler,) = of_kind(built("production"), "ScaledObject")
     counted = {trigger["metadata"]["listName"] for trigger in scaler["spec"]["triggers"]}
     assert counted == set(map(queued_key, QUEUES))
@@ -313,7 +313,7 @@ def test_workers_are_as_many_as_the_queues_ask() -> None:
 
 
 @needs_kustomize
-def test_prometheus_is_told_the_rules_and_finds_what_it_watches() -> None:
+def test_prometheus_receives_the_rules_and_finds_its_targets() -> None:
     assert FILE.read_text() == prometheus_rule(), "make manifests writes it anew"
     resources = (*built("production/shared"), *built("production/engine"))
     for monitor in of_kind(resources, "ServiceMonitor"):

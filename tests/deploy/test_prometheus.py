@@ -21,7 +21,7 @@ from tests.deploy.rules import (
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
-def test_a_rule_asks_for_metrics_that_exist(rule: dict[str, Any], exposed: set[str]) -> None:
+def test_a_rule_queries_metrics_that_exist(rule: dict[str, Any], exposed: set[str]) -> None:
     patterns = name_patterns(rule["expr"])
     for pattern in patterns:
         assert any(re.fullmatch(pattern, name) for name in exposed), pattern

@@ -94,7 +94,7 @@ def same(shown: str, printed: str, *, duration: bool) -> bool:
 
 @pytest.mark.system
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
+def test_the_blocks_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
     with Session.of_checkout(ROOT, tmp_path) as session:
         for block in blocks(page):
             if MARKET_DATA in block.text and MARKET_DATA not in os.environ:

@@ -53,7 +53,7 @@ def test_published_parameters_have_their_published_error(
 @pytest.mark.parametrize(
     ("name", "best_known"), [("BlackScholes", 6.699), ("VarianceGamma", 3.627), ("CGMY", 2.711)]
 )
-def test_a_fit_is_no_worse_than_the_best_known(
+def test_a_fit_is_at_least_as_good_as_the_best_known(
     schoutens: Quotes, name: str, best_known: float
 ) -> None:
     found = fit(name, schoutens)
@@ -138,7 +138,7 @@ def test_bitcoin_forwards_are_near_the_futures_and_within_bid_and_ask() -> None:
                 assert low.max() * (1 - 1e-12) <= found.forward <= high.min() * (1 + 1e-12)
 
 
-def test_nobody_is_asked_for_convex_mids() -> None:
+def test_convex_mids_are_not_required() -> None:
     surface, report = clean(
         read_quotes(SPX_2019.path(folder()), quote_date=SPX_2019.day), CleaningRules()
     )

@@ -62,10 +62,10 @@ def test_a_time_structure_cuts_the_error_of_its_base_by_two_fifths(kind: str) ->
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_a_stationary_model_is_told_to_miss_the_term_structure(base: str) -> None:
-    told = " ".join(fit(base, DAYS[0]).warnings)
-    assert "term structure" in told
-    assert all(remedy in told for remedy in ("Sato", "clock", "per maturity"))
+def test_a_stationary_model_warns_about_the_term_structure(base: str) -> None:
+    warnings = " ".join(fit(base, DAYS[0]).warnings)
+    assert "term structure" in warnings
+    assert all(remedy in warnings for remedy in ("Sato", "clock", "per maturity"))
     assert "term structure" not in " ".join(fit(f"{base}Sato", DAYS[0]).warnings)
 
 

@@ -31,5 +31,5 @@ def test_it_is_exact_to_one_rounding_alone_and_in_a_loop() -> None:
         assert np.max(np.abs(found - expected) / np.spacing(expected)) <= 1.0
 
 
-def test_what_is_no_number_stays_so() -> None:
+def test_nan_is_preserved() -> None:
     assert np.isnan(_of_each(np.array([np.nan, 1.0]))).tolist() == [True, False]

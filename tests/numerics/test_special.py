@@ -92,7 +92,7 @@ def test_cosine_and_sine_are_right_to_rounding_up_to_a_million_radians(
     assert np.max(np.abs(np.asarray(sine) - exact_sine)) < 3e-16
 
 
-def test_of_what_is_no_angle_cosine_and_sine_are_no_numbers() -> None:
+def test_cosine_and_sine_of_infinity_and_nan_are_nan() -> None:
     with np.errstate(invalid="ignore"):
         assert np.isnan(cos_and_sin(np.array([np.nan, np.inf, -np.inf]))).all()
 

@@ -61,11 +61,11 @@ def test_json_with_nan_or_infinity_is_refused(text: str) -> None:
         PriceRequest.model_validate_json(merged)
 
 
-def test_a_misspelt_option_is_told() -> None:
+def test_a_misspelt_option_is_rejected_by_name() -> None:
     assert places(PriceRequest, PRICE | {"dividend": 0.0}) == ["/dividend"]
 
 
-def test_a_yes_is_no_flag() -> None:
+def test_the_word_yes_is_not_a_boolean() -> None:
     assert places(PriceRequest, PRICE | {"greeks": "yes"}) == ["/greeks"]
 
 

@@ -140,7 +140,7 @@ def test_a_call_dearer_than_one_of_lower_strike_is_not_monotone(
     assert report.counts["not_monotone_in_strike"] == 1
 
 
-def test_a_butterfly_that_pays_at_bid_and_ask_is_dropped(
+def test_a_butterfly_arbitrage_at_bid_and_ask_is_dropped(
     market: pd.DataFrame, written: Writer
 ) -> None:
     row = place(market, "2024-07-03", 115.0, "C")
@@ -162,7 +162,7 @@ def test_mids_that_are_not_convex_within_the_spread_are_kept(
     assert reason_at(report, row) is None
 
 
-def test_a_calendar_spread_that_pays_at_bid_and_ask_is_dropped(
+def test_a_calendar_arbitrage_at_bid_and_ask_is_dropped(
     inverted_market: pd.DataFrame, written: Writer
 ) -> None:
     surface, report = cleaned(written(inverted_market))
@@ -208,9 +208,9 @@ def test_a_surface_with_nothing_left_counts_the_reasons(
     market: pd.DataFrame, written: Writer
 ) -> None:
     market[["bid", "ask"]] = [2.0, 1.0]
-    with pytest.raises(InvalidInputError, match=r"none of the 78 quotes .*crossed: 78") as told:
+    with pytest.raises(InvalidInputError, match=r"none of the 78 quotes .*crossed: 78") as raised:
         cleaned(written(market))
-    assert told.value.details["counts"] == {"crossed": 78}
+    assert raised.value.details["counts"] == {"crossed": 78}
 
 
 def test_every_reason_has_a_meaning() -> None:
@@ -343,7 +343,7 @@ def test_maturities_in_days_are_reported_by_their_volatility(
     assert any("that maturities are in years" in warning for warning in report.warnings)
 
 
-def test_a_file_that_lacks_a_rate_is_told_so(market: pd.DataFrame, written: Writer) -> None:
+def test_a_file_without_a_rate_is_reported(market: pd.DataFrame, written: Writer) -> None:
     calls = market[market["option_type"] == "C"].assign(forward=101.0)
     with pytest.raises(InvalidInputError, match="neither a rate nor a discount"):
         cleaned(written(calls), forwards="given")
@@ -368,12 +368,12 @@ def test_a_file_most_of_which_conflicts_is_refused_with_the_remedy(
 ) -> None:
     """40 of 78 contracts, so 80 of 156 quotes, have two prices that are a unit apart."""
     both = two_classes(market, dearer=40)
-    with pytest.raises(InvalidInputError, match="80 of 156 usable quotes") as told:
+    with pytest.raises(InvalidInputError, match="80 of 156 usable quotes") as raised:
         cleaned(written(both))
-    assert "rows 2 and 80: call at strike 70" in told.value.message
-    assert "give each class of options its own root" in told.value.message
-    assert "a settlement column" in told.value.message
-    assert told.value.details["counts"]["conflicting_quotes"] == 80
+    assert "rows 2 and 80: call at strike 70" in raised.value.message
+    assert "give each class of options its own root" in raised.value.message
+    assert "a settlement column" in raised.value.message
+    assert raised.value.details["counts"]["conflicting_quotes"] == 80
 
 
 def test_a_file_half_of_which_conflicts_loses_that_half(

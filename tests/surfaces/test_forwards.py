@@ -212,7 +212,7 @@ def test_few_exact_pairs_determine_the_discount_with_a_warning(
     assert "rate 5." in warnings_of(forwards)
 
 
-def test_one_pair_determines_no_discount_and_says_so(written: Writer) -> None:
+def test_one_pair_does_not_determine_the_discount_and_warns(written: Writer) -> None:
     forwards = derived(written(table_of(pairs_under_black(180, (100.0,), rate=0.05))))
     (found,) = forwards.forwards
     assert found.discount == 1.0

@@ -180,7 +180,7 @@ def test_dates_that_all_rows_lack_leave_the_stated_maturity(
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
-def test_an_underlying_that_all_rows_lack_is_none(
+def test_an_empty_underlying_column_is_ignored(
     market: pd.DataFrame, tmp_path: Path, suffix: str
 ) -> None:
     path, frame = tmp_path / f"quotes.{suffix}", market.assign(underlying=None)

@@ -45,12 +45,12 @@ class Prometheus(Process):
             for each in services
         ]
         often = {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"}
-        told = {
+        document = {
             "global": often,
             "rule_files": [str(rules / "*.yml")],
             "scrape_configs": watched,
         }
-        configuration.write_text(json.dumps(told))
+        configuration.write_text(json.dumps(document))
         binary = shutil.which("prometheus")
         assert binary is not None
         options = (f"--config.file={configuration}", f"--storage.tsdb.path={folder / 'data'}")

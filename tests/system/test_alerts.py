@@ -78,7 +78,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return False
 
 
-def test_a_service_that_is_stopped_is_told_until_it_is_back(watched: Watched) -> None:
+def test_a_stopped_service_fires_the_alert_until_it_is_back(watched: Watched) -> None:
     def down() -> bool:
         return watched.prometheus.fires("LevyServiceDown", job="pricing")
 
@@ -92,7 +92,7 @@ def test_a_service_that_is_stopped_is_told_until_it_is_back(watched: Watched) ->
     assert eventually(lambda: not down())
 
 
-def test_drifted_surfaces_are_told_until_usual_ones_come_again(watched: Watched) -> None:
+def test_drift_is_reported_until_usual_surfaces_return(watched: Watched) -> None:
     def drift() -> bool:
         return watched.prometheus.fires("LevyDrift", model=MODEL, quantity="atm_vol")
 

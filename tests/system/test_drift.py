@@ -114,7 +114,7 @@ def ask(service: Service, surface: dict[str, Any]) -> dict[str, Any]:
     return dict(answer.json())
 
 
-def told(service: Service, name: str) -> dict[str, float]:
+def metric_values(service: Service, name: str) -> dict[str, float]:
     """Values of a metric of the model, by quantity."""
     text = httpx.get(f"{service.url}/metrics", timeout=35.0, trust_env=False).text
     return {
@@ -130,25 +130,28 @@ def send(service: Service, requests: Iterator[dict[str, Any]], until: Callable[[
     give_up = time.monotonic() + SECONDS
     with ThreadPoolExecutor(2 * WORKERS) as pool:
         while not until():
-            assert time.monotonic() < give_up, told(service, "drift_window")
+            assert time.monotonic() < give_up, metric_values(service, "drift_window")
             list(pool.map(lambda surface: ask(service, surface), islice(requests, 50)))
 
 
-def test_surfaces_that_leave_training_are_told(calibration: Service) -> None:
+def test_surfaces_outside_training_are_reported(calibration: Service) -> None:
     watched = ("atm_vol", "sigma", "nu", "theta")
-    send(calibration, surfaces(), lambda: "sigma" in told(calibration, "drift_psi"))
-    usual, outside = told(calibration, "drift_psi"), told(calibration, "drift_outside")
+    send(calibration, surfaces(), lambda: "sigma" in metric_values(calibration, "drift_psi"))
+    usual, outside = (
+        metric_values(calibration, "drift_psi"),
+        metric_values(calibration, "drift_outside"),
+    )
     assert max(usual[name] for name in watched) < 0.25
     assert max(outside[name] for name in watched) < 0.05
-    assert max(told(calibration, "drift_ks")[name] for name in watched) < 0.2
-    assert told(calibration, "drift_window")[""] >= FEWEST
+    assert max(metric_values(calibration, "drift_ks")[name] for name in watched) < 0.2
+    assert metric_values(calibration, "drift_window")[""] >= FEWEST
 
     def has_drifted() -> bool:
-        now = told(calibration, "drift_psi")
+        now = metric_values(calibration, "drift_psi")
         return min(now["atm_vol"], now["sigma"]) > 1.0
 
     send(calibration, surfaces(beyond_training), has_drifted)
-    outside = told(calibration, "drift_outside")
+    outside = metric_values(calibration, "drift_outside")
     assert min(outside["atm_vol"], outside["sigma"]) > 0.2
 
 
@@ -166,7 +169,7 @@ def test_a_corrupt_network_is_refused_and_the_former_answers_on(
     answers = [ask(calibration, surface) for _ in range(20)]
     assert {answer["model_version"] for answer in answers} == {former}
     assert not any(answer["degraded"] for answer in answers)
-    assert told(calibration, "network_refused") == {"": 1.0}
+    assert metric_values(calibration, "network_refused") == {"": 1.0}
     assert calibration.log is not None
     assert "network.refused" in calibration.log.read_text()
     registry.rollback(MODEL)

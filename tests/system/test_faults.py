@@ -142,7 +142,7 @@ def test_a_service_killed_under_load_is_refused_quickly_and_comes_back(stack: St
     assert [answer.status for answer in load.since(restarted)][-1] == 200
 
 
-def test_a_refusal_says_when_to_come_back(stack: Stack) -> None:
+def test_a_rejection_contains_retry_after(stack: Stack) -> None:
     settings = {"CALIBRATION_URL": f"http://127.0.0.1:{free_port()}"}
     gateway = stack.service("gateway", settings=settings)
     for _ in range(7):
@@ -155,7 +155,7 @@ def test_a_refusal_says_when_to_come_back(stack: Stack) -> None:
     )
 
 
-def test_a_neighbour_that_hangs_meets_its_deadline_then_the_breaker(stack: Stack) -> None:
+def test_a_hanging_upstream_service_times_out_then_opens_the_breaker(stack: Stack) -> None:
     calibration = slow(stack, 0.0)
     settings = {
         "CALIBRATION_URL": calibration.url,

@@ -81,7 +81,7 @@ def test_a_worker_is_ready_once_it_is_warm_and_not_before(start: Start) -> None:
     engine.wait_for(job_id, "succeeded")
 
 
-def test_how_draws_are_doing_is_told_while_a_job_runs(start: Start) -> None:
+def test_diagnostics_are_reported_while_a_job_runs(start: Start) -> None:
     engine = start()
     engine.worker()
     job_id = engine.submit(6.0)
@@ -117,7 +117,7 @@ def test_a_job_that_does_not_listen_ends_with_its_process(start: Start) -> None:
     engine.wait_for(engine.submit(0.1), "succeeded")
 
 
-def test_a_job_whose_process_dies_begins_again_in_another(start: Start) -> None:
+def test_a_job_whose_process_crashes_restarts_in_another(start: Start) -> None:
     engine = start()
     worker = engine.worker()
     job_id = engine.submit(4.0)
@@ -130,7 +130,7 @@ def test_a_job_whose_process_dies_begins_again_in_another(start: Start) -> None:
     assert engine.ran_by(job_id) not in sampling
 
 
-def test_jobs_outlive_a_restart_of_redis_that_keeps_what_it_was_told(start: Start) -> None:
+def test_jobs_survive_a_restart_of_redis_with_its_data(start: Start) -> None:
     engine = start(persistent=True)
     engine.worker()
     running, waiting = engine.submit(4.0), engine.submit(0.1)

@@ -191,15 +191,15 @@ def _wait_until_reached(url: str) -> None:
 
 def test_all_of_them_give_the_same_answer(replicas: Replicas) -> None:
     by: Counter[str] = Counter()
-    told = set()
+    results = set()
     with httpx.Client(base_url=replicas.url, timeout=60.0, trust_env=False) as client:
         for _ in range(24):
             answer = client.post("/calibrate", json=SURFACE, headers=COMPUTED_NOW)
             assert answer.status_code == 200, answer.text
             by[answer.headers["X-Answered-By"]] += 1
             found = answer.json()
-            told.add((tuple(found["parameters"].values()), found["fit_quality"]["rmse"]))
-    assert len(told) == 1
+            results.add((tuple(found["parameters"].values()), found["fit_quality"]["rmse"]))
+    assert len(results) == 1
     assert set(by) == {f"127.0.0.1:{gateway.port}" for gateway in replicas.gateways}
     assert all(replicas.asked(each) > 0 for each in replicas.calibrations)
 

@@ -27,7 +27,7 @@ GRID: dict[str, Any] = {
 }
 
 
-def test_it_is_ready_within_five_seconds_and_says_where_to_look(running: Any) -> None:
+def test_it_is_ready_within_five_seconds_and_prints_its_address(running: Any) -> None:
     assert running.ready_seconds < 5.0
     assert set(running.children) == PARTS
     for place in (running.url, f"{running.url}/docs", f"{running.url}/health", "redis.sock"):
@@ -99,7 +99,7 @@ def test_redis_answers_on_a_socket_that_only_its_user_can_open(running: Any) -> 
         assert connection.recv(16) == b"+PONG\r\n"
 
 
-def test_only_the_gateway_s_port_is_told_and_all_ports_are_local(running: Any) -> None:
+def test_only_the_gateway_s_port_is_printed_and_all_ports_are_local(running: Any) -> None:
     listening = subprocess.run(
         ["cat", "/proc/net/tcp", "/proc/net/tcp6"], capture_output=True, text=True, check=True
     ).stdout
@@ -146,7 +146,7 @@ def _busy(url: str) -> bool:
 
 
 @pytest.mark.parametrize("name", sorted(PARTS))
-def test_the_death_of_a_part_is_told_and_stops_the_rest(
+def test_a_crashed_part_is_reported_and_stops_the_rest(
     system: Any, survivors: Callable[..., list[int]], name: str
 ) -> None:
     os.kill(system.child(name), signal.SIGKILL)
@@ -162,7 +162,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(
     assert survivors(list(system.children.values())) == []
 
 
-def test_a_neighbour_that_hangs_is_a_degraded_system(system: Any) -> None:
+def test_a_hanging_upstream_service_degrades_the_system(system: Any) -> None:
     os.kill(system.child("calibration"), signal.SIGSTOP)
     try:
         answer = httpx.get(f"{system.url}/health", timeout=10, trust_env=False)
@@ -174,7 +174,7 @@ def test_a_neighbour_that_hangs_is_a_degraded_system(system: Any) -> None:
         os.kill(system.child("calibration"), signal.SIGCONT)
 
 
-def test_a_port_that_is_taken_is_told_before_anything_starts() -> None:
+def test_a_port_in_use_is_reported_before_anything_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(

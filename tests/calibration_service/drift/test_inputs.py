@@ -48,7 +48,7 @@ STRIKES = np.linspace(-0.1, 0.08, 15)
 @pytest.mark.parametrize("skew", [-0.6, 0.0, 0.3])
 @pytest.mark.parametrize("curvature", [0.0, 1.5])
 @pytest.mark.parametrize("term_slope", [-0.1, 0.0, 0.05])
-def test_a_smile_of_the_fitted_form_is_told_exactly(
+def test_a_smile_of_the_fitted_form_is_described_exactly(
     skew: float, curvature: float, term_slope: float
 ) -> None:
     smile = {"atm_vol": 0.2, "skew": skew, "curvature": curvature, "term_slope": term_slope}
@@ -74,7 +74,7 @@ def joined(*parts: Quotes) -> Quotes:
 FLAT = {"atm_vol": 0.25, "skew": 0.0, "curvature": 0.0, "term_slope": 0.0}
 
 
-def test_a_listing_is_told() -> None:
+def test_listing_quantities_are_measured() -> None:
     (found,) = described(quotes([-0.2, -0.05, 0.0, 0.1], [30 / 365, 0.5, 1.5], FLAT))
     assert found["n_quotes"] == 12
     assert found["lowest_log_strike"] == -0.2
@@ -113,5 +113,5 @@ def test_quotes_far_from_the_money_alone_give_numbers() -> None:
     assert all(np.isfinite(value) for name, value in found.items() if name != "term_slope")
 
 
-def test_there_is_nothing_to_say_of_no_surface() -> None:
+def test_an_empty_batch_has_no_description() -> None:
     assert inputs(PricedSurfaces.of_quotes([])).shape == (0, len(INPUTS))

@@ -84,7 +84,7 @@ def test_psi_of_samples_of_training_is_as_small_as_is_documented(n: int) -> None
 
 
 @pytest.mark.parametrize(("shift", "least"), [(0.5, 0.2), (1.0, 0.8), (3.0, 5.0)])
-def test_what_is_shifted_is_told(shift: float, least: float) -> None:
+def test_a_shift_is_detected(shift: float, least: float) -> None:
     values = shift + np.random.default_rng(5).standard_normal(1_000)
     assert psi(values, NORMAL) > least
     distance = 2.0 * stats.norm.cdf(shift / 2.0) - 1.0

@@ -38,6 +38,6 @@ def root(tmp_path_factory: pytest.TempPathFactory, surfaces: PricedSurfaces) -> 
     for name, seed, seen in (("mlp", 1, on_grid), ("cnn", 2, on_grid), ("set", 3, points)):
         architecture = registry.get(name)()
         built = architecture.build(len(Box.of(MODEL).axes), StandardScaler.fit(seen), seed)
-        told = {"model": MODEL, "network": name, "reads": architecture.reads}
-        Artifact.write(folder, told, files_of(built, [seen]))
+        manifest = {"model": MODEL, "network": name, "reads": architecture.reads}
+        Artifact.write(folder, manifest, files_of(built, [seen]))
     return folder

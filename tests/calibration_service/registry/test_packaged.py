@@ -58,9 +58,7 @@ def test_proposals_are_close_to_the_truth(model: str, version: str) -> None:
 
 
 @pytest.mark.parametrize(("model", "version"), EVERY)
-def test_each_knows_how_surfaces_and_parameters_were_distributed_in_training(
-    model: str, version: str
-) -> None:
+def test_each_network_contains_its_training_distribution(model: str, version: str) -> None:
     network = REGISTRY.artifact(model, version).load()
     true, price = fresh(model, 1_024)
     surfaces = PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
@@ -113,7 +111,7 @@ def test_a_surface_like_no_other_is_known_as_such() -> None:
     assert min(odd) > 1.0
 
 
-def test_reading_a_surface_says_nothing_where_programs_listen() -> None:
+def test_reading_a_surface_prints_nothing_to_stdout() -> None:
     code = (
         "import os\n"
         "import numpy as np\n"

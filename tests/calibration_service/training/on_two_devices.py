@@ -1,6 +1,6 @@
 """Train on two logical devices, and say what came out, as JSON: run by the test beside this.
 
-Devices can be told only before TensorFlow has started, so this needs a process of its own.
+Devices can be manifest only before TensorFlow has started, so this needs a process of its own.
 """
 
 import json
@@ -40,8 +40,8 @@ def main(data_folder: Path, registry: Path) -> None:
     run = train(recipe, data, strategy=strategy)
     held = shown(run.held[0], "grid", np.random.default_rng(0), exact=True)
     trained = np.asarray(run.network(held.features, training=False)[PLACES])
-    told = {"model": MODEL, "network": "mlp", "reads": "grid"}
-    loaded = Artifact.write(registry, told, files_of(run.network, [held.features])).load()
+    manifest = {"model": MODEL, "network": "mlp", "reads": "grid"}
+    loaded = Artifact.write(registry, manifest, files_of(run.network, [held.features])).load()
     served = loaded.answers(run.held[0].surfaces).places
     copies = strategy.experimental_local_results(run.network.weights[-1].value)
     found = {

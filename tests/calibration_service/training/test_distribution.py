@@ -31,7 +31,7 @@ def test_two_devices_train_a_network_that_is_served(data_folder: Path, tmp_path:
     assert found["apart"] < 1e-3
 
 
-def test_no_strategy_is_asked_for_by_name_too() -> None:
+def test_the_strategy_none_is_accepted_by_name() -> None:
     assert strategy_of("none") is None
 
 

@@ -96,7 +96,9 @@ def test_recipes_are_admissible_and_named_by_their_network(path: Path) -> None:
         ("network: [", "YAML"),
     ],
 )
-def test_what_is_no_recipe_is_refused_with_the_reason(text: str, said: str, tmp_path: Path) -> None:
+def test_an_invalid_recipe_is_rejected_with_the_reason(
+    text: str, said: str, tmp_path: Path
+) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     with pytest.raises(InvalidInputError, match=said):

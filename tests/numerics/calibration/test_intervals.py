@@ -64,7 +64,7 @@ def test_an_interval_is_student_s() -> None:
     assert high - low == pytest.approx(expected)
 
 
-def test_as_many_quotes_as_parameters_give_no_interval_and_say_why() -> None:
+def test_as_many_quotes_as_parameters_give_no_interval_and_a_warning() -> None:
     fit = calibrate(VG, noisy(exact_quotes(VG.example(), listing(3)), np.random.default_rng(0)))
     assert fit.degrees_of_freedom == 0
     assert all(np.isinf(error) for error in fit.standard_errors.values())

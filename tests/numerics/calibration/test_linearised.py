@@ -66,7 +66,7 @@ def test_where_nothing_may_move_there_is_nothing_to_gain() -> None:
     assert found.step(1e-6)[0].tolist() == [0.0] * 3
 
 
-def test_a_jacobian_that_is_not_finite_gains_nobody_knows_what() -> None:
+def test_the_reduction_of_a_jacobian_that_is_not_finite_is_unknown() -> None:
     broken = JACOBIAN.copy()
     broken[3, 1] = np.inf
     assert np.isnan(linearised(broken).possible_gain)

@@ -63,7 +63,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     assert abs(np.mean(hits) - 0.90) < 0.15
 
 
-def test_half_spreads_as_weights_need_bids_and_asks() -> None:
+def test_bid_ask_weights_require_bids_and_asks() -> None:
     truth = models.get("NIG").example()
     exact = exact_quotes(truth)
     half = 1e-3 * CONTRACTS.strike

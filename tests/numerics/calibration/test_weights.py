@@ -32,7 +32,7 @@ def quotes() -> Quotes:
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("share", SHARES)
-def test_errors_have_the_derivative_that_they_say_however_low_the_price(
+def test_residual_derivatives_are_exact_for_any_price(
     quotes: Quotes, weights: str, share: float
 ) -> None:
     errors = weighting(quotes, weights)

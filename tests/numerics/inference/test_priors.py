@@ -42,7 +42,7 @@ def test_densities_and_draws_are_those_of_scipy(
 
 
 @pytest.mark.parametrize("kind", DISTRIBUTIONS.values(), ids=lambda kind: kind.name)
-def test_a_distribution_is_rebuilt_from_what_it_says_of_itself(kind: type[Distribution]) -> None:
+def test_a_distribution_is_rebuilt_from_its_description(kind: type[Distribution]) -> None:
     (made,) = (ours for ours, _ in PAIRS if type(ours) is kind and getattr(ours, "beyond", 0) != 1)
     assert distribution(made.as_mapping()) == made
 
@@ -79,7 +79,7 @@ def test_priors_of_variance_gamma_are_the_documented_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "CGMYSato"])
-def test_chosen_priors_believe_in_volatilities_that_markets_know(name: str) -> None:
+def test_model_specific_priors_cover_realistic_volatilities(name: str) -> None:
     batch = Priors.default(models.get(name)).sample(np.random.default_rng(4), 4000)
     variance = np.asarray(batch.expanded(1).cumulants(np.array([1.0]))[1])[:, 0]
     low, middle, high = np.quantile(np.sqrt(variance), (0.025, 0.5, 0.975))

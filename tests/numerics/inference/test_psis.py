@@ -50,7 +50,7 @@ def test_the_shape_is_that_of_the_ratios() -> None:
     assert smooth(log_ratios).pareto_k == pytest.approx(0.4, abs=0.1)
 
 
-def test_few_draws_bear_a_smaller_shape() -> None:
+def test_the_pareto_k_threshold_is_lower_for_few_draws() -> None:
     # Vehtari et al. (2024), section 3.2.4.
     assert reliable_k(100) == pytest.approx(0.5)
     assert reliable_k(1000) == pytest.approx(2.0 / 3.0)
@@ -65,7 +65,7 @@ def test_ratios_that_vanish_get_no_weight() -> None:
     assert weights.sum() == pytest.approx(1.0)
 
 
-def test_too_few_ratios_say_that_they_cannot_tell() -> None:
+def test_too_few_ratios_have_an_infinite_pareto_k() -> None:
     assert smooth(np.array([-1.0, -math.inf, -math.inf, -math.inf, -math.inf])).pareto_k == math.inf
 
 

@@ -35,7 +35,7 @@ def test_the_example_is_admissible_and_survives_its_mapping(cls: type[Model]) ->
 
 @every_parameter
 @pytest.mark.parametrize("bad", NOT_NUMBERS, ids=repr)
-def test_what_is_no_finite_number_is_refused(cls: type[Model], p: Parameter, bad: Any) -> None:
+def test_numbers_that_are_not_finite_are_rejected(cls: type[Model], p: Parameter, bad: Any) -> None:
     with pytest.raises(InvalidParameterError) as refusal:
         cls.from_mapping({**cls.example().as_mapping(), p.name: bad})
     assert refusal.value.code == "invalid-parameter"
@@ -98,7 +98,7 @@ def test_an_asymmetry_beyond_alpha_is_refused_for_nig() -> None:
         models.from_mapping("NIG", {"alpha": 5.0, "beta": -5.0, "delta": 0.3})
 
 
-def test_an_unknown_model_is_told_which_are_known() -> None:
+def test_an_unknown_model_is_rejected_with_the_known_ones() -> None:
     with pytest.raises(UnknownModelError, match="VarianceGamma") as refusal:
         models.from_mapping("Heston", {})
     assert refusal.value.code == "unknown-model"

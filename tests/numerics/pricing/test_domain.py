@@ -22,7 +22,7 @@ some_or_many = pytest.mark.parametrize("count", [SOME, many], ids=["some", "many
 
 @some_or_many
 @every_model
-def test_sinh_keeps_its_promise_and_knows_its_error(cls, count):
+def test_sinh_meets_its_tolerance_and_states_its_error(cls, count):
     found = explore(cls.name, "sinh", count)
     assert len(found.cases) > 0.5 * count
     assert np.max(found.doubt) < 1e-12

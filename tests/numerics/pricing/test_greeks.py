@@ -192,7 +192,7 @@ def test_each_contract_may_have_a_spot_of_its_own():
 
 
 @pytest.mark.parametrize("spot", [0.0, -1.0, np.nan, np.inf, [100.0, 100.0]])
-def test_a_spot_that_is_none_is_refused(spot):
+def test_an_invalid_spot_is_rejected(spot):
     with pytest.raises(InvalidInputError, match="spot"):
         greeks(VarianceGamma.example(), contracts(), spot=spot)
 

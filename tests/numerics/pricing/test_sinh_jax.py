@@ -43,7 +43,7 @@ def surface() -> Contracts:
     )
 
 
-def neighbours(cls: type[Model], count: int) -> list[Model]:
+def nearby_models(cls: type[Model], count: int) -> list[Model]:
     """The example, and members within a tenth of its parameters."""
     rng = np.random.default_rng(1)
     example = np.array(values(cls.example()))
@@ -60,7 +60,7 @@ def everything(pricer: CompiledPricer, parameters: jax.Array) -> tuple[Any, ...]
 
 @every_model
 def test_compiled_prices_derivatives_and_errors_hold_near_what_the_table_was_made_for(cls):
-    contracts, near = surface(), neighbours(cls, 5)
+    contracts, near = surface(), nearby_models(cls, 5)
     pricer = CompiledPricer.of(cls, contracts, near=near[:2], tolerance=TOLERANCE)
     sets = jnp.asarray([values(m) for m in near])
     found = jax.jit(jax.vmap(everything, in_axes=(None, 0)))(pricer, sets)
@@ -97,7 +97,7 @@ def test_on_one_contour_prices_are_those_of_the_default_method_and_share_its_err
     assert np.all(np.abs(prices - exact.value) <= on_contour.error + exact.error)
 
 
-def test_without_a_forward_there_is_no_price():
+def test_parameters_without_a_finite_forward_are_not_priced():
     pricer = CompiledPricer.of(CGMY, surface(), near=CGMY.example())
     outside = jnp.asarray([0.5, 5.0, 0.9, 0.5])
     assert np.all(np.isnan(jax.jit(pricer.prices)(outside)))

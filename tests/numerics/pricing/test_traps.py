@@ -91,7 +91,7 @@ def test_variance_gamma_before_half_its_clock_is_owned_up_to(method, years):
     assert np.all(miss <= found.error + 1e-13)
 
 
-def test_cos_says_that_it_has_not_converged_where_it_has_not():
+def test_cos_reports_missing_convergence():
     model = VarianceGamma(sigma=0.25, nu=2.0, theta=-0.1)
     contracts = at(DAY, [0.9, 1.0, 1.1])
     miss = np.abs(cosine.price(model, contracts).value - variance_gamma(model, contracts))

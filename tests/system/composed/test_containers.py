@@ -46,7 +46,7 @@ def confined(service: str, **settings: str) -> DockerContainer:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_image_says_what_it_is_and_runs_as_nobody(docker: DockerClient, service: str) -> None:
+def test_an_image_has_labels_and_runs_without_root(docker: DockerClient, service: str) -> None:
     image = docker.client.images.get(f"levy/{service}:dev")
     config = image.attrs["Config"]
     assert image.labels["org.opencontainers.image.title"] == f"levy-{service}"
@@ -73,7 +73,7 @@ def test_an_image_holds_neither_what_built_it_nor_other_services(service: str) -
     assert not {"pip", "tensorflow", *others} & set(found)
 
 
-def test_a_service_alone_gets_well_answers_and_stops_when_it_is_told_to() -> None:
+def test_a_single_service_becomes_healthy_responds_and_stops() -> None:
     with confined("pricing").waiting_for(HealthcheckWaitStrategy()) as container:
         url = f"http://127.0.0.1:{container.get_exposed_port(PORT)}"
         answer = httpx.post(f"{url}/price", json=TO_PRICE, timeout=30, trust_env=False)
