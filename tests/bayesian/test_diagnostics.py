@@ -1,4 +1,4 @@
-"""What is said of draws while others are still to come."""
+"""Diagnostics of the draws so far."""
 
 import math
 

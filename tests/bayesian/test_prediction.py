@@ -1,4 +1,4 @@
-"""Other options are predicted as the posterior's distribution function says."""
+"""Predictions of unquoted options against quadrature."""
 
 import math
 from dataclasses import replace
@@ -29,7 +29,7 @@ LEVELS = (0.025, 0.5, 0.975)
 
 
 def quantiles_of_prices() -> np.ndarray:
-    """By quadrature, shape (3, n): prices rise with σ."""
+    """Return quantiles by quadrature, shape (3, n); prices increase with σ."""
     z, _, cumulated = by_quadrature(black_scholes())
     ends = BlackScholes.from_coordinates(np.interp(LEVELS, cumulated, z)[None])
     return np.asarray(SinhPricer(OPTIONS).price(ends).value)
@@ -62,7 +62,7 @@ def test_prices_and_volatilities_are_those_of_quadrature() -> None:
             rel=1e-9,
         )
     assert [one.option_type for one in found] == ["call", "put", "call"]
-    # Worth less than prices are good for: no volatility, and no failure.
+    # Below the precision of prices: null volatility, without an error.
     assert found[2].median == pytest.approx(0.0, abs=1e-6)
 
 
@@ -120,7 +120,7 @@ def test_predictions_have_the_order_of_the_request() -> None:
         result, _ = sample(request(predict=asked), lambda _: None)
     assert [one.strike for one in result.predicted] == [101.0, 90.0]
     call, put = result.predicted
-    # By parity, the quoted call of the same strike and maturity.
+    # From the quoted call of the same strike and maturity, by put-call parity.
     (quoted,) = (one for one in result.predictive if (one.strike, one.maturity) == (90.0, 0.25))
     forward, discount = 100.0 * math.exp(0.02 * 0.25), math.exp(-0.02 * 0.25)
     assert put.mean == pytest.approx(quoted.mean - discount * (forward - 90.0), abs=2e-3)

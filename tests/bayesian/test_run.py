@@ -1,4 +1,4 @@
-"""A job ends in one of four ways, and each is told as data."""
+"""The outcomes of a job are values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

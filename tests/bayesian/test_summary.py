@@ -1,4 +1,4 @@
-"""A summary tells the posterior that quadrature gives, and when not to believe the draws."""
+"""Posterior summaries against quadrature, and convergence verdicts."""
 
 import math
 from dataclasses import replace
@@ -37,7 +37,7 @@ def black_scholes(**options: Any) -> Posterior:
 
 
 def by_quadrature(posterior: Posterior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coordinates on a fine grid, σ there, and the posterior's distribution function."""
+    """Return a fine grid of coordinates, σ on it, and the posterior's distribution function."""
     z = np.log(np.linspace(0.1, 0.3, 20_001))[None] * 2.0
     log_density = posterior.log_density(z, SinhPricer(posterior.quotes.contracts))
     weight = np.exp(log_density - log_density.max()) * np.gradient(z[0])
@@ -46,7 +46,7 @@ def by_quadrature(posterior: Posterior) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def exact_draws(posterior: Posterior, **statistics: Any) -> Any:
-    """Independent draws, by inverting the distribution function."""
+    """Return independent draws by inverting the distribution function."""
     z, _, cumulated = by_quadrature(posterior)
     u = np.random.default_rng(1).random((N_CHAINS, N_SAMPLES))
     return samplers.Draws(np.interp(u, cumulated, z)[..., None], **statistics)
@@ -161,7 +161,7 @@ def test_an_approximation_is_judged_by_its_tail_and_has_no_chains() -> None:
 
 
 def test_even_weights_do_not_converge_if_a_tail_was_missed() -> None:
-    # Merton's rare jumps: k says 0.3 to 0.8, and intervals are off by up to half their width.
+    # Merton's rare jumps: k is 0.3 to 0.8, and intervals are off by up to half their width.
     posterior = standard_posterior("Merton")
     plan = samplers.SamplingPlan(n_chains=2, n_samples=500)
     found = summarise(posterior, samplers.get("laplace-psis").sample(posterior, plan, ignored))

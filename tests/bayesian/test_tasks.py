@@ -59,7 +59,7 @@ def metrics() -> BayesianMetrics:
 
 @pytest.fixture(autouse=True)
 def queued(redis: Redis) -> None:
-    """Leave the job `j` as a gateway does."""
+    """Write the record of the job `j` as a gateway does."""
     created = redis.time()[0] - 100.0
     record = {"status": "queued", "queue": "bayesian.short", "created": created}
     redis.hset(job_key("j"), mapping=record | {"request": json.dumps(REQUEST)})
@@ -218,7 +218,7 @@ def test_diagnostics_are_cleared_when_a_job_starts_again(
     job = job_of("w")
     job.start()
     job.advance(Standing(0.5, SEEN))
-    # Progress alone leaves the diagnostics as they are.
+    # A progress report without diagnostics does not change them.
     job.advance(Standing(0.6))
     assert redis.hget(job_key("j"), "diagnostics") == SEEN.model_dump_json()
     job.start()
@@ -322,7 +322,7 @@ def test_a_worker_acknowledges_late_and_takes_one_job_at_a_time() -> None:
     assert conf.worker_prefetch_multiplier == 1
     assert conf.worker_concurrency == 1
     assert conf.accept_content == ["json"]
-    # A message is not delivered again while its job may still run.
+    # The visibility timeout exceeds the longest run time of a job.
     assert conf.broker_transport_options["visibility_timeout"] > settings.hard_limit_seconds
 
 

@@ -1,4 +1,4 @@
-"""What the process that samples does before its first job."""
+"""Compilation and configuration of the sampling process before its first job."""
 
 import subprocess
 import sys

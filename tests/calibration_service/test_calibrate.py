@@ -224,7 +224,7 @@ QUOTED: dict[float, list[tuple[float, float]]] = {
 
 
 def noisy_request() -> dict[str, Any]:
-    """Puts to 100 and calls above, spread 0.1, close to VG(0.17, 0.2, −0.3) at a rate of 3%."""
+    """Return puts up to 100 and calls above, spread 0.1, close to VG(0.17, 0.2, −0.3), rate 3%."""
     quotes = [
         {
             "strike": strike,

@@ -118,7 +118,7 @@ def test_a_finished_comparison_is_logged_once_and_its_fits_are_counted(
 
 
 def test_a_rate_that_the_quotes_contradict_is_reported(client: TestClient) -> None:
-    """Calls and puts at a rate of zero: F = 100, where 10% says 105.1 at half a year."""
+    """Return calls and puts at a rate of zero: F = 100; a rate of 10% would imply 105.1."""
     quotes = [
         {"strike": k, "maturity": 0.5, "option_type": side, "price": time + intrinsic}
         for k, time in ((90.0, 2.2), (95.0, 3.7), (100.0, 5.6), (105.0, 3.9), (110.0, 2.6))

@@ -1,4 +1,4 @@
-"""`calibrate` with a network: its start polished, alone, declined, poor or unsure."""
+"""`calibrate` with a network whose start is good, poor, rejected or out of distribution."""
 
 import copy
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_a_network_alone_answers_as_it_stands(answered: Answer, truth: VarianceG
     assert result.functionals["variance"].interval is None
     assert result.intervals is not None
     low, high = result.intervals["sigma"] or (0.0, 0.0)
-    # σ is exp of half the log variance, and more besides: a relative error of about a hundredth.
+    # σ is exp of half the log variance and further terms: a relative error of about 1%.
     assert 0.005 < (high - low) / (2 * 1.96 * guess.sigma) < 0.02
 
 
@@ -112,7 +112,7 @@ def test_a_poor_start_is_overruled_and_reported(grid_request: dict[str, Any]) ->
         maturities=grid_request["maturities"],
     )
     prices = pricing.price(truth, contracts).value.reshape(3, -1).tolist()
-    # Large upward jumps: least squares ends in another valley.
+    # Large upward jumps: least squares ends in another local minimum.
     astray = Knowing(replace(truth, mu_j=1.5, sigma_j=0.05, lam=0.05))
     asked = grid_request | {"model_type": "Merton", "prices": prices}
     request = CalibrationRequest.model_validate(asked)

@@ -62,7 +62,7 @@ def path(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def body(path: str, grid_request: dict[str, Any]) -> dict[str, Any]:
-    """A good request to `path`."""
+    """Return a valid request to `path`."""
     surface = {name: v for name, v in grid_request.items() if name != "model_type"}
     return grid_request if path == "/calibrate" else surface
 
@@ -109,7 +109,7 @@ def test_an_abandoned_fit_ends_at_its_next_checkpoint(path: str, body: dict[str,
                 passed += 1
                 time.sleep(0.005)
         finally:
-            # Where it was taken for brief, the first ends it, and it begins anew.
+            # A fit that was classified as short is cancelled at the first check and restarted.
             if passed:
                 ended.set()
 

@@ -1,4 +1,4 @@
-"""Which network reads a surface, how that is counted, and what a change of mind changes."""
+"""Champion and challenger: selection, metrics, promotions."""
 
 import shutil
 from pathlib import Path
@@ -22,14 +22,14 @@ MODEL = "VarianceGamma"
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    """Variance Gamma's networks that come with the engine, in a folder that may be changed."""
+    """Copy the bundled networks of Variance Gamma to a folder that tests may change."""
     shutil.copytree(PACKAGED / MODEL, tmp_path / MODEL)
     return Registry.open(tmp_path)
 
 
 @pytest.fixture
 def serve(registry: Registry) -> Any:
-    """A running service on that registry."""
+    """Run a service with that registry."""
 
     def start(challenger_share: float = 0.0) -> TestClient:
         settings = CalibrationSettings(registry=registry.root, challenger_share=challenger_share)
@@ -39,7 +39,7 @@ def serve(registry: Registry) -> Any:
 
 
 def standard_grid() -> dict[str, Any]:
-    """A surface on the grid that networks are trained on."""
+    """Return a surface on the standard grid."""
     contracts = grid.grid_contracts()
     truth = VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15)
     quotes = {
@@ -87,7 +87,7 @@ def test_both_are_counted_and_reported(serve: Any, grid_request: dict[str, Any])
     with serve(challenger_share=1.0) as client:
         served = client.get("/networks").json()["networks"][MODEL]
         assert served["challenger"].startswith("ensemble-")
-        # The challenger reads the grid, which these are too few for: it declines.
+        # Too few quotes for the challenger, which reads the grid: it rejects them.
         assert asked(client.post("/calibrate", json=grid_request)) == served["champion"]
         assert counted(client, "challenger", "declined")
         assert counted(client, "champion", "answered")

@@ -1,4 +1,4 @@
-"""Term structure and identifiability in the answers of `POST /calibrate`."""
+"""Term structure and identifiability in responses of `POST /calibrate`."""
 
 import copy
 from typing import Any
@@ -24,7 +24,7 @@ def fit(client: TestClient, request: dict[str, Any]) -> CalibrationResult:
 
 @pytest.fixture(scope="module")
 def self_similar_request() -> dict[str, Any]:
-    """Calls of a self-similar process, which no process with stationary increments follows."""
+    """Return calls of a self-similar process, which a stationary process cannot fit."""
     model = models.from_mapping(
         "VarianceGammaSato", {"sigma": 0.2, "nu": 0.6, "theta": -0.15, "gamma": 0.5}
     )
@@ -75,7 +75,7 @@ def test_one_fit_for_each_expiry_follows_any_term_structure(
     assert result.functionals is None
     assert result.fit_quality.rmse < 1e-5
     for one in result.per_maturity:
-        # The law at T is that at one year, scaled: σ√T of the base is σ·T^γ here.
+        # The distribution at T is that at one year, scaled: σ√T of the base is σ·T^γ here.
         scaled = 0.2 * one.maturity**0.5
         assert one.parameters["sigma"] * np.sqrt(one.maturity) == pytest.approx(scaled, rel=1e-3)
         assert one.parameters["nu"] == pytest.approx(0.6 * one.maturity, rel=1e-2)

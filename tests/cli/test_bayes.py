@@ -66,7 +66,7 @@ def test_a_page_shows_bands_marginals_chains_and_pairs(
     text = page.read_text(encoding="utf-8")
     for part in ("Posterior of VarianceGamma on ACME", "laplace-psis", "of quotes in their 95%"):
         assert part in text
-    # One figure each of smiles, marginals and pairs; ranks are for chains.
+    # One figure each of smiles, marginals and pairs; rank plots require chains.
     assert text.count('class="plotly-graph-div"') == 3
     assert "<h2>Ranks</h2>" not in text
 

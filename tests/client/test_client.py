@@ -1,4 +1,4 @@
-"""The Python client: what it sends, what it reads, and when it asks again."""
+"""The Python client: requests, responses and retries."""
 
 import asyncio
 import json
@@ -74,7 +74,7 @@ def problem(status: int = 404, **headers: str) -> httpx.Response:
 
 
 class Engine:
-    """Answers in turn what it is told to; keeps what it was asked."""
+    """Returns the given responses in turn and records the requests."""
 
     def __init__(self) -> None:
         self.asked: list[httpx.Request] = []
@@ -110,7 +110,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(params=["sync", "async"])
 def call(request: pytest.FixtureRequest, engine: Engine) -> Method:
-    """Call a method of a client of either kind, by name."""
+    """Call a method of the synchronous or asynchronous client by name."""
     transport = httpx.MockTransport(engine)
 
     def waiting(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -267,7 +267,7 @@ def test_prices_are_typed(call: Method, engine: Engine) -> None:
 
 
 def in_batches(request: httpx.Request) -> httpx.Response:
-    """Answer a batch; spots above 150 are problems."""
+    """Respond to a batch; spots above 150 are problems."""
     surfaces = json.loads(request.content)["surfaces"]
     answers = [
         {"problem": PROBLEM}

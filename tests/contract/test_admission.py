@@ -1,4 +1,4 @@
-"""Every operation says how it refuses, and refuses so."""
+"""Operations return the errors that they document."""
 
 from typing import Any
 

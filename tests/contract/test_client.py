@@ -1,4 +1,4 @@
-"""The Python client and the real services understand one another."""
+"""The Python client against the real services."""
 
 import asyncio
 from typing import Any

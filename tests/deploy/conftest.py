@@ -1,4 +1,4 @@
-"""What our services count, asked of the services themselves."""
+"""Fixtures: the metrics that the services expose."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ async def metrics_of(app: FastAPI) -> str:
 
 @pytest.fixture(scope="session")
 def exposed() -> set[str]:
-    """Names of all that our services count, as Prometheus will store them."""
+    """Return the names of all metrics of the services, as Prometheus stores them."""
     apps: list[FastAPI] = [
         gateway(GatewaySettings()),
         pricing(PricingSettings()),

@@ -1,4 +1,4 @@
-"""Manifests: valid for a current Kubernetes, restricted, at one with the rest of the project."""
+"""Manifests are valid, restricted, and consistent with the rest of the project."""
 
 import json
 import os
@@ -41,7 +41,7 @@ needs_kustomize = pytest.mark.skipif(
 )
 every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 OF_OPERATORS = {"PrometheusRule", "ScaledObject", "ServiceMonitor", "TriggerAuthentication"}
-"""Kinds whose schemas are not Kubernetes' own."""
+"""Kinds of custom resources."""
 SETTINGS: dict[str, ServiceSettings] = {
     "gateway": GatewaySettings(),
     "pricing": PricingSettings(),
@@ -162,7 +162,7 @@ def test_the_environment_is_what_services_read(overlay: str) -> None:
         known: set[str] = set()
         for variable in container["env"]:
             name, value = variable["name"], str(variable.get("value", ""))
-            # Kubernetes puts in only what was told before.
+            # Kubernetes expands only variables that were defined before.
             assert set(re.findall(r"\$\((\w+)\)", value)) <= known, name
             known.add(name)
             if name.startswith("LEVY_"):
@@ -210,7 +210,7 @@ def test_a_pod_has_time_to_finish(overlay: str) -> None:
 
 
 def images_of_compose() -> dict[str, str]:
-    """Image of each service, with the defaults of the compose file."""
+    """Return the image of each service, with the defaults of the compose file."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     defaults = {
         name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", one["image"]) for name, one in services.items()
@@ -341,7 +341,7 @@ def test_grafana_is_given_every_dashboard() -> None:
 
 
 class Cluster:
-    """A `kubectl` that writes down what it is asked, and fails where it is told to.
+    """A fake `kubectl` that records its commands and fails on request.
 
     Parameters
     ----------
@@ -363,7 +363,7 @@ class Cluster:
         self._path = f"{folder}:{os.environ['PATH']}"
 
     def switch(self, *words: str) -> int:
-        """Run the script; its exit status."""
+        """Run the script and return its exit status."""
         done = subprocess.run(
             [ROOT / "k8s" / "switch", *words],
             env={**os.environ, "PATH": self._path},
@@ -374,12 +374,12 @@ class Cluster:
 
     @property
     def asked(self) -> list[str]:
-        """Every command, in order."""
+        """Return every command, in order."""
         return self._diary.read_text().splitlines()
 
     @property
     def selector(self) -> Any:
-        """What the public Service was last told to select by."""
+        """Return the last selector of the public Service."""
         patch = self.asked[-1].removeprefix("patch service public --type merge --patch ")
         return json.loads(patch)["spec"]["selector"]
 

@@ -1,4 +1,4 @@
-"""Rules and alerts: they do what they say, and ask for metrics that exist."""
+"""Rules and alerts are correct and query metrics that exist."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Every command and program shown in README and docs runs, and prints what is shown.
+"""Every command and program in README and docs runs and prints the output shown.
 
 A page is worked through from top to bottom in a copy of the checkout, with the environment of the
 tests on PATH. A `bash` or `python` block is run; a `text` or `json` block right after it is what it
@@ -32,7 +32,7 @@ TOKEN = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?|[^\W\d]+|\S")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block, and what the page says it prints, if it says so."""
+    """A fenced block, and its output according to the page, if shown."""
 
     language: str
     text: str
@@ -40,7 +40,7 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """The blocks of a page that are to be run."""
+    """Return the blocks of a page to run."""
     found = list(BLOCK.finditer(page.read_text()))
     runnable = []
     for block, following in zip(found, [*found[1:], None], strict=True):
@@ -52,7 +52,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def shows(shown: str, printed: str) -> bool:
-    """Whether what was printed is what the page shows.
+    """Whether the printed output matches the page.
 
     Numbers may differ by one part in a thousand, durations (a number before ms, µs or s) freely;
     `…` on the page stands for anything.
@@ -84,7 +84,7 @@ def agrees(shown: list[str], printed: list[str]) -> bool:
 
 
 def same(shown: str, printed: str, *, duration: bool) -> bool:
-    """Whether two tokens say the same."""
+    """Whether two tokens are equal, within the tolerance for numbers."""
     try:
         a, b = float(shown), float(printed)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The exponential that compilers make vector code of, against mpmath."""
+"""The vectorisable exponential against mpmath."""
 
 import mpmath as mp
 import numpy as np

@@ -87,7 +87,7 @@ def test_implied_vols_of_black_scholes_wings_are_its_own_or_null(
     client: TestClient, method: str, option_type: str
 ) -> None:
     # One day and one week at 20%: K = 50 is 66 and 25 deviations away, and its time value,
-    # 1e-960 and 1e-140, is below any error of a price. What the price does determine is 20%.
+    # 1e-960 and 1e-140, is below any price error. At the money the price determines 20%.
     request = BLACK_SCHOLES | {
         "spot_price": 100.0,
         "risk_free_rate": 0.0,

@@ -1,4 +1,4 @@
-"""What requests take, and what they refuse."""
+"""Validation of requests."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ QUOTES: dict[str, Any] = {
 
 
 def places(model: Any, data: dict[str, Any]) -> list[str]:
-    """Pointers of the errors, as a client sees them, less the renderer."""
+    """Return the JSON pointers of the errors."""
     with pytest.raises(ValidationError) as caught:
         model.model_validate(data)
     return [

@@ -1,4 +1,4 @@
-"""Ids, metrics, health and logs."""
+"""Request ids, metrics, health checks and logs."""
 
 import io
 import json

@@ -29,7 +29,7 @@ def place(market: pd.DataFrame, expiry: str, strike: float, kind: str) -> int:
 
 
 def reason_at(report: CleaningReport, row: int) -> str | None:
-    """Reason of the quote at a position of the market; line 1 of the file is the header."""
+    """Return the reason of the quote at a position; line 1 of the file is the header."""
     found = report.dropped.loc[report.dropped["row"] == row + 2, "reason"]
     return None if found.empty else str(found.iloc[0])
 
@@ -201,7 +201,7 @@ def test_windows_in_maturity_and_moneyness_are_kept_to(
     c = surface.quotes.contracts
     assert np.all(np.abs(c.strike / c.forward - 1.0) <= 0.1)
     assert set(surface.expiry) == {"2024-07-03"}
-    assert report.counts["outside_maturity_window"] == 49  # the rest of 52 is unbid
+    assert report.counts["outside_maturity_window"] == 49  # the rest of 52 has no bid
 
 
 def test_a_surface_with_nothing_left_counts_the_reasons(
@@ -225,7 +225,7 @@ def test_cleaning_does_not_touch_what_was_read(market: pd.DataFrame, written: Wr
 
 
 def weekly(days: int = 13) -> pd.DataFrame:
-    """Mids of one near expiry at 6.5%, rounded to 0.05, without any rate in the file."""
+    """Return mids of one near expiry at 6.5%, rounded to 0.05, without a rate in the file."""
     years, rows = days / 365, []
     forward, discount = 22821.0 * np.exp(0.065 * years), np.exp(-0.065 * years)
     for strike in np.arange(22000.0, 23701.0, 100.0):
@@ -355,7 +355,7 @@ def test_a_clean_market_has_no_warnings(market: pd.DataFrame, written: Writer) -
 
 
 def two_classes(market: pd.DataFrame, *, dearer: int) -> pd.DataFrame:
-    """The market twice, the second time a currency unit dearer in its first rows."""
+    """Return the market twice, the second time one unit higher in its first rows."""
     second = market.copy()
     second.loc[second.index[:dearer], ["bid", "ask"]] += 1.0
     second["bid"] = second["bid"].where(second["bid"] > 0, 0.001)

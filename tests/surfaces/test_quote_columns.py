@@ -1,4 +1,4 @@
-"""No column of a file is lost, and none is read twice or as something else."""
+"""Columns of a file are never lost, read twice, or mistaken for others."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A gateway with its Redis and its workers, as real processes, for tests of jobs."""
+"""A gateway with Redis and workers, as real processes, for tests of jobs."""
 
 import json
 import sys
@@ -79,7 +79,7 @@ class Engine:
         return self.cold_worker(**settings).wait_until_ready()
 
     def cold_worker(self, **settings: str) -> Service:
-        """Start a worker that is not waited for."""
+        """Start a worker without waiting for it."""
         chosen = {
             "REDIS_URL": self.redis_server.url,
             "LEASE_SECONDS": str(LEASE_SECONDS),
@@ -92,7 +92,7 @@ class Engine:
         return made
 
     def require_each_succeeds_once(self, job_ids: list[str]) -> None:
-        """Wait for jobs; require that workers logged no result of theirs twice."""
+        """Wait for jobs; require that each result was logged once."""
         for job_id in job_ids:
             self.wait_for(job_id, "succeeded")
         lines = [

@@ -1,4 +1,4 @@
-"""`levy serve` from outside: it answers, it stops cleanly, and it says what failed."""
+"""`levy serve` responds, stops cleanly and reports failures."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def test_one_request_id_goes_through_every_hop(client: httpx.Client, running: An
     client.post("/price", json=surface, headers={"X-Request-ID": "desk-7"})
     give_up = time.monotonic() + 5
     services: set[str] = set()
-    # A service writes its line after it has answered.
+    # A service logs a request after the response.
     while time.monotonic() < give_up and len(services) < 2:
         lines = [json.loads(line) for line in running.log.read_text().splitlines()]
         services = {line["service"] for line in lines if line.get("request_id") == "desk-7"}
@@ -122,7 +122,7 @@ def test_a_signal_stops_everything_and_leaves_nothing(
 
 
 def test_a_request_in_flight_is_answered_before_the_end(system: Any) -> None:
-    # Flat prices fit nothing, which takes a second to find out.
+    # No model fits flat prices; the search takes a second.
     surface = GRID | {"model_type": "Meixner", "prices": [[20.0 + i] * 7 for i in range(3)]}
     code = (
         "import httpx, sys; "
@@ -141,7 +141,7 @@ def test_a_request_in_flight_is_answered_before_the_end(system: Any) -> None:
 
 def _busy(url: str) -> bool:
     text = httpx.get(f"{url}/metrics", trust_env=False).text
-    # The request for the metrics is one of those in flight.
+    # The request for the metrics is itself in flight.
     return "levy_gateway_requests_in_flight 2.0" in text
 
 

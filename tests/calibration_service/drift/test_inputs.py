@@ -1,4 +1,4 @@
-"""Surfaces are described as a desk would: level, skew, curvature, term slope, listing."""
+"""Description of surfaces: level, skew, curvature, term slope, listing."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ SMILE = ("atm_vol", "skew", "curvature", "term_slope")
 def quotes(
     log_strikes: Any, maturities: Any, smile: dict[str, float], forward: float = 80.0
 ) -> Quotes:
-    """Quotes whose logarithm of volatility is exactly what is fitted; maturities have mean 0."""
+    """Return quotes whose log volatility has the fitted form; log maturities have mean 0."""
     k, years = (each.ravel() for each in np.meshgrid(log_strikes, maturities))
     contracts = Contracts.of(
         maturity_years=years, strike=forward * np.exp(k), forward=forward, discount=0.97
@@ -57,7 +57,7 @@ def test_a_smile_of_the_fitted_form_is_described_exactly(
     both = described(joined(*rows))[0]
     for name in ("skew", "curvature", "term_slope"):
         assert both[name] == pytest.approx(smile[name], abs=2e-3), name
-    # The volatility is told at the weighted mean of the maturities, close to one year.
+    # The volatility is that at the weighted mean of the maturities, close to one year.
     assert both["atm_vol"] == pytest.approx(0.2, rel=0.03)
 
 

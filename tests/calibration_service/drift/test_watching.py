@@ -1,4 +1,4 @@
-"""The service tells drift of what its networks are asked to read."""
+"""The service reports drift of the surfaces that its networks read."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,7 +32,7 @@ ASKED = (Asked("mlp-1", "answered"),)
 
 
 def surfaces(targets: np.ndarray) -> list[tuple[Quotes, Fit]]:
-    """Exact surfaces of parameters at these places, and fits that found them."""
+    """Return exact surfaces of parameters at these coordinates, and their fits."""
     contracts, made = grid.grid_contracts(), BOX.model(targets)
     prices = SinhPricer(contracts, 1e-8).price(made).value
     found = []
@@ -50,7 +50,7 @@ def usual() -> list[tuple[Quotes, Fit]]:
 
 @pytest.fixture(scope="module")
 def volatile() -> list[tuple[Quotes, Fit]]:
-    """From the most volatile tenth."""
+    """Return surfaces from the most volatile tenth."""
     targets = sobol_targets(len(BOX.axes), 256, seed=9)
     targets[:, 0] = 0.9 + 0.1 * targets[:, 0]
     return surfaces(targets)
@@ -66,7 +66,7 @@ def reference(usual: list[tuple[Quotes, Fit]]) -> Reference:
 
 
 def metric_values(metrics: CalibrationMetrics, name: str) -> dict[str, float]:
-    """Values of one metric by quantity, parameter or bucket."""
+    """Return the values of a metric by quantity, parameter or bucket."""
     found = {}
     for family in text_string_to_metric_families(metrics.exposition().decode()):
         for sample in family.samples:
@@ -211,7 +211,7 @@ def test_a_burst_is_described_little_by_little(usual: Any, reference: Reference)
 
 
 def test_listings_drawn_as_in_training_are_near_the_champion_of_the_engine() -> None:
-    """From the data that the network saw: real listings, with spreads, no seed of training."""
+    """Data like those of training: real listings with spreads, from another seed."""
     champion = Registry.open().champion(MODEL)
     assert champion is not None
     assert champion.reference is not None

@@ -1,4 +1,4 @@
-"""A window rolls, and what it says is what its values say."""
+"""Rolling windows and their statistics."""
 
 import math
 

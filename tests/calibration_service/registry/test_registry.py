@@ -1,4 +1,4 @@
-"""Networks are served as they were trained, or refused."""
+"""Networks are served unchanged or rejected."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ NETWORKS = ("mlp", "cnn", "set")
 
 @pytest.fixture
 def registry(root: Path, tmp_path: Path) -> Registry:
-    """A copy that a test may spoil."""
+    """Copy a registry that a test may damage."""
     shutil.copytree(root, tmp_path / "registry")
     return Registry.open(tmp_path / "registry")
 

@@ -1,4 +1,4 @@
-"""What publishing leaves in a registry, and when it leaves nothing."""
+"""Publishing of trained networks in a registry."""
 
 import shutil
 from collections.abc import Callable

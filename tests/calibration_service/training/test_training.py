@@ -1,4 +1,4 @@
-"""A network learns from surfaces, and an interrupted run ends where a whole one does."""
+"""Training reduces errors, and an interrupted run has the same result as an uninterrupted one."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ SMALL = Recipe(
 
 @pytest.fixture(scope="module")
 def data() -> TrainingData:
-    """640 exact Variance Gamma surfaces on the grid."""
+    """Return 640 exact Variance Gamma surfaces on the grid."""
     box = Box.of("VarianceGamma")
     targets = sobol_targets(len(box.axes), 640, seed=5)
     contracts = grid.grid_contracts()
@@ -46,7 +46,7 @@ def test_a_network_learns(data: TrainingData) -> None:
     assert scores[-1] == min(scores)
     held = shown(run.held[0], "grid", np.random.default_rng(0), exact=True)
     errors = np.asarray(run.network(held.features)[PLACES]) - held.targets
-    # σ alone is half of what is to be learned; guessing the middle errs by 0.29.
+    # σ explains half of the loss; the midpoint has an error of 0.29.
     assert np.sqrt(np.mean(errors**2)) < 0.2
 
 

@@ -1,4 +1,4 @@
-"""Steps of linearised least squares, against their definition."""
+"""Steps of linearised least squares against their definition."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a calibration says when quotes are odd: outcomes are values, misuse raises."""
+"""Outcomes of calibrations to unusual quotes are values; misuse raises."""
 
 import numpy as np
 import pytest
@@ -117,7 +117,7 @@ def test_progress_is_reported_for_each_start() -> None:
 
 
 def test_a_stopped_calibration_returns_the_best_fit_so_far() -> None:
-    """The deadline passes within a start, and no other start is begun."""
+    """The deadline passes during a start, and no further start begins."""
     asked: list[bool] = []
 
     def should_stop() -> bool:

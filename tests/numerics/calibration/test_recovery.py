@@ -1,4 +1,4 @@
-"""Known parameters come back from exact quotes; from noisy ones, within their stated error."""
+"""Parameters are recovered from exact quotes, and from noisy ones within their stated error."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_random_surfaces_come_back(name: str) -> None:
     assert count >= 9
 
 
-# On a stochastic clock several parameter sets reprice a surface nearly alike.
+# On a stochastic clock, several parameter sets have nearly the same prices.
 LEAST = {name: 950 if name.endswith("CIR") else 995 for name in FAMILIES}
 
 

@@ -117,7 +117,7 @@ def test_the_extrapolated_last_step_reaches_its_prediction(name: str, weights: s
     deviation = np.linalg.norm(found.residuals) / np.sqrt(found.residuals.size)
     assert np.abs(found.residuals - there.residuals).max() < 1e-3 * deviation
     np.testing.assert_allclose(found.values, there.values, rtol=1e-6, atol=1e-6 * noise.std())
-    # In standard errors, how far from the optimum: its gradient on the scale of the Jacobian.
+    # Distance from the optimum in standard errors: the gradient on the scale of the Jacobian.
     left = np.linalg.lstsq(there.jacobian, there.residuals, rcond=1e-6)[0]
     assert np.linalg.norm(there.jacobian @ left) < 1e-2 * deviation
     evaluated = any(np.array_equal(z, found.point) for z in asked)

@@ -1,4 +1,4 @@
-"""What one unit of error is worth, and how it moves with the price."""
+"""Weights: the unit of residuals, and their derivatives in the price."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SHARES = (1.0, 0.5, 1e-2, 1e-4, 1e-7)
 
 @pytest.fixture(scope="module")
 def quotes() -> Quotes:
-    """Out of the money from a week to five years, far wings included."""
+    """Return out-of-the-money quotes from a week to five years, far wings included."""
     years = np.array([0.02, 0.25, 1.0, 5.0])
     strikes = np.array([20.0, 60.0, 90.0, 100.0, 110.0, 150.0])
     contracts = Contracts.grid(

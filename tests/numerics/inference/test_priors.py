@@ -1,4 +1,4 @@
-"""Priors: densities against SciPy, their change of variables, and what may be overridden."""
+"""Priors: densities against SciPy, change of variables, and overrides."""
 
 import math
 

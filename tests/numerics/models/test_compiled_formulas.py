@@ -1,4 +1,4 @@
-"""Compiled formulas say what NumPy says."""
+"""Compiled formulas agree with NumPy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from levy_numerics import special, special_compiled  # noqa: F401 - the latter tells Numba
+from levy_numerics import special, special_compiled  # noqa: F401 - registers functions with Numba
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.models import NIG, LevyModel, Model, VarianceGamma, compiled
 from levy_numerics.pricing.sinh_contour import sinh_contour

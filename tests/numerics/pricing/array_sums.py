@@ -1,4 +1,4 @@
-"""The sums of sinh-acceleration once more, by arrays: a referee of the compiled kernel.
+"""The sums of sinh-acceleration with NumPy arrays, as a referee of the compiled kernel.
 
 Written for reading, from the same formula and the same contour, without tables, wings chosen in
 advance or nodes left out.
@@ -40,7 +40,7 @@ class ArraySums:
             xi = contour.nodes[wing].ravel()
             log_weight = contour.log_weights[wing].ravel()
             poles = contour.pole_error * (1.0 + np.exp(x[:, 0]))
-            # On the wing that is not used the integrand may grow without bound.
+            # On the unused side the integrand may grow without bound.
             with np.errstate(over="ignore", invalid="ignore"):
                 exponent = model.log_cf(xi, years) + 1j * xi * (x + drift) + log_weight
                 terms = np.exp(exponent)
@@ -50,5 +50,5 @@ class ArraySums:
         return cls(np.array(values), np.moveaxis(slopes, 0, 1))
 
     def nearest(self, value: np.ndarray) -> np.ndarray:
-        """Return which wing comes closer to values of shape (n,)."""
+        """Return the side whose sums are closer to values of shape (n,)."""
         return np.nan_to_num(np.abs(self.value - value), nan=np.inf).argmin(axis=0)

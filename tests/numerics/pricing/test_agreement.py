@@ -1,4 +1,4 @@
-"""Every method on every model: they agree, and no price lets anyone arbitrage."""
+"""All methods agree on every model, and prices are free of arbitrage."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ from tests.numerics.pricing.domain import members
 STRIKES: Final = np.linspace(70.0, 130.0, 25)
 MATURITIES: Final = np.array([0.1, 0.25, 0.5, 1.0, 2.0])
 CARR_MADAN_PROMISE: Final = 1e-3
-"""Of the out-of-the-money value."""
+"""Relative to the out-of-the-money value."""
 
 every_method = pytest.mark.parametrize("method", pricing.methods())
 one_or_many = pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def surface(*, is_call: bool = True, carry: float = 0.02) -> Contracts:
 
 
 def priced(model: Model, contracts: Contracts, method: str) -> tuple[np.ndarray, np.ndarray]:
-    """Values and errors, by maturity and strike."""
+    """Return values and errors by maturity and strike."""
     found = pricing.price(model, contracts, method=method)
     shape = (MATURITIES.size, STRIKES.size)
     return found.value.reshape(shape), found.error.reshape(shape)

@@ -1,4 +1,4 @@
-"""Many parameter sets, many contracts, or one: the same prices."""
+"""Batches of parameter sets and contracts have the same prices as single ones."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def surface() -> Contracts:
 
 
 def ragged(count: int) -> Contracts:
-    """As quotes come: any number of strikes at each of some maturities, in no order."""
+    """Return contracts like quotes: several strikes at each of some maturities, unordered."""
     rng = np.random.default_rng(7)
     years = rng.choice(
         [0.02, 0.1, 0.25, 0.5, 1.0, 2.0], size=count, p=[0.5, 0.3, 0.1, 0.05, 0.03, 0.02]
@@ -102,7 +102,7 @@ def test_a_thousand_ragged_contracts_are_right():
 
 
 def test_a_pricer_forgets_nothing_that_matters_between_models():
-    """Tables made for an easy model serve a hard one, and the other way round."""
+    """Tables that were computed for an easy model are valid for a hard one, and vice versa."""
     contracts = surface()
     pricer = pricing.SinhPricer(contracts)
     for model in members(VarianceGamma, 12, "one pricer"):
@@ -112,7 +112,7 @@ def test_a_pricer_forgets_nothing_that_matters_between_models():
         assert np.all(again.error <= 1e-10 * contracts.forward)
 
 
-# At T = 4 the upward tail has lost more than all room above one: 2/4 of a power is none.
+# At T = 4 the decay rate of the upward tail is below one: the forward is infinite.
 UNBOUNDED = CGMYSato(C=0.5, G=5.0, M=2.0, Y=0.5, gamma=1.0)
 LONG = Contracts.of(maturity_years=[0.5, 4.0], strike=1.0, forward=1.0)
 

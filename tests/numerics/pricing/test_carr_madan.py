@@ -20,8 +20,8 @@ def at(years: float, strike: list[float]) -> Contracts:
 
 @every_model
 def test_random_options_keep_the_promise_or_state_that_they_miss_it(cls: type[Model]) -> None:
-    # T from a day to five years, K/F from a half to two: what is worth a millionth of the forward
-    # is right to 0.1% unless its stated error says otherwise, which bounds the true one always.
+    # T from a day to five years, K/F from a half to two: prices above 1e-6 of the forward have an
+    # error of at most 0.1% unless their stated error is larger; the stated error is always a bound.
     rng = generator(cls, "carr_madan")
     for model in members(cls, 12, "carr_madan", longest_years=5.0):
         years = float(np.exp(rng.uniform(np.log(1 / 365), np.log(5.0))))

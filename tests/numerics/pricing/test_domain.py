@@ -1,4 +1,4 @@
-"""The promise of the default method, over the whole domain of every model.
+"""Error bounds of the default method over the whole domain of every model.
 
 Parameters through their plausible ranges, one day to five years, half to double the forward.
 """
@@ -34,7 +34,7 @@ def test_sinh_meets_its_tolerance_and_states_its_error(cls, count):
 @pytest.mark.parametrize("tolerance", [1e-5, 1e-8, 1e-12])
 @every_model
 def test_one_contract_alone_is_priced_to_any_tolerance(cls, tolerance):
-    """Nothing beside it whose larger error could speak for its own."""
+    """A single option, so that no other option's larger error can cover its own."""
     found = explore(cls.name, "sinh", FEW)
     for i, (model, contracts) in enumerate(found.cases):
         one = i % contracts.size
@@ -59,7 +59,7 @@ def test_any_tolerance_is_kept(cls, tolerance):
 def test_the_referee_agrees_with_mixtures_of_black_scholes(name, count):
     found = explore(name, "lewis", count, 1e-13)
     exact = np.stack([CLOSED_FORMS[name](m, c) for m, c in found.cases])
-    # The gamma density itself is right to some thousand roundings, at T = 1000ν.
+    # The gamma density itself is accurate to some thousand roundings, at T = 1000ν.
     assert np.max(np.abs(found.value - exact)) < 1e-12
 
 

@@ -1,4 +1,4 @@
-"""The contour's error constants, at steps far finer than usual."""
+"""The contour's error constants, at steps much finer than usual."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Compiled prices are those of the default method, with derivatives and honest errors."""
+"""JAX prices agree with the default method, in values, derivatives and error bounds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from levy_numerics.pricing.sinh_jax import CompiledPricer, PhaseTable, covered_v
 from tests.numerics.models.members import MODELS, values
 
 TOLERANCE = 1e-8
-# Compiling takes seconds a model.
+# Compilation takes seconds per model.
 QUICK = ("VarianceGamma", "CGMY", "VarianceGammaSato")
 every_model = pytest.mark.parametrize(
     "cls",
@@ -44,7 +44,7 @@ def surface() -> Contracts:
 
 
 def nearby_models(cls: type[Model], count: int) -> list[Model]:
-    """The example, and members within a tenth of its parameters."""
+    """Return the example, and parameter sets within 10% of it."""
     rng = np.random.default_rng(1)
     example = np.array(values(cls.example()))
     scales = 1.0 + rng.uniform(-0.1, 0.1, (count, example.size))
@@ -111,7 +111,7 @@ def test_single_precision_is_refused():
 
 
 def test_padded_surfaces_are_priced_together_on_tables_made_inside():
-    """As batches of calibrations do: each surface with maturities and strikes of its own."""
+    """Like batch calibrations: each surface has its own maturities and strikes."""
     pricer = CompiledPricer.of(VarianceGamma, surface(), near=VarianceGamma.example())
     years = jnp.asarray([[0.05, 0.5], [0.3, 0.9]])
     log_moneyness = jnp.asarray([[[0.1, -0.1, 0.0], [0.2, 0.0, 0.0]], [[0.0, 0.3, -0.3]] * 2])

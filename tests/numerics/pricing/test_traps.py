@@ -1,4 +1,4 @@
-"""Where pricers are known to go wrong without saying so."""
+"""Cases in which pricers are known to fail silently."""
 
 import dataclasses
 import math
@@ -76,7 +76,7 @@ def test_cgmy_towards_order_two_is_black_scholes(order):
 
 @every_method
 def test_no_method_returns_nonsense_at_order_1_98(method):
-    """The interval that cumulants give is 200 wide; an expansion of the call drowns in exp(100)."""
+    """The cumulant-based interval has width 200; an expansion of the call overflows by exp(100)."""
     check_honest(CGMY(C=1.0, G=5.0, M=5.0, Y=1.98), at(1.0, [0.5, 0.9, 1.0, 1.1, 2.0]), method)
 
 
@@ -100,7 +100,7 @@ def test_cos_reports_missing_convergence():
 
 
 def test_strikes_on_the_pole_of_the_density_are_priced():
-    """x + ω_T = 0, where nothing along the contour decays but the payoff."""
+    """x + ω_T = 0, where only the payoff decays along the contour."""
     model = VarianceGamma(sigma=0.25, nu=2.0, theta=-0.1)
     drift = float(model.drift_correction(DAY))
     contracts = at(DAY, [math.exp(drift), math.exp(drift + 1e-12), math.exp(drift - 1e-6)])
@@ -148,7 +148,7 @@ def test_an_order_outside_its_range_is_refused_with_the_reason(order):
 @pytest.mark.parametrize("deviation", [0.3, 0.03, 0.01, 1e-3])
 @pytest.mark.parametrize("years", [DAY, 0.1, 1.0, 5.0])
 def test_jumps_of_nearly_one_size_never_pass_silently(deviation, years):
-    """Ten a year: |φ| dies out and revives; a price once was wrong by 4e-4 of the forward."""
+    """Ten jumps a year: |φ| decays and revives; a price was wrong by 4e-4 of the forward."""
     contracts = at(years, [0.5, 0.8, 1.0, 1.2, 2.0])
     for vol in (0.02, 0.1):
         model = Merton(sigma=vol, lam=10.0, mu_j=-0.4, sigma_j=deviation)
@@ -229,8 +229,8 @@ def test_a_tolerance_that_cannot_be_kept_is_refused(tolerance):
 def test_cosines_of_a_law_narrower_than_the_strikes_state_their_error(
     model: Model, years: float
 ) -> None:
-    # The frequencies of a narrow interval are so high that rounding dominates: the put at twice the
-    # forward was 0.95 of it where it is one less, with a stated error of 1e-14.
+    # The frequencies of a narrow interval are so high that rounding dominates: a put at twice the
+    # forward had a value of 0.95 instead of 1, with a stated error of 1e-14.
     contracts = at(years, [0.5, 1.0, 2.0])
     true = pricing.price(model, contracts, method="lewis", tolerance=1e-13)
     with np.errstate(all="ignore"):
@@ -239,7 +239,7 @@ def test_cosines_of_a_law_narrower_than_the_strikes_state_their_error(
 
 
 def test_two_coarse_steps_of_the_referee_cannot_agree_on_a_wrong_value() -> None:
-    # ω_T = 42: exp(iuω_T) turns faster than steps of 0.4 and 0.2 resolve, and the referee gave
+    # ω_T = 42: exp(iuω_T) oscillates faster than steps of 0.4 and 0.2 resolve, and the referee gave
     # E[min(S, K)] = 2e-9 with an error of 5e-11. Given the gamma clock g, S is lognormal.
     model, strike = VarianceGamma(sigma=0.2, nu=0.3, theta=-1e6), 2.0
     drift = float(model.drift_correction(np.asarray(1.0)))

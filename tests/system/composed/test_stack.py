@@ -1,4 +1,4 @@
-"""What the composed stack does, from outside."""
+"""The Compose stack through its public port."""
 
 import json
 import socket
