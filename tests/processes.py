@@ -30,11 +30,11 @@ class Process:
     Parameters
     ----------
     command : sequence of str
-        What runs.
+        Command line.
     environment : mapping
-        Added to ours.
+        Additional environment variables.
     log : Path, optional
-        Where its output goes; nowhere if absent.
+        File for its output, which is discarded by default.
     """
 
     def __init__(
@@ -90,15 +90,15 @@ class Service(Process):
     Parameters
     ----------
     name : str
-        Of its package, without the prefix.
+        Name of its package, without the prefix.
     port : int, optional
-        Where it listens; a free one if absent.
+        By default a free one.
     settings : mapping, optional
-        Without the prefix.
+        Settings without their prefix.
     command : sequence of str, optional
-        What to run instead of the package.
+        Command to run instead of the package.
     log : Path, optional
-        Where its output goes.
+        File for its output.
     """
 
     def __init__(
@@ -137,9 +137,9 @@ class Redis(Process):
     Parameters
     ----------
     folder : Path
-        Where its socket is.
+        Folder of its socket.
     persistent : bool
-        Whether each write is on disk before it is acknowledged.
+        Whether writes reach the disk before they are acknowledged.
     """
 
     def __init__(self, folder: Path, *, persistent: bool = False) -> None:

@@ -1,9 +1,8 @@
 """A worker whose sampler only waits, for tests of long jobs.
 
 Run as `python -m tests.bayesian.slow_worker`; a job takes `SECONDS_A_DRAW` for each of its
-draws. It leaves its seed in the list `order`, and the id of its process in `sampling` and in its
-draws. With
-Student's t it ignores the soft time limit.
+draws. It writes its seed to the list `order`, and the id of its process to `sampling` and to its
+draws. With Student's t it ignores the soft time limit.
 """
 
 import os

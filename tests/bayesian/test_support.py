@@ -1,7 +1,7 @@
 """Priors that truncate a parameter's domain: the posterior lies inside their support.
 
-The right answer of a cut posterior follows from the uncut one: its draws, rejected outside of the
-support. Least squares finds σ = 0.2002 on these quotes, just above the support (0.001, 0.2).
+The truncated posterior is that of the untruncated one, with draws outside the support rejected. The
+least-squares optimum of these quotes, σ = 0.2002, is just above the support (0.001, 0.2).
 """
 
 from collections.abc import Iterator

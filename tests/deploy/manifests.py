@@ -21,11 +21,9 @@ def kustomize() -> list[str] | None:
     for command in (["kustomize", "build"], ["kubectl", "kustomize"]):
         if shutil.which(command[0]) is None:
             continue
-        asked = ["kustomize", "version"] if command[0] == "kustomize" else ["kubectl", "version"]
-        if command[0] == "kubectl":
-            asked.append("--client")
-        said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
-        if "v5." in said:
+        version = [command[0], "version", *(["--client"] if command[0] == "kubectl" else [])]
+        output = subprocess.run(version, capture_output=True, text=True, check=False).stdout
+        if "v5." in output:
             return command
     return None
 
@@ -111,7 +109,7 @@ class Network:
         Parameters
         ----------
         source, target : dict
-            `labels` of a pod, and the `namespace` it is in; ours are in `levy`.
+            `labels` and `namespace` of a pod; those of the engine are in `levy`.
         port : int
         """
         return self._one_way("egress", source, target, port) and self._one_way(

@@ -43,7 +43,7 @@ def sources(expression: str) -> set[str]:
 
 
 def name_patterns(expression: str) -> list[str]:
-    r"""Patterns by which an expression asks for several metrics at once.
+    r"""Return the patterns with which an expression selects several metrics.
 
     Examples
     --------

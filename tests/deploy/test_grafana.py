@@ -63,7 +63,7 @@ def _source() -> dict[str, Any]:
 def test_a_panel_queries_metrics_that_exist(panel: dict[str, Any], exposed: set[str]) -> None:
     assert panel["targets"]
     for target in panel["targets"]:
-        asked = metrics_in(target["expr"])
-        assert asked or name_patterns(target["expr"]), target["expr"]
-        assert asked <= exposed | RECORDED | OF_OTHERS, target["expr"]
+        metrics = metrics_in(target["expr"])
+        assert metrics or name_patterns(target["expr"]), target["expr"]
+        assert metrics <= exposed | RECORDED | OF_OTHERS, target["expr"]
         assert target["legendFormat"]

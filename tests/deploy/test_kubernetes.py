@@ -98,8 +98,8 @@ def test_every_container_has_limits_and_probes(overlay: str) -> None:
         assert {"readinessProbe", "livenessProbe"} <= set(container), name
         ports = {port["name"] for port in container["ports"]}
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-            asked = container.get(probe, {}).get("httpGet")
-            assert asked is None or asked["port"] in ports, name
+            action = container.get(probe, {}).get("httpGet")
+            assert action is None or action["port"] in ports, name
 
 
 @needs_kustomize
@@ -135,14 +135,14 @@ def test_a_service_leads_to_a_port_of_its_pods(overlay: str) -> None:
 @every_overlay
 def test_secrets_are_referenced_and_never_stored(overlay: str) -> None:
     assert not of_kind(built(overlay), "Secret")
-    asked = [
+    references = [
         (variable["name"], variable["valueFrom"]["secretKeyRef"])
         for _, container in containers(built(overlay))
         for variable in container.get("env", ())
         if "valueFrom" in variable
     ]
-    assert {reference["name"] for _, reference in asked} <= {"levy"}
-    assert {reference["key"] for _, reference in asked} <= {"redis-password", "api-keys"}
+    assert {reference["name"] for _, reference in references} <= {"levy"}
+    assert {reference["key"] for _, reference in references} <= {"redis-password", "api-keys"}
     secret = re.compile(r"PASSWORD|KEYS|AUTH$")
     for _, container in containers(built(overlay)):
         for variable in container.get("env", ()):
@@ -346,9 +346,9 @@ class Cluster:
     Parameters
     ----------
     folder : Path
-        Where it and its diary are.
+        Folder of the script and its log.
     fails : str
-        What a command that fails begins with.
+        Prefix of commands that fail.
     """
 
     def __init__(self, folder: Path, fails: str = "nothing") -> None:
@@ -373,25 +373,25 @@ class Cluster:
         return done.returncode
 
     @property
-    def asked(self) -> list[str]:
+    def commands(self) -> list[str]:
         """Return every command, in order."""
         return self._diary.read_text().splitlines()
 
     @property
     def selector(self) -> Any:
         """Return the last selector of the public Service."""
-        patch = self.asked[-1].removeprefix("patch service public --type merge --patch ")
+        patch = self.commands[-1].removeprefix("patch service public --type merge --patch ")
         return json.loads(patch)["spec"]["selector"]
 
 
 def test_a_colour_answers_only_when_all_of_it_is_ready(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     assert cluster.switch("green") == 0
-    assert [line.split()[2] for line in cluster.asked[:4]] == [
+    assert [line.split()[2] for line in cluster.commands[:4]] == [
         f"deployment/{service}-green"
         for service in ("pricing", "calibration", "bayesian", "gateway")
     ]
-    assert cluster.asked[4].startswith("exec deployment/gateway-green")
+    assert cluster.commands[4].startswith("exec deployment/gateway-green")
     assert cluster.selector == {"levy/colour": "green"}
 
 
@@ -399,7 +399,7 @@ def test_a_colour_answers_only_when_all_of_it_is_ready(tmp_path: Path) -> None:
 def test_what_is_not_ready_is_not_switched_to(tmp_path: Path, fails: str) -> None:
     cluster = Cluster(tmp_path, fails)
     assert cluster.switch("blue") != 0
-    assert not any(line.startswith("patch") for line in cluster.asked)
+    assert not any(line.startswith("patch") for line in cluster.commands)
 
 
 def test_colours_can_be_given_up_again(tmp_path: Path) -> None:
@@ -412,4 +412,4 @@ def test_colours_can_be_given_up_again(tmp_path: Path) -> None:
 def test_an_unknown_colour_changes_nothing(tmp_path: Path, words: tuple[str, ...]) -> None:
     cluster = Cluster(tmp_path)
     assert cluster.switch(*words) == 2
-    assert cluster.asked == []
+    assert cluster.commands == []

@@ -1,10 +1,10 @@
 """Every command and program in README and docs runs and prints the output shown.
 
-A page is worked through from top to bottom in a copy of the checkout, with the environment of the
-tests on PATH. A `bash` or `python` block is run; a `text` or `json` block right after it is what it
-must print. A block that starts a server keeps it until the end of the page. A comment
-`<!-- shown only: reason -->` before a block exempts it; a block that reads LEVY_MARKET_DATA runs
-where that is set.
+The blocks of a page run in order, in a copy of the checkout, with the environment of the tests on
+PATH. A `bash` or `python` block is run; a `text` or `json` block right after it is its expected
+output. A server that a block starts runs until the end of the page. A comment
+`<!-- shown only: reason -->` exempts the next block; a block that uses LEVY_MARKET_DATA runs only
+if that is set.
 """
 
 import os
@@ -54,8 +54,8 @@ def blocks(page: Path) -> list[Block]:
 def shows(shown: str, printed: str) -> bool:
     """Whether the printed output matches the page.
 
-    Numbers may differ by one part in a thousand, durations (a number before ms, µs or s) freely;
-    `…` on the page stands for anything.
+    Numbers may differ by 0.1%, and durations (numbers before ms, µs or s) arbitrarily; `…` on the
+    page matches anything.
     """
     got = TOKEN.findall(printed)
     parts = [TOKEN.findall(part) for part in shown.split("…")]

@@ -1,8 +1,8 @@
 """Recompute the golden prices of this folder: python -m tests.reference.remake [NAME …].
 
 Every price is an integral in mpmath of the textbook's exponent along a tilted contour, at 60
-digits. Where the model is a mixture of Black-Scholes prices (a gamma clock, an inverse Gaussian
-clock, a Poisson number of normal jumps), that mixture is what is stored, and the contour must
+digits. If the model is a mixture of Black-Scholes prices (a gamma clock, an inverse Gaussian clock,
+a Poisson number of normal jumps), the price of the mixture is stored, and the contour integral must
 agree with it to 20 digits. Takes some minutes.
 """
 

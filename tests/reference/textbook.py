@@ -1,8 +1,8 @@
 """Formulas and prices from the literature: one TOML file per model.
 
-`exponent` is the source's formula, evaluated by mpmath; it knows nothing of the engine's own.
-`set` holds prices of out-of-the-money options on a forward of one, undiscounted, that `remake`
-computed to 25 digits.
+`exponent` is the source's formula, evaluated by mpmath, independent of the engine's. `set` contains
+undiscounted prices of out-of-the-money options on a forward of one, which `remake` computed to 25
+digits.
 """
 
 import tomllib

@@ -21,14 +21,14 @@ START = "import sys; from levy_cli.serve import serve; sys.exit(serve(int(sys.ar
 
 
 class System:
-    """`levy serve`, seen from outside.
+    """A running `levy serve`.
 
     Parameters
     ----------
     port : int
-        Of the gateway.
+        Port of the gateway.
     log : Path
-        Where its standard error goes.
+        File for its standard error.
     """
 
     def __init__(self, port: int, log: Path) -> None:

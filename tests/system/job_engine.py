@@ -37,15 +37,15 @@ class Engine:
     Parameters
     ----------
     stack : Stack
-        Ends the processes.
+        Stops the processes.
     pricing : Service
         A pricing service.
     folder : Path
-        Of Redis and of the workers' logs.
+        Folder of Redis and of the workers' logs.
     persistent : bool
-        Whether Redis writes to disk before it acknowledges.
+        Whether writes reach Redis' disk before they are acknowledged.
     **settings : str
-        Of the gateway, without the prefix.
+        Settings of the gateway without their prefix.
     """
 
     def __init__(

@@ -30,11 +30,11 @@ class Prometheus(Process):
     Parameters
     ----------
     folder : Path
-        Where it keeps what it saw.
+        Folder of its data.
     services : sequence of Service
-        Whom it asks.
+        Services to scrape.
     rules : Path
-        A folder of rules.
+        Folder of rules.
     """
 
     def __init__(self, folder: Path, services: Sequence[Service], rules: Path = RULES) -> None:

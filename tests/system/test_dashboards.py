@@ -68,7 +68,7 @@ class Watched:
     ----------
     stack : Stack
     folder : Path
-        Where Prometheus keeps what it saw.
+        Folder of Prometheus' data.
     """
 
     def __init__(self, stack: Stack, folder: Path) -> None:
@@ -150,8 +150,8 @@ def test_every_panel_finds_data(watched: Watched) -> None:
 def _not_found(watched: Watched, asked: dict[str, str], work: Callable[[], None]) -> dict[str, str]:
     """Return the queries without data, after repeated requests.
 
-    What has happened once only has no rate: it was never seen not to have. On a busy machine,
-    where scrapes come late, the second time may look like the first.
+    A counter that appears with its first event has no rate until the next event, and on a busy
+    machine, with late scrapes, two events may look like one.
     """
     give_up = time.monotonic() + SECONDS
     missing = asked

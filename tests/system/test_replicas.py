@@ -65,11 +65,11 @@ class Balancer:
     Parameters
     ----------
     folder : Path
-        Of its configuration and logs.
+        Folder of its configuration and logs.
     stack : Stack
-        Which ends it.
+        Stops it.
     names : tuple of str
-        Services that have a port here.
+        Services with a port of nginx.
     """
 
     def __init__(self, folder: Path, stack: Stack, *names: str) -> None:

@@ -44,7 +44,7 @@ def test_models_of_several_minima_need_more_starts() -> None:
     assert needed["Merton"] > needed["VarianceGamma"]
 
 
-@pytest.mark.skipif(FOLDER is None, reason="LEVY_MARKET_DATA does not say where real quotes are")
+@pytest.mark.skipif(FOLDER is None, reason="LEVY_MARKET_DATA is not set")
 @pytest.mark.parametrize(
     ("folder", "day", "model", "weights"),
     [

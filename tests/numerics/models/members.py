@@ -27,7 +27,7 @@ def generator(cls: type[Model], purpose: str) -> np.random.Generator:
 def plausible_members(cls: type[Model], count: int, purpose: str) -> list[Model]:
     """The example, and parameter sets from the typical range of every parameter.
 
-    Uniformly in the logarithm where a range is positive and spans a factor of ten.
+    Drawn uniformly, or in the logarithm if a range is positive and spans a factor of ten.
     """
     rng = generator(cls, purpose)
     found = [cls.example()]

@@ -1,7 +1,7 @@
 """The sums of sinh-acceleration with NumPy arrays, as a referee of the compiled kernel.
 
-Written for reading, from the same formula and the same contour, without tables, wings chosen in
-advance or nodes left out.
+Written for readability, from the same formula and contour, without tables, without a choice of the
+contour's side, and with all nodes.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from levy_numerics.pricing.sinh_contour import Contour
 
 @dataclass(frozen=True)
 class ArraySums:
-    """E[min(S, K)]/K of one parameter set on both wings.
+    """E[min(S, K)]/K of one parameter set, with the contour bent up and down.
 
     Attributes
     ----------
     value : ndarray, shape (2, n)
-        By wings up, and by wings down.
+        With the contour bent up, and bent down.
     by_parameter : ndarray, shape (n_parameters, 2, n)
     """
 

@@ -1,6 +1,6 @@
 """Error bounds of the default method over the whole domain of every model.
 
-Parameters through their plausible ranges, one day to five years, half to double the forward.
+Parameters in their typical ranges, one day to five years, strikes from 0.5 to 2 times the forward.
 """
 
 import numpy as np

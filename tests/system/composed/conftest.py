@@ -48,11 +48,11 @@ class Stack:
     Parameters
     ----------
     url, prometheus : str
-        Of the gateway and of Prometheus, as the host sees them.
+        URLs of the gateway and of Prometheus on the host.
     services : list of str
-        Those of ours that run.
+        Running services of the engine.
     compose : list of str
-        The words that run Compose on this stack.
+        Command that runs Compose on this stack.
     """
 
     def __init__(self, url: str, prometheus: str, services: list[str], compose: list[str]) -> None:
