@@ -208,7 +208,7 @@ def test_a_missing_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_an_unknown_model_is_reported(quotes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", str(quotes), "--model", "Heston"]) == 2
-    assert "no model is called 'Heston'" in capsys.readouterr().err
+    assert "unknown model 'Heston'" in capsys.readouterr().err
 
 
 def test_one_fit_per_expiry_is_printed_as_json(

@@ -74,7 +74,7 @@ def test_put_prices_satisfy_parity(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "complaint"),
     [
-        ("--model", "VarianceGama", "known are"),
+        ("--model", "VarianceGama", "choose one of"),
         (
             "--params",
             '{"sigma": 0.12, "nu": 0.2}',
