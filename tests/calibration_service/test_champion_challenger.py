@@ -85,18 +85,18 @@ def test_a_share_of_surfaces_goes_to_the_challenger(registry: Registry) -> None:
 
 def test_both_are_counted_and_reported(serve: Any, grid_request: dict[str, Any]) -> None:
     with serve(challenger_share=1.0) as client:
-        told = client.get("/networks").json()["networks"][MODEL]
-        assert told["challenger"].startswith("ensemble-")
-        # The challenger reads the grid, which these are too few for: it declines.
-        assert asked(client.post("/calibrate", json=grid_request)) == told["champion"]
+        served = client.get("/networks").json()["networks"][MODEL]
+        assert served["challenger"].startswith("ensemble-")
+        # Too few quotes for the challenger, which reads the grid: it rejects them.
+        assert asked(client.post("/calibrate", json=grid_request)) == served["champion"]
         assert counted(client, "challenger", "abstained")
         assert counted(client, "champion", "accepted")
-        assert asked(client.post("/calibrate", json=standard_grid())) == told["challenger"]
+        assert asked(client.post("/calibrate", json=standard_grid())) == served["challenger"]
         assert counted(client, "challenger", "accepted")
     with serve() as client:
-        told = client.get("/networks").json()["networks"][MODEL]
-        assert told["challenger"] is None
-        assert asked(client.post("/calibrate", json=grid_request)) == told["champion"]
+        served = client.get("/networks").json()["networks"][MODEL]
+        assert served["challenger"] is None
+        assert asked(client.post("/calibrate", json=grid_request)) == served["champion"]
         (line,) = counted(client, "champion", "accepted")
         assert line.endswith(" 1.0")
         client.post("/calibrate", json=grid_request | {"model_type": "Kou"})

@@ -135,7 +135,7 @@ def test_bitcoin_forwards_are_near_the_futures_and_within_bid_and_ask() -> None:
                 assert low.max() * (1 - 1e-12) <= found.forward <= high.min() * (1 + 1e-12)
 
 
-def test_nobody_is_asked_for_convex_mids() -> None:
+def test_convex_mids_are_not_required() -> None:
     surface = clean(read_quotes(SPX_2019.path(folder()), quote_date=SPX_2019.day), CleaningRules())
     assert surface.dropped_by_reason.get("not_convex_in_strike", 0) < 0.01 * surface.size
 
