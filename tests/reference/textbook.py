@@ -1,8 +1,8 @@
-"""What the literature says of each model: one TOML file each, read here.
+"""Formulas and prices from the literature: one TOML file per model.
 
-`exponent` is the source's formula, evaluated by mpmath; it knows nothing of the engine's own.
-`set` holds prices of out-of-the-money options on a forward of one, undiscounted, that `remake`
-computed to 25 digits.
+`exponent` is the source's formula, evaluated by mpmath, independent of the engine's. `set` contains
+undiscounted prices of out-of-the-money options on a forward of one, which `remake` computed to 25
+digits.
 """
 
 import tomllib
@@ -33,7 +33,7 @@ class Textbook:
         return compile(f"({self.content['exponent'].strip()})", self.path.name, "eval")
 
     def exponent(self, u: Any, parameters: dict[str, Any]) -> Any:
-        """ψ(u) at the working precision of mpmath."""
+        """Return ψ(u) in mpmath's working precision."""
         names = {name: mp.mpf(value) for name, value in parameters.items()}
         return eval(self.formula, {**FUNCTIONS, **names, "u": mp.mpc(u)})
 
@@ -57,6 +57,6 @@ FUNCTIONS = {
 
 @cache
 def textbooks() -> dict[str, Textbook]:
-    """By the name of the model on the wire."""
+    """Return the textbooks by model name."""
     books = [Textbook(path) for path in sorted(HERE.glob("*.toml"))]
     return {book.model: book for book in books}

@@ -1,4 +1,4 @@
-"""A thinned `make check-prices`, and the command itself."""
+"""A reduced `make check-prices`, and the command itself."""
 
 import json
 from pathlib import Path
