@@ -81,7 +81,7 @@ class QuoteArrays:
 
         - A bid and an ask of zero are no market. Where the whole surface is quoted so, as in files
           of last prices, the price counts and the zeros are ignored; elsewhere it is too old.
-        - An ask of zero above which nobody sells is unknown. A side alone bounds the price but is
+        - An ask of zero is unknown: no offer was quoted. A side alone bounds the price but is
           not a spread.
         """
         if np.isnan(self.bid).all() and np.isnan(self.ask).all():
