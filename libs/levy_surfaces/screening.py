@@ -24,6 +24,7 @@ STALE_SCALES: Final = 8.0
 """Standard deviations of the pairs about their own line beyond which a pair is stale."""
 
 _PRICE_SLACK: Final = 1e-6
+"""Relative rounding of a mid that is written with fewer digits than its bid and ask."""
 _SAME_PRICE: Final = 1e-4
 """Half the relative difference up to which two prices of a contract agree.
 
