@@ -22,7 +22,9 @@ MID_ONLY_SPREAD: Final = (0.02, 1e-4)
 """Half-spread assumed where only one price is known: a fraction of it plus one of the forward."""
 
 _SLACK: Final = 1e-9
+"""Per unit of discounted forward: rounding of prices that touch a bound exactly."""
 _MAX_CANDIDATES: Final = 12
+"""Removals that are tried for each quote removed; each costs a check of the series."""
 _MANY_VIOLATIONS: Final = 12
 """Above it the quote with the largest share is removed without a search: noise violates often."""
 

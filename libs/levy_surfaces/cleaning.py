@@ -19,6 +19,7 @@ from levy_surfaces.surface import surface_of_rows
 Sides = Literal["prefer_otm", "otm", "all"]
 
 _BOUNDS_SLACK: Final = 1e-9
+"""Fraction of the discounted forward: rounding of prices at their bounds."""
 _MAX_CONFLICTING: Final = 0.5
 """Share of the usable quotes above which the rest would be an arbitrary selection."""
 

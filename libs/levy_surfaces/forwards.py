@@ -37,9 +37,13 @@ _UNIT_FACTORS: Final = (2.0, 10.0)
 """Factor beyond all possible discounts that shows a wrong unit; the second for few pairs."""
 
 _UNIT_ERROR: Final = 0.1
+"""Relative error of a slope up to which it is compared with discount factors."""
 _RATE_TOLERANCE: Final = 0.01
+"""Difference of continuous rates that is not reported."""
 _FORWARD_TOLERANCE: Final = 2e-4
+"""Relative difference of forwards within the precision of quotes at bid and ask."""
 _FORWARD_TOLERANCE_MID_ONLY: Final = 1e-3
+"""The same where only mids are quoted."""
 _WIDE_BOUNDS: Final = 0.005
 """Width of the bounds at bid and ask, over the forward, beyond which mids do not determine it."""
 

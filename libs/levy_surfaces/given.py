@@ -9,7 +9,9 @@ import pandas as pd
 from levy_numerics.errors import InvalidInputError
 
 _MAX_RATE: Final = 1.0
+"""Continuous rates above 100% a year are taken for per cent."""
 _MAX_DISCOUNT: Final = 1.5
+"""Discount factor up to which negative rates are accepted for short maturities."""
 _LOW_RATE: Final = -0.05
 _MAX_MATURITY_YEARS: Final = 50.0
 _DISCOUNT_SLACK: Final = 1.1

@@ -21,6 +21,7 @@ SAME_MATURITY_YEARS: Final = 60.0 / (86_400.0 * DAYS_PER_YEAR)
 """One minute: maturities that differ by less belong to one expiry."""
 
 _DISAGREEMENT_DAYS: Final = 7.0
+"""Business-day counts and rounding differ by less than a week, or by less than half."""
 _DISAGREEMENT_SHARE: Final = 0.5
 
 

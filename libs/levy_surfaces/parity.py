@@ -12,15 +12,20 @@ import numpy as np
 from scipy.special import stdtrit
 
 _TUKEY: Final = 4.685
+"""Tuning constant of Tukey's biweight: 95% efficiency for normal errors."""
 _MAD_TO_SIGMA: Final = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 _MAX_PAIRS: Final = 400
+"""Theil-Sen compares all pairs of points: 400 of them are 80,000 slopes."""
 _N_REWEIGHTINGS: Final = 30
 _WINDOW: Final = (0.05, 0.5, 4.0)
+"""Half-width in ln K: least, most, and in standard deviations of the underlying."""
 _FEWEST_IN_WINDOW: Final = 10
 _SPREAD_FLOOR: Final = 0.1
 """Fraction of the typical spread below which a smaller spread adds no precision."""
 
 _DECIMALS: Final = 6
+"""Most decimals of a rounded price; more count as unrounded."""
 _SAMPLE: Final = 8
 _ROUNDING: Final = np.sqrt(2.0 / 12.0)
 """Standard deviation of the difference of two rounded prices, in units of the last digit."""
@@ -30,6 +35,7 @@ _UNVERIFIED_NOISE: Final = 0.25
 
 _MIN_CURVED: Final = 6
 _CURVED_SHARE: Final = 0.3
+"""Residual of a parabola over that of a line, below which call minus put is curved."""
 _CURVED_SCALE: Final = 2e-4
 """Fraction of the strike: smaller curvature moves a forward by less than the quotes' precision."""
 

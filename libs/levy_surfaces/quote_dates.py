@@ -22,6 +22,7 @@ from levy_numerics.errors import InvalidInputError
 from levy_surfaces.reading import QuoteTable, quote_days, read_quotes
 
 _MIN_COMMON: Final = 10
+"""Fewer equal quotes may be a coincidence of illiquid options."""
 _SATURDAY: Final = 5
 
 

@@ -25,6 +25,7 @@ _NO_TIME_VALUE: Final = 1e-12
 """Time value, as a fraction of the discounted forward, lost in the rounding of a double."""
 
 _FORWARD_TOLERANCE: Final = 1e-3
+"""Relative difference of forwards of one expiry, or from parity, that is not reported."""
 _REASONS: Final = ("", *Reason)
 """By the number of a reason in `_Screening`; 0 is that of a quote that is kept."""
 
@@ -37,7 +38,7 @@ class _Rows:
     ----------
     strike, maturity_years, price, bid, ask : ndarray
     is_call : ndarray of bool
-    place : callable
+    pointer_to : callable
         Index ↦ JSON pointer into the request.
     """
 
@@ -47,7 +48,7 @@ class _Rows:
     bid: np.ndarray
     ask: np.ndarray
     is_call: np.ndarray
-    place: Callable[[int], str]
+    pointer_to: Callable[[int], str]
 
     @classmethod
     def of(cls, request: SurfaceRequest) -> Self:
@@ -72,7 +73,7 @@ class _Rows:
 
     @classmethod
     def _on_grid(cls, request: SurfaceRequest) -> Self:
-        """Every strike at every maturity, but where the price is null."""
+        """Read every strike at every maturity, except where the price is null."""
         price = np.array(request.prices, dtype=float)
         row, column = np.nonzero(~np.isnan(price))
         unknown = np.full(row.size, np.nan)
@@ -245,7 +246,7 @@ class _Screening:
         rows = self.rows
         return tuple(
             DroppedQuote(
-                pointer=rows.place(i),
+                pointer=rows.pointer_to(i),
                 reason=(reason := _REASONS[self.reason[i]]),
                 message=reason.meaning,
                 strike=float(rows.strike[i]),

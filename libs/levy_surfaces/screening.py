@@ -24,6 +24,7 @@ STALE_SCALES: Final = 8.0
 """Standard deviations of the pairs about their own line beyond which a pair is stale."""
 
 _PRICE_SLACK: Final = 1e-6
+"""Relative rounding of a mid that is written with fewer digits than its bid and ask."""
 _SAME_PRICE: Final = 1e-4
 """Half the relative difference up to which two prices of a contract agree.
 
@@ -81,7 +82,7 @@ class QuoteArrays:
 
         - A bid and an ask of zero are no market. Where the whole surface is quoted so, as in files
           of last prices, the price counts and the zeros are ignored; elsewhere it is too old.
-        - An ask of zero above which nobody sells is unknown. A side alone bounds the price but is
+        - An ask of zero is unknown: no offer was quoted. A side alone bounds the price but is
           not a spread.
         """
         if np.isnan(self.bid).all() and np.isnan(self.ask).all():

@@ -16,11 +16,10 @@ from levy_numerics.surface import DroppedQuote, Surface
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.forwards import SeriesForward, implied_forwards
 from levy_surfaces.maturities import DAYS_PER_YEAR, SAME_MATURITY_YEARS
+from levy_surfaces.quote_files import CSV_SUFFIXES, PARQUET_SUFFIXES
 from levy_surfaces.reading import QuoteTable, read_quotes
 
 _UNKNOWN: Final = "unknown"
-_CSV_SUFFIXES: Final = (".csv", ".csv.gz")
-_PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 _SAME_EXPIRY_YEARS: Final = 0.5 / DAYS_PER_YEAR
 _SAME_EXPIRY_SHARE: Final = 0.05
 """Of the maturity: half a day is much of a maturity of a few days."""
@@ -116,7 +115,7 @@ def write_surface(surface: Surface, path: str | Path) -> None:
     check_surface_name(path)
     target, content = Path(path), BytesIO()
     frame = surface.to_frame()
-    if target.suffix.lower() in _PARQUET_SUFFIXES:
+    if target.suffix.lower() in PARQUET_SUFFIXES:
         frame.to_parquet(content, index=False)
     else:
         content.write(frame.to_csv(index=False).encode())
@@ -128,7 +127,7 @@ def write_surface(surface: Surface, path: str | Path) -> None:
 def check_surface_name(path: str | Path) -> None:
     """Raise `InvalidInputError` unless `write_surface` has a format for the name."""
     name = Path(path).name
-    if not name.lower().endswith((*_CSV_SUFFIXES, *_PARQUET_SUFFIXES)):
+    if not name.lower().endswith((*CSV_SUFFIXES, *PARQUET_SUFFIXES)):
         raise InvalidInputError(f"{name}: surfaces are written as .csv, .csv.gz or .parquet")
 
 

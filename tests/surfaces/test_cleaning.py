@@ -209,9 +209,9 @@ def test_a_surface_with_nothing_left_counts_the_reasons(
     market: pd.DataFrame, written: Writer
 ) -> None:
     market[["bid", "ask"]] = [2.0, 1.0]
-    with pytest.raises(InvalidInputError, match=r"none of the 78 quotes .*crossed: 78") as raised:
+    with pytest.raises(InvalidInputError, match=r"none of the 78 quotes .*crossed: 78") as refusal:
         cleaned(written(market))
-    assert raised.value.details["counts"] == {"crossed": 78}
+    assert refusal.value.details["counts"] == {"crossed": 78}
 
 
 def test_every_reason_has_a_meaning() -> None:
@@ -344,7 +344,7 @@ def test_maturities_in_days_are_reported_by_their_volatility(
     assert any("that maturities are in years" in warning for warning in surface.warnings)
 
 
-def test_a_file_without_a_rate_is_reported(market: pd.DataFrame, written: Writer) -> None:
+def test_a_missing_rate_is_reported(market: pd.DataFrame, written: Writer) -> None:
     calls = market[market["option_type"] == "C"].assign(forward=101.0)
     with pytest.raises(InvalidInputError, match="neither a rate nor a discount"):
         cleaned(written(calls), forwards="given")
@@ -369,12 +369,12 @@ def test_a_file_most_of_which_conflicts_is_refused_with_the_remedy(
 ) -> None:
     """40 of 78 contracts, so 80 of 156 quotes, have two prices that are a unit apart."""
     both = two_classes(market, dearer=40)
-    with pytest.raises(InvalidInputError, match="80 of 156 usable quotes") as raised:
+    with pytest.raises(InvalidInputError, match="80 of 156 usable quotes") as refusal:
         cleaned(written(both))
-    assert "rows 2 and 80: call at strike 70" in raised.value.message
-    assert "give each class of options its own root" in raised.value.message
-    assert "a settlement column" in raised.value.message
-    assert raised.value.details["counts"]["conflicting_quotes"] == 80
+    assert "rows 2 and 80: call at strike 70" in refusal.value.message
+    assert "give each class of options its own root" in refusal.value.message
+    assert "a settlement column" in refusal.value.message
+    assert refusal.value.details["counts"]["conflicting_quotes"] == 80
 
 
 def test_a_file_half_of_which_conflicts_loses_that_half(

@@ -122,7 +122,7 @@ def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path, name: str
     os.mkfifo(pipe / name)
     with pytest.raises(InvalidInputError, match="is a folder"):
         read_quotes(folder / name)
-    # Opening a pipe without a writer would block forever.
+    # Opening a pipe without a writer blocks forever.
     with pytest.raises(InvalidInputError, match="is not a regular file"):
         read_quotes(pipe / name)
     with pytest.raises(InvalidInputError, match="No such file"):

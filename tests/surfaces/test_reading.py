@@ -147,7 +147,7 @@ def _semicolons(path: Path) -> None:
         (_semicolons, "commas are expected"),
     ],
 )
-def test_a_file_that_is_not_a_table_is_reported(
+def test_a_file_that_is_not_a_table_is_refused(
     tmp_path: Path, spoil: Callable[[Path], Any], complaint: str
 ) -> None:
     path = tmp_path / "quotes.csv"
@@ -157,7 +157,7 @@ def test_a_file_that_is_not_a_table_is_reported(
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "absent.parquet", "quotes.xlsx", "broken.csv.gz"])
-def test_an_unreadable_file_is_reported(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "broken.csv.gz").write_bytes(b"strike")
     with pytest.raises(InvalidInputError, match=name.split(".")[0]):
         read_quotes(tmp_path / name)

@@ -12,11 +12,11 @@ from levy_numerics.errors import InvalidInputError
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_surfaces.synthetic import layouts
+from levy_surfaces.synthetic.datasets import check_surfaces
 from levy_surfaces.synthetic.layouts import Block
 from levy_surfaces.synthetic.manifest import Plan
 from levy_surfaces.synthetic.processed import feature_tables
 from levy_surfaces.synthetic.ranges import sobol_models
-from levy_surfaces.synthetic.tables import check_surfaces
 
 QUANTUM: Final = 2.0**-32
 """Prices are rounded to multiples of 2.3e-10: far below their tolerance, and compressible."""

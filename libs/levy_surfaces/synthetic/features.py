@@ -27,6 +27,7 @@ POINT_CHANNELS: Final = (
 _WEIGHT_VOL: Final = 0.01
 """Uncertainty of volatility at which a quote has half the weight."""
 _CEILING: Final = 1.0 - 1e-9
+"""Keeps prices below the bound at which volatility is infinite."""
 
 
 def log_vols(surfaces: PricedSurfaces) -> np.ndarray:

@@ -16,12 +16,17 @@ BLOCK: Final = 128
 """Surfaces of a scattered data set that share a listing."""
 
 _EXPIRIES: Final = (3, 12)
+"""Range of the number of expiries of a listing."""
 _STRIKES: Final = (5, 40)
+"""Range of the number of strikes of an expiry."""
 MATURITY_YEARS: Final = (4.0 / 365.0, 3.0)
 """Range of maturities of a scattered data set."""
 _LISTED_VOL: Final = (0.08, 0.6)
+"""Volatility that sets the range of listed strikes; not that of the model."""
 _DEVIATIONS_DOWN: Final = (1.5, 4.5)
+"""Lowest strike, in standard deviations below the forward."""
 _DEVIATIONS_UP: Final = (1.0, 3.0)
+"""Highest strike, in standard deviations above the forward."""
 _LOG_STRIKE: Final = (-1.6, 0.9)
 """K/F from 0.2 to 2.5; few options are listed beyond."""
 

@@ -20,6 +20,7 @@ Kind = Literal["synthetic", "processed"]
 """Parameters and prices, or features and targets computed from them."""
 
 _FORMAT: Final = 1
+"""Increased when files of an earlier version cannot be read any more."""
 _PACKAGES: Final = ("levy-calibration-engine", "numpy", "scipy", "pyarrow")
 
 

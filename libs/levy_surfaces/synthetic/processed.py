@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from levy_surfaces.synthetic.datasets import check_surfaces, flat, model_of, presence, surfaces_of
 from levy_surfaces.synthetic.features import POINT_CHANNELS, grid_features, point_features
 from levy_surfaces.synthetic.layouts import Layout
 from levy_surfaces.synthetic.manifest import Manifest, Plan
 from levy_surfaces.synthetic.ranges import Box
-from levy_surfaces.synthetic.tables import check_surfaces, flat, model_of, presence, surfaces_of
 
 
 def feature_tables(plan: Plan, table: pa.Table) -> tuple[pa.Table, pa.Table]:

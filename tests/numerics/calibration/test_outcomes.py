@@ -137,7 +137,7 @@ def test_a_calibration_that_is_stopped_returns_the_best_fit_so_far(name: str, mo
     assert calls == 4
 
 
-def test_what_overflows_has_no_end_to_its_interval_and_warns_nobody() -> None:
+def test_an_overflowing_interval_is_unbounded_without_a_warning() -> None:
     geometry = Identifiability(np.ones(2), np.eye(2), 1.0, 1)
     found = geometry.covariance(np.array([[1e200, 0], [1, 1]]), np.full(2, 1e-4))
     assert found[0, 0] == np.inf

@@ -80,7 +80,7 @@ def test_pieces_of_the_sequence_are_the_sequence():
     assert not np.array_equal(sobol_targets(4, 300, seed=8), whole)
 
 
-def test_a_drawn_batch_has_the_requested_size():
+def test_a_batch_has_the_requested_size():
     assert sobol_models("CGMY", 10, seed=0, start=3).Y.shape == (10,)
 
 
