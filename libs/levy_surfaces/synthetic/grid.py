@@ -1,7 +1,7 @@
 """The standard grid: 20 strikes at 10 maturities, 200 out-of-the-money options in forward units.
 
 Strikes are the same multiples of the forward at every maturity, denser near the money. That strikes
-which widen with √T tell networks less is in `docs/decisions/0006-what-networks-read.md`.
+which widen with √T tell networks less is in `docs/decisions/0006-inputs-and-outputs-of-networks.md`.
 """
 
 from typing import Final
