@@ -1,4 +1,4 @@
-"""What compiled gradients cost, and the functions that compiled loops call."""
+"""Cost of compiled gradients, and of the functions that compiled loops call."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -21,16 +21,16 @@ from tests.benchmarks.timing import median_microseconds
 
 MODELS: Final = ("VarianceGamma", "NIG", "CGMY", "Merton")
 TOLERANCE: Final = 1e-6
-"""As for a posterior whose quotes err by a thousandth of the spot."""
+"""As for a posterior with quote errors of 0.1% of the spot."""
 REPEATED: Final = 200
-"""Within one call: starting compiled code takes as long as some of it."""
+"""Evaluations per call, to amortise the overhead of calling compiled code."""
 NUMBERS: Final = 12_000
 
 _one: Final = compiled_in_order(cos_and_sin)
 
 
 def run(size: Size) -> Iterator[Section]:
-    """One table for gradients, one for functions."""
+    """Yield one table for gradients and one for functions."""
     seconds = 0.2 if size.quick else 2.0
     with jax.enable_x64(True):
         yield _gradients(seconds)

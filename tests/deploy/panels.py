@@ -2,7 +2,7 @@
 
 import json
 
-from grafana.made import made
+from grafana.build import dashboard_files
 
 
 def queries() -> dict[str, str]:
@@ -11,7 +11,7 @@ def queries() -> dict[str, str]:
         f"{name.removesuffix('.json')}: {panel['title']} {target['refId']}": target["expr"].replace(
             "$model", ".*"
         )
-        for name, text in made().items()
+        for name, text in dashboard_files().items()
         for panel in json.loads(text)["panels"]
         for target in panel.get("targets", ())
     }

@@ -22,12 +22,12 @@ OF_DESKS = {"model:levy_out_of_distribution:level"}
 _METRIC = re.compile(r"\b(?:(?:levy|redis|process)_\w+|ALERTS|up|[a-z_]+:\w+:\w+)\b")
 
 
-def metrics_asked(expression: str) -> set[str]:
+def metrics_in(expression: str) -> set[str]:
     """Names of metrics in an expression, those that stand in quotes not among them.
 
     Examples
     --------
-    >>> sorted(metrics_asked('levy_a{job="levy_b"} / on (job) up'))
+    >>> sorted(metrics_in('levy_a{job="levy_b"} / on (job) up'))
     ['levy_a', 'up']
     """
     return set(_METRIC.findall(re.sub(r'"[^"]*"', "", expression)))
@@ -37,7 +37,7 @@ def sources(expression: str) -> set[str]:
     """Names of metrics that an expression comes from, by way of what is recorded."""
     recorded = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
     found: set[str] = set()
-    for name in metrics_asked(expression):
+    for name in metrics_in(expression):
         found |= sources(recorded[name]) if name in recorded else {name}
     return found
 

@@ -1,4 +1,4 @@
-"""Dashboards: made of their code, complete, and asking for metrics that exist."""
+"""The dashboards are up to date, complete, and query metrics that exist."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from grafana.made import made
-from tests.deploy.rules import ALERTS, OF_OTHERS, RECORDED, metrics_asked, name_patterns
+from grafana.build import dashboard_files
+from tests.deploy.rules import ALERTS, OF_OTHERS, RECORDED, metrics_in, name_patterns
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
-DASHBOARDS = {name: json.loads(text) for name, text in made().items()}
+DASHBOARDS = {name: json.loads(text) for name, text in dashboard_files().items()}
 PANELS = [
     pytest.param(panel, id=f"{name.removesuffix('.json')}: {panel['title']} {panel['id']}")
     for name, dashboard in DASHBOARDS.items()
@@ -22,7 +22,7 @@ PANELS = [
 
 def test_the_files_are_what_the_code_makes() -> None:
     there = {file.name: file.read_text() for file in (GRAFANA / "dashboards").glob("*")}
-    assert there == made(), "make manifests writes them anew"
+    assert there == dashboard_files(), "make manifests writes them anew"
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
@@ -63,7 +63,7 @@ def _source() -> dict[str, Any]:
 def test_a_panel_asks_for_metrics_that_exist(panel: dict[str, Any], exposed: set[str]) -> None:
     assert panel["targets"]
     for target in panel["targets"]:
-        asked = metrics_asked(target["expr"])
+        asked = metrics_in(target["expr"])
         assert asked or name_patterns(target["expr"]), target["expr"]
         assert asked <= exposed | RECORDED | OF_OTHERS, target["expr"]
         assert target["legendFormat"]

@@ -15,7 +15,7 @@ from tests.deploy.rules import (
     PROMETHEUS,
     RECORDED,
     RULES,
-    metrics_asked,
+    metrics_in,
     name_patterns,
 )
 
@@ -25,7 +25,7 @@ def test_a_rule_asks_for_metrics_that_exist(rule: dict[str, Any], exposed: set[s
     patterns = name_patterns(rule["expr"])
     for pattern in patterns:
         assert any(re.fullmatch(pattern, name) for name in exposed), pattern
-    asked = metrics_asked(rule["expr"])
+    asked = metrics_in(rule["expr"])
     assert asked or patterns, "asks for nothing known"
     assert asked <= exposed | RECORDED | OF_OTHERS | OF_DESKS
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.deploy.panels import queries
-from tests.deploy.rules import metrics_asked
+from tests.deploy.rules import metrics_in
 from tests.system.composed.conftest import SURFACE, TO_PRICE, Stack
 
 pytestmark = pytest.mark.system
@@ -24,7 +24,7 @@ def test_every_panel_of_the_dashboards_finds_data(stack: Stack) -> None:
     asked = {
         name: expression
         for name, expression in queries().items()
-        if not metrics_asked(expression) & ONLY_IN_TROUBLE
+        if not metrics_in(expression) & ONLY_IN_TROUBLE
     }
     stack.client.post("/calibrate", json=SURFACE | {"uncertainty": "psis", "model_type": "CGMY"})
     stack.client.post("/calibrate", json=SURFACE | {"prices": WORTHLESS})

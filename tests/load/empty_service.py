@@ -1,4 +1,4 @@
-"""The same two hops doing nothing: two bare services, joined by the gateway's own client."""
+"""Baseline of the load test: two empty services, connected by the gateway's HTTP client."""
 
 import os
 from collections.abc import AsyncIterator
@@ -12,13 +12,13 @@ from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
 
 ANSWER = "LEVY_LOAD_ANSWER"
-"""Names the file with the answer that the second hop gives."""
+"""Environment variable with the file that contains the second service's response."""
 
 _JSON = "application/json"
 
 
 def first() -> FastAPI:
-    """Pass a body on, and the answer back."""
+    """Build a service that forwards requests and returns the responses."""
     settings = GatewaySettings.from_environment()
     neighbour = HttpNeighbour(
         "calibration", settings.calibration_url, 30.0, settings, GatewayMetrics()
@@ -40,7 +40,7 @@ def first() -> FastAPI:
 
 
 def second() -> FastAPI:
-    """Read a body, and answer the same to all."""
+    """Build a service that returns the same response to every request."""
     answer = Path(os.environ[ANSWER]).read_bytes()
     app = FastAPI()
 

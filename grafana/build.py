@@ -1,4 +1,4 @@
-"""All dashboards, as the files that Grafana is given."""
+"""Build all dashboards as the JSON files that Grafana provisions."""
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -10,15 +10,15 @@ from grafana.service import service
 DASHBOARDS = (service, calibration_quality, bayesian_jobs)
 
 
-def made() -> dict[str, str]:
-    """Name of each file, and what it holds."""
-    built = [_numbered(dashboard().build()) for dashboard in DASHBOARDS]
+def dashboard_files() -> dict[str, str]:
+    """Return the content of each file by its name."""
+    dashboards = [_numbered(build().build()) for build in DASHBOARDS]
     encoder = JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False)
-    return {f"{each.uid}.json": encoder.encode(each) + "\n" for each in built}
+    return {f"{dashboard.uid}.json": encoder.encode(dashboard) + "\n" for dashboard in dashboards}
 
 
 def _numbered(dashboard: Dashboard) -> Dashboard:
-    """Give each panel a number of its own, by which links lead to it."""
+    """Number the panels, so that links to a panel are stable."""
     for number, panel in enumerate(dashboard.panels or (), start=1):
         panel.id_val = number
     return dashboard
