@@ -32,7 +32,7 @@ SERIES_BELOW: Final = 0.35
 """The difference of two R loses a factor 1/(s + |x|); below this value the series takes over."""
 SERIES_TERMS: Final = 7
 """The eighth is under 2e-17 of the first when s < 0.35."""
-_TOTAL_VOL: Final = (1e-200, 70.0)
+TOTAL_VOL: Final = (1e-200, 70.0)
 """Outside, a price is its intrinsic value, or its upper bound, in double precision."""
 LOWEST_H: Final = -50.0
 """exp(−h²/2) is zero in double precision from −38.6 on."""
@@ -152,7 +152,7 @@ def normalised_price(x: Any, total_vol: Any) -> np.ndarray:
     total_vol : array_like
         s = σ√T ≥ 0; infinity gives the upper bound exp(x/2).
     """
-    x, s = np.broadcast_arrays(x, np.clip(total_vol, *_TOTAL_VOL))
+    x, s = np.broadcast_arrays(x, np.clip(total_vol, *TOTAL_VOL))
     h, t = _h_and_t(x, s)
     price = np.asarray(_vega(h, t) * price_over_vega(h, t))
     wide = np.flatnonzero((t > _DIRECT_ABOVE) & (h + t > 0.0))
@@ -202,7 +202,7 @@ def _checked(vol: Any) -> np.ndarray:
 
 
 def _h_and_t(x: Any, total_vol: Any) -> tuple[np.ndarray, np.ndarray]:
-    s = np.clip(total_vol, *_TOTAL_VOL)
+    s = np.clip(total_vol, *TOTAL_VOL)
     return np.maximum(x / s, LOWEST_H), 0.5 * s
 
 

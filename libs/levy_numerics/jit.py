@@ -38,6 +38,11 @@ def compiled_without_lock(function: _Function) -> _Function:
     return _compile(function, _REORDERED, nogil=True)
 
 
+def compiled_in_order_without_lock(function: _Function, *, cache: bool) -> _Function:
+    """Compile as `compiled_in_order`, and release the interpreter lock; cached on disk if asked."""
+    return _compile(function, False, nogil=True, cache=cache)
+
+
 def compiled_in_order(function: _Function) -> _Function:
     """Compile to exactly the operations that are written, for any caller.
 
@@ -76,11 +81,13 @@ def remove_outdated() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _compile(function: _Function, fastmath: Any, *, nogil: bool = False) -> _Function:
+def _compile(
+    function: _Function, fastmath: Any, *, nogil: bool = False, cache: bool = True
+) -> _Function:
     configured = config.CACHE_DIR
     config.CACHE_DIR = str(cache_folder())
     try:
-        options = {"cache": True, "nogil": nogil, "error_model": "numpy", "fastmath": fastmath}
+        options = {"cache": cache, "nogil": nogil, "error_model": "numpy", "fastmath": fastmath}
         return cast(_Function, njit(**options)(function))
     finally:
         config.CACHE_DIR = configured

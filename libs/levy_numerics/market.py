@@ -70,7 +70,7 @@ class MaturityTable:
         """Of each contract, shape (n,)."""
         return np.asarray(self.position % self.log_moneyness.shape[1])
 
-    @property
+    @cached_property
     def expiries(self) -> tuple[np.ndarray, np.ndarray]:
         """Distinct maturities, increasing; and which of them each contract has, shape (n,)."""
         begins = _begins(self.maturity_years)

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from levy_numerics import models, pricing
-from levy_numerics.calibration.local_fit import polish
-from levy_numerics.implied_vol import vols_out_of_the_money
+from levy_numerics.calibration.local_fit import fit_from
+from levy_numerics.implied_volatility import vols_out_of_the_money
 from levy_numerics.jit import remove_outdated
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.compilable import Compilable
@@ -34,7 +34,7 @@ def main() -> None:
         if issubclass(model, Compilable):
             truth = model.example()
             start = model.from_coordinates(np.asarray(truth.to_coordinates()) + _AWAY)
-            polish(Quotes.of(contracts, pricing.price(truth, contracts).value), start)
+            fit_from(Quotes.of(contracts, pricing.price(truth, contracts).value), start)
     vols_out_of_the_money(np.array([0.05]), np.array([0.0]), np.array([1.0]))
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 _COUNT = """
-from levy_numerics import implied_vol, precompile
+from levy_numerics import implied_volatility, precompile
 from levy_numerics.calibration import fit_quality
 from levy_numerics.calibration import identifiability
 from levy_numerics.calibration.solvers import linearised
@@ -16,8 +16,8 @@ precompile.main()
 loops = [
     sinh_kernel.fourier_sums,
     sinh_phases.phase_factors,
-    implied_vol._fill,
-    implied_vol._fill_out_of_the_money,
+    implied_volatility._fill,
+    implied_volatility._fill_out_of_the_money,
     integrand_factors._set_rows,
     linearised._decomposed,
     linearised._step,

@@ -79,7 +79,9 @@ def _is_gaussian(
         is_call=c.is_call,
     )
     residuals = objective.weighting.residuals(gaussian)
-    by_level = objective.weighting.slopes(gaussian) * vega_of(vol, objective.quotes) * vol
+    by_level = (
+        objective.weighting.residual_derivative(gaussian) * vega_of(vol, objective.quotes) * vol
+    )
     gain = float(residuals @ by_level) ** 2 / float(by_level @ by_level)
     square = float(residuals @ residuals) - gain
     rounding = (_TOLERANCES * problem.floor) ** 2

@@ -11,18 +11,20 @@ importance sampling, Scandinavian J. Statistics 39(4), 798-812, for the mixture.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from scipy.special import gammaincinv, logsumexp, ndtri
 
+from levy_numerics.display import Displayed, optional
 from levy_numerics.inference.bijectors import Box
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.prior_support import Support, search_space
 from levy_numerics.inference.priors import LogNormal
-from levy_numerics.inference.psis import SmoothedWeights, resample, smooth
+from levy_numerics.inference.psis import SmoothedWeights, reliable_k, resample, smooth
 from levy_numerics.inference.transport_map import Transport
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
@@ -119,7 +121,7 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class WeightedDraws:
+class WeightedDraws(Displayed):
     """Draws of a posterior with their weights.
 
     Attributes
@@ -175,6 +177,51 @@ class WeightedDraws:
             name: float(np.sum(values * self.weights))
             for name, values in self.model.as_mapping().items()
         }
+
+    def plot(self) -> Any:
+        """Return a Plotly figure of the weighted histogram of each parameter."""
+        by_name = self._values()
+        figure = optional("plotly.subplots", "cli").make_subplots(rows=len(by_name), cols=1)
+        for k, (name, values) in enumerate(by_name.items(), start=1):
+            edges = weighted_quantiles(values, self.weights, np.array([1e-3, 1.0 - 1e-3]))
+            density, at = np.histogram(values, bins=40, range=tuple(edges), weights=self.weights)
+            figure.add_bar(x=0.5 * (at[1:] + at[:-1]), y=density, name=name, row=k, col=1)
+        return figure.update_layout(title=self._title(), bargap=0)
+
+    def _values(self) -> dict[str, np.ndarray]:
+        """Return the draws of each parameter, and of the noise where it has a prior."""
+        values = dict(self.model.as_mapping())
+        if np.ptp(self.noise) > 0.0:
+            values["noise"] = self.noise
+        return {name: np.broadcast_to(x, self.noise.shape) for name, x in values.items()}
+
+    def _title(self) -> str:
+        return f"{self.model.name}: posterior"
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {
+            "No. Draws": self.noise.size,
+            "Effective draws": self.smoothed.effective_size,
+            "Pareto k": self.pareto_k,
+            "Largest reliable k": reliable_k(self.noise.size),
+        }
+
+    def _columns(self) -> Mapping[str, Any]:
+        values = self._values()
+        shares = np.array([0.025, 0.5, 0.975])
+        quantiles = [weighted_quantiles(x, self.weights, shares) for x in values.values()]
+        means = [float(np.sum(x * self.weights)) for x in values.values()]
+        spreads = [
+            float(np.sqrt(np.sum((x - mean) ** 2 * self.weights)))
+            for x, mean in zip(values.values(), means, strict=True)
+        ]
+        low, median, high = (list(column) for column in zip(*quantiles, strict=True))
+        columns = {"mean": means, "std": spreads, "low_95": low, "median": median, "high_95": high}
+        return {"parameter": list(values), **columns}
+
+    def _notes(self) -> tuple[str, ...]:
+        unreliable = not self.pareto_k <= reliable_k(self.noise.size)
+        return ("Pareto k is too large: use an MCMC engine instead",) if unreliable else ()
 
     def resample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """Indices of n draws that count alike, by systematic resampling; in random order."""

@@ -8,10 +8,11 @@ each parameter. Everything comes from the sums that give the price.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from levy_numerics.display import Displayed, contract_columns, lines_by_maturity
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import ArrayLike, Contracts
 from levy_numerics.models.base import Model
@@ -26,7 +27,7 @@ _MARGIN: Final = 1e-2
 
 
 @dataclass(frozen=True)
-class Greeks:
+class Greeks(Displayed):
     """Sensitivities of present values, each of shape (n,), of a unit of whatever changes.
 
     Attributes
@@ -45,6 +46,8 @@ class Greeks:
         ∂V/∂q at fixed rate, per unit of the continuous dividend yield.
     parameters : mapping of str to ndarray
         ∂V/∂ each model parameter, per unit of it.
+    contracts : Contracts or None
+        The options, where `levy_numerics.greeks` made the result.
     """
 
     delta: np.ndarray
@@ -53,6 +56,25 @@ class Greeks:
     rho: np.ndarray
     dividend_rho: np.ndarray
     parameters: Mapping[str, np.ndarray]
+    contracts: Contracts | None = None
+
+    def plot(self, name: str = "delta") -> Any:
+        """Return a Plotly figure of one sensitivity against strike, by maturity."""
+        return lines_by_maturity(self.contracts, {name: self._by_name()[name]}, "Greeks", name)
+
+    def _by_name(self) -> dict[str, np.ndarray]:
+        names = ("delta", "gamma", "theta", "rho", "dividend_rho")
+        by_parameter = {f"d_{name}": values for name, values in self.parameters.items()}
+        return {name: getattr(self, name) for name in names} | by_parameter
+
+    def _title(self) -> str:
+        return "Greeks"
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {"Contracts": self.delta.size}
+
+    def _columns(self) -> Mapping[str, Any]:
+        return contract_columns(self.contracts) | self._by_name()
 
 
 def greeks(

@@ -145,12 +145,12 @@ def _compiled_rows(
     for s in range(n_sets):
         exponent, gradient = evaluate_formula(type(model), nodes, sets[s].tolist())
         log_cf[s, 0] = exponent
-        _set_rows(factors[:, s, 0], magnitude[s, 0], gradient, sets[s], nodes, probes)
+        set_rows(factors[:, s, 0], magnitude[s, 0], gradient, sets[s], nodes, probes)
     return log_cf, factors, magnitude
 
 
 @compiled_in_order
-def _set_rows(
+def set_rows(
     factors: np.ndarray,
     magnitude: np.ndarray,
     gradient: np.ndarray,

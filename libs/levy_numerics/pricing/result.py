@@ -1,12 +1,17 @@
-"""What a pricing method answers."""
+"""Results of pricing methods."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from levy_numerics.display import Displayed, contract_columns, lines_by_maturity
+from levy_numerics.market import Contracts
+
 
 @dataclass(frozen=True)
-class Prices:
+class Prices(Displayed):
     """Present values with their error estimates.
 
     Attributes
@@ -16,11 +21,34 @@ class Prices:
         states the bound of its paper.
     notes : tuple of str
         What the method had to do, or could not do, to keep its accuracy.
+    contracts : Contracts or None
+        The options priced, where `levy_numerics.price` made the result.
     """
 
     value: np.ndarray
     error: np.ndarray
     notes: tuple[str, ...] = ()
+    contracts: Contracts | None = None
+
+    def plot(self) -> Any:
+        """Return a Plotly figure of price against strike, by maturity."""
+        return lines_by_maturity(self.contracts, {"price": self.value}, "Prices", "price")
+
+    def _title(self) -> str:
+        return "Option prices"
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {"Contracts": self.value.shape[-1], "Largest error": np.max(self.error)}
+
+    def _columns(self) -> Mapping[str, Any]:
+        if self.value.ndim == 1:
+            values = {"price": self.value, "error": self.error}
+        else:
+            values = {f"price_{k}": value for k, value in enumerate(self.value)}
+        return contract_columns(self.contracts) | values
+
+    def _notes(self) -> tuple[str, ...]:
+        return self.notes
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -46,7 +46,7 @@ _FINE_GROWTH: Final = 1.1
 _LONGEST: Final = 40.0
 """exp(−40) of an integrand that decays no faster than the payoff is below any tolerance."""
 _NODE_MULTIPLE: Final = 8
-_TRUNCATION: Final = 0.3
+TRUNCATION: Final = 0.3
 """Share of the tolerance that truncation may use before nodes are added."""
 _SHORTENED: Final = 0.75
 _SHORTEST: Final = 0.5
@@ -167,6 +167,33 @@ class _Rule:
         return _Sums(value, error, terms, excess, integrand.drift, largest)
 
 
+class KernelRule(NamedTuple):
+    """What compiled callers of `fourier_sums` take for n contracts, models of the widest sector.
+
+    Attributes
+    ----------
+    options, phases, contour, numbers
+        The first four arguments of `fourier_sums`.
+    frequencies, probes : ndarray
+        `Contour.frequencies` and `Contour.probe_positions`.
+    years : ndarray, shape (n_maturities,)
+    position : ndarray of int, shape (n,)
+        Of each contract among the sums.
+    contracts : tuple of ndarray, shape (n,)
+        Present value of a covered call at zero volatility, discounted strike, and price bounds.
+    """
+
+    options: tuple[np.ndarray, ...]
+    phases: np.ndarray
+    contour: tuple[np.ndarray, ...]
+    numbers: tuple[float, ...]
+    frequencies: np.ndarray
+    probes: np.ndarray
+    years: np.ndarray
+    position: np.ndarray
+    contracts: tuple[np.ndarray, ...]
+
+
 @dataclass
 class SinhPricer:
     """Prices the same contracts repeatedly; contours and phase factors are kept between calls.
@@ -238,6 +265,24 @@ class SinhPricer:
         prices = self._present_values(sums.value[0], sums.error[0])
         return prices, layout.flat(sums.terms[:, 0])
 
+    def kernel_rule(self) -> KernelRule | None:
+        """Return the kept rule for models of the widest sector; None before the first price."""
+        rule, layout, c = self._rules.get(0), self.contracts.by_maturity, self.contracts
+        if rule is None or not len(rule.phases):
+            return None
+        contour = rule.contour
+        return KernelRule(
+            (layout.log_moneyness, layout.forward_ratio, self._allowed),
+            rule.phases,
+            contour.nodes_for_kernel,
+            (*contour.rule_for_kernel, 0.0),
+            contour.frequencies,
+            contour.probe_positions,
+            layout.maturity_years,
+            layout.position,
+            (self._covered_leg, self._strike_value, c.lower_bound, c.upper_bound),
+        )
+
     def shared_contour(self, model: Model) -> Contour:
         """Return one contour that suffices for all sets of a batch that have a forward.
 
@@ -257,7 +302,7 @@ class SinhPricer:
         while True:
             contour = _contour(float(TILTS[index]), self._steps[index], length, _margin(index))
             sums = self._sums_on(contour, model)
-            if length > _LONGEST or sums.largest[1] <= _TRUNCATION:
+            if length > _LONGEST or sums.largest[1] <= TRUNCATION:
                 return contour
             length *= _FINE_GROWTH
 
@@ -365,7 +410,7 @@ class SinhPricer:
         """
         c, shape = self.contracts, covered_value.shape[:-2]
         n_places = covered_value.shape[-1] * covered_value.shape[-2]
-        value, stated = _present_values(
+        value, stated = present_values(
             covered_value.reshape(-1, n_places),
             error.reshape(-1, n_places),
             c.by_maturity.position,
@@ -393,7 +438,7 @@ class SinhPricer:
 
 
 @compiled
-def _present_values(
+def present_values(
     covered: np.ndarray, error: np.ndarray, position: np.ndarray, contracts: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return prices and errors of shape (S, n); see `SinhPricer._present_values`."""
@@ -427,10 +472,10 @@ def _decayed_sums(
     allowed : ndarray, shape (n_maturities, n_columns)
     """
     sums = rule(length).sums(layout, allowed, model, factors)
-    if not sums.largest[1] > _TRUNCATION:
+    if not sums.largest[1] > TRUNCATION:
         return sums
     while length < _LONGEST:
-        sets = np.flatnonzero((sums.excess[1] > _TRUNCATION).any(axis=1))
+        sets = np.flatnonzero((sums.excess[1] > TRUNCATION).any(axis=1))
         if not sets.size:
             break
         length *= _GROWTH

@@ -1,16 +1,17 @@
-"""Realistic ranges of each model's parameters: where data sets are drawn, and networks answer.
+"""Realistic ranges of each model's parameters, for data sets and networks.
 
 A range is a box in *shape coordinates*, an affine change of the model's own well-conditioned
 coordinates z. Models known by a variance v and a strip (λ₊ the decay of the left tail, λ₋ that of
 the right) have
 
     w₀ = ½·log v                                      volatility,
-    w₁ = ½·log(λ₊√v) + ½·log((λ₋ − 1)√v)              thin tails against fat ones,
-    w₂ = ½·log(λ₊/(λ₋ − 1))                           lean to the right, or to the left,
+    w₁ = ½·log(λ₊√v) + ½·log((λ₋ − 1)√v)              decay of the tails,
+    w₂ = ½·log(λ₊/(λ₋ − 1))                           skewness,
 
-all linear in z = (log v, log λ₊, log(λ₋ − 1)). Tails are thus measured in deviations of a year, and
-a box has the same kurtosis and skewness at 8% of volatility as at 60%; λ₋ > 1, without which there
-is no forward, holds throughout. Networks learn the place in the box, the *target* in [0, 1].
+all linear in z = (log v, log λ₊, log(λ₋ − 1)). Tails are thus measured in annual standard
+deviations, and a box has the same kurtosis and skewness at a volatility of 8% as at 60%; λ₋ > 1,
+without which the forward is infinite, holds throughout. Networks learn the position in the box,
+the *target* in [0, 1].
 """
 
 import math
@@ -29,7 +30,7 @@ from levy_numerics.models.base import Model
 
 @dataclass(frozen=True)
 class Axis:
-    """One shape coordinate: what it says, and its range."""
+    """One shape coordinate: its name and its range."""
 
     name: str
     low: float
@@ -103,13 +104,13 @@ class Box:
         return np.asarray(np.linalg.inv(self.matrix))
 
     def coordinates(self, targets: np.ndarray) -> np.ndarray:
-        """The model's own coordinates z at places in the box.
+        """Return the model's coordinates z at positions in the box.
 
         Parameters
         ----------
         targets : ndarray, shape (n, p)
-            In [0, 1]; what lies outside is moved to the nearest face, so that whatever a network
-            says is a model that has a forward.
+            In [0, 1]; others are clipped to the nearest face, so that every output of a network is
+            a model with a finite forward.
 
         Returns
         -------
@@ -121,27 +122,27 @@ class Box:
         return np.asarray(self._inverse @ shape.T)
 
     def model(self, targets: np.ndarray) -> Model:
-        """A batch of models, fields of shape (n,), at places in the box of shape (n, p)."""
+        """Return models, fields of shape (n,), at positions in the box, shape (n, p)."""
         return self.model_type.from_coordinates(self.coordinates(targets))
 
     def targets(self, model: Model) -> np.ndarray:
-        """Places in the box, shape (n, p), of a model with fields of shape (n,) or numbers.
+        """Return positions in the box, shape (n, p), of models with fields of shape (n,).
 
-        Inverse of `model`; a parameter set outside of the box has entries outside of [0, 1].
+        Inverse of `model`; a parameter set outside the box has entries outside [0, 1].
         """
         z = np.asarray(model.to_coordinates(), dtype=float).reshape(len(self.axes), -1)
         return np.asarray(((self.matrix @ z).T - self.low) / (self.high - self.low))
 
     def spread(self, targets: np.ndarray) -> np.ndarray:
-        """Covariance factor: deviations in targets, (n, p), to those in z, shape (n, p).
+        """Return standard deviations in z, shape (n, p), of those in targets, shape (n, p).
 
-        Errors of the targets are taken as independent.
+        Errors of the targets are assumed to be independent.
         """
         width = self._inverse * (self.high - self.low)
         return np.asarray(np.sqrt(np.asarray(targets, dtype=float) ** 2 @ (width**2).T))
 
     def as_mapping(self) -> dict[str, Any]:
-        """For manifests."""
+        """Return axes and matrix, for manifests."""
         return {
             "axes": [{"name": a.name, "low": a.low, "high": a.high} for a in self.axes],
             "matrix": self.matrix.tolist(),
@@ -149,39 +150,39 @@ class Box:
 
 
 def known() -> tuple[str, ...]:
-    """Names of the models that have ranges."""
+    """Return the names of the models that have ranges."""
     return tuple(_DECLARED)
 
 
 def sobol_targets(n_axes: int, n: int, *, seed: int, start: int = 0) -> np.ndarray:
-    """Points `start` … `start + n − 1` of a scrambled Sobol sequence, shape (n, n_axes).
+    """Return points `start` … `start + n − 1` of a scrambled Sobol sequence, shape (n, n_axes).
 
-    The sequence depends on the seed alone, so that pieces of it may be drawn anywhere.
+    The sequence depends only on the seed, so that parts of it can be drawn independently.
 
     References
     ----------
     Owen (1998), Journal of Complexity 14(4), 466-489 (scrambling).
     """
-    from scipy.stats import qmc  # Half a second to import: only those who draw pay.
+    from scipy.stats import qmc  # imported on use: it takes half a second
 
     sampler = qmc.Sobol(n_axes, rng=np.random.default_rng(seed))
     if start:
         sampler.fast_forward(start)
         return np.asarray(sampler.random(n))
-    # From the start SciPy wants whole powers of two, and warns of other numbers.
+    # SciPy warns unless the first draw is a power of two.
     return np.asarray(sampler.random_base2((n - 1).bit_length())[:n])
 
 
 def sobol_models(name: str, n: int, *, seed: int, start: int = 0) -> Model:
-    """n members of a model's box, fields of shape (n,).
+    """Return n parameter sets in a model's box, fields of shape (n,).
 
     Parameters
     ----------
     name : str
     n, start : int
-        How many, and the place of the first in the sequence.
+        Number of sets, and the position of the first in the sequence.
     seed : int
-        Of the scrambling.
+        Seed of the scrambling.
     """
     box = Box.of(name)
     return box.model(sobol_targets(len(box.axes), n, seed=seed, start=start))
@@ -196,7 +197,7 @@ def _strip(
     *others: Axis,
     volatility: Axis = _LOG_VOLATILITY,
 ) -> _Declared:
-    """Ranges of a model known by variance and strip; `others` are coordinates as they are."""
+    """Return the ranges of a model with variance and strip; `others` are used unchanged."""
     axes = (volatility, Axis(TAILS, *tails), Axis(LEAN, *lean), *others)
     matrix = np.eye(len(axes))
     matrix[:3, :3] = _STRIP
@@ -204,9 +205,9 @@ def _strip(
 
 
 def _in_deviations(*axes: tuple[Axis, float]) -> _Declared:
-    """Ranges of a model of which log v is the first coordinate, and the others w = z + k·½·log v.
+    """Return the ranges of a model with first coordinate log v, the others w = z + k·½·log v.
 
-    With k = 1 a decay, and with k = −1 a size, is measured in deviations of a year.
+    With k = 1 a decay, and with k = −1 a size, is measured in annual standard deviations.
     """
     matrix = np.eye(len(axes) + 1)
     matrix[:, 0] = [0.5, *(0.5 * k for _, k in axes)]
@@ -215,7 +216,7 @@ def _in_deviations(*axes: tuple[Axis, float]) -> _Declared:
 
 _CALM: Final = Axis(VOLATILITY, math.log(0.07), math.log(0.6))
 _GAMMA: Final = Axis("gamma", 0.35, 0.7)
-"""With it, tails decay fast enough for a forward up to three years and more."""
+"""Range in which tails decay fast enough for a finite forward beyond three years."""
 
 _DECLARED: Final[Mapping[str, _Declared]] = MappingProxyType(
     {

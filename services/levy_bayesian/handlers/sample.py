@@ -19,7 +19,7 @@ from levy_numerics.inference.priors import Distribution, Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_schemas.jobs import BayesianRequest, BayesianResult, Engine, Likelihood, OptionPrediction
 from levy_schemas.surface import DroppedQuote, Weights
-from levy_surfaces.requested import contracts_of, surface_of
+from levy_surfaces.requested import contracts_of, reported, surface_of
 
 if TYPE_CHECKING:
     from arviz import InferenceData
@@ -182,7 +182,7 @@ def sample(request: BayesianRequest, progress: Progress) -> tuple[BayesianResult
     return Sampling.of(request).run(
         surface.quotes,
         progress,
-        dropped=surface.dropped,
+        dropped=reported(surface.dropped),
         quote_warnings=surface.warnings,
         predict=_to_predict(request),
     )

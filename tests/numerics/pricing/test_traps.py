@@ -11,7 +11,7 @@ from scipy.stats import gamma
 
 from levy_numerics import models, pricing
 from levy_numerics.black import black_price
-from levy_numerics.errors import InvalidInputError, InvalidParameterError
+from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts
 from levy_numerics.models import (
     CGMY,
@@ -131,20 +131,6 @@ def test_prices_are_right_until_the_forward_ceases_to_exist(room):
     assert np.all(pricing.price(model, AROUND).error < 1e-10)
 
 
-@pytest.mark.parametrize("m", [1.0, 0.5])
-def test_a_tail_too_heavy_for_a_forward_is_refused(m):
-    with pytest.raises(InvalidParameterError, match="M"):
-        CGMY.from_mapping({"C": 0.6, "G": 5.0, "M": m, "Y": 0.4})
-
-
-@pytest.mark.parametrize("order", [-0.1, -1e-12, 2.0, math.nan])
-def test_an_order_outside_its_range_is_refused_with_the_reason(order):
-    with pytest.raises(InvalidParameterError, match=r"0 ≤ Y < 2") as refusal:
-        models.from_mapping("CGMY", {"C": 0.6, "G": 5.0, "M": 15.0, "Y": order})
-    assert refusal.value.code == "invalid-parameter"
-    assert refusal.value.details["parameter"] == "Y"
-
-
 @pytest.mark.parametrize("deviation", [0.3, 0.03, 0.01, 1e-3])
 @pytest.mark.parametrize("years", [DAY, 0.1, 1.0, 5.0])
 def test_jumps_of_nearly_one_size_never_pass_silently(deviation, years):
@@ -209,10 +195,10 @@ def test_black_scholes_meets_its_formula():
         np.testing.assert_allclose(found, exact, atol=worst)
 
 
-@pytest.mark.parametrize("tolerance", [0.0, 1e-14, 0.5, math.nan])
-def test_a_tolerance_that_cannot_be_kept_is_refused(tolerance):
-    with pytest.raises(InvalidInputError, match="tolerance"):
-        pricing.price(VarianceGamma.example(), AROUND, tolerance=tolerance)
+def test_a_tolerance_that_cannot_be_kept_is_refused():
+    for tolerance in (0.0, 1e-14, 0.5, math.nan):
+        with pytest.raises(InvalidInputError, match="tolerance"):
+            pricing.price(VarianceGamma.example(), AROUND, tolerance=tolerance)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from levy_numerics.black import (
     SQRT_HALF,
     SQRT_HALF_PI,
     SQRT_TWO_PI,
+    TOTAL_VOL,
 )
 from levy_numerics.errors import ArbitrageError, InvalidInputError
 from levy_numerics.jit import compiled, compiled_without_lock
@@ -273,30 +274,52 @@ def _fill(
 ) -> None:
     """Write the volatility and the code of each price into `vol` and `code`."""
     for i in range(len(vol)):
-        signed = forward[i] - strike[i] if is_call[i] else strike[i] - forward[i]
-        smaller, larger = min(forward[i], strike[i]), max(forward[i], strike[i])
-        time_value = price[i] / discount[i] - max(signed, 0.0)
-        vol[i], code[i] = np.nan, OK
-        if not abs(price[i]) < np.inf:
-            code[i] = NOT_A_NUMBER
-        elif time_value < -_ROUNDING * larger:
-            code[i] = BELOW_INTRINSIC
-        elif time_value >= smaller:
-            code[i] = ABOVE_MAXIMUM
-        elif time_value <= 0.0:
-            vol[i] = 0.0
-            code[i] = OK if error[i] == 0.0 else UNDETERMINED
-        else:
-            x, c = -abs(_log_moneyness(forward[i], strike[i])), time_value / smaller
-            s = _total_vol(x, c)
-            vol[i] = s / math.sqrt(years[i])
-            share = error[i] / (discount[i] * time_value)
-            if error[i] != 0.0 and not _relative_uncertainty(x, s, share) <= (
-                MAX_RELATIVE_UNCERTAINTY
-            ):
-                code[i] = UNDETERMINED
-        if code[i] != OK:
-            vol[i] = np.nan
+        vol[i], code[i] = vol_of_price(
+            price[i], error[i], forward[i], strike[i], years[i], discount[i], is_call[i]
+        )
+
+
+@compiled
+def vol_of_price(
+    price: float,
+    error: float,
+    forward: float,
+    strike: float,
+    years: float,
+    discount: float,
+    is_call: bool,
+) -> tuple[float, int]:
+    """Return the Black volatility of one price, NaN where it has none, and the code of its status.
+
+    For compiled callers; arguments as in `implied_vol_or_reason`.
+    """
+    signed = forward - strike if is_call else strike - forward
+    smaller, larger = min(forward, strike), max(forward, strike)
+    time_value = price / discount - max(signed, 0.0)
+    if not abs(price) < np.inf:
+        return np.nan, NOT_A_NUMBER
+    if time_value < -_ROUNDING * larger:
+        return np.nan, BELOW_INTRINSIC
+    if time_value >= smaller:
+        return np.nan, ABOVE_MAXIMUM
+    if time_value <= 0.0:
+        return (0.0, OK) if error == 0.0 else (np.nan, UNDETERMINED)
+    x = -abs(_log_moneyness(forward, strike))
+    s = _total_vol(x, time_value / smaller)
+    share = error / (discount * time_value)
+    if error != 0.0 and not _relative_uncertainty(x, s, share) <= MAX_RELATIVE_UNCERTAINTY:
+        return np.nan, UNDETERMINED
+    return s / math.sqrt(years), OK
+
+
+@compiled
+def vega_at(vol: float, forward: float, strike: float, years: float, discount: float) -> float:
+    """Return the Black vega of one option, currency; see `black.black_vega`."""
+    root_years = math.sqrt(years)
+    s = min(max(vol * root_years, TOTAL_VOL[0]), TOTAL_VOL[1])
+    h, t = max(-abs(_log_moneyness(forward, strike)) / s, LOWEST_H), 0.5 * s
+    density = math.exp(-0.5 * (h * h + t * t)) / SQRT_TWO_PI
+    return discount * math.sqrt(forward) * math.sqrt(strike) * root_years * density
 
 
 @compiled
