@@ -13,7 +13,7 @@ from levy_numerics import calibration, pricing
 from levy_numerics.calibration import CalibrationResult
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.implied_volatility import implied_vol as vol_of_price
-from levy_numerics.inference.laplace import WeightedDraws, importance_sample
+from levy_numerics.inference.adaptive_importance import WeightedDraws, importance_sample
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import ArrayLike, Contracts, Quotes
@@ -208,7 +208,7 @@ def sample_posterior(
     """
     checked, model_type = _quotes(quotes), _model_type(model)
     chosen = Priors.default(model_type)
-    chosen = chosen.overridden(priors) if priors else chosen
+    chosen = chosen.with_overrides(priors) if priors else chosen
     posterior = Posterior.of(checked, chosen, weights=weights)
     fit = calibration.calibrate(model_type, checked, weights=weights)
     return importance_sample(

@@ -17,7 +17,7 @@ from levy_cli.figures import (
     small_multiples,
     smiles_of,
 )
-from levy_numerics.inference.priors import Distribution
+from levy_numerics.distributions import Distribution
 from levy_numerics.surface import Surface
 from levy_schemas.jobs import PredictiveInterval
 from levy_surfaces.summary import market_vols, vols_of

@@ -21,7 +21,7 @@ from levy_cli.posterior_rows import (
     posterior_cells,
     predicted_cells,
 )
-from levy_numerics.inference.priors import Distribution
+from levy_numerics.distributions import Distribution
 from levy_schemas.jobs import BayesianResult
 
 

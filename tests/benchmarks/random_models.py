@@ -34,7 +34,7 @@ def draw(name: str, n: int, seed: int) -> list[Model]:
 
 
 def _draw(parameter: Parameter, rng: np.random.Generator) -> float:
-    low, high = parameter.plausible
+    low, high = parameter.typical_range
     if low > 0 and high / low > MANY:
         return math.exp(rng.uniform(math.log(low), math.log(high)))
     return float(rng.uniform(low, high))

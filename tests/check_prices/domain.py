@@ -4,7 +4,7 @@ A case is one parameter set, one maturity and some strikes. Most are built from 
 the standard deviation of the log-return at maturity, and the exponential decay of the two tails.
 Each limit of a model is a corner of these: both decays large is the lognormal limit, one large is
 one-sided, an upward decay near one is a forward that hardly exists. The rest draw parameters
-one by one, far beyond their plausible ranges or at the ends of the floating-point numbers.
+one by one, far beyond their typical ranges or at the ends of the floating-point numbers.
 """
 
 import zlib
@@ -125,7 +125,7 @@ def _each_parameter(model: str, rng: Rng, factor: float) -> Drawn:
 
 
 def _one_parameter(p: Parameter, rng: Rng, factor: float) -> float:
-    low, high = p.plausible
+    low, high = p.typical_range
     if low <= 0:
         widened = high + (high - low) * rng.uniform(-1, 0) * factor**0.5
         value = float(rng.uniform(low, high)) if factor == 1.0 else float(widened)

@@ -17,7 +17,7 @@ from levy_numerics.implied_volatility import (
     vols_out_of_the_money,
 )
 from levy_numerics.market import Contracts
-from levy_numerics.normal import erfcx, normal_quantile
+from levy_numerics.special_scalar import erfcx, normal_quantile
 
 EPS = np.finfo(float).eps
 CASE = {"forward": 100.0, "strike": 110.0, "maturity_years": 0.5, "discount": 0.97}

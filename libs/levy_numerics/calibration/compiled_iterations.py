@@ -27,7 +27,7 @@ from levy_numerics.jit import compiled, compiled_in_order_without_lock
 from levy_numerics.models.base import COMPLEX_STEP, Model
 from levy_numerics.models.compilable import Compilable
 from levy_numerics.pricing.integrand_factors import set_rows
-from levy_numerics.pricing.sinh import TRUNCATION, KernelRule, present_values
+from levy_numerics.pricing.sinh import TRUNCATION_SHARE, KernelRule, present_values
 from levy_numerics.pricing.sinh_kernel import fourier_sums
 
 Iterations = Callable[[State, WeightingArrays, KernelRule], int]
@@ -44,7 +44,7 @@ def compiled_iterations(model: type[Model]) -> Iterations | None:
     """
     if not issubclass(model, Compilable):
         return None
-    if model.sector is not Model.sector or model.log_ripple is not Model.log_ripple:
+    if model.sector is not Model.sector or model.log_oscillating_part is not Model.log_oscillating_part:
         # The contour's tilt and its aliasing error would have to be found at every point.
         return None
     for helper in model.helpers:
@@ -113,12 +113,12 @@ def _set_residuals(
     parameters = stepped[:, 0].real.copy()
     set_rows(factors[:, 0, 0], magnitude[0, 0], gradient, parameters, rule.frequencies, rule.probes)
     drift = (-at_minus_i * rule.years).reshape(1, -1)
-    no_ripple = np.empty((0, 0, 0), dtype=np.complex128)
-    rows = exponent.reshape(1, 1, -1), factors, magnitude, rule.years, drift, no_ripple
+    no_oscillation = np.empty((0, 0, 0), dtype=np.complex128)
+    rows = exponent.reshape(1, 1, -1), factors, magnitude, rule.years, drift, no_oscillation
     covered, error, terms, _, excess = fourier_sums(
         rule.options, rule.phases, rule.contour, rule.numbers, rows
     )
-    if not (excess[0] <= 1.0 and excess[1] <= TRUNCATION):
+    if not (excess[0] <= 1.0 and excess[1] <= TRUNCATION_SHARE):
         return False
     prices, _ = present_values(
         covered.reshape(1, -1), error.reshape(1, -1), rule.position, rule.contracts

@@ -25,7 +25,7 @@ def initial_guesses(
 ) -> list[np.ndarray]:
     """The `n_starts` best of several candidates, in coordinates.
 
-    Candidates are the model's example and scrambled Sobol points of its plausible ranges, all
+    Candidates are the model's example and scrambled Sobol points of its typical ranges, all
     moved to the variance that the quotes near the money imply; their rough prices, at a few
     maturities and strikes, cost one batch.
     """
@@ -73,7 +73,7 @@ def _farthest_points(candidates: np.ndarray, order: np.ndarray, n: int) -> list[
 
 @lru_cache(maxsize=64)
 def _candidates(model: type[Model], n: int, seed: int) -> np.ndarray:
-    """Coordinates of the example and n − 1 plausible sets, shape (n_coordinates, n)."""
+    """Coordinates of the example and n − 1 typical sets, shape (n_coordinates, n)."""
     from scipy.stats import qmc  # Half a second to import: only those who need starts pay.
 
     example = np.asarray(model.example().to_coordinates(), dtype=float)
@@ -94,7 +94,7 @@ def _plausible(parameters: Sequence[Parameter], point: np.ndarray) -> dict[str, 
     """Values at a point of the unit cube: log-uniform where the range is positive."""
     values = {}
     for p, share in zip(parameters, point, strict=True):
-        low, high = p.plausible
+        low, high = p.typical_range
         log_uniform = low > 0
         values[p.name] = float(
             low * (high / low) ** share if log_uniform else low + (high - low) * share

@@ -65,7 +65,7 @@ def calibrate(
         Parameters to begin from, instead of the screened starts.
     n_starts : int, optional
         Solutions to compare; the best is returned. By default as many as it takes for the fit to
-        be exact, or for as many starts far apart to agree as the model's `confirmations` require
+        be exact, or for as many starts far apart to agree as the model's `min_repeat_hits` require
         (half as many after 500 evaluations), at most 12: one for most exact quotes, two for most
         real ones.
     seed : int
@@ -117,7 +117,7 @@ def calibrate(
         if should_stop is not None and should_stop():
             break
         spent = sum(solution.n_evaluations for solution in solutions)
-        needed = model.confirmations if spent < _MANY_EVALUATIONS else model.confirmations // 2
+        needed = model.min_repeat_hits if spent < _MANY_EVALUATIONS else model.min_repeat_hits // 2
         if n_starts is None and multistart_agreement(
             solutions, problem.floor, needed, unit_box(problem, starts)
         ):
@@ -206,7 +206,7 @@ def result_of(
         fitted, errors = objective.pricer.price(member).value, None
     if errors is None:
         errors = objective.errors(fitted)
-    misfit = model.stationary and misfits_term_structure(quotes.contracts, errors)
+    misfit = model.has_stationary_increments and misfits_term_structure(quotes.contracts, errors)
     problem = objective.problem(model)
     geometry = Identification.of(solution, problem.low, problem.high)
     determined = Determined.of(member, by_coordinate, geometry)

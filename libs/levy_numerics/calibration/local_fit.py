@@ -143,7 +143,7 @@ def solve_from(
         if progress is not None:
             progress(len(solutions), 1 + len(starts))
         tried = unit_box(problem, [start, *starts[: len(solutions) - 1]])
-        if multistart_agreement(solutions, problem.floor, model.confirmations, tried):
+        if multistart_agreement(solutions, problem.floor, model.min_repeat_hits, tried):
             break
     best = select_best(solutions)
     return LocalSolution(

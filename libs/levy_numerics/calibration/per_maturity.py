@@ -97,7 +97,7 @@ def calibrate_each_maturity(
     InvalidInputError
         An expiry has fewer quotes than the model has parameters; the message names it.
     """
-    if not model.stationary:
+    if not model.has_stationary_increments:
         raise UnsupportedError(
             f"{model.name} has a term structure of its own; fit it to the whole surface, or fit a "
             "Lévy model per maturity"

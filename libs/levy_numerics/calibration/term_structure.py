@@ -32,7 +32,7 @@ class MaturityFit:
 
 def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[MaturityFit, ...]:
     """Return the goodness of fit of each expiry, by maturity."""
-    maturities, group = contracts.by_maturity.expiries
+    maturities, group = contracts.by_maturity.maturity_groups
     fits = FitQuality.of_groups(errors, group)
     return tuple(
         MaturityFit(years, fit, mean)

@@ -17,10 +17,9 @@ class Prices(Displayed):
     Attributes
     ----------
     value, error : ndarray, shape (n,) or (n_parameter_sets, n)
-        Currency. `error` bounds |value − true value|; a method that has no estimate of its own
-        states the bound of its paper.
+        In currency. `error` bounds |value − true value|.
     notes : tuple of str
-        What the method had to do, or could not do, to keep its accuracy.
+        Remarks on accuracy, for users.
     contracts : Contracts or None
         The options priced, where `levy_numerics.price` made the result.
     """
@@ -58,9 +57,9 @@ class PriceGradient:
     Attributes
     ----------
     value, error : ndarray, shape (n,)
-        Currency; as in `Prices`.
+        As in `Prices`.
     gradient : ndarray, shape (n_parameters, n)
-        ∂ value/∂ parameter, in the order in which the model declares them.
+        ∂ value/∂ parameter, in the order of the model's declaration.
     """
 
     value: np.ndarray

@@ -11,8 +11,9 @@ from typing import Final
 
 import numpy as np
 
+from levy_numerics.models import coordinates
 from levy_numerics.pricing.sinh import SinhPricer
-from levy_surfaces.synthetic import grid, ranges
+from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.datasets import Examples
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box, sobol_targets
@@ -32,15 +33,15 @@ NEAR_EXPIRY_DAYS: Final = 61
 _PARTS: Final[Mapping[Scenario, Mapping[str, tuple[float, float]]]] = MappingProxyType(
     {
         Scenario.CRASH_SKEW: {
-            ranges.LEAN: (0.0, 0.25),
-            ranges.TAILS: (0.0, 0.5),
-            ranges.JUMP_DIRECTION: (0.0, 0.25),
-            ranges.JUMP_SIZE: (0.5, 1.0),
-            ranges.UPWARD_SHARE: (0.0, 0.25),
-            ranges.DECAY_DOWN: (0.0, 0.5),
-            ranges.DECAY_UP: (0.25, 1.0),
+            coordinates.LEAN: (0.0, 0.25),
+            coordinates.TAILS: (0.0, 0.5),
+            coordinates.JUMP_DIRECTION: (0.0, 0.25),
+            coordinates.JUMP_SIZE: (0.5, 1.0),
+            coordinates.UPWARD_SHARE: (0.0, 0.25),
+            coordinates.DECAY_DOWN: (0.0, 0.5),
+            coordinates.DECAY_UP: (0.25, 1.0),
         },
-        Scenario.VOL_SPIKE: {ranges.VOLATILITY: (0.65, 1.0)},
+        Scenario.VOL_SPIKE: {coordinates.VOLATILITY: (0.65, 1.0)},
         Scenario.NEAR_EXPIRY: {},
     }
 )

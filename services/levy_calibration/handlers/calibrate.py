@@ -169,7 +169,7 @@ class CalibrationTask:
 
 def refuse_time_inhomogeneous(model_type: str) -> None:
     """Raise `UnsupportedError` if one expiry alone cannot determine the model."""
-    if not models.get(model_type).stationary:
+    if not models.get(model_type).has_stationary_increments:
         message = (
             f"{model_type} has a term structure of its own, which one expiry cannot determine; "
             "fit it to the whole surface, or fit a Lévy model per maturity"

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from levy_numerics import calibration
 from levy_numerics.calibration.hybrid import Fit, Proposal
 from levy_numerics.errors import UnsupportedError
-from levy_numerics.inference.laplace import importance_sample
+from levy_numerics.inference.adaptive_importance import importance_sample
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
 from levy_numerics.inference.psis import RELIABLE_K

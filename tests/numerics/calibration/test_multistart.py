@@ -39,7 +39,7 @@ def test_an_exact_fit_needs_no_second_start() -> None:
 
 
 def test_models_of_several_minima_need_more_starts() -> None:
-    needed = {name: models.get(name).confirmations for name in ("VarianceGamma", "Kou", "Merton")}
+    needed = {name: models.get(name).min_repeat_hits for name in ("VarianceGamma", "Kou", "Merton")}
     assert needed["Kou"] > needed["VarianceGamma"]
     assert needed["Merton"] > needed["VarianceGamma"]
 

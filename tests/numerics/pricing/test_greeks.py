@@ -133,7 +133,7 @@ def black_scholes(vol: float) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("vol", [0.05, 0.2, 0.9])
-def test_those_of_black_scholes_are_the_textbooks(vol):
+def test_greeks_of_black_scholes_agree_with_closed_forms(vol):
     found = greeks(BlackScholes(sigma=vol), contracts(), spot=SPOT)
     textbook = black_scholes(vol)
     np.testing.assert_allclose(found.parameters["sigma"], textbook.pop("vega"), atol=1e-7)
@@ -186,7 +186,7 @@ def test_there_is_one_number_for_each_contract_and_sensitivity():
     assert shapes(greeks(VarianceGamma.example(), contracts(), spot=SPOT)) == {(12,)}
 
 
-def test_each_contract_may_have_a_spot_of_its_own():
+def test_each_contract_may_have_its_own_spot():
     c = contracts()
     apart = greeks(VarianceGamma.example(), c, spot=np.full(c.size, SPOT))
     np.testing.assert_array_equal(apart.delta, greeks(VarianceGamma.example(), c, spot=SPOT).delta)
@@ -205,5 +205,5 @@ def test_a_batch_is_refused():
 
 
 def test_a_maturity_without_a_forward_is_refused():
-    with pytest.raises(OutsideStripError, match="no forward at T = 3"):
+    with pytest.raises(OutsideStripError, match=r"infinite .* at T = 3"):
         greeks(CGMYSato(C=0.5, G=5.0, M=2.0, Y=0.5, gamma=1.0), contracts(), spot=SPOT)
