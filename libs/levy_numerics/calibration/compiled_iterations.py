@@ -44,7 +44,8 @@ def compiled_iterations(model: type[Model]) -> Iterations | None:
     """
     if not issubclass(model, Compilable):
         return None
-    if model.sector is not Model.sector or model.log_oscillating_part is not Model.log_oscillating_part:
+    defaults = (Model.sector, Model.log_oscillating_part)
+    if defaults != (model.sector, model.log_oscillating_part):
         # The contour's tilt and its aliasing error would have to be found at every point.
         return None
     for helper in model.helpers:
