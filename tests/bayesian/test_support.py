@@ -1,7 +1,7 @@
-"""Priors that cut a parameter's domain: the posterior lies inside their support.
+"""Priors that truncate a parameter's domain: the posterior lies inside their support.
 
-The right answer of a cut posterior follows from the uncut one: its draws, rejected outside of the
-support. Least squares finds σ = 0.2002 on these quotes, just above the support (0.001, 0.2).
+The truncated posterior is that of the untruncated one, with draws outside the support rejected. The
+least-squares optimum of these quotes, σ = 0.2002, is just above the support (0.001, 0.2).
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def posterior(model: str = "VarianceGamma", **priors: dict[str, Any]) -> Posteri
 
 @pytest.fixture(scope="module")
 def rejected() -> np.ndarray:
-    """Quantiles of σ below 0.2, by rejection of the draws of the posterior under σ's uncut prior.
+    """Quantiles of σ below 0.2, by rejection from the posterior with σ's untruncated prior.
 
     Weighted by the ratio of the priors, uniform over log-normal.
     """
@@ -212,7 +212,7 @@ def test_a_vague_prior_or_one_that_cuts_inside_the_box_gives_a_posterior(
 ) -> None:
     found = summary_of(posterior("BlackScholes", sigma=prior))
     assert found.converged, found.reason
-    # Least squares finds 0.2; from 0.15 down the likelihood falls, so draws lie just below it.
+    # The optimum is 0.2; the likelihood decreases below 0.15, so draws lie just below that.
     assert found.parameters["sigma"].median == pytest.approx(
         min(0.2, prior.get("high", 1)), rel=0.1
     )

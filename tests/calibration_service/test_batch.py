@@ -33,7 +33,7 @@ CGMYS = [CGMY(C=0.5 + 0.1 * k, G=6.0, M=9.0, Y=0.6) for k in range(3)]
 
 
 def surface(truth: Model, **options: Any) -> dict[str, Any]:
-    """Exact calls of a model on one grid."""
+    """Return exact calls of a model on one grid."""
     contracts = Contracts.grid(
         spot=100.0, rate=0.03, dividend_yield=0.01, strikes=STRIKES, maturities=MATURITIES
     )
@@ -86,7 +86,7 @@ def result(grid_request: dict[str, Any]) -> CalibrationResult:
 
 @dataclass
 class Recording:
-    """A network that counts its passes and proposes models near the truth, by the first price."""
+    """A network that counts its passes and proposes models near the true one."""
 
     truths: Sequence[Model]
     version: str = "1"
@@ -251,7 +251,7 @@ def test_networks_are_chosen_for_each_surface_on_its_own() -> None:
     assert versions == ["champion", "challenger", "champion", "challenger"]
 
 
-def test_the_next_network_reads_what_the_first_one_declines() -> None:
+def test_the_next_network_reads_what_the_first_one_rejects() -> None:
     networks = (Declining(VG[0], version="challenger"), Knowing(VG[0], version="champion"))
     observed = []
     fits = calibrate_many(

@@ -1,4 +1,4 @@
-"""Which network reads a surface, how that is counted, and what a change of mind changes."""
+"""Champion and challenger: selection, metrics, promotions."""
 
 import shutil
 from pathlib import Path
@@ -22,14 +22,14 @@ MODEL = "VarianceGamma"
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    """Variance Gamma's networks that come with the engine, in a folder that may be changed."""
+    """Copy the bundled networks of Variance Gamma to a folder that tests may change."""
     shutil.copytree(PACKAGED / MODEL, tmp_path / MODEL)
     return Registry.open(tmp_path)
 
 
 @pytest.fixture
 def serve(registry: Registry) -> Any:
-    """A running service on that registry."""
+    """Run a service with that registry."""
 
     def start(challenger_share: float = 0.0) -> TestClient:
         settings = CalibrationSettings(registry=registry.root, challenger_share=challenger_share)
@@ -39,7 +39,7 @@ def serve(registry: Registry) -> Any:
 
 
 def standard_grid() -> dict[str, Any]:
-    """A surface on the grid that networks are trained on."""
+    """Return a surface on the standard grid."""
     contracts = grid.grid_contracts()
     truth = VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15)
     quotes = {
@@ -83,20 +83,20 @@ def test_a_share_of_surfaces_goes_to_the_challenger(registry: Registry) -> None:
     assert serving.choose("Kou") == ()
 
 
-def test_both_are_counted_and_told(serve: Any, grid_request: dict[str, Any]) -> None:
+def test_both_are_counted_and_reported(serve: Any, grid_request: dict[str, Any]) -> None:
     with serve(challenger_share=1.0) as client:
-        told = client.get("/networks").json()["networks"][MODEL]
-        assert told["challenger"].startswith("ensemble-")
-        # The challenger reads the grid, which these are too few for: it declines.
-        assert asked(client.post("/calibrate", json=grid_request)) == told["champion"]
+        served = client.get("/networks").json()["networks"][MODEL]
+        assert served["challenger"].startswith("ensemble-")
+        # Too few quotes for the challenger, which reads the grid: it rejects them.
+        assert asked(client.post("/calibrate", json=grid_request)) == served["champion"]
         assert counted(client, "challenger", "abstained")
         assert counted(client, "champion", "accepted")
-        assert asked(client.post("/calibrate", json=standard_grid())) == told["challenger"]
+        assert asked(client.post("/calibrate", json=standard_grid())) == served["challenger"]
         assert counted(client, "challenger", "accepted")
     with serve() as client:
-        told = client.get("/networks").json()["networks"][MODEL]
-        assert told["challenger"] is None
-        assert asked(client.post("/calibrate", json=grid_request)) == told["champion"]
+        served = client.get("/networks").json()["networks"][MODEL]
+        assert served["challenger"] is None
+        assert asked(client.post("/calibrate", json=grid_request)) == served["champion"]
         (line,) = counted(client, "champion", "accepted")
         assert line.endswith(" 1.0")
         client.post("/calibrate", json=grid_request | {"model_type": "Kou"})
@@ -126,8 +126,8 @@ def test_a_corrupt_network_is_refused_and_the_former_answers_on(
         (registry.artifact(MODEL, "mlp").folder / SERVED).write_bytes(b"spoiled")
         for _ in range(3):
             assert asked(client.post("/calibrate", json=grid_request)) == former
-        told = [event for event in logged if event["event"] == "network.refused"]
-        assert [(event["model"], event["alias"]) for event in told] == [(MODEL, "champion")]
+        served = [event for event in logged if event["event"] == "network.refused"]
+        assert [(event["model"], event["alias"]) for event in served] == [(MODEL, "champion")]
         gauge = f'levy_calibration_network_refused{{alias="champion",model="{MODEL}"}}'
         assert f"{gauge} 1.0" in client.get("/metrics").text
         registry.rollback(MODEL)
@@ -135,7 +135,7 @@ def test_a_corrupt_network_is_refused_and_the_former_answers_on(
         assert f"{gauge} 0.0" in client.get("/metrics").text
 
 
-def test_a_service_whose_only_network_is_corrupt_starts_and_says_that_it_is_degraded(
+def test_a_service_whose_only_network_is_corrupt_starts_degraded(
     serve: Any, registry: Registry, grid_request: dict[str, Any]
 ) -> None:
     champion = registry.artifact(MODEL, str(registry.aliases(MODEL).champion))

@@ -64,11 +64,11 @@ def test_a_network_alone_answers_as_it_stands(answered: Answer, truth: VarianceG
     assert result.functionals["variance"].interval is None
     assert result.intervals is not None
     low, high = result.intervals["sigma"] or (0.0, 0.0)
-    # σ is exp of half the log variance, and more besides: a relative error of about a hundredth.
+    # σ is exp of half the log variance and further terms: a relative error of about 1%.
     assert 0.005 < (high - low) / (2 * 1.96 * guess.sigma) < 0.02
 
 
-def test_a_network_that_tells_no_spread_gives_no_intervals(
+def test_a_network_without_a_predicted_error_gives_no_intervals(
     answered: Answer, truth: VarianceGamma
 ) -> None:
     result = answered(Knowing(truth, spread=None), method="neural")
@@ -80,7 +80,7 @@ def test_a_network_that_tells_no_spread_gives_no_intervals(
     ("proposer", "reason"),
     [(None, "no network is ready for VarianceGamma"), (Declining, "declining reads")],
 )
-def test_without_a_networks_word_least_squares_answer_and_say_so(
+def test_least_squares_replaces_a_rejecting_network_with_a_warning(
     answered: Answer, truth: VarianceGamma, proposer: Any, reason: str
 ) -> None:
     result = answered(proposer and proposer(truth))
@@ -111,7 +111,7 @@ def test_a_poor_initial_guess_is_rejected_and_reported(grid_request: dict[str, A
         maturities=grid_request["maturities"],
     )
     prices = pricing.price(truth, contracts).value.reshape(3, -1).tolist()
-    # Large upward jumps: least squares ends in another valley.
+    # Large upward jumps: least squares ends in another local minimum.
     astray = Knowing(replace(truth, mu_j=1.5, sigma_j=0.05, lam=0.05))
     asked = grid_request | {"model_type": "Merton", "prices": prices}
     request = CalibrationRequest.model_validate(asked)
@@ -123,14 +123,16 @@ def test_a_poor_initial_guess_is_rejected_and_reported(grid_request: dict[str, A
     assert "the initial guess of knowing was poor" in result.warnings[0]
 
 
-def test_quotes_unlike_those_of_training_are_told(answered: Answer, truth: VarianceGamma) -> None:
+def test_quotes_outside_the_training_distribution_are_reported(
+    answered: Answer, truth: VarianceGamma
+) -> None:
     result = answered(Knowing(truth, score=3.0))
     assert result.out_of_distribution
     assert "score 3" in result.warnings[0]
     assert answered(Knowing(truth, score=float("nan"))).out_of_distribution
 
 
-def test_where_one_network_declines_the_next_is_asked(
+def test_the_next_network_is_used_if_one_rejects_the_quotes(
     grid_request: dict[str, Any], truth: VarianceGamma
 ) -> None:
     declining, knowing = Declining(truth, version="first"), Knowing(beside(truth), version="second")
@@ -149,7 +151,7 @@ def test_where_one_network_declines_the_next_is_asked(
     )
 
 
-def test_least_squares_ask_no_network(answered: Answer, truth: VarianceGamma) -> None:
+def test_least_squares_does_not_use_a_network(answered: Answer, truth: VarianceGamma) -> None:
     result = answered(Declining(truth), method="least_squares")
     assert not result.degraded
     assert result.method == "least_squares"
@@ -183,7 +185,7 @@ def test_psis_weighs_the_exact_posterior(
         assert interval == pytest.approx((low, high), abs=0.4 * (high - low))
 
 
-def test_psis_of_each_expiry_tells_the_worst_k(answered: Answer) -> None:
+def test_psis_per_expiry_reports_the_largest_k(answered: Answer) -> None:
     result = answered(None, method="least_squares", per_maturity=True, uncertainty="psis")
     assert result.pareto_k is not None
     assert result.per_maturity is not None

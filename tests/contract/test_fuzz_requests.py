@@ -1,4 +1,4 @@
-"""Mutated requests: the gateway, with the real services behind it, never fails by itself.
+"""Mutated requests: the gateway with the real services never returns an internal error.
 
 A request is a valid one with keys removed, repeated or renamed, numbers at the edge of double
 precision, arrays resized, types swapped, or bytes cut. Whole: `-m slow`, 10,000 requests.
@@ -151,7 +151,7 @@ class Mutation:
 
 
 def send(client: TestClient, seeds: range, logged: list[Any]) -> Counter[str]:
-    """Send mutations and count what came back, by path and status."""
+    """Send mutations and count the responses by path and status."""
     outcomes = Counter[str]()
     for seed in seeds:
         request = Mutation(seed)

@@ -1,4 +1,4 @@
-"""What the import contracts in pyproject.toml cannot say: white lists, and what is light."""
+"""Import rules that import-linter cannot express: allowed packages and light modules."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ HEAVY = (
 
 
 def external_imports(package: str, *own: str) -> set[str]:
-    """Top-level packages, outside the standard library, that `package` imports anywhere."""
+    """Return the third-party top-level packages that `package` imports anywhere."""
     graph = grimp.build_graph(package, include_external_packages=True)
     own_modules = {m for m in graph.modules if m.split(".")[0] == package}
     found = {
@@ -31,7 +31,7 @@ def external_imports(package: str, *own: str) -> set[str]:
 
 
 def loaded_by(module: str) -> set[str]:
-    """Modules in memory once a fresh interpreter has imported `module`."""
+    """Return the modules loaded after a new interpreter has imported `module`."""
     code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""What the dashboards ask of Prometheus, as Prometheus is asked."""
+"""The PromQL queries of the dashboards."""
 
 import json
 
@@ -6,7 +6,7 @@ from grafana.build import dashboard_files
 
 
 def queries() -> dict[str, str]:
-    """Every expression, with dashboard and panel to tell it by; variables mean everything."""
+    """Return every query by dashboard and panel; variables match everything."""
     return {
         f"{name.removesuffix('.json')}: {panel['title']} {target['refId']}": target["expr"].replace(
             "$model", ".*"

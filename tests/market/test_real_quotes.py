@@ -1,4 +1,4 @@
-"""What the engine makes of real quotes; they are looked for where LEVY_MARKET_DATA says."""
+"""Fits of real quotes, in the folder LEVY_MARKET_DATA."""
 
 import os
 from pathlib import Path
@@ -18,9 +18,7 @@ from tests.benchmarks.real_quotes import PUBLISHED, SCHOUTENS, SETS, SPX_2019, p
 
 FOLDER = os.environ.get("LEVY_MARKET_DATA")
 
-pytestmark = pytest.mark.skipif(
-    FOLDER is None, reason="LEVY_MARKET_DATA does not say where sets of real quotes are"
-)
+pytestmark = pytest.mark.skipif(FOLDER is None, reason="LEVY_MARKET_DATA is not set")
 
 BY_NAME = {market.name: market for market in SETS}
 
@@ -31,7 +29,7 @@ def folder() -> Path:
 
 @pytest.fixture(scope="module")
 def schoutens() -> Quotes:
-    """All 75 calls, in and out of the money: no put is quoted that could replace one."""
+    """Return all 75 calls, in and out of the money, since no puts are quoted."""
     surface = SCHOUTENS.surface(folder())
     assert surface.size == 75
     return surface.quotes
@@ -53,7 +51,7 @@ def test_published_parameters_have_their_published_error(
 @pytest.mark.parametrize(
     ("name", "best_known"), [("BlackScholes", 6.699), ("VarianceGamma", 3.627), ("CGMY", 2.711)]
 )
-def test_a_fit_is_no_worse_than_the_best_known(
+def test_a_fit_is_at_least_as_good_as_the_best_known(
     schoutens: Quotes, name: str, best_known: float
 ) -> None:
     found = fit(name, schoutens)
@@ -118,7 +116,7 @@ def test_bitcoin_discounts_by_one() -> None:
 
 
 def test_bitcoin_forwards_are_near_the_futures_and_within_bid_and_ask() -> None:
-    """Over June 2021; books are thin, and mids alone miss the futures by up to 5.1%."""
+    """June 2021; order books are thin, and mids alone miss the futures by up to 5.1%."""
     path = BY_NAME["btc_deribit_202106"].path(folder())
     days = pd.read_csv(path, usecols=["quote_date"])["quote_date"].unique()
     assert len(days) == 30
@@ -137,7 +135,7 @@ def test_bitcoin_forwards_are_near_the_futures_and_within_bid_and_ask() -> None:
                 assert low.max() * (1 - 1e-12) <= found.forward <= high.min() * (1 + 1e-12)
 
 
-def test_nobody_is_asked_for_convex_mids() -> None:
+def test_convex_mids_are_not_required() -> None:
     surface = clean(read_quotes(SPX_2019.path(folder()), quote_date=SPX_2019.day), CleaningRules())
     assert surface.dropped_by_reason.get("not_convex_in_strike", 0) < 0.01 * surface.size
 

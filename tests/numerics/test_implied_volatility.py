@@ -24,7 +24,7 @@ CASE = {"forward": 100.0, "strike": 110.0, "maturity_years": 0.5, "discount": 0.
 
 
 def exact(forward, strike, total_vol, *, is_call):
-    """Undiscounted price and its derivative in the total volatility, 60 digits."""
+    """Return the undiscounted price and its derivative in the total volatility, 60 digits."""
     with mpmath.workdps(60):
         f, k, s = mpmath.mpf(forward), mpmath.mpf(strike), mpmath.mpf(total_vol)
         sign = 1 if is_call else -1
@@ -200,7 +200,7 @@ def test_log_moneyness_keeps_its_digits_next_to_the_money():
 
 
 def options(seed, n=5000):
-    """Contracts near and very far from the money, the volatility and the price of each."""
+    """Return contracts near and very far from the money with their volatilities and prices."""
     rng = np.random.default_rng(seed)
     contracts = Contracts.of(
         maturity_years=rng.uniform(0.003, 5.0, n),
@@ -247,7 +247,7 @@ def test_out_of_the_money_options_in_forward_units_have_their_vols():
     ).ravel()
     priced = price > 1e-290
     assert priced.mean() > 0.6
-    # ln(K/F) reaches the two formulas with one more rounding, magnified far from the money.
+    # ln(K/F) has one more rounding here, which is magnified far from the money.
     np.testing.assert_allclose(found[priced], vol[priced], rtol=1e-10)
     np.testing.assert_array_equal(found[price == 0.0], 0.0)
 

@@ -1,4 +1,4 @@
-"""Machine code follows its sources: a changed helper in any file is never ignored."""
+"""Machine code is invalidated by a change of any source file."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ print(compiled.sigma, VarianceGamma.from_coordinates(z).sigma)
 
 
 def sigmas(libs: Path) -> tuple[float, float]:
-    """σ at some coordinates, by compiled code and by NumPy, from a copy of the package."""
+    """Return σ at some coordinates, by compiled code and by NumPy, from a copy of the package."""
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
     done = subprocess.run(
         [sys.executable, "-c", _PRINT_SIGMA],

@@ -1,4 +1,4 @@
-"""What was compiled once is there for every process."""
+"""Precompiled machine code is available to every process."""
 
 import os
 import subprocess

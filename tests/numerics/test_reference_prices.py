@@ -1,4 +1,4 @@
-"""Published prices, and golden ones in the hard corners; see tests/reference/README.md."""
+"""Published prices, and golden prices of hard cases; see tests/reference/README.md."""
 
 import csv
 import json
@@ -39,7 +39,7 @@ def published(row: dict[str, str]) -> tuple[Model, Contracts]:
 
 
 def hard(name: str, each: dict[str, Any]) -> tuple[Model, Contracts, np.ndarray]:
-    """Out-of-the-money options on a forward of one."""
+    """Return out-of-the-money options on a forward of one."""
     model = models.from_mapping(name, each["parameters"])
     years, strikes = np.meshgrid(each["maturity_years"], each["strike"], indexing="ij")
     strike = strikes.ravel()
@@ -110,7 +110,7 @@ def test_parity_holds_in_the_hard_corners(name: str, each: dict[str, Any]) -> No
 
 
 # Fang and Oosterlee (2008), tables 7 to 10: terms, and the largest error they report. Theirs are
-# at one strike with an interval of their own, so the order is what counts.
+# at one strike with another interval, so only the order of magnitude is comparable.
 CONVERGENCE = [
     *(("FO08-T7-T0.1", n, e) for n, e in ((128, 7.0e-4), (1024, 5.7e-7), (2048, 8.0e-8))),
     *(("FO08-T7-T1", n, e) for n, e in ((30, 7.1e-3), (60, 1.3e-5), (90, 2.8e-7), (150, 1.5e-9))),

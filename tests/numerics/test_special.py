@@ -64,7 +64,7 @@ def test_the_ratio_of_expm1_keeps_its_digits_through_zero(
 ANGLES = np.concatenate(
     [
         np.random.default_rng(5).uniform(-1.0, 1.0, 200) * 10.0 ** np.arange(-3, 7).repeat(20),
-        # A rounding away from each side of the quarters that reduction counts.
+        # One rounding from each side of the quadrant boundaries of the argument reduction.
         np.nextafter(
             0.25 * np.pi * np.arange(-9, 10), np.repeat([[-9.0], [9.0]], 19, axis=1)
         ).ravel(),
@@ -73,7 +73,7 @@ ANGLES = np.concatenate(
 
 
 def _by_loop(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As compiled loops use it: number by number."""
+    """Evaluate number by number, as compiled loops do."""
     one = compiled_in_order(cos_and_sin)
     cosine, sine = np.array([one(angle) for angle in angles]).T
     return cosine, sine
@@ -104,7 +104,7 @@ def test_cosine_and_sine_of_infinity_and_nan_are_nan() -> None:
 @pytest.mark.parametrize("size", [1e-200, 1e-12, 1e-4, 0.0499, 0.0501, 0.499, 0.501, 3.0, 40.0])
 @pytest.mark.parametrize("angle", [0.0, 0.7, 1.5])
 def test_ratios_whose_leading_terms_cancel_keep_their_digits(size, angle):
-    """Against mpmath in 500 digits, of which subnormal arguments cancel 400."""
+    """Compare with mpmath at 500 digits, of which subnormal arguments cancel 400."""
     with mp.workdps(500):
         z = mp.mpf(size) * mp.expjpi(mp.mpf(angle) / mp.pi)
         complement = complex(1 - mp.log(1 + z) / z)

@@ -1,4 +1,4 @@
-"""Corners of every model's domain: finite prices within their bounds, or a problem.
+"""Extreme parameters of every model: finite prices within their bounds, or a problem.
 
 Each parameter of each model, and pairs of them, from the smallest positive double to 1e300 and to
 either side of every bound; the marker `slow` holds all pairs and methods.
@@ -36,7 +36,7 @@ Case = tuple[str, dict[str, float]]
 
 
 def corners(p: Parameter) -> list[float]:
-    """Values about the ends of a domain and of double precision."""
+    """Return values around the ends of a domain and of double precision."""
     d = p.domain
     if math.isinf(d.low):
         values = [sign * size for sign in (-1.0, 1.0) for size in (0.0, *MAGNITUDES)]
@@ -71,7 +71,7 @@ def thinned(cases: list[Case], count: int) -> list[Case]:
 
 
 def check_library(name: str, parameters: dict[str, float], method: str) -> None:
-    """Price, or raise an error of ours; Python's warnings are errors in tests."""
+    """Price, or raise a LevyError; Python warnings are errors in tests."""
     try:
         model = models.from_mapping(name, parameters)
         found = pricing.price(model, CONTRACTS, method=method)
@@ -84,14 +84,14 @@ def check_library(name: str, parameters: dict[str, float], method: str) -> None:
 
 
 def check_names(error: LevyError, parameters: dict[str, float]) -> None:
-    """Require that an invalid parameter is named, with the condition that it breaks."""
+    """Require that an invalid parameter is named with the violated condition."""
     if isinstance(error, InvalidParameterError):
         assert set(str(error.details["parameter"]).split(", ")) <= set(parameters)
         assert error.details["condition"]
 
 
 def check_service(name: str, parameters: dict[str, float], method: str) -> None:
-    """Answer with numbers or null, or refuse; NaN would not pass the schema of answers."""
+    """Responses contain numbers or null, or are problems; NaN would violate the schema."""
     body: dict[str, Any] = {
         "model_type": name,
         "parameters": parameters,
@@ -160,7 +160,7 @@ def test_a_self_similarity_whose_scale_overflows_is_priced_or_named(
     method: str, years: float
 ) -> None:
     # T^γ with γ = 11,967 is 1e-3602 at half a year, where options are worth their intrinsic value,
-    # and 1e3602 at two, where no forward exists.
+    # and 1e3602 at two, where the forward is infinite.
     model = models.from_mapping(
         "VarianceGammaSato", {"sigma": 0.2, "nu": 0.3, "theta": -0.1, "gamma": 11_967.0}
     )

@@ -1,8 +1,8 @@
-"""What the literature says of each model: one TOML file each, read here.
+"""Formulas and prices from the literature: one TOML file per model.
 
-`exponent` is the source's formula, evaluated by mpmath; it knows nothing of the engine's own.
-`set` holds prices of out-of-the-money options on a forward of one, undiscounted, that `remake`
-computed to 25 digits.
+`exponent` is the source's formula, evaluated by mpmath, independent of the engine's. `set` contains
+undiscounted prices of out-of-the-money options on a forward of one, which `remake` computed to 25
+digits.
 """
 
 import tomllib
@@ -34,11 +34,11 @@ class Textbook:
         return self._compiled("exponent")
 
     def exponent(self, u: Any, parameters: Mapping[str, Any]) -> Any:
-        """ψ(u) at the working precision of mpmath."""
+        """Return ψ(u) in mpmath's working precision."""
         return eval(self.formula, _names(parameters) | {"u": mp.mpc(u)})
 
     def upper_tail(self, parameters: Mapping[str, Any]) -> Any:
-        """λ₋, where E[exp(sX)] is finite for s < λ₋; infinite unless the page has a formula."""
+        """Return λ₋: E[exp(sX)] is finite for s < λ₋. Infinite if the page has no formula."""
         if "upper_tail" not in self.content:
             return mp.inf
         return eval(self._compiled("upper_tail"), _names(parameters))
@@ -71,6 +71,6 @@ FUNCTIONS = {
 
 @cache
 def textbooks() -> dict[str, Textbook]:
-    """By the name of the model on the wire."""
+    """Return the textbooks by model name."""
     books = [Textbook(path) for path in sorted(HERE.glob("*.toml"))]
     return {book.model: book for book in books}

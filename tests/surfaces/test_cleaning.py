@@ -29,7 +29,7 @@ def place(market: pd.DataFrame, expiry: str, strike: float, kind: str) -> int:
 
 
 def reason_at(surface: Surface, row: int) -> str | None:
-    """Reason of the quote at a position of the market; line 1 of the file is the header."""
+    """Return the reason of the quote at a position; line 1 of the file is the header."""
     return next((q.reason for q in surface.dropped if q.pointer == f"/{row + 2}"), None)
 
 
@@ -143,7 +143,7 @@ def test_a_call_dearer_than_one_of_lower_strike_is_not_monotone(
     assert surface.dropped_by_reason["not_monotone_in_strike"] == 1
 
 
-def test_a_butterfly_that_pays_at_bid_and_ask_is_dropped(
+def test_a_butterfly_arbitrage_at_bid_and_ask_is_dropped(
     market: pd.DataFrame, written: Writer
 ) -> None:
     row = place(market, "2024-07-03", 115.0, "C")
@@ -165,7 +165,7 @@ def test_mids_that_are_not_convex_within_the_spread_are_kept(
     assert reason_at(surface, row) is None
 
 
-def test_a_calendar_spread_that_pays_at_bid_and_ask_is_dropped(
+def test_a_calendar_arbitrage_at_bid_and_ask_is_dropped(
     inverted_market: pd.DataFrame, written: Writer
 ) -> None:
     surface = cleaned(written(inverted_market))
@@ -202,16 +202,16 @@ def test_windows_in_maturity_and_moneyness_are_kept_to(
     c = surface.quotes.contracts
     assert np.all(np.abs(c.strike / c.forward - 1.0) <= 0.1)
     assert set(surface.expiry) == {"2024-07-03"}
-    assert surface.dropped_by_reason["outside_maturity_window"] == 49  # the rest of 52 is unbid
+    assert surface.dropped_by_reason["outside_maturity_window"] == 49  # the rest of 52 has no bid
 
 
 def test_a_surface_with_nothing_left_counts_the_reasons(
     market: pd.DataFrame, written: Writer
 ) -> None:
     market[["bid", "ask"]] = [2.0, 1.0]
-    with pytest.raises(InvalidInputError, match=r"none of the 78 quotes .*crossed: 78") as told:
+    with pytest.raises(InvalidInputError, match=r"none of the 78 quotes .*crossed: 78") as raised:
         cleaned(written(market))
-    assert told.value.details["counts"] == {"crossed": 78}
+    assert raised.value.details["counts"] == {"crossed": 78}
 
 
 def test_every_reason_has_a_meaning() -> None:
@@ -226,7 +226,7 @@ def test_cleaning_does_not_touch_what_was_read(market: pd.DataFrame, written: Wr
 
 
 def weekly(days: int = 13) -> pd.DataFrame:
-    """Mids of one near expiry at 6.5%, rounded to 0.05, without any rate in the file."""
+    """Return mids of one near expiry at 6.5%, rounded to 0.05, without a rate in the file."""
     years, rows = days / 365, []
     forward, discount = 22821.0 * np.exp(0.065 * years), np.exp(-0.065 * years)
     for strike in np.arange(22000.0, 23701.0, 100.0):
@@ -344,7 +344,7 @@ def test_maturities_in_days_are_reported_by_their_volatility(
     assert any("that maturities are in years" in warning for warning in surface.warnings)
 
 
-def test_a_file_that_lacks_a_rate_is_told_so(market: pd.DataFrame, written: Writer) -> None:
+def test_a_file_without_a_rate_is_reported(market: pd.DataFrame, written: Writer) -> None:
     calls = market[market["option_type"] == "C"].assign(forward=101.0)
     with pytest.raises(InvalidInputError, match="neither a rate nor a discount"):
         cleaned(written(calls), forwards="given")
@@ -356,7 +356,7 @@ def test_a_clean_market_has_no_warnings(market: pd.DataFrame, written: Writer) -
 
 
 def two_classes(market: pd.DataFrame, *, dearer: int) -> pd.DataFrame:
-    """The market twice, the second time a currency unit dearer in its first rows."""
+    """Return the market twice, the second time one unit higher in its first rows."""
     second = market.copy()
     second.loc[second.index[:dearer], ["bid", "ask"]] += 1.0
     second["bid"] = second["bid"].where(second["bid"] > 0, 0.001)
@@ -369,12 +369,12 @@ def test_a_file_most_of_which_conflicts_is_refused_with_the_remedy(
 ) -> None:
     """40 of 78 contracts, so 80 of 156 quotes, have two prices that are a unit apart."""
     both = two_classes(market, dearer=40)
-    with pytest.raises(InvalidInputError, match="80 of 156 usable quotes") as told:
+    with pytest.raises(InvalidInputError, match="80 of 156 usable quotes") as raised:
         cleaned(written(both))
-    assert "rows 2 and 80: call at strike 70" in told.value.message
-    assert "give each class of options its own root" in told.value.message
-    assert "a settlement column" in told.value.message
-    assert told.value.details["counts"]["conflicting_quotes"] == 80
+    assert "rows 2 and 80: call at strike 70" in raised.value.message
+    assert "give each class of options its own root" in raised.value.message
+    assert "a settlement column" in raised.value.message
+    assert raised.value.details["counts"]["conflicting_quotes"] == 80
 
 
 def test_a_file_half_of_which_conflicts_loses_that_half(

@@ -156,7 +156,7 @@ def test_am_and_pm_settled_options_without_a_root_are_series_of_their_own(read: 
     assert list(table.frame.groupby("series")["root"].first()) == ["AM", "PM"]
 
 
-def test_dates_do_not_tell_settlements_apart_and_a_warning_reports_it(read: Table) -> None:
+def test_dates_do_not_distinguish_settlements_and_a_warning_reports_it(read: Table) -> None:
     dates = ("2024-06-20", "2024-06-21")
     table = read(rows(*dates, root="SPX"), rows(*dates, root="SPXW"))
     assert hours(table) == [pytest.approx(24.0)]

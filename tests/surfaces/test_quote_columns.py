@@ -1,4 +1,4 @@
-"""No column of a file is lost, and none is read twice or as something else."""
+"""Columns of a file are never lost, read twice, or mistaken for others."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -176,7 +176,7 @@ def test_dates_that_all_rows_lack_leave_the_stated_maturity(
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
-def test_an_underlying_that_all_rows_lack_is_none(
+def test_an_empty_underlying_column_is_ignored(
     market: pd.DataFrame, tmp_path: Path, suffix: str
 ) -> None:
     path, frame = tmp_path / f"quotes.{suffix}", market.assign(underlying=None)

@@ -1,4 +1,4 @@
-"""Days whose quotes are not of that day."""
+"""Quote dates on which markets are closed, and repeated quotes."""
 
 from collections.abc import Callable
 from pathlib import Path

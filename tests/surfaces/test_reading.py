@@ -147,7 +147,7 @@ def _semicolons(path: Path) -> None:
         (_semicolons, "commas are expected"),
     ],
 )
-def test_what_is_no_table_is_told(
+def test_a_file_that_is_not_a_table_is_reported(
     tmp_path: Path, spoil: Callable[[Path], Any], complaint: str
 ) -> None:
     path = tmp_path / "quotes.csv"
@@ -157,13 +157,13 @@ def test_what_is_no_table_is_told(
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "absent.parquet", "quotes.xlsx", "broken.csv.gz"])
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path, name: str) -> None:
     (tmp_path / "broken.csv.gz").write_bytes(b"strike")
     with pytest.raises(InvalidInputError, match=name.split(".")[0]):
         read_quotes(tmp_path / name)
 
 
-def test_several_dates_ask_for_a_choice(market: pd.DataFrame, written: Writer) -> None:
+def test_several_dates_require_a_choice(market: pd.DataFrame, written: Writer) -> None:
     both = pd.concat([market, market.assign(quote_date="2024-01-04")])
     path = written(both)
     with pytest.raises(InvalidInputError, match=r"2 values of quote_date \(2024-01-03, 2024-01-04"):
@@ -173,14 +173,16 @@ def test_several_dates_ask_for_a_choice(market: pd.DataFrame, written: Writer) -
     assert len(chosen.frame) == len(market)
 
 
-def test_several_underlyings_ask_for_a_choice(market: pd.DataFrame, written: Writer) -> None:
+def test_several_underlyings_require_a_choice(market: pd.DataFrame, written: Writer) -> None:
     path = written(pd.concat([market, market.assign(underlying="ZENITH")]))
     with pytest.raises(InvalidInputError, match=r"underlying .*ACME, ZENITH"):
         read_quotes(path)
     assert read_quotes(path, underlying="ZENITH").underlying == "ZENITH"
 
 
-def test_a_choice_that_is_not_there_says_what_is(market: pd.DataFrame, written: Writer) -> None:
+def test_an_unavailable_choice_is_rejected_with_the_available_ones(
+    market: pd.DataFrame, written: Writer
+) -> None:
     with pytest.raises(InvalidInputError, match=r"no quotes have .*2023-01-01 .*2024-01-03"):
         read_quotes(written(market), quote_date="2023-01-01")
 

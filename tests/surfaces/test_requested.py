@@ -1,4 +1,4 @@
-"""Cleaning of requests: the checks of files, on the wire's quotes."""
+"""Cleaning of requests, with the same checks as for files."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -254,7 +254,7 @@ def test_spreads_that_overlap_are_one_quote_sent_twice() -> None:
 
 
 def test_prices_without_any_market_are_used() -> None:
-    """Files of last prices carry zeros as bid and ask."""
+    """Files of last prices contain zeros as bid and ask."""
     body = listed()
     for quote in body["quotes"]:
         quote["price"] = 0.5 * (quote["bid"] + quote["ask"])
@@ -283,7 +283,7 @@ def test_a_stale_call_is_dropped_with_its_put() -> None:
 
 
 def test_a_rate_that_the_pairs_contradict_is_reported_and_costs_no_quote() -> None:
-    """F = 100·exp(0.03·T): at 0.25 years 100.753, where the request says 100·exp(0.08·T)."""
+    """F = 100·exp(0.03·T): 100.753 at 0.25 years; the request implies 100·exp(0.08·T)."""
     surface = cleaned(listed(both_sides=True) | {"risk_free_rate": 0.08})
     assert not {"stale", "not_monotone_in_strike"} & set(reasons(surface).values())
     (warning,) = (w for w in surface.warnings if "put-call parity" in w)

@@ -1,4 +1,4 @@
-"""The service tells drift of what its networks are asked to read."""
+"""The service reports drift of the surfaces that its networks read."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,7 +32,7 @@ ATTEMPTS = (NetworkAttempt("mlp-1", "accepted"),)
 
 
 def surfaces(targets: np.ndarray) -> list[tuple[Quotes, Fit]]:
-    """Exact surfaces of parameters at these places, and fits that found them."""
+    """Return exact surfaces of parameters at these coordinates, and their fits."""
     contracts, made = grid.grid_contracts(), BOX.model(targets)
     prices = SinhPricer(contracts, 1e-8).price(made).value
     found = []
@@ -50,7 +50,7 @@ def usual() -> list[tuple[Quotes, Fit]]:
 
 @pytest.fixture(scope="module")
 def volatile() -> list[tuple[Quotes, Fit]]:
-    """From the most volatile tenth."""
+    """Return surfaces from the most volatile tenth."""
     targets = sobol_targets(len(BOX.axes), 256, seed=9)
     targets[:, 0] = 0.9 + 0.1 * targets[:, 0]
     return surfaces(targets)
@@ -65,8 +65,8 @@ def reference(usual: list[tuple[Quotes, Fit]]) -> Reference:
     return Reference.of({"atm_vol": inputs(every)[:, 0], **parameters})
 
 
-def told(metrics: CalibrationMetrics, name: str) -> dict[str, float]:
-    """Values of one metric by quantity, parameter or bucket."""
+def metric_values(metrics: CalibrationMetrics, name: str) -> dict[str, float]:
+    """Return the values of a metric by quantity, parameter or bucket."""
     found = {}
     for family in text_string_to_metric_families(metrics.exposition().decode()):
         for sample in family.samples:
@@ -93,21 +93,21 @@ def test_surfaces_like_those_of_training_do_not_drift_and_others_do(
     watching, metrics = watch(reference)
     observe(watching, usual)
     watching.refresh()
-    assert told(metrics, "drift_window") == {"": 256.0}
-    small = told(metrics, "drift_psi")
+    assert metric_values(metrics, "drift_window") == {"": 256.0}
+    small = metric_values(metrics, "drift_psi")
     assert set(small) == {"atm_vol", "sigma", "nu", "theta"}
     assert max(small.values()) < 0.1
-    assert max(told(metrics, "drift_ks").values()) < 0.1
-    assert max(told(metrics, "drift_outside").values()) < 0.02
+    assert max(metric_values(metrics, "drift_ks").values()) < 0.1
+    assert max(metric_values(metrics, "drift_outside").values()) < 0.02
     observe(watching, volatile)
     watching.refresh()
-    assert told(metrics, "drift_window") == {"": 300.0}
-    assert told(metrics, "drift_psi")["sigma"] > 1.0
-    assert told(metrics, "drift_ks")["atm_vol"] > 0.5
+    assert metric_values(metrics, "drift_window") == {"": 300.0}
+    assert metric_values(metrics, "drift_psi")["sigma"] > 1.0
+    assert metric_values(metrics, "drift_ks")["atm_vol"] > 0.5
     observe(watching, usual)
     observe(watching, usual[:100])
     watching.refresh()
-    assert max(told(metrics, "drift_psi").values()) < 0.15
+    assert max(metric_values(metrics, "drift_psi").values()) < 0.15
 
 
 def test_places_are_counted_once_for_each_fit(
@@ -117,38 +117,36 @@ def test_places_are_counted_once_for_each_fit(
     observe(watching, usual)
     watching.refresh()
     watching.refresh()
-    assert told(metrics, "parameter_place_count") == {
+    assert metric_values(metrics, "parameter_place_count") == {
         name: float(len(usual)) for name in ("sigma", "nu", "theta")
     }
-    buckets = told(metrics, "parameter_place_bucket")
+    buckets = metric_values(metrics, "parameter_place_bucket")
     assert buckets["0.5 sigma"] == pytest.approx(0.5 * len(usual), abs=0.03 * len(usual))
     observe(watching, volatile)
     watching.refresh()
-    after = told(metrics, "parameter_place_bucket")
+    after = metric_values(metrics, "parameter_place_bucket")
     assert after["0.5 sigma"] == buckets["0.5 sigma"]
 
 
-def test_little_is_said_of_few_surfaces(usual: Any, reference: Reference) -> None:
+def test_drift_is_not_reported_for_few_surfaces(usual: Any, reference: Reference) -> None:
     watching, metrics = watch(reference)
     observe(watching, usual[:99])
     watching.refresh()
-    assert told(metrics, "drift_window") == {"": 99.0}
-    assert told(metrics, "drift_psi") == {}
+    assert metric_values(metrics, "drift_window") == {"": 99.0}
+    assert metric_values(metrics, "drift_psi") == {}
     observe(watching, usual[99:100])
     watching.refresh()
-    assert "atm_vol" in told(metrics, "drift_psi")
+    assert "atm_vol" in metric_values(metrics, "drift_psi")
 
 
-def test_surfaces_that_no_network_was_asked_to_read_are_not_watched(
-    usual: Any, reference: Reference
-) -> None:
+def test_surfaces_that_no_network_read_are_not_monitored(usual: Any, reference: Reference) -> None:
     watching, metrics = watch(reference)
     quotes, fit = usual[0]
     watching.observe(quotes, Fit(fit.result, "least_squares"))
     each = calibration.calibrate_each_maturity(VarianceGamma, quotes, n_starts=1)
     watching.observe(quotes, Fit(each, "least_squares", attempts=ATTEMPTS))
     watching.refresh()
-    assert told(metrics, "drift_window") == {}
+    assert metric_values(metrics, "drift_window") == {}
 
 
 def test_a_fit_that_ended_in_no_numbers_has_no_place(usual: Any, reference: Reference) -> None:
@@ -158,10 +156,10 @@ def test_a_fit_that_ended_in_no_numbers_has_no_place(usual: Any, reference: Refe
     lost = replace(fit.result, model=VarianceGamma(sigma=0.2, nu=np.nan, theta=np.nan))
     observe(watching, [*usual, (quotes, replace(fit, result=lost))])
     watching.refresh()
-    assert told(metrics, "drift_window") == {"": len(usual) + 1.0}
-    places = told(metrics, "parameter_place_count")
+    assert metric_values(metrics, "drift_window") == {"": len(usual) + 1.0}
+    places = metric_values(metrics, "parameter_place_count")
     assert (places["sigma"], places["nu"]) == (len(usual) + 1.0, float(len(usual)))
-    assert max(told(metrics, "drift_psi").values()) < 0.1
+    assert max(metric_values(metrics, "drift_psi").values()) < 0.1
 
 
 def test_a_new_champion_is_the_new_measure(usual: Any, reference: Reference) -> None:
@@ -173,15 +171,15 @@ def test_a_new_champion_is_the_new_measure(usual: Any, reference: Reference) -> 
     watching.refresh()
     known.append(other)
     watching.refresh()
-    after = told(metrics, "drift_psi")
+    after = metric_values(metrics, "drift_psi")
     assert after["sigma"] > 5.0
     assert np.isnan(after["nu"])
     known.append(None)
     watching.refresh()
-    assert all(np.isnan(value) for value in told(metrics, "drift_psi").values())
+    assert all(np.isnan(value) for value in metric_values(metrics, "drift_psi").values())
     known.append(reference)
     watching.refresh()
-    assert max(told(metrics, "drift_psi").values()) < 0.1
+    assert max(metric_values(metrics, "drift_psi").values()) < 0.1
 
 
 def test_no_surface_is_lost_between_threads(usual: Any, reference: Reference) -> None:
@@ -192,16 +190,16 @@ def test_no_surface_is_lost_between_threads(usual: Any, reference: Reference) ->
         for job in jobs:
             job.result()
     watching.refresh()
-    assert told(metrics, "drift_window") == {"": 8.0 * len(usual)}
+    assert metric_values(metrics, "drift_window") == {"": 8.0 * len(usual)}
 
 
-def test_a_queue_that_nobody_empties_stays_as_long_as_the_window(
+def test_a_queue_that_is_not_emptied_is_limited_to_the_window(
     usual: Any, reference: Reference
 ) -> None:
     watching, metrics = watch(reference, window=120)
     observe(watching, usual)
     watching.refresh()
-    assert told(metrics, "drift_window") == {"": 120.0}
+    assert metric_values(metrics, "drift_window") == {"": 120.0}
 
 
 def test_a_burst_is_described_little_by_little(usual: Any, reference: Reference) -> None:
@@ -209,11 +207,11 @@ def test_a_burst_is_described_little_by_little(usual: Any, reference: Reference)
     observe(watching, usual)
     for described in (100.0, 200.0, 256.0, 256.0):
         watching.refresh()
-        assert told(metrics, "drift_window") == {"": described}
+        assert metric_values(metrics, "drift_window") == {"": described}
 
 
 def test_listings_drawn_as_in_training_are_near_the_champion_of_the_engine() -> None:
-    """From the data that the network saw: real listings, with spreads, no seed of training."""
+    """Data like those of training: real listings with spreads, from another seed."""
     champion = Registry.open().champion(MODEL)
     assert champion is not None
     assert champion.reference is not None
@@ -234,7 +232,7 @@ def test_listings_drawn_as_in_training_are_near_the_champion_of_the_engine() -> 
     assert np.mean((level < quantiles[0]) | (level > quantiles[-1])) < 0.02
 
 
-def test_a_window_too_small_to_say_anything_is_refused() -> None:
+def test_a_window_below_the_minimum_is_rejected() -> None:
     assert CalibrationSettings(drift_window=50, drift_fewest=50).drift_window == 50
     with pytest.raises(ValidationError, match="drift_fewest = 200 must be ≤ drift_window = 100"):
         CalibrationSettings(drift_window=100)

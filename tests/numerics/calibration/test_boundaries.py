@@ -1,4 +1,4 @@
-"""Fits that end in a limit of the model say which, and what they return can be priced.
+"""Fits in a limiting case of the model name it, and their parameters can be priced.
 
 The implied volatility of a Gaussian law is flat, so that the best fit of any model to a flat smile
 is its Gaussian limit, in the parameters of the literature: σ of Variance Gamma's subordinated
@@ -78,7 +78,7 @@ def test_one_side_of_bilateral_gamma_may_be_gaussian_alone() -> None:
 
 @pytest.mark.parametrize("name", ["VarianceGamma", "NIG", "Meixner", "CGMY", "Kou", "Merton"])
 def test_a_flat_smile_in_ten_thousandths_is_the_gaussian_limit_too(name: str) -> None:
-    # What is left to fit is rounding, so that a fit may stop anywhere near the limit.
+    # The residual is rounding, so a fit may stop anywhere near the limit.
     exact = exact_quotes(BlackScholes(sigma=0.2), CONTRACTS)
     fit = calibrate(models.get(name), Quotes.of(CONTRACTS, np.round(exact.price, 4)))
     assert fit.status == "at_bound"

@@ -1,4 +1,4 @@
-"""What quotes determine, and which of several solutions is told."""
+"""Identifiability, and the selection among equivalent solutions."""
 
 from dataclasses import replace
 

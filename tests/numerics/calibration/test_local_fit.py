@@ -1,4 +1,4 @@
-"""Fits from a start that is probably good."""
+"""Local fits from an initial guess."""
 
 import math
 from dataclasses import replace
@@ -39,7 +39,7 @@ def test_a_good_start_costs_a_handful_of_evaluations(name: str) -> None:
 def test_a_start_that_leads_astray_is_overruled_by_several() -> None:
     truth = Merton.example()
     quotes = quotes_of(truth)
-    # Large upward jumps: least squares ends in another valley.
+    # Large upward jumps: least squares ends in another local minimum.
     astray = replace(truth, mu_j=1.5, sigma_j=0.05, lam=0.05)
     alone = calibrate(Merton, quotes, start=astray.as_mapping())
     assert alone.fit.implied_vol_rmse > 1e-3

@@ -1,4 +1,4 @@
-"""Starts agree on the best fit only where they began far apart, and hopeless ones are given up."""
+"""Multi-start: agreement requires distant starts, and hopeless starts are abandoned."""
 
 import os
 from dataclasses import replace
@@ -64,5 +64,5 @@ def test_a_default_fit_is_as_good_as_that_of_thirty_starts(
     fit = calibrate(models.get(model), quotes, weights=weights)
     reference = calibrate(models.get(model), quotes, weights=weights, n_starts=30)
     assert fit.cost <= reference.cost * 1.001
-    # A thousand, for Merton, before starts were given up.
+    # A thousand, for Merton, before hopeless starts were abandoned.
     assert fit.n_evaluations < 1000

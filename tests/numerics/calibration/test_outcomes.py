@@ -1,4 +1,4 @@
-"""What a calibration says when quotes are odd: outcomes are values, misuse raises."""
+"""Outcomes of calibrations to unusual quotes are values; misuse raises."""
 
 import numpy as np
 import pytest
@@ -84,7 +84,7 @@ def test_too_few_evaluations_are_an_outcome_and_not_an_error() -> None:
         result.raise_for_status()
 
 
-def test_gaussian_quotes_leave_the_tails_undetermined_and_it_says_so() -> None:
+def test_gaussian_quotes_leave_the_tails_unidentified_with_a_warning() -> None:
     flat = exact_quotes(models.get("BlackScholes").from_mapping({"sigma": 0.2}))
     result = calibrate(VG, flat)
     assert result.fit.implied_vol_rmse < 1e-4
@@ -92,7 +92,7 @@ def test_gaussian_quotes_leave_the_tails_undetermined_and_it_says_so() -> None:
     assert result.warnings or high - low > 0.5 * result.parameters["nu"]
 
 
-def test_absurd_prices_end_in_an_honest_misfit() -> None:
+def test_absurd_prices_give_a_large_reported_error() -> None:
     contracts = one_smile(9)
     rng = np.random.default_rng(0)
     result = calibrate(VG, Quotes.of(contracts, rng.uniform(0.0, 90.0, contracts.size)))
@@ -108,10 +108,12 @@ def test_intervals_stay_inside_the_domain() -> None:
         assert p.domain.low <= low <= high <= p.domain.high
 
 
-def test_progress_is_told_start_by_start() -> None:
-    told: list[tuple[int, int]] = []
-    calibrate(VG, exact_quotes(VG.example()), n_starts=3, progress=lambda k, n: told.append((k, n)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+def test_progress_is_reported_for_each_start() -> None:
+    reports: list[tuple[int, int]] = []
+    calibrate(
+        VG, exact_quotes(VG.example()), n_starts=3, progress=lambda k, n: reports.append((k, n))
+    )
+    assert reports == [(1, 3), (2, 3), (3, 3)]
 
 
 @pytest.mark.parametrize(("name", "most"), [("VarianceGamma", 20), ("Kou", 3)])
@@ -135,7 +137,7 @@ def test_a_calibration_that_is_stopped_returns_the_best_fit_so_far(name: str, mo
     assert calls == 4
 
 
-def test_what_overflows_has_no_end_to_its_interval_and_warns_nobody() -> None:
+def test_an_overflowing_interval_is_unbounded_without_a_warning() -> None:
     geometry = Identification(np.ones(2), np.eye(2), 1.0, 1)
     found = geometry.covariance(np.array([[1e200, 0], [1, 1]]), np.full(2, 1e-4))
     assert found[0, 0] == np.inf

@@ -53,7 +53,7 @@ def test_a_start_that_cannot_be_evaluated_diverges() -> None:
     assert levenberg_marquardt.solve(problem, np.array([0.0])).status == "diverged"
 
 
-def test_a_wrong_jacobian_stalls_and_says_so() -> None:
+def test_a_wrong_jacobian_has_the_status_stalled() -> None:
     problem = problem_of(
         lambda z: np.array([z[0] - 0.5, 1.0]), lambda z: np.array([[-1.0], [0.0]]), [-9.0], [9.0]
     )
@@ -99,7 +99,7 @@ def test_the_jacobian_equals_central_differences(name: str) -> None:
 
 @pytest.mark.parametrize("weights", ["price", "vega"])
 @pytest.mark.parametrize("name", models.names())
-def test_a_last_step_that_is_not_evaluated_leads_where_it_says(name: str, weights: str) -> None:
+def test_the_extrapolated_last_step_reaches_its_prediction(name: str, weights: str) -> None:
     cls = models.get(name)
     exact = exact_quotes(cls.example())
     time_value = exact.price - CONTRACTS.lower_bound
@@ -118,7 +118,7 @@ def test_a_last_step_that_is_not_evaluated_leads_where_it_says(name: str, weight
     deviation = np.linalg.norm(found.residuals) / np.sqrt(found.residuals.size)
     assert np.abs(found.residuals - there.residuals).max() < 1e-3 * deviation
     np.testing.assert_allclose(found.values, there.values, rtol=1e-6, atol=1e-6 * noise.std())
-    # In standard errors, how far from the optimum: its gradient on the scale of the Jacobian.
+    # Distance from the optimum in standard errors: the gradient on the scale of the Jacobian.
     left = np.linalg.lstsq(there.jacobian, there.residuals, rcond=1e-6)[0]
     assert np.linalg.norm(there.jacobian @ left) < 1e-2 * deviation
     evaluated = any(np.array_equal(z, found.point) for z in evaluated_at)

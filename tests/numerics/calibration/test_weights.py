@@ -1,4 +1,4 @@
-"""What one unit of error is worth, and how it moves with the price."""
+"""Weights: the unit of residuals, and their derivatives in the price."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SHARES = (1.0, 0.5, 1e-2, 1e-4, 1e-7)
 
 @pytest.fixture(scope="module")
 def quotes() -> Quotes:
-    """Out of the money from a week to five years, far wings included."""
+    """Return out-of-the-money quotes from a week to five years, far wings included."""
     years = np.array([0.02, 0.25, 1.0, 5.0])
     strikes = np.array([20.0, 60.0, 90.0, 100.0, 110.0, 150.0])
     contracts = Contracts.grid(
@@ -32,7 +32,7 @@ def quotes() -> Quotes:
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("share", SHARES)
-def test_errors_have_the_derivative_that_they_say_however_low_the_price(
+def test_residual_derivatives_are_exact_for_any_price(
     quotes: Quotes, weights: str, share: float
 ) -> None:
     errors = weighting(quotes, weights)

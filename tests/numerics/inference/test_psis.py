@@ -1,4 +1,4 @@
-"""Pareto smoothing against ArviZ, and weighted draws against posteriors known by quadrature."""
+"""Pareto smoothing against ArviZ, and weighted draws against posteriors by quadrature."""
 
 import math
 import warnings
@@ -36,7 +36,7 @@ def noisy(model: models.Model, noise: float, seed: int = 2) -> Quotes:
 @pytest.mark.parametrize("n", [60, 1000])
 def test_smoothed_weights_and_shape_are_those_of_arviz(tail: float, n: int) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ArviZ announces its successor when it is imported.
+        warnings.simplefilter("ignore")  # ArviZ warns about its successor on import.
         arviz = pytest.importorskip("arviz")
     log_ratios = tail * np.random.default_rng(n).standard_exponential(n)
     expected, k = arviz.psislw(log_ratios)
@@ -102,7 +102,7 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(
 
 
 def log_density_one_by_one(posterior: Posterior, points: np.ndarray) -> np.ndarray:
-    """Of Black and Scholes, from the formulas and nothing else; less its largest."""
+    """Return the log posterior of Black-Scholes from the formulas, minus its maximum."""
     sigma = np.exp(0.5 * points[0])
     distinct, place = np.unique(sigma, return_inverse=True)
     priced = np.stack([pricing.price(BlackScholes(sigma=s), CONTRACTS).value for s in distinct])

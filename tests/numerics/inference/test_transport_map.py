@@ -11,7 +11,7 @@ jax = pytest.importorskip("jax")
 
 
 def bent(n: int, seed: int) -> np.ndarray:
-    """A ridge, a tenth as thick as long, whose middle lies lower than its ends; skewed."""
+    """Return draws of a curved, skewed ridge, ten times as long as thick."""
     x, y, z = np.random.default_rng(seed).standard_normal((3, n))
     return np.stack([x, 0.7 * x**2 + 0.1 * y, np.exp(0.5 * z) * np.exp(0.3 * x)])
 
@@ -22,7 +22,7 @@ def test_a_map_transforms_the_law_it_was_fitted_to_into_a_standard_normal() -> N
     np.testing.assert_allclose(v.mean(axis=1), 0.0, atol=0.06)
     np.testing.assert_allclose(np.cov(v), np.eye(3), atol=0.1)
     np.testing.assert_allclose((v**3).mean(axis=1), 0.0, atol=0.4)
-    # Nor is anything left of the bend.
+    # The curvature is removed, too.
     assert abs(np.corrcoef(v[0] ** 2, v[1])[0, 1]) < 0.06
     assert abs(np.corrcoef(v[0] ** 2, v[2])[0, 1]) < 0.06
 

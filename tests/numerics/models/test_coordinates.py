@@ -35,7 +35,7 @@ def test_every_point_of_the_box_is_an_admissible_model(cls: type[LevyModel]) -> 
 def test_the_box_maps_back_to_itself(cls: type[Model]) -> None:
     inside = points_in_boxes(cls, 500, "back")[:, :500]
     again = cls.from_coordinates(inside).to_coordinates()
-    # Near a boundary of the domain a parameter holds its distance from it with fewer digits.
+    # Near a boundary of the domain, a parameter's distance from it has fewer digits.
     np.testing.assert_allclose(again, inside, rtol=1e-6, atol=1e-4)
 
 

@@ -20,7 +20,7 @@ STANDARD_ERRORS = 4.0
 def test_the_density_integrates_to_the_exponent(cls: type[LevyModel]) -> None:
     """Lévy-Khintchine: ψ(u) = iuκ₁ − σ²u²/2 + ∫(e^{iux} − 1 − iux)k(x)dx, σ² = κ₂ − ∫x²k(x)dx."""
     model = cls.example()
-    # x = ±eˢ: the integrand is smooth in s and falls off at both ends, so the plain sum is exact.
+    # x = ±eˢ: the integrand is smooth in s and decays at both ends, so the plain sum is exact.
     s, step = np.linspace(-60.0, 5.0, 26_001, retstep=True)
     x = np.concatenate([-np.exp(s), np.exp(s)])
     k = model.density(x)
@@ -84,7 +84,7 @@ def test_the_same_seed_draws_the_same(cls: type[Model]) -> None:
 
 @every_levy_model
 def test_inversion_draws_what_direct_simulation_draws(cls: type[LevyModel]) -> None:
-    """Two-sample Kolmogorov-Smirnov at the level of a million to one."""
+    """Two-sample Kolmogorov-Smirnov test at a level of 1e-6."""
     model, t = cls.example(), 0.1
     direct = np.sort(model.sample(generator(cls, "direct"), t, DRAWS))
     inverted = np.sort(sample_by_inversion(model, generator(cls, "inverted"), t, DRAWS))
@@ -94,7 +94,7 @@ def test_inversion_draws_what_direct_simulation_draws(cls: type[LevyModel]) -> N
 
 
 def test_the_smoothing_error_of_inversion_is_as_documented() -> None:
-    """The smoothing adds (2.1 cells)², a part in 10⁶; the quantiles of an even grid show it."""
+    """Smoothing adds a variance of (2.1 cells)², 1e-6 of the total."""
 
     class EvenlySpread:
         def random(self, size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Characteristic functions: what every one obeys, and agreement with the literature's formula."""
+"""Characteristic functions: general properties, and agreement with the literature."""
 
 from typing import Any
 
@@ -82,7 +82,7 @@ def test_the_exponent_agrees_with_the_published_formula(cls: type[LevyModel]) ->
         for model in typical_members(cls, 12, "literature"):
             u = frequencies(model, 12, "literature")
             expected = textbook_exponents(book_of(cls), model, u)
-            # |ψ| ≤ |u||κ₁| + |u|²κ₂ near 0: rounding is measured against what is added up.
+            # |ψ| ≤ |u||κ₁| + |u|²κ₂ near 0: rounding is relative to the terms of the sum.
             scale = np.abs(expected) + 1e-3 * parts(model, u)
             assert np.max(np.abs(model.exponent(u) - expected) / scale) < 2e-12
 
@@ -102,7 +102,7 @@ def test_the_exponent_follows_its_branch_on_tilted_contours(cls: type[LevyModel]
 
 @every_levy_model
 def test_the_exponent_keeps_its_digits_near_zero(cls: type[LevyModel]) -> None:
-    """To second order ψ(u) = iuκ₁ − u²κ₂/2, and a pricer sees no more of it there."""
+    """To second order, ψ(u) = iuκ₁ − u²κ₂/2, which is all that matters to a pricer near 0."""
     for model in typical_members(cls, 20, "near zero"):
         k1, k2, k3, k4 = (float(k) for k in model.annual_cumulants())
         u = 1e-8 * np.array([1.0, -1.0, 1j, 0.6 - 0.8j]) / np.sqrt(k4 / k2 + k2)
@@ -119,7 +119,7 @@ def test_the_gradient_is_the_derivative_of_the_published_formula(cls: type[LevyM
             u = frequencies(model, 6, "gradient", reach=300.0)
             actual = model.exponent_gradient(u)
             expected = np.array([textbook_gradient(book, model, each) for each in u]).T
-            # Per relative change of the parameter, which is what least squares sees.
+            # Per relative change of the parameter, as least squares uses it.
             size = np.abs(values(model))[:, None]
             error = size * np.abs(actual - expected)
             np.testing.assert_array_less(error, 1e-11 * (0.01 + size * np.abs(expected)))
@@ -143,7 +143,7 @@ def textbook_exponents(book: Textbook, model: Model, u: np.ndarray) -> np.ndarra
 
 
 def textbook_gradient(book: Textbook, model: Model, u: complex) -> list[complex]:
-    """Central differences at 60 digits: right to 1e-29."""
+    """Return central differences at 60 digits, accurate to 1e-29."""
     h = mp.mpf(10) ** -15
     rows = []
     for name, value in model.as_mapping().items():

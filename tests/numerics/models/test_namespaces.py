@@ -23,7 +23,7 @@ def double_precision() -> Iterator[None]:
         yield
 
 
-# Compositions compile for many seconds, and add little to their bases.
+# Compositions take many seconds to compile and add little to the test of their bases.
 every_model_in_jax = pytest.mark.parametrize(
     "cls",
     [
@@ -88,7 +88,7 @@ def test_jax_agrees_with_numpy_and_differentiates_to_the_same_gradient(cls: type
         log_cf, gradient, by_tracing = compiled(jnp.asarray(values(model)), jnp.asarray(u))
         assert log_cf.dtype == jnp.complex128
         np.testing.assert_allclose(log_cf, model.log_cf(u, 0.7), rtol=digits, atol=1e-13)
-        # Per relative change of the parameter, which is what least squares sees.
+        # Per relative change of the parameter, as least squares uses it.
         size = np.abs(values(model))[:, None]
         expected = size * model.log_cf_gradient(u, 0.7)
         np.testing.assert_allclose(size * gradient, expected, rtol=1e-12, atol=1e-12)
@@ -97,7 +97,7 @@ def test_jax_agrees_with_numpy_and_differentiates_to_the_same_gradient(cls: type
 
 @every_model_in_jax
 def test_a_reverse_gradient_is_finite_at_the_origin_and_far_out(cls: type[Model]) -> None:
-    """Samplers differentiate prices: neither branch of a `where` may leak a NaN."""
+    """Samplers differentiate prices, so neither branch of a `where` may produce NaN."""
 
     def total(parameters: jax.Array, u: jax.Array) -> jax.Array:
         return jnp.sum(jnp.real(cls(*parameters).log_cf(u, 0.7)))

@@ -17,7 +17,7 @@ EVERY_PARAMETER = [(cls, p) for cls in MODELS for p in cls.parameters()]
 every_parameter = pytest.mark.parametrize(
     ("cls", "p"), EVERY_PARAMETER, ids=[f"{cls.name}.{p.name}" for cls, p in EVERY_PARAMETER]
 )
-# A composition repeats its base's parameters, whose claims are about the base.
+# A composition repeats the parameters of its base, whose effects concern the base.
 OWN_PARAMETERS = [
     (cls, p)
     for cls, p in EVERY_PARAMETER
@@ -122,19 +122,19 @@ def excess_kurtosis(model: Model) -> float:
 
 
 def lasting_kurtosis(model: Model) -> float:
-    """Of two years beside that of a month."""
+    """Return the ratio of two years to a month."""
     (_, k2, _, k4), (_, s2, _, s4) = model.cumulants(2.0), model.cumulants(1 / 12)
     return float(k4 / k2**2 / (s4 / s2**2))
 
 
 def left_tail(model: Model) -> float:
-    """Log-share of the far downward jumps among all: how slowly the density falls."""
+    """Return the log of the fraction of large downward jumps."""
     near, far = model.density(np.array([-0.5, -1.5]))  # type: ignore[attr-defined]
     return float(np.log(far / near))
 
 
 def rises(quantity: Callable[[Model], float], sign: float) -> Callable[[Model, str], bool]:
-    """Whether raising the parameter moves the quantity in the direction of `sign`."""
+    """Whether an increase of the parameter moves the quantity in the direction of `sign`."""
 
     def holds(model: Model, name: str) -> bool:
         value = getattr(model, name)
@@ -177,7 +177,7 @@ DIRECTION = re.compile("larger|smaller|negative|positive|linearly|heavier|thinne
 def test_the_effect_that_a_meaning_describes_holds(cls: type[Model], p: Parameter) -> None:
     claimed = [claim for claim in CLAIMS if claim in p.meaning]
     assert bool(DIRECTION.search(p.meaning)) == bool(claimed), "a claim without a test"
-    # The example of a composition; its base may have any drift, which a clock makes random.
+    # The drift of the base is arbitrary; a clock makes it random.
     count = 20 if issubclass(cls, LevyModel) else 0
     for model in typical_members(cls, count, f"claims {p.name}"):
         for claim in claimed:

@@ -25,7 +25,7 @@ by_name = {"ids": lambda cls: cls.name}
 
 
 def textbook_exponent(name: str, p: dict[str, Any], u: Any) -> Any:
-    """ψ(u) as the papers print it, in mpmath."""
+    """Return ψ(u) by the published formula, in mpmath."""
     i = mpmath.mpc(0, 1)
     if name == "VarianceGamma":
         inner = 1 - i * u * p["theta"] * p["nu"] + p["sigma"] ** 2 * p["nu"] * u**2 / 2
@@ -40,7 +40,7 @@ def textbook_exponent(name: str, p: dict[str, Any], u: Any) -> Any:
         return d * (mpmath.sqrt(a**2 - b**2) - low * high)
     a, b, d = (mpmath.mpf(p[k]) for k in ("a", "b", "d"))
     z = (a * u - i * b) / 2
-    # On the right half plane log cosh z is continuous in this form only.
+    # In this form log cosh z is continuous on the right half-plane.
     log_cosh = z + mpmath.log((1 + mpmath.exp(-2 * z)) / 2)
     return 2 * d * (mpmath.log(mpmath.cos(b / 2)) - log_cosh)
 
@@ -129,7 +129,7 @@ def test_a_deterministic_time_change_is_the_base_at_the_mean_rate(
 def test_the_clock_solves_its_differential_equation_on_the_right_branch(
     cls: type[CIRClock],
 ) -> None:
-    """The affine transform solves b′ = s − κb + λ²b²/2, a′ = κηb: no root, no logarithm."""
+    """Solve the affine equations b′ = s − κb + λ²b²/2, a′ = κηb numerically."""
     model = cls.example()
     kappa, eta, lam, y0 = model.clock
     for u in (3.0 - 0.4j, 60.0 + 4.0j, 400.0 - 90.0j):

@@ -42,7 +42,7 @@ class Found:
 
 
 def members(cls: type[Model], count: int, purpose: str, longest_years: float = 1.0) -> list[Model]:
-    """Plausible members with a forward, and with a volatility that some market could have."""
+    """Draw typical parameter sets with a finite forward and a realistic volatility."""
     drawn = count
     while True:
         drawn_members = typical_members(cls, drawn, purpose)
@@ -59,7 +59,7 @@ def _has_a_market(model: Model, longest_years: float) -> bool:
 
 
 def contracts(rng: np.random.Generator) -> Contracts:
-    """Calls of one maturity: the ends of the range, the middle, and some between."""
+    """Return calls of one maturity: ends and middle of the range, and some in between."""
     years = np.exp(rng.uniform(*np.log(MATURITY_YEARS)))
     between = np.exp(rng.uniform(*np.log(STRIKE), size=5))
     strike = np.concatenate([STRIKE, [1.0], between])
@@ -67,7 +67,7 @@ def contracts(rng: np.random.Generator) -> Contracts:
 
 
 def cases(cls: type[Model], count: int) -> tuple[tuple[Model, Contracts], ...]:
-    """Members and contracts at random, where the forward exists."""
+    """Draw parameter sets and contracts with a finite forward."""
     rng = generator(cls, "contracts of the domain")
     pairs = ((m, contracts(rng)) for m in members(cls, count, "domain"))
     return tuple((m, c) for m, c in pairs if np.all(m.forward_exists(c.maturity_years)))
@@ -75,7 +75,7 @@ def cases(cls: type[Model], count: int) -> tuple[tuple[Model, Contracts], ...]:
 
 @cache
 def explore(name: str, method: str, count: int, tolerance: float = 1e-10) -> Found:
-    """Price all cases by a method and by the referee."""
+    """Price all cases with a method and with the referee."""
     drawn, true, doubt = _by_referee(name, count)
     prices = [pricing.price(m, c, method=method, tolerance=tolerance) for m, c in drawn]
     value, error = (np.stack([getattr(p, part) for p in prices]) for part in ("value", "error"))

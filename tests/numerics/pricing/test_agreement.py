@@ -35,7 +35,7 @@ def surface(*, is_call: bool = True, carry: float = 0.02) -> Contracts:
 
 
 def priced(model: Model, contracts: Contracts, method: str) -> tuple[np.ndarray, np.ndarray]:
-    """Values and errors, by maturity and strike."""
+    """Return values and errors by maturity and strike."""
     actual = pricing.price(model, contracts, method=method)
     shape = (MATURITIES.size, STRIKES.size)
     return actual.value.reshape(shape), actual.error.reshape(shape)

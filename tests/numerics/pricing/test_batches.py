@@ -31,7 +31,7 @@ def surface() -> Contracts:
 
 
 def ragged(count: int) -> Contracts:
-    """As quotes come: any number of strikes at each of some maturities, in no order."""
+    """Return contracts like quotes: several strikes at each of some maturities, unordered."""
     rng = np.random.default_rng(7)
     years = rng.choice(
         [0.02, 0.1, 0.25, 0.5, 1.0, 2.0], size=count, p=[0.5, 0.3, 0.1, 0.05, 0.03, 0.02]
@@ -102,7 +102,7 @@ def test_a_thousand_ragged_contracts_are_right():
 
 
 def test_a_reused_pricer_gives_the_prices_of_a_new_one():
-    """Tables made for an easy model serve a hard one, and the other way round."""
+    """Tables that were computed for an easy model are valid for a hard one, and vice versa."""
     contracts = surface()
     pricer = pricing.SinhPricer(contracts)
     for model in members(VarianceGamma, 12, "one pricer"):

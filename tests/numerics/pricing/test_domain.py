@@ -34,7 +34,7 @@ def test_sinh_meets_its_tolerance_and_bounds_its_error(cls, count):
 @pytest.mark.parametrize("tolerance", [1e-5, 1e-8, 1e-12])
 @every_model
 def test_one_contract_alone_is_priced_to_any_tolerance(cls, tolerance):
-    """Nothing beside it whose larger error could speak for its own."""
+    """A single option, so that no other option's larger error can cover its own."""
     actual = explore(cls.name, "sinh", FEW)
     for i, (model, contracts) in enumerate(actual.cases):
         one = i % contracts.size
@@ -59,7 +59,7 @@ def test_every_tolerance_is_met(cls, tolerance):
 def test_the_referee_agrees_with_mixtures_of_black_scholes(name, count):
     actual = explore(name, "lewis", count, 1e-13)
     exact = np.stack([CLOSED_FORMS[name](m, c) for m, c in actual.cases])
-    # The gamma density itself is right to some thousand roundings, at T = 1000ν.
+    # The gamma density itself is accurate to some thousand roundings, at T = 1000ν.
     assert np.max(np.abs(actual.value - exact)) < 1e-12
 
 

@@ -56,7 +56,7 @@ def curvature(of: Callable[[float], np.ndarray], step: float) -> np.ndarray:
 
 
 def smooth_members(cls: type[Model], count: int) -> list[Model]:
-    """Members whose prices a finite difference can follow at the shortest maturity."""
+    """Parameter sets for which finite differences are accurate at the shortest maturity."""
     drawn = members(cls, 12 * count, "greeks", MATURITIES[-1])
     return [m for m in drawn if _falls_fast(m)][:count]
 
@@ -112,7 +112,7 @@ def _by_parameter(model: Model, name: str) -> np.ndarray:
 
 
 def black_scholes(vol: float) -> dict[str, np.ndarray]:
-    """The textbook's."""
+    """Return the textbook formulas."""
     c = contracts()
     sign = np.where(c.is_call, 1.0, -1.0)
     deviation = vol * np.sqrt(c.maturity_years)
@@ -143,7 +143,7 @@ def test_greeks_of_black_scholes_agree_with_closed_forms(vol):
 
 @every_model
 def test_the_price_of_time_carry_and_curvature_is_consistent(cls):
-    """A call and the put of its strike differ by a forward contract."""
+    """A call and a put of the same strike differ by a forward contract."""
     c = contracts()
     both = [
         greeks(cls.example(), dataclasses.replace(c, is_call=np.full(c.size, side)), spot=SPOT)
@@ -164,7 +164,7 @@ def test_the_price_of_time_carry_and_curvature_is_consistent(cls):
 
 
 def test_gamma_is_the_density_where_it_is_sharp():
-    """Half a day of Variance Gamma: the density is steep, and the differences agree on it."""
+    """Half a day of Variance Gamma, where the density is steep."""
     model = VarianceGamma(sigma=0.2, nu=0.001, theta=-0.1)
     one = Contracts.of(maturity_years=0.5 / 365, strike=[0.995, 1.0, 1.005], forward=1.0)
 

@@ -37,7 +37,7 @@ def test_sums_and_derivatives_are_those_of_arrays(cls):
 
 @every_model
 def test_tabulated_phase_factors_change_nothing(cls):
-    """The first evaluation of a pricer is made without a table, the second with one."""
+    """A pricer's first evaluation is without a table, the second with one."""
     contracts = ragged(60)
     for model in members(cls, 4, "tables", longest_years=2.0):
         pricer = SinhPricer(contracts, 1e-10)
@@ -50,13 +50,13 @@ def test_tabulated_phase_factors_change_nothing(cls):
 # At K/F = 2 the integrand counts up to η = 8/(σ√T·tan) ≈ 10⁴, where exp(ηx) alone overflows.
 @pytest.mark.parametrize("vol", [1e-3, 1e-4, 1e-6])
 def test_exponents_beyond_the_range_of_a_table_are_combined(vol):
-    """λT = 10⁻³ jumps of e^5: the bulk moves down by ω = −0.147, and strikes there matter."""
+    """λT = 10⁻³ jumps of e^5: most of the mass moves down by ω = −0.147, near these strikes."""
     model = Merton(sigma=vol, lam=1e-3, mu_j=5.0, sigma_j=0.1)
     drift = float(model.drift_correction(1.0))
     contracts = Contracts.of(
         maturity_years=1.0, strike=np.exp(drift + vol * np.array([-1.0, 0.0, 1.0])), forward=1.0
     )
-    # Without a jump the asset is lognormal about exp(ω); with one it is worth 148 or so.
+    # Without a jump, the asset is lognormal around exp(ω); with a jump, it is about 148.
     spot = math.exp(drift + 0.5 * vol**2)
     no_jump = black_price(
         forward=spot,
@@ -75,7 +75,7 @@ def test_exponents_beyond_the_range_of_a_table_are_combined(vol):
         assert np.all(actual.error <= 1e-9)
 
 
-# Each from another method, `lewis`, and near Black's formula of the same variance.
+# From another method, `lewis`, and close to Black's formula with the same variance.
 @pytest.mark.parametrize(
     ("model", "rate", "years", "strike", "right", "to"),
     [
@@ -107,7 +107,7 @@ def test_many_small_jumps_are_priced_as_the_lognormal_they_become(
 
 
 def test_the_reported_error_grows_with_cancellation():
-    """Two gamma processes of decay λ, each with a drift of σ²λ/2 that the other takes back."""
+    """Two gamma processes of decay rate λ, with opposite drifts of σ²λ/2."""
     contracts = Contracts.of(maturity_years=1.0, strike=[0.8, 1.0, 1.25], forward=1.0)
     right = black_price(
         forward=1.0,

@@ -76,7 +76,7 @@ def test_cgmy_towards_order_two_is_black_scholes(order):
 
 @every_method
 def test_no_method_returns_nonsense_at_order_1_98(method):
-    """The interval that cumulants give is 200 wide; an expansion of the call drowns in exp(100)."""
+    """The cumulant-based interval has width 200; an expansion of the call overflows by exp(100)."""
     check_honest(CGMY(C=1.0, G=5.0, M=5.0, Y=1.98), at(1.0, [0.5, 0.9, 1.0, 1.1, 2.0]), method)
 
 
@@ -100,7 +100,7 @@ def test_cos_reports_that_it_has_not_converged():
 
 
 def test_strikes_on_the_pole_of_the_density_are_priced():
-    """x + ω_T = 0, where nothing along the contour decays but the payoff."""
+    """x + ω_T = 0, where only the payoff decays along the contour."""
     model = VarianceGamma(sigma=0.25, nu=2.0, theta=-0.1)
     drift = float(model.drift_correction(DAY))
     contracts = at(DAY, [math.exp(drift), math.exp(drift + 1e-12), math.exp(drift - 1e-6)])
@@ -134,7 +134,7 @@ def test_prices_are_accurate_up_to_the_limit_of_a_finite_forward(room):
 @pytest.mark.parametrize("deviation", [0.3, 0.03, 0.01, 1e-3])
 @pytest.mark.parametrize("years", [DAY, 0.1, 1.0, 5.0])
 def test_jumps_of_nearly_one_size_never_pass_silently(deviation, years):
-    """Ten a year: |φ| dies out and revives; a price once was wrong by 4e-4 of the forward."""
+    """Ten jumps a year: |φ| decays and revives; a price was wrong by 4e-4 of the forward."""
     contracts = at(years, [0.5, 0.8, 1.0, 1.2, 2.0])
     for vol in (0.02, 0.1):
         model = Merton(sigma=vol, lam=10.0, mu_j=-0.4, sigma_j=deviation)

@@ -51,7 +51,7 @@ def test_nothing_appears_that_was_not_quoted_and_what_is_gone_is_zero(surfaces, 
     assert np.all(made.present.sum(axis=1) >= MIN_QUOTES)
 
 
-def test_mids_stay_within_the_spread_told(surfaces):
+def test_mids_stay_within_the_stated_spread(surfaces):
     made = SpreadNoise()(surfaces, np.random.default_rng(0))
     assert np.all(np.abs(made.price - surfaces.price) <= made.half_spread + 1e-15)
     moved = np.abs(made.price - surfaces.price)[surfaces.present]
@@ -64,7 +64,7 @@ def test_relative_noise_has_its_deviation(surfaces):
     assert (made.price[there] / surfaces.price[there]).std() == pytest.approx(0.01, rel=0.1)
 
 
-def test_a_fifth_is_missing_when_a_fifth_is_asked_for(surfaces):
+def test_the_requested_fraction_of_quotes_is_missing(surfaces):
     made = drop_quotes(surfaces, 0.2, np.random.default_rng(0))
     assert made.present.sum() == pytest.approx(0.8 * surfaces.present.sum(), rel=0.02)
 

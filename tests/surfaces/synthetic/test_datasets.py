@@ -37,13 +37,13 @@ def test_manifests_that_do_not_fit_are_refused(tmp_path, spoil, complaint):
         DataSet.open(tmp_path, "NIG")
 
 
-def test_a_manifest_tells_what_made_the_data(data):
+def test_a_manifest_records_how_the_data_were_generated(data):
     folder = DataSet.open(data, "VarianceGamma").folder
-    told = json.loads((folder / MANIFEST).read_text())
-    assert told["size"] == SIZE
-    assert len(told["log_strikes"]) == 20
-    assert len(told["files"]) == 3
-    assert told["versions"]["numpy"] == np.__version__
+    manifest = json.loads((folder / MANIFEST).read_text())
+    assert manifest["size"] == SIZE
+    assert len(manifest["log_strikes"]) == 20
+    assert len(manifest["files"]) == 3
+    assert manifest["versions"]["numpy"] == np.__version__
 
 
 def test_holdouts_and_folds_share_nothing_with_what_is_trained_on():

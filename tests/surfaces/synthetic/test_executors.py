@@ -13,7 +13,7 @@ def _die(number):
     os._exit(1)
 
 
-def test_this_process_makes_what_it_is_asked_for():
+def test_the_serial_executor_generates_the_requested_parts():
     assert list(SerialExecutor().map_unordered(_make, [3, 1])) == [{"3": b"made"}, {"1": b"made"}]
 
 
@@ -24,6 +24,6 @@ def test_many_chunks_go_through_few_processes():
 
 
 @pytest.mark.system
-def test_a_worker_that_dies_is_told_of_and_nothing_hangs():
+def test_a_crashed_worker_is_reported_and_nothing_hangs():
     with pytest.raises(ChildProcessError, match="run again to continue"):
         list(ProcessExecutor(2).map_unordered(_die, range(9)))

@@ -173,7 +173,7 @@ def test_a_data_set_is_not_cut_down(tmp_path):
         generate(_plan(size=5), tmp_path)
 
 
-def test_a_data_set_that_is_growing_is_none(tmp_path):
+def test_an_incomplete_data_set_is_rejected(tmp_path):
     def interrupt(done, total):
         if done > CHUNK:
             raise _Interrupted

@@ -62,7 +62,7 @@ def test_kurtosis_does_not_depend_on_the_level_of_volatility(name):
     assert kurtosis[1] == pytest.approx(kurtosis[0], rel=0.5)
 
 
-def test_what_a_network_says_beyond_the_box_is_moved_to_its_face():
+def test_network_outputs_outside_the_box_are_clipped():
     box = Box.of("VarianceGamma")
     beyond, face = box.model(np.array([[1.5, -0.2, 0.5]])), box.model(np.array([[1.0, 0.0, 0.5]]))
     assert beyond.as_mapping() == face.as_mapping()
@@ -80,7 +80,7 @@ def test_pieces_of_the_sequence_are_the_sequence():
     assert not np.array_equal(sobol_targets(4, 300, seed=8), whole)
 
 
-def test_a_drawn_batch_has_the_size_asked_for():
+def test_a_drawn_batch_has_the_requested_size():
     assert sobol_models("CGMY", 10, seed=0, start=3).Y.shape == (10,)
 
 
