@@ -94,7 +94,7 @@ def _draw_parameters(model: str, years: float, rng: Rng) -> tuple[str, Drawn]:
     if chance < 0.27:
         return "extreme numbers", _one_extreme(model, rng)
     if family(model)[0] not in _BY_TAILS:
-        return "plausible, wider", _each_parameter(model, rng, factor=10.0)
+        return "wider than plausible", _each_parameter(model, rng, factor=10.0)
     return _by_tails(model, years, rng)
 
 
