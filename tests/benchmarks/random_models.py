@@ -18,7 +18,7 @@ MANY: Final = 10.0
 
 
 def draw(name: str, n: int, seed: int) -> list[Model]:
-    """n admissible members, parameters drawn over their typical ranges.
+    """Draw n admissible parameter sets from their typical ranges.
 
     Scale parameters are drawn evenly in the logarithm. Sets without a finite forward, or with a
     volatility outside `VOLATILITY`, are drawn again.

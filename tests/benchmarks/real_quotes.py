@@ -42,7 +42,7 @@ class MarketSet:
         return plain if plain.exists() else plain.with_name("quotes.csv.gz")
 
     def surface(self, folder: Path, day: str | None = None) -> Surface:
-        """The cleaned quotes of a day."""
+        """Return the cleaned quotes of a day."""
         return clean(read_quotes(self.path(folder), quote_date=day or self.day))
 
 

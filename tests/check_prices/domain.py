@@ -93,6 +93,8 @@ def _draw_parameters(model: str, years: float, rng: Rng) -> tuple[str, Drawn]:
         return "beyond plausible", _each_parameter(model, rng, factor=1e3)
     if chance < 0.27:
         return "extreme numbers", _one_extreme(model, rng)
+    if family(model)[0] not in _BY_TAILS:
+        return "wider than plausible", _each_parameter(model, rng, factor=10.0)
     return _by_tails(model, years, rng)
 
 
@@ -118,7 +120,7 @@ def _deviation_of(model: str, parameters: Drawn, years: float) -> float:
 
 
 def _each_parameter(model: str, rng: Rng, factor: float) -> Drawn:
-    """Every parameter by itself, from its typical range widened by a factor on either side."""
+    """Draw every parameter from its typical range, widened by a factor on either side."""
     return {p.name: _one_parameter(p, rng, factor) for p in models.get(model).parameters()}
 
 
@@ -134,7 +136,7 @@ def _one_parameter(p: Parameter, rng: Rng, factor: float) -> float:
 
 
 def _one_extreme(model: str, rng: Rng) -> Drawn:
-    """A typical set in which one parameter is at an end of the floating-point numbers."""
+    """Draw a typical set in which one parameter is an extreme floating-point number."""
     drawn = _each_parameter(model, rng, factor=1.0)
     declared = models.get(model).parameters()
     chosen = declared[rng.integers(len(declared))]

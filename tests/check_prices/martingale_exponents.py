@@ -22,7 +22,7 @@ _SMALL: Final = 0.25
 
 def martingale_exponent(base: str, p: Long, xi: Array) -> Array:
     """Return ψ(ξ) − iξψ(−i) of a Lévy model with parameters `p`."""
-    return np.asarray(_EXPONENTS[base](p, _I * xi))
+    return np.asarray(EXPONENTS[base](p, _I * xi))
 
 
 def _black_scholes(p: Long, v: Array) -> Array:
@@ -153,7 +153,7 @@ def _expm1_ratio(z: Array) -> Array:
 
 
 _ONE: Final = np.array(1.0, dtype=np.clongdouble)
-_EXPONENTS: Final[dict[str, Callable[[Long, Array], Array]]] = {
+EXPONENTS: Final[dict[str, Callable[[Long, Array], Array]]] = {
     "BlackScholes": _black_scholes,
     "VarianceGamma": _variance_gamma,
     "BilateralGamma": _bilateral_gamma,

@@ -15,7 +15,7 @@ from typing import Any, Final
 import mpmath as mp
 import numpy as np
 
-from tests.check_prices.martingale_exponents import log1p_rest, martingale_exponent
+from tests.check_prices.martingale_exponents import EXPONENTS, log1p_rest, martingale_exponent
 from tests.reference.textbook import FUNCTIONS, textbooks
 
 Parameters = Mapping[str, float]
@@ -55,7 +55,8 @@ def forward_exists(name: str, parameters: Parameters, years: float) -> bool:
     with mp.workdps(_MOST_DIGITS):
         p = {key: mp.mpf(value) for key, value in parameters.items()}
         scale = mp.mpf(years) ** p["gamma"] if structure == "Sato" else mp.mpf(1)
-        if not _upper_tail(base, p) > max(scale, mp.mpf(1)):
+        tail = textbooks()[base].upper_tail(_base_parameters(parameters))
+        if not tail > max(scale, mp.mpf(1)):
             return False
         if structure != "CIR":
             return True
@@ -78,21 +79,6 @@ def _exponent_at_minus_i(base: str, parameters: Parameters) -> Any:
                 break
         digits, previous = 2 * digits, value
     return value
-
-
-def _upper_tail(base: str, p: Mapping[str, Any]) -> Any:
-    """Return λ₋ of the base: E[exp(sX)] is finite for s < λ₋."""
-    if base == "VarianceGamma":
-        half = p["theta"] / p["sigma"] ** 2
-        return mp.sqrt(half**2 + 2 / (p["nu"] * p["sigma"] ** 2)) - half
-    tails: dict[str, Callable[[], Any]] = {
-        "NIG": lambda: p["alpha"] - p["beta"] if p["alpha"] + p["beta"] > 0 else mp.mpf(0),
-        "Meixner": lambda: (mp.pi - p["b"]) / p["a"],
-        "BilateralGamma": lambda: p["lambda_p"],
-        "CGMY": lambda: p["M"],
-        "Kou": lambda: p["eta1"],
-    }
-    return tails[base]() if base in tails else mp.inf
 
 
 def _base_parameters(parameters: Parameters) -> dict[str, float]:
@@ -169,7 +155,7 @@ class Transform:
 
     @cached_property
     def _fast_error(self) -> float:
-        if self.digits > _MOST_DIGITS_OF_FAST:
+        if self.digits > _MOST_DIGITS_OF_FAST or family(self.name)[0] not in EXPONENTS:
             return np.inf
         with np.errstate(all="ignore"):
             return _weighted_change(_PROBE_POINTS, self._fast(_PROBE_POINTS), self._probed[0])

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 from fastapi.testclient import TestClient
 
-from levy_numerics import models
+from levy_numerics import models, pricing
 from levy_schemas.problems import MEDIA_TYPE, PROBLEMS
 
 JSON: Final = {"Content-Type": "application/json"}
@@ -56,9 +56,7 @@ VALID: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
                 "greeks": True,
             },
         )
-        for name, method in zip(
-            models.names(), cycle(["sinh", "cos", "carr_madan", "lewis"]), strict=False
-        )
+        for name, method in zip(models.names(), cycle(pricing.methods()), strict=False)
     ),
     ("/calibrate", {"model_type": "VarianceGamma", **SURFACE, "weights": "vega"}),
     ("/calibrate", {"model_type": "BlackScholes", **SURFACE, "per_maturity": True}),

@@ -1,7 +1,7 @@
 """The standard grid: 20 strikes at 10 maturities, 200 out-of-the-money options in forward units.
 
 Strikes are the same multiples of the forward at every maturity, denser near the money. Strikes that
-widen with √T gave less accurate networks: see `docs/decisions/0006-what-networks-read.md`.
+widen with √T gave less accurate networks: see `docs/decisions/0006*`.
 """
 
 from typing import Final

@@ -29,7 +29,6 @@ class LaplacePsis(Sampler):
     """
 
     name = "laplace-psis"
-    queue = "short"
     method = (
         "importance resampling: draws of a Laplace approximation and of transport maps fitted to "
         "it, resampled by Pareto-smoothed weights of the exact posterior"

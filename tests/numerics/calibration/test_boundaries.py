@@ -15,6 +15,7 @@ from levy_numerics.calibration import calibrate
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes
 from tests.numerics.calibration.surfaces import exact_quotes
+from tests.reference.textbook import textbooks
 
 CONTRACTS = Contracts.grid(
     spot=100.0,
@@ -23,21 +24,13 @@ CONTRACTS = Contracts.grid(
     strikes=np.linspace(80.0, 120.0, 9),
     maturities=[0.25, 0.5, 1.0],
 )
-GAUSSIAN = {
-    "VarianceGamma": {"nu → 0"},
-    "NIG": {"alpha → ∞", "delta → ∞"},
-    "Meixner": {"a → 0", "d → ∞"},
-    "CGMY": {"Y → 2"},
-    "Kou": {"lam → 0"},
-    "Merton": {"lam → 0"},
-    "BilateralGamma": {"alpha_p → ∞", "lambda_p → ∞", "alpha_m → ∞", "lambda_m → ∞"},
-}
 NAMES = [name for name in models.names() if name != "BlackScholes"]
 
 
 def expected(name: str) -> set[str]:
     base = name.removesuffix("Sato").removesuffix("CIR")
-    return GAUSSIAN[base] | ({"lam_clock → 0"} if name.endswith("CIR") else set())
+    limit = set(textbooks()[base].content["gaussian_limit"])
+    return limit | ({"lam_clock → 0"} if name.endswith("CIR") else set())
 
 
 @pytest.mark.parametrize("weights", ["price", "vega"])
