@@ -44,9 +44,9 @@ def main(sampling: Callable[[BayesianSettings], SamplesAndWarms] = Sampling) -> 
     # Celery's own way to say that SIGTERM waits for a job only so long; read when it is imported.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     settings = BayesianSettings.from_environment()
-    server.bound_numeric_threads()
+    server.limit_numeric_threads()
     logs.configure(_SERVICE, level=settings.log_level)
-    with server.metrics_put_together(_PROCESSES):
+    with server.multiprocess_metrics(_PROCESSES):
         return _work(settings, sampling(settings))
 
 

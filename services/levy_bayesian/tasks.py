@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from levy_bayesian.handlers.run import Compute, SamplingOutput, TimeLimitError, problem_of, run
+from levy_bayesian.handlers.run import Compute, SamplingOutput, TimeLimitError, job_problem, run
 from levy_bayesian.job_store import RETRIES, Job, JobLostError, connect
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.progress import Progress
@@ -74,7 +74,7 @@ def register(
             # Not retried: the worker would stand still. The job is delivered again instead.
             with suppress(RedisError, JobLostError), connect(url) as redis:
                 job = job_in(redis, args[0], retries=0)
-                job.fail(problem_of(TimeLimitError()))
+                job.fail(job_problem(TimeLimitError()))
                 labels = _labels(job.read().request)
                 metrics.ended(*labels, "failed", settings.hard_limit_seconds)
 

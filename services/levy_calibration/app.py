@@ -24,8 +24,7 @@ from levy_calibration.routes import networks as networks_route
 from levy_calibration.settings import CalibrationSettings
 from levy_numerics.market import Quotes
 from levy_schemas.calibration import CalibrationRequest
-from levy_service import server, service
-from levy_service.version import engine_version
+from levy_service import engine_version, server, service
 from levy_service.work import Threads
 
 _log = structlog.get_logger()
@@ -130,4 +129,4 @@ def from_environment() -> FastAPI:
     """Build the service as the environment says."""
     settings = CalibrationSettings.from_environment()
     server.prepare_worker("levy_calibration", settings)
-    return server.settled(create_app(settings))
+    return server.freeze_gc_after_startup(create_app(settings))

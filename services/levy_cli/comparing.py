@@ -16,7 +16,7 @@ from levy_numerics.calibration import Comparison
 from levy_numerics.models.base import Model
 from levy_schemas.comparison import ComparisonResult
 from levy_schemas.surface import Weights
-from levy_service.version import engine_version
+from levy_service import engine_version
 
 _ALL: Final = "all"
 _WORTH_A_PROCESS: Final = 4

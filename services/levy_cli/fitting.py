@@ -22,7 +22,7 @@ from levy_numerics import calibration, models
 from levy_numerics.calibration.fit_quality import fitted_price_error
 from levy_numerics.models.base import Model
 from levy_schemas.calibration import CalibrationMethod, CalibrationResult, Uncertainty
-from levy_service.version import engine_version
+from levy_service import engine_version
 from levy_surfaces.summary import market_vols, vols_of
 
 

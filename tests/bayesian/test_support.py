@@ -105,21 +105,21 @@ def test_a_prior_below_the_optimum_has_the_posterior_that_rejection_gives(
         (
             "VarianceGamma",
             "sigma",
-            {"distribution": "lognormal", "mu": -3.0, "sigma": 1.0, "beyond": 0.25},
+            {"distribution": "lognormal", "mu": -3.0, "sigma": 1.0, "loc": 0.25},
             0.25,
             np.inf,
         ),
         (
             "VarianceGamma",
             "theta",
-            {"distribution": "lognormal", "mu": -3.0, "sigma": 1.0, "beyond": 0.1},
+            {"distribution": "lognormal", "mu": -3.0, "sigma": 1.0, "loc": 0.1},
             0.1,
             np.inf,
         ),
         (
             "VarianceGamma",
             "nu",
-            {"distribution": "gamma", "shape": 0.5, "rate": 2.0, "beyond": 0.6},
+            {"distribution": "gamma", "shape": 0.5, "rate": 2.0, "loc": 0.6},
             0.6,
             np.inf,
         ),
@@ -167,7 +167,7 @@ def test_a_support_that_the_model_does_not_meet_is_refused_by_name(
         {"distribution": "lognormal", "mu": -500.0, "sigma": 0.01},
         {"distribution": "normal", "mu": -5.0, "sigma": 0.001},
         {"distribution": "normal", "mu": 50.0, "sigma": 1.0},
-        {"distribution": "half_normal", "sigma": 0.1, "beyond": 10.0},
+        {"distribution": "half_normal", "sigma": 0.1, "loc": 10.0},
         uniform(1e-13, 1e-12),
     ],
 )

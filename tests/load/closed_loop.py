@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         assert self._answered is not None
         self._answered.set_result(None)
 
-    async def ask(self, request: bytes) -> int:
+    async def request(self, request: bytes) -> int:
         """Send a request; the status of its answer."""
         assert self._transport is not None
         self._answered = asyncio.get_running_loop().create_future()

@@ -136,7 +136,7 @@ def test_a_service_killed_under_load_is_refused_quickly_and_comes_back(stack: St
         assert eventually(lambda: any(a.status == 200 for a in load.since(restarted)))
     assert {answer.status for answer in load.answers} == {200, 503}
     refused = [answer for answer in load.answers if answer.status == 503]
-    assert {answer.code for answer in refused} == {"neighbour-unavailable"}
+    assert {answer.code for answer in refused} == {"upstream-unavailable"}
     assert median(answer.seconds for answer in refused) <= 0.05
     # The last answers are from the service again.
     assert [answer.status for answer in load.since(restarted)][-1] == 200
@@ -155,7 +155,7 @@ def test_a_refusal_says_when_to_come_back(stack: Stack) -> None:
     )
 
 
-def test_a_neighbour_that_hangs_meets_its_deadline_then_the_breaker(stack: Stack) -> None:
+def test_a_upstream_service_that_hangs_meets_its_deadline_then_the_breaker(stack: Stack) -> None:
     calibration = slow(stack, 0.0)
     settings = {
         "CALIBRATION_URL": calibration.url,

@@ -162,7 +162,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(
     assert survivors(list(system.children.values())) == []
 
 
-def test_a_neighbour_that_hangs_is_a_degraded_system(system: Any) -> None:
+def test_a_upstream_service_that_hangs_is_a_degraded_system(system: Any) -> None:
     os.kill(system.child("calibration"), signal.SIGSTOP)
     try:
         answer = httpx.get(f"{system.url}/health", timeout=10, trust_env=False)

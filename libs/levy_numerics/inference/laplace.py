@@ -430,7 +430,7 @@ def _noise_mode(posterior: Posterior, square: float) -> tuple[float, float, floa
     if not isinstance(posterior.noise, LogNormal):
         return 0.0, float(posterior.noise), 0.0
     prior, n = posterior.noise, posterior.quotes.size
-    noise = prior.beyond + np.exp(_NOISE_GRID)
+    noise = prior.loc + np.exp(_NOISE_GRID)
     level = -n * np.log(noise) - 0.5 * square / noise**2
     level = level - 0.5 * ((_NOISE_GRID - prior.mu) / prior.sigma) ** 2
     density = np.exp(level - level.max())
@@ -438,7 +438,7 @@ def _noise_mode(posterior: Posterior, square: float) -> tuple[float, float, floa
     eta = float(density @ _NOISE_GRID)
     variance = float(density @ (_NOISE_GRID - eta) ** 2)
     # Where the posterior of the noise is narrower than the grid, it is that of a Gaussian sample.
-    return eta, prior.beyond + math.exp(eta), max(variance, 0.5 / n)
+    return eta, prior.loc + math.exp(eta), max(variance, 0.5 / n)
 
 
 def _prior_shape(

@@ -144,7 +144,7 @@ def noise_at(noise: LogNormal | float, points: Any) -> Any:
     """τ of points, shape (size, …): see `Posterior`."""
     xp = array_namespace(points)
     if isinstance(noise, LogNormal):
-        return noise.beyond + xp.exp(points[-1])
+        return noise.loc + xp.exp(points[-1])
     return xp.full(points.shape[1:], float(noise))
 
 

@@ -81,74 +81,74 @@ class Normal(Distribution):
 
 @dataclass(frozen=True)
 class LogNormal(Distribution):
-    """`beyond` plus a positive number whose logarithm is Normal(`mu`, `sigma`)."""
+    """`loc` plus a positive number whose logarithm is Normal(`mu`, `sigma`)."""
 
     name = "lognormal"
 
     mu: float
     sigma: float
-    beyond: float = 0.0
+    loc: float = 0.0
 
     def log_density(self, x: Any) -> Any:
-        inside, log_excess = _log_excess(x, self.beyond)
+        inside, log_excess = _log_excess(x, self.loc)
         xp = array_namespace(log_excess)
         log_normal = Normal(self.mu, self.sigma).log_density(log_excess) - log_excess
         return xp.where(inside, log_normal, -xp.inf)
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        return self.beyond + rng.lognormal(self.mu, self.sigma, size)
+        return self.loc + rng.lognormal(self.mu, self.sigma, size)
 
     @property
     def support(self) -> tuple[float, float]:
-        return self.beyond, math.inf
+        return self.loc, math.inf
 
 
 @dataclass(frozen=True)
 class Gamma(Distribution):
-    """`beyond` plus a gamma variable of mean `shape`/`rate`."""
+    """`loc` plus a gamma variable of mean `shape`/`rate`."""
 
     name = "gamma"
 
     shape: float
     rate: float
-    beyond: float = 0.0
+    loc: float = 0.0
 
     def log_density(self, x: Any) -> Any:
-        inside, log_excess = _log_excess(x, self.beyond)
+        inside, log_excess = _log_excess(x, self.loc)
         xp = array_namespace(log_excess)
         constant = self.shape * math.log(self.rate) - math.lgamma(self.shape)
         log_gamma = constant + (self.shape - 1.0) * log_excess - self.rate * xp.exp(log_excess)
         return xp.where(inside, log_gamma, -xp.inf)
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        return self.beyond + rng.gamma(self.shape, 1.0 / self.rate, size)
+        return self.loc + rng.gamma(self.shape, 1.0 / self.rate, size)
 
     @property
     def support(self) -> tuple[float, float]:
-        return self.beyond, math.inf
+        return self.loc, math.inf
 
 
 @dataclass(frozen=True)
 class HalfNormal(Distribution):
-    """`beyond` plus |Normal(0, `sigma`)|."""
+    """`loc` plus |Normal(0, `sigma`)|."""
 
     name = "half_normal"
 
     sigma: float
-    beyond: float = 0.0
+    loc: float = 0.0
 
     def log_density(self, x: Any) -> Any:
-        excess = x - self.beyond
+        excess = x - self.loc
         xp = array_namespace(excess)
         folded = Normal(0.0, self.sigma).log_density(excess) + math.log(2.0)
         return xp.where(excess >= 0.0, folded, -xp.inf)
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        return np.asarray(self.beyond + np.abs(rng.normal(0.0, self.sigma, size)))
+        return np.asarray(self.loc + np.abs(rng.normal(0.0, self.sigma, size)))
 
     @property
     def support(self) -> tuple[float, float]:
-        return self.beyond, math.inf
+        return self.loc, math.inf
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def distribution(described: Mapping[str, Any]) -> Distribution:
     Examples
     --------
     >>> distribution({"distribution": "lognormal", "mu": -1.6, "sigma": 0.5})
-    LogNormal(mu=-1.6, sigma=0.5, beyond=0.0)
+    LogNormal(mu=-1.6, sigma=0.5, loc=0.0)
     """
     numbers = dict(described)
     name = numbers.pop("distribution", None)
@@ -270,8 +270,13 @@ class Priors:
         domains = {p.name: p.domain for p in self.model_type.parameters()}
         for name, one in described.items():
             if name not in found:
+                names = ", ".join(found)
                 raise InvalidParameterError(
-                    name, "a prior", f"{self.model_type.name} samples {', '.join(found)}"
+                    name,
+                    "a prior",
+                    f"one of {names}",
+                    f"give priors for {names}",
+                    message=f"{self.model_type.name} has no parameter {name!r} to sample",
                 )
             made = distribution(one)
             _require_overlap(name, made, domains[name])
@@ -474,9 +479,9 @@ def _admissible(batch: Model) -> np.ndarray:
         return np.asarray(inside & (high > 0.0) & batch.forward_exists(1.0))
 
 
-def _log_excess(x: Any, beyond: float) -> tuple[Any, Any]:
-    """Where x lies beyond the end of the support, and log(x − beyond) there; 0 elsewhere."""
-    excess = x - beyond
+def _log_excess(x: Any, loc: float) -> tuple[Any, Any]:
+    """Where x lies above the end of the support, and log(x − loc) there; 0 elsewhere."""
+    excess = x - loc
     xp = array_namespace(excess)
     inside = excess > 0.0
     return inside, xp.log(xp.where(inside, excess, 1.0))

@@ -69,7 +69,7 @@ class Sampling:
             num_samples=request.num_samples,
             num_warmup=request.num_warmup,
             seed=request.seed,
-            priors={name: prior.described() for name, prior in request.priors.items()},
+            priors={name: prior.spec() for name, prior in request.priors.items()},
             likelihood=request.likelihood,
             weights=request.weights,
         )

@@ -12,9 +12,9 @@ from levy_schemas.calibration import (
     CalibrationResult,
     FitQuality,
     FitStatus,
-    Functional,
     MaturityCalibration,
     MaturityFit,
+    Moment,
     Uncertainty,
 )
 from levy_schemas.surface import DroppedQuote
@@ -38,7 +38,7 @@ def answer(
     engine_version: str,
     seconds: float,
 ) -> CalibrationResult:
-    """Answer `/calibrate`.
+    """ResponseModel `/calibrate`.
 
     Parameters
     ----------
@@ -112,8 +112,8 @@ def fitted_model(
         "fit_quality": quality(fit.fit),
         "intervals": certainty.intervals,
         "singular_values": tuple(float(v) for v in fit.singular_values if math.isfinite(v)),
-        "functionals": _functionals(fit, with_intervals=with_intervals),
-        "limits": fit.limits,
+        "moments": _moments(fit, with_intervals=with_intervals),
+        "boundary_parameters": fit.limits,
         "n_evaluations": fit.n_evaluations,
         "warnings": (*certainty.warnings, *fit.warnings),
     }
@@ -171,7 +171,9 @@ def _of_each_maturity(
     )
     worst = max((expiry.status for expiry in expiries), key=_BEST_FIRST.index)
     n_worst = sum(expiry.status == worst for expiry in expiries)
-    every = tuple(dict.fromkeys(limit for expiry in expiries for limit in expiry.limits))
+    every = tuple(
+        dict.fromkeys(limit for expiry in expiries for limit in expiry.boundary_parameters)
+    )
     n_warned = sum(bool(expiry.warnings) for expiry in expiries)
     warned = (f"{n_warned} of {len(expiries)} expiries have warnings; see `per_maturity`",)
     return {
@@ -182,19 +184,17 @@ def _of_each_maturity(
         "fit_by_maturity": tuple(one for r in fit.results for one in fit_by_maturity(r)),
         "intervals": None,
         "singular_values": None,
-        "functionals": None,
-        "limits": every,
+        "moments": None,
+        "boundary_parameters": every,
         "per_maturity": expiries,
         "n_evaluations": sum(expiry.n_evaluations for expiry in expiries),
         "warnings": warned if n_warned else (),
     }
 
 
-def _functionals(
-    fit: calibration.CalibrationResult, *, with_intervals: bool
-) -> dict[str, Functional]:
+def _moments(fit: calibration.CalibrationResult, *, with_intervals: bool) -> dict[str, Moment]:
     return {
-        name: Functional(
+        name: Moment(
             value=_finite(one.value),
             interval=finite_pair(*one.interval(LEVEL)) if with_intervals else None,
         )

@@ -64,7 +64,7 @@ class Runtime:
         _Pass(content, None)
 
     def __call__(self, features: np.ndarray) -> Answers:
-        """Answer features of shape (n, 200), or (n, any, 5)."""
+        """ResponseModel features of shape (n, 200), or (n, any, 5)."""
         padded = _padded_points(features)
         if len(padded) == 1:
             return self._pass(padded.shape)(padded)

@@ -15,12 +15,12 @@ from levy_schemas.calibration import (
     CalibrationBody,
     CalibrationRequest,
     CalibrationResult,
-    SurfaceAnswer,
+    SurfaceOutcome,
 )
 from levy_service import request_id
 from levy_service.body import StrictJsonRoute
-from levy_service.documentation import OF_A_BODY, problems
-from levy_service.problems import coded_problem
+from levy_service.documentation import BODY_PROBLEMS, problems
+from levy_service.problems import problem_of
 from levy_service.work import Checkpoint, Threads
 
 
@@ -40,7 +40,7 @@ class BatchHandler(Protocol):
         """Return the fit of each, to run in any thread."""
 
 
-_PROBLEMS = (*OF_A_BODY, "unknown-model", "arbitrage", "unsupported", "deadline")
+_PROBLEMS = (*BODY_PROBLEMS, "unknown-model", "arbitrage", "unsupported", "deadline")
 _PATH = "/calibrate"
 _log = structlog.get_logger()
 
@@ -69,13 +69,13 @@ def router(
 
         def prepare(
             checkpoint: Checkpoint,
-        ) -> list[Callable[[Checkpoint], CalibrationResult | SurfaceAnswer]]:
+        ) -> list[Callable[[Checkpoint], CalibrationResult | SurfaceOutcome]]:
             fits = batch_handler(batch.surfaces, checkpoint=checkpoint)
             return [partial(_result_or_problem, fit) for fit in fits]
 
         found = await threads.run_each(prepare, request)
         results = tuple(
-            SurfaceAnswer(result=finished(one)) if isinstance(one, CalibrationResult) else one
+            SurfaceOutcome(result=finished(one)) if isinstance(one, CalibrationResult) else one
             for one in found
         )
         return CalibrationBatchResult(
@@ -91,7 +91,7 @@ def router(
         """Fit a model to one surface of quotes, or to each of a batch."""
         if isinstance(body, CalibrationBatch):
             return await each(body, request)
-        run = threads.run_brief if _is_brief(body) else threads.run
+        run = threads.run_inline if _is_brief(body) else threads.run
         return finished(await run(lambda checkpoint: handler(body, checkpoint=checkpoint), request))
 
     return routes
@@ -105,12 +105,12 @@ def _is_brief(surface: CalibrationRequest) -> bool:
 
 def _result_or_problem(
     fit: Callable[[Checkpoint], CalibrationResult], checkpoint: Checkpoint
-) -> CalibrationResult | SurfaceAnswer:
+) -> CalibrationResult | SurfaceOutcome:
     """Fit one surface of a batch; one that cannot be fitted is a problem in its place."""
     try:
         return fit(checkpoint)
     except Exception as error:
-        problem = coded_problem(error, _PATH)
+        problem = problem_of(error, _PATH)
         if problem is None:
             raise
-        return SurfaceAnswer(problem=problem)
+        return SurfaceOutcome(problem=problem)

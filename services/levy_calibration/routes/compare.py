@@ -9,7 +9,7 @@ from levy_calibration.metrics import CalibrationMetrics
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
 from levy_service import request_id
 from levy_service.body import StrictJsonRoute
-from levy_service.documentation import OF_A_BODY, problems
+from levy_service.documentation import BODY_PROBLEMS, problems
 from levy_service.work import Checkpoint, Threads
 
 
@@ -20,7 +20,7 @@ class Handler(Protocol):
         """Compare; `checkpoint` raises when nobody waits any more."""
 
 
-_PROBLEMS = (*OF_A_BODY, "unknown-model", "arbitrage", "unsupported", "deadline")
+_PROBLEMS = (*BODY_PROBLEMS, "unknown-model", "arbitrage", "unsupported", "deadline")
 _log = structlog.get_logger()
 
 

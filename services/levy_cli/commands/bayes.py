@@ -148,7 +148,7 @@ def _priors(text: str) -> dict[str, dict[str, Any]]:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InvalidInputError(f"--priors{' ' + place if place else ''}: {first['msg']}") from None
-    return {name: prior.described() for name, prior in described.items()}
+    return {name: prior.spec() for name, prior in described.items()}
 
 
 def _predicted(result: BayesianResult) -> "Table":

@@ -8,7 +8,7 @@ from levy_cli.trained import networks
 from levy_pricing.handlers.catalogue import catalogue
 from levy_schemas.catalogue import CatalogueEntry, ModelsResult
 from levy_schemas.networks import ServedNetwork
-from levy_service.version import engine_version
+from levy_service import engine_version
 
 
 def run(options: argparse.Namespace) -> int:

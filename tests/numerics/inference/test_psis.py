@@ -110,7 +110,7 @@ def log_density_one_by_one(posterior: Posterior, points: np.ndarray) -> np.ndarr
     # dσ/dz = σ/2.
     level = prior.log_density(sigma) + np.log(0.5 * sigma)
     if isinstance(posterior.noise, LogNormal):
-        tau = posterior.noise.beyond + np.exp(points[1])
+        tau = posterior.noise.loc + np.exp(points[1])
         level = level + posterior.noise.log_density(tau) + points[1]
     else:
         tau = np.full(sigma.shape, posterior.noise)
