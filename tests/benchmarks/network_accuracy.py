@@ -35,7 +35,7 @@ from tests.benchmarks.real_quotes import SETS, table
 
 PAGE: Final = Path("docs/network-accuracy.md")
 SEED: Final = 20_261_124
-_REPRICED: Final = 4000
+_N_REPRICED: Final = 4000
 _TIMED: Final = 200
 _FUNCTIONALS: Final = ("variance", "skewness", "kurtosis")
 _EXACT, _NOISY, _FEWER = "exact", "1% noise", "20% missing"
@@ -121,13 +121,15 @@ class Judged:
         cls, network: TrainedNetwork, kind: str, features: np.ndarray, held: Holdout
     ) -> "Judged":
         """Compare what a network proposes with the truth."""
-        answers, few = network.runtime(features), slice(_REPRICED)
-        repriced = repricing_errors(network.box.model(answers.places[few]), held.price[few])
-        scores = network.novelty.score(answers.summary)
+        answers, few = network.runtime(features), slice(_N_REPRICED)
+        repriced = repricing_errors(
+            network.box.model(answers.unit_parameters[few]), held.price[few]
+        )
+        scores = network.detector.score(answers.summary)
         return cls(
             network.network,
             kind,
-            parameter_errors(network.box.model(answers.places), held.true),
+            parameter_errors(network.box.model(answers.unit_parameters), held.true),
             repriced["price_bp"],
             repriced["vol_bp"],
             float(np.mean(scores <= 1.0)),
@@ -146,7 +148,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PAGE)
     asked = parser.parse_args()
     registry = Registry.open()
-    judged = {
+    evaluate = {
         model: list(_judged(list(registry.artifacts(model)), Holdout.of(model, asked.surfaces)))
         for model in registry.models()
     }
@@ -156,19 +158,19 @@ def main() -> None:
     ]
     market = os.environ.get("LEVY_MARKET_DATA")
     starts = list(_starts(registry, Path(market))) if market else []
-    asked.page.write_text(_page(asked.surfaces, judged, costs, starts), encoding="utf-8")
+    asked.page.write_text(_page(asked.surfaces, evaluate, costs, starts), encoding="utf-8")
 
 
 def _page(
     n: int,
-    judged: dict[str, list[Judged]],
+    evaluate: dict[str, list[Judged]],
     costs: Sequence["Cost"],
     starts: Sequence["Start"],
 ) -> str:
     """The whole page; without real quotes, without their table."""
-    lines = [_INTRODUCTION.format(n=n, repriced=min(_REPRICED, n), seed=SEED)]
-    lines += _in_short(judged, costs, starts)
-    for model, ours in judged.items():
+    lines = [_INTRODUCTION.format(n=n, repriced=min(_N_REPRICED, n), seed=SEED)]
+    lines += _in_short(evaluate, costs, starts)
+    for model, ours in evaluate.items():
         lines += _of_model(model, ours)
     lines += _of_costs(costs)
     lines += _of_starts(starts) if starts else []
@@ -187,18 +189,18 @@ def _judged(artifacts: Sequence[Artifact], held: Holdout) -> Iterator[Judged]:
 
 
 def _in_short(
-    judged: dict[str, list[Judged]], costs: Sequence["Cost"], starts: Sequence["Start"]
+    evaluate: dict[str, list[Judged]], costs: Sequence["Cost"], starts: Sequence["Start"]
 ) -> Iterator[str]:
     """What was aimed at, and what is reached."""
     yield "\n## In short\n"
-    for model, ours in judged.items():
+    for model, ours in evaluate.items():
         exact = [one for one in ours if one.kind == _EXACT]
         aims = (f" ({_LEAST_R2} aimed at)", f" ({_MOST_MEDIAN:.0%} aimed at)")
         first, second = aims if model == _ASKED_OF else ("", "")
         yield (
             f"- {model}, exact prices: {_worst_r2(exact)}{first}; {_worst_median(exact)}{second}."
         )
-    for model, ours in judged.items():
+    for model, ours in evaluate.items():
         yield (
             f"- {model}, `set`, a fifth of the quotes missing: {_growth(ours)} "
             f"({_MOST_GROWTH} aimed at)."
@@ -259,8 +261,8 @@ def _growth(ours: Sequence[Judged]) -> str:
     )
 
 
-def _of_model(model: str, judged: Sequence[Judged]) -> Iterator[str]:
-    parameters = judged[0].parameters
+def _of_model(model: str, evaluate: Sequence[Judged]) -> Iterator[str]:
+    parameters = evaluate[0].parameters
     head = ("network", "surfaces", *parameters, "price", "vol", "familiar")
     rows = [
         (
@@ -271,7 +273,7 @@ def _of_model(model: str, judged: Sequence[Judged]) -> Iterator[str]:
             f"{one.vol_bp:.2f}",
             f"{one.familiar:.2%}",
         )
-        for one in judged
+        for one in evaluate
     ]
     yield f"\n## {model}"
     yield from table(head, rows)
@@ -284,7 +286,7 @@ def _of_model(model: str, judged: Sequence[Judged]) -> Iterator[str]:
             *(f"{one.errors[name].mae:.2g}" for name in parameters),
             *(_hit(one.errors[name]) for name in _FUNCTIONALS),
         )
-        for one in judged
+        for one in evaluate
     ]
     yield from table(("network", "surfaces", *absolute, *_FUNCTIONALS), rows)
 
@@ -328,7 +330,7 @@ class Cost:
             artifact.network,
             1e3 * (time.perf_counter() - started),
             1e6 * _fastest(partial(network.runtime, features)),
-            1e6 * _fastest(partial(network.answers, surface)),
+            1e6 * _fastest(partial(network.output, surface)),
             1e-6 * artifact.size_bytes,
         )
 
@@ -375,7 +377,7 @@ class Start:
     best : float
         Of several starts of least squares, the same error.
     score : float
-        Novelty to `set`.
+        OutOfDistributionDetector to `set`.
     """
 
     quotes: str

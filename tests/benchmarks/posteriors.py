@@ -125,7 +125,7 @@ def told(summary: Summary, draws: Draws, seconds: Mapping[str, float]) -> dict[s
         "steps": None if steps is None else float(np.mean(steps)),
         "divergences": summary.divergences,
         "pareto_k": summary.pareto_k,
-        "n_independent": draws.n_independent,
+        "effective_sample_size": draws.effective_sample_size,
         "reason": summary.reason,
         "warnings": list(summary.warnings),
     }
@@ -244,7 +244,7 @@ def _engines(done: Mapping[tuple[str, str], dict[str, Any]]) -> str:
             _shown(one["steps"], ".1f"),
             one["divergences"] if one["pareto_k"] is None else "",
             _shown(one["pareto_k"], ".2f"),
-            _shown(one["n_independent"], ",.0f"),
+            _shown(one["effective_sample_size"], ",.0f"),
         )
     left = [f"{name} by `{engine}`" for name, engine in JOBS if (name, engine) not in done]
     return text + (f"\nNot measured in this run: {', '.join(left)}.\n" if left else "")

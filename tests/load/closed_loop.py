@@ -131,7 +131,7 @@ async def _run(
         count = 0
         while count < most and (began := time.perf_counter()) < until:
             turn += 1
-            status = await connection.ask(requests[turn % len(requests)])
+            status = await connection.request(requests[turn % len(requests)])
             taken.append(time.perf_counter() - began)
             statuses[status] = statuses.get(status, 0) + 1
             count += 1

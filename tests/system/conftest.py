@@ -102,8 +102,8 @@ def alive(pid: int) -> bool:
 
 def wait_for_the_end_of(pids: list[int], seconds: float = 10.0) -> list[int]:
     """Those still running after some time."""
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up and any(map(alive, pids)):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and any(map(alive, pids)):
         time.sleep(0.05)
     return [pid for pid in pids if alive(pid)]
 

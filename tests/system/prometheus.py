@@ -59,8 +59,8 @@ class Prometheus(Process):
 
     def wait_until_ready(self) -> Self:
         """Wait until it says that it answers: it listens before, and refuses with 503."""
-        give_up = time.monotonic() + _SECONDS
-        while time.monotonic() < give_up:
+        deadline = time.monotonic() + _SECONDS
+        while time.monotonic() < deadline:
             if self._is_ready():
                 return self
             time.sleep(0.2)

@@ -70,8 +70,8 @@ def impatient(folder: Path) -> Path:
 
 def eventually(condition: Callable[[], bool]) -> bool:
     """Whether something becomes true."""
-    give_up = time.monotonic() + SECONDS
-    while time.monotonic() < give_up:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
         if condition():
             return True
         time.sleep(0.2)

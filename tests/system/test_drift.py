@@ -59,9 +59,9 @@ def calibration(stack: Stack, registry: Registry, tmp_path: Path) -> Service:
     }
     log = tmp_path / "log"
     made = stack.service("calibration", settings=settings, log=log)
-    give_up = time.monotonic() + SECONDS
+    deadline = time.monotonic() + SECONDS
     while log.read_text().count("service.ready") < WORKERS:
-        assert time.monotonic() < give_up, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
     return made
 
@@ -127,10 +127,10 @@ def told(service: Service, name: str) -> dict[str, float]:
 
 def send(service: Service, requests: Iterator[dict[str, Any]], until: Callable[[], bool]) -> None:
     """Send surfaces until something is told of them."""
-    give_up = time.monotonic() + SECONDS
+    deadline = time.monotonic() + SECONDS
     with ThreadPoolExecutor(2 * WORKERS) as pool:
         while not until():
-            assert time.monotonic() < give_up, told(service, "drift_window")
+            assert time.monotonic() < deadline, told(service, "drift_window")
             list(pool.map(lambda surface: ask(service, surface), islice(requests, 50)))
 
 

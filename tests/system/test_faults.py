@@ -107,8 +107,8 @@ def metrics(gateway: Service) -> str:
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     """Whether something becomes true within some time."""
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         if condition():
             return True
         time.sleep(0.05)

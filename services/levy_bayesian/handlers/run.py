@@ -5,14 +5,14 @@ from collections.abc import Callable
 import structlog
 
 from levy_bayesian.job_store import Job, JobLostError
-from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.progress import Progress, ProgressCallback
 from levy_schemas.jobs import BayesianRequest, BayesianResult
 from levy_schemas.problems import Problem
 from levy_service.problems import ProblemError, internal_problem, problem_of
 
 SamplingOutput = tuple[BayesianResult, bytes]
 """Summary of a posterior, and its draws as netCDF."""
-Compute = Callable[[BayesianRequest, Progress], SamplingOutput]
+Compute = Callable[[BayesianRequest, ProgressCallback], SamplingOutput]
 """Samples the posterior that a request describes."""
 
 _PATH = "/calibrate/bayesian"
@@ -43,7 +43,7 @@ class MaxAttemptsExceededError(ProblemError):
         )
 
 
-def run(job: Job, work: Callable[[Progress], SamplingOutput]) -> str:
+def run(job: Job, work: Callable[[ProgressCallback], SamplingOutput]) -> str:
     """Run a job, unless it has ended or another worker runs it.
 
     Parameters
@@ -69,15 +69,15 @@ def run(job: Job, work: Callable[[Progress], SamplingOutput]) -> str:
         return "lost"
 
 
-def _run_started(job: Job, work: Callable[[Progress], SamplingOutput]) -> str:
+def _run_started(job: Job, work: Callable[[ProgressCallback], SamplingOutput]) -> str:
 
-    def progress(standing: Standing) -> None:
+    def report(progress: Progress) -> None:
         if job.is_cancelled():
             raise CancelledError
-        job.advance(standing)
+        job.advance(progress)
 
     try:
-        result, draws = work(progress)
+        result, draws = work(report)
     except CancelledError:
         job.cancel()
         return "cancelled"

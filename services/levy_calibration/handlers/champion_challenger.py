@@ -108,10 +108,10 @@ class Serving:
 
     def _tell(self, model_type: str, alias: Alias) -> None:
         key = (model_type, alias)
-        reason = self._registry.refused.get(key, "")
+        reason = self._registry.rejected.get(key, "")
         if reason != self._told.get(key, ""):
             self._told[key] = reason
-            self._metrics.network_refused.labels(*key).set(1 if reason else 0)
+            self._metrics.network_rejected.labels(*key).set(1 if reason else 0)
             if reason:
                 _log.error("network.refused", model=model_type, alias=alias, reason=reason)
             else:

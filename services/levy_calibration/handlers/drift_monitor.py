@@ -91,14 +91,14 @@ class DriftWatch:
                 self._told.add(key)
                 self._metrics.drift_psi.labels(*key).set(one.psi)
                 self._metrics.drift_ks.labels(*key).set(one.ks)
-                self._metrics.drift_outside.labels(*key).set(one.outside)
+                self._metrics.drift_out_of_range.labels(*key).set(one.out_of_range_fraction)
         self._place(model_type, known, values[:, len(INPUTS) :])
 
     def _place(self, model_type: str, reference: Reference, parameters: np.ndarray) -> None:
         for name, found in zip(_parameters(model_type), parameters.T, strict=True):
             if name in reference.quantiles:
-                counted = self._metrics.parameter_place.labels(model_type, name)
-                for place in reference.places(name, found[np.isfinite(found)]):
+                counted = self._metrics.parameter_quantile.labels(model_type, name)
+                for place in reference.cdf(name, found[np.isfinite(found)]):
                     counted.observe(place)
 
 

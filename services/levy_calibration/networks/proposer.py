@@ -1,4 +1,4 @@
-"""What a trained network is to those who use it: quotes in, a start and its doubts out."""
+"""The interface of trained networks: quotes in, an initial guess with its uncertainty out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,16 @@ from levy_numerics.models.base import Model
 
 @dataclass(frozen=True)
 class Proposal:
-    """Where to begin.
+    """An initial guess.
 
     Attributes
     ----------
     model : Model
-        Inside the domain.
+        Parameters inside the domain.
     spread : ndarray of shape (n_coordinates,), or None
-        Standard deviations in the model's coordinates, where the network tells them.
+        Predicted standard errors in the model's coordinates, if available.
     score : float
-        How unlike the training surfaces these quotes are; above 1 is outside of what 99.9% of
-        them show.
+        Out-of-distribution score; 99.9% of the training surfaces are below 1.
     """
 
     model: Model
@@ -31,7 +30,7 @@ class Proposal:
 
 
 class Proposer(Protocol):
-    """A network, loaded and verified."""
+    """A verified and loaded network."""
 
     @property
     def model_type(self) -> str:
@@ -39,20 +38,20 @@ class Proposer(Protocol):
 
     @property
     def network(self) -> str:
-        """Its architecture."""
+        """Name of its architecture."""
 
     @property
     def version(self) -> str:
-        """Of the artifact."""
+        """Version of the artifact."""
 
     def propose(self, quotes: Quotes) -> Proposal:
-        """Read one surface.
+        """Return the proposal for one surface.
 
         Raises
         ------
         UnsupportedError
-            The network cannot read such quotes.
+            The quotes do not have the format that the network reads.
         """
 
     def propose_many(self, surfaces: Sequence[Quotes]) -> list[Proposal]:
-        """Read several at once."""
+        """Return the proposals for several surfaces."""

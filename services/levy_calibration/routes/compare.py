@@ -17,7 +17,7 @@ class Handler(Protocol):
     """Compares models on one surface."""
 
     def __call__(self, request: ComparisonRequest, *, checkpoint: Checkpoint) -> ComparisonResult:
-        """Compare; `checkpoint` raises when nobody waits any more."""
+        """Return the comparison; `checkpoint` raises if the request is cancelled."""
 
 
 _PROBLEMS = (*BODY_PROBLEMS, "unknown-model", "arbitrage", "unsupported", "deadline")
@@ -25,12 +25,12 @@ _log = structlog.get_logger()
 
 
 def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> APIRouter:
-    """Make the route around a handler."""
+    """Return the route of a handler."""
     routes = APIRouter(route_class=StrictJsonRoute, tags=["calibration"])
 
     @routes.post("/compare", responses=problems(*_PROBLEMS))
     async def compare(body: ComparisonRequest, request: Request) -> ComparisonResult:
-        """Fit several models to one surface of quotes, and rank them."""
+        """Calibrate several models to one surface of quotes, and rank them."""
         result = await threads.run(lambda checkpoint: handler(body, checkpoint=checkpoint), request)
         metrics.record_comparison(result)
         _log.info(
