@@ -18,7 +18,7 @@ _DISCOUNT_SLACK: Final = 1.1
 
 @dataclass(frozen=True)
 class GivenMarket:
-    """What a file's columns say of one series, and what they lack.
+    """Forward and discount of one series by the file's columns, and what is missing.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class GivenMarket:
         Raises
         ------
         InvalidInputError
-            A rate, yield, discount or maturity cannot be in the unit that its column has.
+            A rate, yield, discount or maturity is out of range for the unit of its column.
         """
         forward, discount, rate, dividend = (
             float(group[column].median())

@@ -2,7 +2,7 @@
 
 The slope of the line is −D and its root is F. Stale quotes and misprints lie far off the line, so
 it is fitted by a weighted Theil-Sen estimate and refined by iteratively reweighted least squares
-with Tukey's biweight. Each pair weighs 1/spread²: a quote of 25 / 38,429 counts for nothing.
+with Tukey's biweight. Each pair weighs 1/spread²: a quote of 25 / 38,429 has no weight.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _UNVERIFIED_NOISE: Final = 0.25
 _MIN_CURVED: Final = 6
 _CURVED_SHARE: Final = 0.3
 _CURVED_SCALE: Final = 2e-4
-"""Of the strike: below it, curvature moves a forward by less than quotes are good for."""
+"""Fraction of the strike: smaller curvature moves a forward by less than the quotes' precision."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +287,7 @@ def _sigma(
 
 
 def _is_curved(x: np.ndarray, y: np.ndarray, rounding: float) -> bool:
-    """Whether a parabola leaves far less than a line, and the line more than rounding."""
+    """Return whether a parabola leaves much less than a line, and the line more than rounding."""
     if x.size < _MIN_CURVED:
         return False
     scaled = (x - x[0]) / (x[-1] - x[0])
@@ -297,7 +297,7 @@ def _is_curved(x: np.ndarray, y: np.ndarray, rounding: float) -> bool:
 
 
 def _student_factor(degrees: float) -> float:
-    """Return by how much few degrees of freedom widen a 95% interval; 1 where none are counted."""
+    """Return the factor by which few degrees of freedom widen a 95% interval; 1 without any."""
     if degrees <= 0.0:
         return 1.0
     return float(stdtrit(degrees, 0.975) / 1.959964)

@@ -1,4 +1,4 @@
-"""Signs that prices, strikes, rates or maturities are in a wrong unit."""
+"""Warnings about prices, strikes, rates or maturities that may be in a wrong unit."""
 
 from typing import Final
 

@@ -91,12 +91,10 @@ def compare_models(
         outcomes,
         quotes.surface.quotes,
         weights=weights,
-        quote_warnings=quotes.report.warnings,
+        quote_warnings=quotes.surface.warnings,
         model_version=engine_version(),
         seconds=time.perf_counter() - started,
     )
-    warnings = (*quotes.surface.warnings, *result.warnings)
-    result = result.model_copy(update={"warnings": warnings})
     fitted = {name: fit.result.model for name, fit, _ in outcomes if isinstance(fit, Comparison)}
     ranked = {fit.model_type: fitted[fit.model_type] for fit in result.results}
     return ComparedModels(quotes, ranked, result)

@@ -9,7 +9,7 @@ import pytest
 
 from levy_bayesian.handlers.sample import sample
 from levy_bayesian.prediction import predictive_options
-from levy_numerics.implied_vol import implied_vol
+from levy_numerics.implied_volatility import implied_vol
 from levy_numerics.market import Contracts
 from levy_numerics.models import BlackScholes
 from levy_numerics.pricing.sinh import SinhPricer

@@ -14,9 +14,9 @@ from levy_bayesian.summary import Summary, summarise
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
 from levy_numerics.errors import InvalidInputError, InvalidParameterError
-from levy_numerics.inference.laplace import importance_sample, weighted_quantiles
+from levy_numerics.inference.adaptive_importance import importance_sample, weighted_quantiles
+from levy_numerics.inference.bijectors import Support
 from levy_numerics.inference.posterior import Posterior
-from levy_numerics.inference.prior_support import Support
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 
@@ -52,7 +52,7 @@ def uniform(low: float, high: float) -> dict[str, Any]:
 
 
 def posterior(model: str = "VarianceGamma", **priors: dict[str, Any]) -> Posterior:
-    return Posterior.of(QUOTES, Priors.default(models.get(model)).overridden(priors))
+    return Posterior.of(QUOTES, Priors.default(models.get(model)).with_overrides(priors))
 
 
 @pytest.fixture(scope="module")
@@ -233,15 +233,18 @@ def test_a_support_without_width_is_refused() -> None:
 
 def test_the_volume_of_a_support_is_that_of_its_map() -> None:
     support = Support.of(
-        Priors.default(models.get("VarianceGamma")).overridden({"sigma": uniform(0.1, 0.3)})
+        Priors.default(models.get("VarianceGamma")).with_overrides({"sigma": uniform(0.1, 0.3)})
     )
     u = np.array([[0.3], [-1.0], [0.2], [5.0]])
     step = 1e-6
     columns = [
-        (support.filled(u + step * unit[:, None])[0] - support.filled(u - step * unit[:, None])[0])
+        (
+            support.constrain(u + step * unit[:, None])[0]
+            - support.constrain(u - step * unit[:, None])[0]
+        )
         / (2.0 * step)
         for unit in np.eye(4)
     ]
     determinant = np.linalg.slogdet(np.concatenate(columns, axis=1))[1]
-    assert support.filled(u)[1][0] == pytest.approx(determinant, abs=1e-6)
-    np.testing.assert_allclose(support.emptied(support.filled(u)[0]), u, atol=1e-9)
+    assert support.constrain(u)[1][0] == pytest.approx(determinant, abs=1e-6)
+    np.testing.assert_allclose(support.unconstrain(support.constrain(u)[0]), u, atol=1e-9)

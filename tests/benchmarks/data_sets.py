@@ -14,12 +14,12 @@ from levy_numerics.pricing.reference import lewis
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.synthetic import chunks
 from levy_surfaces.synthetic.datasets import DataSet
+from levy_surfaces.synthetic.executors import ProcessExecutor, SerialExecutor
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.grid import otm_contracts
 from levy_surfaces.synthetic.layouts import Layout
 from levy_surfaces.synthetic.manifest import Plan
 from levy_surfaces.synthetic.ranges import sobol_models
-from levy_surfaces.synthetic.workers import Here, Processes
 from tests.benchmarks import peers_pyfeng, surface
 from tests.benchmarks.report import Section, Size
 from tests.benchmarks.timing import median_microseconds
@@ -62,8 +62,10 @@ def run(size: Size) -> Iterator[Section]:
 
 def _add(section: Section, plan: Plan, root: Path, n_processes: int) -> None:
     started = time.perf_counter()
-    workers = Processes(n_processes) if min(n_processes, plan.n_chunks) > 1 else Here()
-    manifest = generate(plan, root, workers=workers)
+    executor = (
+        ProcessExecutor(n_processes) if min(n_processes, plan.n_chunks) > 1 else SerialExecutor()
+    )
+    manifest = generate(plan, root, executor=executor)
     seconds = time.perf_counter() - started
     folder = plan.folder(root)
     megabytes = sum((folder / name).stat().st_size for name in manifest.files) / 1e6

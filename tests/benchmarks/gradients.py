@@ -10,11 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from levy_numerics import models
-from levy_numerics.exponential import exp
 from levy_numerics.jit import compiled, compiled_in_order
-from levy_numerics.normal import erfcx
 from levy_numerics.pricing.sinh_jax import CompiledPricer, covered_value
 from levy_numerics.special import cos_and_sin
+from levy_numerics.special_scalar import erfcx, exp
 from tests.benchmarks import surface
 from tests.benchmarks.report import Section, Size
 from tests.benchmarks.timing import median_microseconds

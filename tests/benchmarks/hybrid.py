@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 
 from levy_calibration.handlers.calibrate import calibrate as answer
-from levy_calibration.handlers.fitting import Fitting
 from levy_calibration.networks.trained import TrainedNetwork
 from levy_calibration.registry import Registry
 from levy_numerics import calibration, models, pricing
 from levy_numerics.calibration.batch import calibrate_batch
+from levy_numerics.calibration.hybrid import FitStrategy
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.market import Quotes
 from levy_numerics.models import Model
@@ -180,7 +180,7 @@ def _hybrid(network: TrainedNetwork) -> Fit:
     model = models.get(network.model_type)
 
     def fit(quotes: Quotes) -> CalibrationResult:
-        found = Fitting().fit(model, quotes, (network,)).found
+        found = FitStrategy().fit(model, quotes, (network,)).result
         assert isinstance(found, CalibrationResult)
         return found
 

@@ -14,7 +14,7 @@ import pyfeng as pf
 import QuantLib as ql
 
 from levy_numerics.black import black_price
-from levy_numerics.implied_vol import implied_vol
+from levy_numerics.implied_volatility import implied_vol
 from tests.benchmarks.report import Section, Size
 from tests.benchmarks.timing import median_microseconds
 

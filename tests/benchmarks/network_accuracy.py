@@ -22,13 +22,13 @@ from levy_calibration.registry.artifact import Artifact
 from levy_calibration.training.metrics import Errors, parameter_errors, repricing_errors
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.local_fit import polish, unpolished
+from levy_numerics.calibration.local_fit import evaluate_at, fit_from
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_surfaces.synthetic import grid
-from levy_surfaces.synthetic.augmentation import with_relative_noise, without
+from levy_surfaces.synthetic.augmentation import drop_quotes, with_relative_noise
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box, sobol_targets
 from tests.benchmarks.real_quotes import SETS, table
@@ -90,7 +90,7 @@ class Holdout:
         price = SinhPricer(grid.grid_contracts(), 1e-8).price(true).value
         exact = PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
         rng = np.random.default_rng(SEED)
-        noisy, fewer = with_relative_noise(exact, 0.01, rng), without(exact, 0.2, rng)
+        noisy, fewer = with_relative_noise(exact, 0.01, rng), drop_quotes(exact, 0.2, rng)
         return cls(true, price, {_EXACT: exact, _NOISY: noisy, _FEWER: fewer})
 
 
@@ -398,11 +398,11 @@ class Start:
             except LevyError:
                 continue
             score = proposal.score if name == "set" else score
-            proposed = unpolished(quotes, proposal.model, weights=_WEIGHTS).fit
-            fitted = polish(quotes, proposal.model, weights=_WEIGHTS)
+            proposed = evaluate_at(quotes, proposal.model, weights=_WEIGHTS).fit
+            fitted = fit_from(quotes, proposal.model, weights=_WEIGHTS)
             before[name] = 1e2 * proposed.implied_vol_rmse
             after[name] = 1e2 * fitted.result.fit.implied_vol_rmse
-            corrected |= set() if fitted.start_was_good else {name}
+            corrected |= set() if fitted.start_accepted else {name}
         best = calibrate(models.get(model), quotes, weights=_WEIGHTS, n_starts=_STARTS).fit
         return cls(title, model, before, after, corrected, 1e2 * best.implied_vol_rmse, score)
 

@@ -13,7 +13,7 @@ from levy_numerics.pricing import SinhPricer
 from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.features import PRICE_FLOOR, log_vols
 from levy_surfaces.synthetic.priced import PricedSurfaces
-from levy_surfaces.synthetic.ranges import Box, known, sobol_targets
+from levy_surfaces.synthetic.ranges import Box, model_names, sobol_targets
 from tests.benchmarks.report import Section, Size
 
 COLUMNS: Final = ("strikes", "features", "noise", "1 − R², worst", "1 − R², mean", "median error")
@@ -44,7 +44,7 @@ FEATURES: Final[dict[str, Callable[[PricedSurfaces], np.ndarray]]] = {
 def run(size: Size) -> Iterator[Section]:
     """One table a model: features on the grid that is used, then grids under those features."""
     n_sets = _QUICK if size.quick else _SETS
-    for name in known():
+    for name in model_names():
         section = Section(f"{name}: recovered from 200 prices by the same regression", COLUMNS)
         for strikes in GRIDS:
             examples = [_examples(name, strikes, n, seed) for seed, n in enumerate(n_sets, 1)]

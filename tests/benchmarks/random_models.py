@@ -18,7 +18,7 @@ MANY: Final = 10.0
 
 
 def draw(name: str, n: int, seed: int) -> list[Model]:
-    """n admissible members, parameters drawn over their plausible ranges.
+    """n admissible members, parameters drawn over their typical ranges.
 
     Scales are drawn evenly in the logarithm. Members without a forward, or with a volatility
     outside `VOLATILITY`, are drawn again.
@@ -34,7 +34,7 @@ def draw(name: str, n: int, seed: int) -> list[Model]:
 
 
 def _draw(parameter: Parameter, rng: np.random.Generator) -> float:
-    low, high = parameter.plausible
+    low, high = parameter.typical_range
     if low > 0 and high / low > MANY:
         return math.exp(rng.uniform(math.log(low), math.log(high)))
     return float(rng.uniform(low, high))

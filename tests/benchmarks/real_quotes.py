@@ -19,9 +19,9 @@ from levy_numerics.calibration import FitQuality, calibrate
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
+from levy_numerics.surface import Surface
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import read_quotes
-from levy_surfaces.surface import Surface
 
 MODELS: Final = ("BlackScholes", "VarianceGamma", "NIG", "Meixner", "CGMY")
 PAGE: Final = Path("docs/real-quotes.md")
@@ -43,7 +43,7 @@ class MarketSet:
 
     def surface(self, folder: Path, day: str | None = None) -> Surface:
         """The cleaned quotes of a day."""
-        return clean(read_quotes(self.path(folder), quote_date=day or self.day))[0]
+        return clean(read_quotes(self.path(folder), quote_date=day or self.day))
 
 
 SCHOUTENS: Final = MarketSet("schoutens_sp500_2002", "S&P 500 calls, 18 April 2002 (Schoutens)")

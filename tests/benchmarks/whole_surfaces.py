@@ -65,7 +65,7 @@ class DayFit:
 def daily_surface(folder: Path, day: str) -> Quotes:
     """Quotes of a day of the S&P 500 that the models are evaluate by."""
     table = read_quotes(SPX_2019.path(folder), quote_date=day)
-    return clean(table, RULES)[0].quotes
+    return clean(table, RULES).quotes
 
 
 def fit_of_day(name: str, quotes: Quotes) -> DayFit:

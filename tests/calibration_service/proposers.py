@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from levy_calibration.networks.proposer import Proposal
+from levy_numerics.calibration.hybrid import Proposal
 from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model

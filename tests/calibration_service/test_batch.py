@@ -15,9 +15,9 @@ from fastapi.testclient import TestClient
 from levy_calibration.handlers.calibrate import calibrate
 from levy_calibration.handlers.calibrate_many import calibrate_many
 from levy_calibration.metrics import CalibrationMetrics
-from levy_calibration.networks.proposer import Proposal
 from levy_calibration.routes import calibrate as calibrate_route
 from levy_numerics import pricing
+from levy_numerics.calibration.hybrid import Proposal
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import CGMY, VarianceGamma
 from levy_numerics.models.base import Model
@@ -258,10 +258,10 @@ def test_the_next_network_reads_what_the_first_one_declines() -> None:
         requests_of([surface(VG[0])] * 2),
         engine_version="1",
         choose=lambda _: networks,
-        observe=lambda _quotes, fit: observed.append([asked.outcome for asked in fit.asked]),
+        observe=lambda _quotes, fit: observed.append([attempt.outcome for attempt in fit.attempts]),
     )
     assert [fit(lambda: None).model_version for fit in fits] == ["champion", "champion"]
-    assert observed == [["declined", "answered"]] * 2
+    assert observed == [["abstained", "accepted"]] * 2
 
 
 def test_a_poor_initial_guess_of_one_surface_leaves_the_others_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""`calibrate` with a network: its start polished, alone, declined, poor or unsure."""
+"""`calibrate` with a network whose guess is refined, used alone, missing, poor or uncertain."""
 
 import copy
 from collections.abc import Callable
@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from levy_calibration.handlers.calibrate import calibrate
-from levy_calibration.handlers.fitting import Asked, Fit
-from levy_calibration.networks.proposer import Proposer
 from levy_numerics import pricing
+from levy_numerics.calibration.hybrid import Fit, NetworkAttempt, Proposer
 from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Contracts
 from levy_numerics.models import Merton, VarianceGamma
@@ -90,19 +89,19 @@ def test_without_a_networks_word_least_squares_answer_and_say_so(
     assert result.degraded
     assert result.model_version == "engine"
     assert reason in result.warnings[0]
-    assert "least squares from several starts answered" in result.warnings[0]
+    assert "least squares from several starts was used" in result.warnings[0]
 
 
 @pytest.mark.parametrize("proposer", [None, Declining])
 def test_a_network_alone_that_has_no_word_is_a_problem(
     answered: Answer, truth: VarianceGamma, proposer: Any
 ) -> None:
-    with pytest.raises(UnsupportedError, match="ask hybrid or least_squares") as refused:
+    with pytest.raises(UnsupportedError, match="request hybrid or least_squares") as refused:
         answered(proposer and proposer(truth), method="neural")
     assert refused.value.details["pointer"] == "/method"
 
 
-def test_a_poor_start_is_overruled_and_told(grid_request: dict[str, Any]) -> None:
+def test_a_poor_initial_guess_is_rejected_and_reported(grid_request: dict[str, Any]) -> None:
     truth = Merton.example()
     contracts = Contracts.grid(
         spot=100.0,
@@ -121,7 +120,7 @@ def test_a_poor_start_is_overruled_and_told(grid_request: dict[str, Any]) -> Non
     assert result.method == "least_squares"
     assert result.degraded
     assert result.model_version == "engine"
-    assert "the start of knowing was poor" in result.warnings[0]
+    assert "the initial guess of knowing was poor" in result.warnings[0]
 
 
 def test_quotes_unlike_those_of_training_are_told(answered: Answer, truth: VarianceGamma) -> None:
@@ -144,7 +143,10 @@ def test_where_one_network_declines_the_next_is_asked(
     )
     assert result.model_version == "second"
     assert not result.degraded
-    assert fits[0].asked == (Asked("first", "declined"), Asked("second", "answered"))
+    assert fits[0].attempts == (
+        NetworkAttempt("first", "abstained"),
+        NetworkAttempt("second", "accepted"),
+    )
 
 
 def test_least_squares_ask_no_network(answered: Answer, truth: VarianceGamma) -> None:
@@ -188,6 +190,6 @@ def test_psis_of_each_expiry_tells_the_worst_k(answered: Answer) -> None:
     assert all(one.intervals for one in result.per_maturity)
 
 
-def test_what_is_no_fit_is_not_weighed_as_one(answered: Answer, truth: VarianceGamma) -> None:
-    with pytest.raises(UnsupportedError, match="psis weighs a fit"):
+def test_psis_without_a_fit_is_refused(answered: Answer, truth: VarianceGamma) -> None:
+    with pytest.raises(UnsupportedError, match="psis requires a fit"):
         answered(Knowing(truth), method="neural", uncertainty="psis")

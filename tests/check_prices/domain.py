@@ -4,7 +4,7 @@ A case is one parameter set, one maturity and some strikes. Most are built from 
 the standard deviation of the log-return at maturity, and the exponential decay of the two tails.
 Each limit of a model is a corner of these: both decays large is the lognormal limit, one large is
 one-sided, an upward decay near one is a forward that hardly exists. The rest draw parameters
-one by one, far beyond their plausible ranges or at the ends of the floating-point numbers.
+one by one, far beyond their typical ranges or at the ends of the floating-point numbers.
 """
 
 import zlib
@@ -118,12 +118,12 @@ def _deviation_of(model: str, parameters: Drawn, years: float) -> float:
 
 
 def _each_parameter(model: str, rng: Rng, factor: float) -> Drawn:
-    """Every parameter by itself, from its plausible range widened by a factor on either side."""
+    """Every parameter by itself, from its typical range widened by a factor on either side."""
     return {p.name: _one_parameter(p, rng, factor) for p in models.get(model).parameters()}
 
 
 def _one_parameter(p: Parameter, rng: Rng, factor: float) -> float:
-    low, high = p.plausible
+    low, high = p.typical_range
     if low <= 0:
         widened = high + (high - low) * rng.uniform(-1, 0) * factor**0.5
         value = float(rng.uniform(low, high)) if factor == 1.0 else float(widened)
@@ -134,7 +134,7 @@ def _one_parameter(p: Parameter, rng: Rng, factor: float) -> float:
 
 
 def _one_extreme(model: str, rng: Rng) -> Drawn:
-    """A plausible set in which one parameter is at an end of the floating-point numbers."""
+    """A typical set in which one parameter is at an end of the floating-point numbers."""
     drawn = _each_parameter(model, rng, factor=1.0)
     declared = models.get(model).parameters()
     chosen = declared[rng.integers(len(declared))]

@@ -210,7 +210,7 @@ def test_a_file_that_is_not_there_is_told(
 
 def test_an_unknown_model_is_told(quotes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", str(quotes), "--model", "Heston"]) == 2
-    assert "no model is called 'Heston'" in capsys.readouterr().err
+    assert "unknown model 'Heston'" in capsys.readouterr().err
 
 
 def test_one_fit_for_each_expiry_is_told_as_json(

@@ -78,7 +78,7 @@ def test_a_name_that_is_no_model_is_told_before_anything_is_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(tmp_path / "absent.csv", "--models", "NIG,Heston") == 2
-    assert "no model is called 'Heston'" in capsys.readouterr().err
+    assert "unknown model 'Heston'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "many"])

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from levy_cli.main import main
-from levy_surfaces.surface import Surface
+from levy_numerics.surface import Surface
+from levy_surfaces.surface import kept_surfaces
 from levy_surfaces.synthetic.datasets import DataSet
 from levy_surfaces.synthetic.processed import read_processed
-from levy_surfaces.synthetic.raw import kept_surfaces
 
 Captured = pytest.CaptureFixture[str]
 

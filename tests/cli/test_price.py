@@ -74,7 +74,7 @@ def test_puts_are_worth_what_parity_says(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("option", "value", "complaint"),
     [
-        ("--model", "VarianceGama", "known are"),
+        ("--model", "VarianceGama", "choose one of"),
         (
             "--params",
             '{"sigma": 0.12, "nu": 0.2}',

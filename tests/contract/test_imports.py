@@ -53,11 +53,15 @@ def test_numerics_need_numpy_and_scipy_and_may_use_jax_and_numba() -> None:
     assert external_imports("levy_numerics") <= allowed
 
 
+def test_importing_the_public_api_loads_no_numerics() -> None:
+    assert loaded_by("levy_numerics").isdisjoint({"numpy", "scipy", *HEAVY})
+
+
 def test_importing_models_loads_nothing_heavy() -> None:
     assert loaded_by("levy_numerics.models").isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("module", ["levy_numerics.pricing", "levy_numerics.implied_vol"])
+@pytest.mark.parametrize("module", ["levy_numerics.pricing", "levy_numerics.implied_volatility"])
 def test_importing_compiled_numerics_loads_nothing_heavy_but_numba(module: str) -> None:
     assert loaded_by(module).isdisjoint(set(HEAVY) - {"numba"})
 

@@ -7,8 +7,9 @@ from typing import Final, Self
 import numpy as np
 
 from levy_numerics import models, pricing
+from levy_numerics.distributions import LogNormal
 from levy_numerics.inference.posterior import LEAST_NOISE, Posterior
-from levy_numerics.inference.priors import LogNormal, Priors
+from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 
 NOISE: Final = LogNormal(math.log(1e-3), 0.5, LEAST_NOISE)

@@ -52,7 +52,7 @@ def test_a_third_of_the_calls_printed_wrong_moves_nothing(
 def test_a_near_expiry_borrows_its_discount(market: pd.DataFrame, written: Writer) -> None:
     week = market[market["expiry"] == "2024-04-03"].assign(expiry="2024-01-10")
     found = implied(written(pd.concat([week, market])))[0]
-    assert found.source == "put-call parity, discount from neighbouring expiries"
+    assert found.source == "put-call parity, discount interpolated between expiries"
     assert found.rate == pytest.approx(0.03, abs=2e-3)
 
 

@@ -63,7 +63,7 @@ def _is_gaussian(
     chosen its variance together with what is left of its skewness and kurtosis.
     """
     c = objective.quotes.contracts
-    years, group = c.by_maturity.expiries
+    years, group = c.by_maturity.maturity_groups
     with np.errstate(all="ignore"):
         _, variance, third, fourth = model.cumulants(years)
         departure = np.abs([third / variance**1.5, fourth / variance**2]).max()
@@ -79,7 +79,9 @@ def _is_gaussian(
         is_call=c.is_call,
     )
     residuals = objective.weighting.residuals(gaussian)
-    by_level = objective.weighting.slopes(gaussian) * vega_of(vol, objective.quotes) * vol
+    by_level = (
+        objective.weighting.residual_derivative(gaussian) * vega_of(vol, objective.quotes) * vol
+    )
     gain = float(residuals @ by_level) ** 2 / float(by_level @ by_level)
     square = float(residuals @ residuals) - gain
     rounding = (_TOLERANCES * problem.floor) ** 2
@@ -127,9 +129,9 @@ def _edge_limits(
 def _approach(p: Parameter, here: float, there: float) -> tuple[float, str]:
     """Return how fast, in logarithms, a parameter nears an end of its domain, and which."""
     paces = []
-    # A parameter of either sign is far from 0 beyond its plausible range, not beyond what it is.
+    # A parameter of either sign is far from 0 beyond its typical range, not beyond what it is.
     has_sign = np.isfinite(p.domain.low)
-    size = abs(here) if has_sign else max(abs(here), *map(abs, p.plausible))
+    size = abs(here) if has_sign else max(abs(here), *map(abs, p.typical_range))
     for end in (p.domain.low, p.domain.high):
         if np.isfinite(end):
             distance, further = abs(here - end), abs(there - end)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.calibration.objective import Objective
-from levy_numerics.calibration.weights import typical_vol
+from levy_numerics.calibration.weights import atm_vol_estimate
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.parameters import Parameter
@@ -20,27 +20,27 @@ _LEAST_CANDIDATES: Final = 16
 _TINY: Final = 1e-12
 
 
-def screened_starts(
+def initial_guesses(
     model: type[Model], objective: Objective, *, n_starts: int, seed: int
 ) -> list[np.ndarray]:
     """The `n_starts` best of several candidates, in coordinates.
 
-    Candidates are the model's example and scrambled Sobol points of its plausible ranges, all
+    Candidates are the model's example and scrambled Sobol points of its typical ranges, all
     moved to the variance that the quotes near the money imply; their rough prices, at a few
     maturities and strikes, cost one batch.
     """
-    variance = typical_vol(objective.quotes) ** 2
+    variance = atm_vol_estimate(objective.quotes) ** 2
     candidates = _candidates(model, max(_LEAST_CANDIDATES, 2 * n_starts), seed).copy()
     candidates[0] = np.log(variance)
-    few = _few(objective.quotes.contracts)
+    few = _subsample(objective.quotes.contracts)
     pricer = SinhPricer(objective.quotes.contracts.select(few), _SCREENING_TOLERANCE)
     prices = pricer.price(model.from_coordinates(candidates), refine=False).value
     cost = np.sum(objective.weighting.select(few).residuals(prices) ** 2, axis=-1)
     order = np.argsort(np.nan_to_num(cost, nan=np.inf), kind="stable")
-    return [candidates[:, k] for k in _spread(candidates, order, n_starts)]
+    return [candidates[:, k] for k in _farthest_points(candidates, order, n_starts)]
 
 
-def _few(contracts: Contracts) -> np.ndarray:
+def _subsample(contracts: Contracts) -> np.ndarray:
     """Indices of contracts spread evenly over the maturities, and over the strikes of each."""
     years, group = np.unique(contracts.maturity_years, return_inverse=True)
     chosen = []
@@ -56,7 +56,7 @@ def _evenly(n: int, most: int) -> np.ndarray:
     return np.linspace(0, n - 1, min(n, most)).round().astype(int)
 
 
-def _spread(candidates: np.ndarray, order: np.ndarray, n: int) -> list[int]:
+def _farthest_points(candidates: np.ndarray, order: np.ndarray, n: int) -> list[int]:
     """Return the best candidate, then, of the better half, always the farthest from those taken.
 
     Neighbours lead to the same minimum: found twice from far apart it is more likely the best.
@@ -73,7 +73,7 @@ def _spread(candidates: np.ndarray, order: np.ndarray, n: int) -> list[int]:
 
 @lru_cache(maxsize=64)
 def _candidates(model: type[Model], n: int, seed: int) -> np.ndarray:
-    """Coordinates of the example and n − 1 plausible sets, shape (n_coordinates, n)."""
+    """Coordinates of the example and n − 1 typical sets, shape (n_coordinates, n)."""
     from scipy.stats import qmc  # Half a second to import: only those who need starts pay.
 
     example = np.asarray(model.example().to_coordinates(), dtype=float)
@@ -94,7 +94,7 @@ def _plausible(parameters: Sequence[Parameter], point: np.ndarray) -> dict[str, 
     """Values at a point of the unit cube: log-uniform where the range is positive."""
     values = {}
     for p, share in zip(parameters, point, strict=True):
-        low, high = p.plausible
+        low, high = p.typical_range
         log_uniform = low > 0
         values[p.name] = float(
             low * (high / low) ** share if log_uniform else low + (high - low) * share

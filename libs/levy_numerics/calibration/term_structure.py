@@ -1,4 +1,4 @@
-"""Fits seen expiry by expiry: where a surface is missed, and one fit for each expiry."""
+"""Goodness of fit by expiry, and misfit of the term structure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,14 +15,14 @@ _NOTICEABLE_VOL_ERROR: Final = 0.003
 
 @dataclass(frozen=True)
 class MaturityFit:
-    """How well one expiry is met.
+    """Goodness of fit of one expiry.
 
     Attributes
     ----------
     maturity_years : float
     fit : FitQuality
     mean_vol_error : float
-        Implied volatility of the model less the market's, on average; NaN where none exist.
+        Mean implied volatility of the model less that of the market; NaN where none exist.
     """
 
     maturity_years: float
@@ -31,8 +31,8 @@ class MaturityFit:
 
 
 def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[MaturityFit, ...]:
-    """Fit quality of each expiry, in order of maturity."""
-    maturities, group = contracts.by_maturity.expiries
+    """Return the goodness of fit of each expiry, by maturity."""
+    maturities, group = contracts.by_maturity.maturity_groups
     fits = FitQuality.of_groups(errors, group)
     return tuple(
         MaturityFit(years, fit, mean)
@@ -41,10 +41,10 @@ def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[Maturi
 
 
 def misfits_term_structure(c: Contracts, pricing_errors: PricingErrors) -> bool:
-    """Whether errors follow a level and a slope of their own at each expiry.
+    """Return whether errors have a systematic level and slope at each expiry.
 
-    Noise leaves nothing of that kind. A law that is right at one expiry and wrong at others
-    does: the lines explain more than half of the squared error of implied volatility.
+    A line is fitted to the errors of implied volatility at each expiry. Noise leaves little to it;
+    a law that cannot follow the term structure leaves more than half of the squared error.
     """
     errors = pricing_errors.vol
     known = np.isfinite(errors)

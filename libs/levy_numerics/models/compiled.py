@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numba.extending import register_jitable
 
-from levy_numerics import special_compiled  # noqa: F401 - tells Numba what formulas call
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import COMPLEX_STEP, LevyModel, Model, complex_steps

@@ -1,4 +1,4 @@
-"""Normal inverse Gaussian."""
+"""Normal inverse Gaussian model."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -16,17 +16,15 @@ from levy_numerics.special import array_namespace
 
 
 def _roots(u: Any, alpha: Any, beta: Any) -> tuple[Any, Any]:
-    """g = √(α² − β²) and s = √(α² − (β + iu)²).
-
-    s is a product of two principal roots, so that its cuts are those of ψ.
-    """
+    """Return g = √(α² − β²) and s = √(α² − (β + iu)²)."""
+    # As a product of two principal roots s has the branch cuts of ψ; one root has others.
     xp = array_namespace(u, alpha)
     low, high = alpha - beta, alpha + beta
     return xp.sqrt(low * high), xp.sqrt(low - 1j * u) * xp.sqrt(high + 1j * u)
 
 
 def _by_delta(u: Any, beta: Any, sum_of_roots: Any) -> Any:
-    """g − s = (g² − s²)/(g + s), where g² − s² needs no subtraction of large numbers."""
+    """Return g − s = (g² − s²)/(g + s), where g² − s² is a product and does not cancel."""
     return u * (2j * beta - u) / sum_of_roots
 
 
@@ -47,6 +45,7 @@ class NIG(Compilable):
     title = "Normal inverse Gaussian"
     source = "Barndorff-Nielsen (1997), Scandinavian Journal of Statistics 24, 1-13"
     helpers = (_roots, _by_delta)
+    training_range = coordinates.strip_range((-0.5, 1.7), (-1.6, 0.5))
 
     alpha: Any = parameter(
         positive,
@@ -54,7 +53,7 @@ class NIG(Compilable):
         unit="1",
         meaning="decay of the tails; smaller is heavier-tailed",
         default=15.0,
-        plausible=(1.0, 150.0),
+        typical_range=(1.0, 150.0),
     )
     beta: Any = parameter(
         real,
@@ -62,15 +61,15 @@ class NIG(Compilable):
         unit="1",
         meaning="asymmetry, between −α and α − 1; negative skews to the left",
         default=-5.0,
-        plausible=(-100.0, 50.0),
+        typical_range=(-100.0, 50.0),
     )
     delta: Any = parameter(
         positive,
         symbol="δ",
         unit="1/year",
-        meaning="scale: every cumulant is proportional to it",
+        meaning="scale: all cumulants scale linearly with δ",
         default=0.5,
-        plausible=(0.005, 5.0),
+        typical_range=(0.005, 5.0),
     )
 
     def check_jointly(self) -> None:
@@ -107,7 +106,7 @@ class NIG(Compilable):
         )
 
     def gaussian_limit(self) -> tuple[str, ...]:
-        """α → ∞ with δ/α, the variance, fixed."""
+        """Return α → ∞ with δ/α, the variance, fixed."""
         return "alpha → ∞", "delta → ∞"
 
     def scale_weights(self) -> tuple[Any, ...]:

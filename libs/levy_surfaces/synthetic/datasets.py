@@ -1,4 +1,4 @@
-"""Reading data sets back: verified, split, and as arrays."""
+"""Read data sets: verification, splits, and arrays."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from levy_surfaces.synthetic.tables import check_surfaces, model_of, surfaces_of
 
 @dataclass(frozen=True)
 class Examples:
-    """Surfaces and the parameters that made them.
+    """Surfaces and the parameters that generated them.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Examples:
     model : Model
         Fields of shape (n,).
     targets : ndarray, shape (n, p)
-        Places in the model's box, in [0, 1].
+        Positions in the model's box, in [0, 1].
     """
 
     surfaces: PricedSurfaces
@@ -64,22 +64,22 @@ class DataSet:
         Raises
         ------
         InvalidInputError
-            It is not there, or not finished, or (if `verify`) a file is not what the manifest says.
+            It does not exist or is incomplete, or (if `verify`) a file differs from the manifest.
         """
         folder = Plan(model, 1, seed=seed, layout=layout).folder(root)
-        made = cls(folder, Manifest.read(folder))
+        manifest = Manifest.read(folder)
         if verify:
-            made.manifest.verify(folder)
-        return made
+            manifest.verify(folder)
+        return cls(folder, manifest)
 
     @property
     def plan(self) -> Plan:
-        """What it was made by."""
+        """The plan that generated it."""
         return self.manifest.plan
 
     @property
     def box(self) -> Box:
-        """Ranges that the parameters were drawn from."""
+        """The ranges of its parameters."""
         return Box.of(self.plan.model)
 
     @property
@@ -88,12 +88,12 @@ class DataSet:
         return self.plan.size
 
     def parts(self) -> Iterator[Examples]:
-        """Yield file after file, so that no more than one need be in memory.
+        """Yield the examples of one file after the other, to limit memory.
 
         Raises
         ------
         InvalidInputError
-            A file contains other surfaces than its name says.
+            A file contains other surfaces than its name implies.
         """
         for number in range(self.plan.n_chunks):
             path = self.folder / self.plan.chunk_name(number)
@@ -108,7 +108,7 @@ class DataSet:
 
 
 def holdout(n: int, share: float = 0.2, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of what is trained on, and of what is held out.
+    """Return the indices of a training set and of a held-out set.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def holdout(n: int, share: float = 0.2, *, seed: int = 0) -> tuple[np.ndarray, n
 
 
 def folds(n: int, n_folds: int = 5, *, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Indices (trained on, held out) of each fold; everything is held out once.
+    """Return the indices (training, held out) of each fold; each example is held out once.
 
     Examples
     --------

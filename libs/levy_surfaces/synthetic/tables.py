@@ -1,4 +1,4 @@
-"""Arrow tables of a data set as arrays."""
+"""Convert Arrow tables of a data set to arrays."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from levy_surfaces.synthetic.ranges import Box
 
 
 def model_of(table: pa.Table, plan: Plan) -> Model:
-    """Parameters of the surfaces of a table, fields of shape (n,)."""
+    """Return the parameters of a table, fields of shape (n,)."""
     model_type = Box.of(plan.model).model_type
     names = [p.name for p in model_type.parameters()]
     return model_type(**{name: table[name].to_numpy() for name in names})
 
 
 def surfaces_of(table: pa.Table, plan: Plan) -> PricedSurfaces:
-    """Surfaces of a table of prices."""
+    """Return the surfaces of a table of prices."""
     if plan.layout == "grid":
         price = flat(table, "price").reshape(table.num_rows, -1)
         return PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
@@ -42,19 +42,19 @@ def surfaces_of(table: pa.Table, plan: Plan) -> PricedSurfaces:
 
 
 def presence(lengths: np.ndarray) -> np.ndarray:
-    """Mask, shape (n, longest), of rows of those lengths."""
+    """Return the mask, shape (n, longest), of rows of those lengths."""
     return np.asarray(np.arange(lengths.max()) < lengths[:, None])
 
 
 def flat(table: pa.Table, name: str) -> np.ndarray:
-    """All values of a column of lists, one after the other."""
+    """Return all values of a column of lists, concatenated."""
     return np.asarray(table[name].combine_chunks().flatten())
 
 
 def check_surfaces(path: Path, surfaces: np.ndarray, start: int) -> None:
-    """Raise `InvalidInputError` unless a file's surfaces are numbered from `start` on."""
+    """Raise `InvalidInputError` unless the surfaces of a file are numbered from `start` on."""
     if not np.array_equal(surfaces, np.arange(start, start + surfaces.size)):
         raise InvalidInputError(
-            f"{path} does not contain surfaces from number {start} on: it is another part of its "
+            f"{path} does not contain surfaces from number {start} on: it is another part of the "
             "data set, or damaged; delete it and run levy dataset again"
         )

@@ -14,7 +14,7 @@ from levy_bayesian.samplers.sampler import (
     register,
 )
 from levy_numerics.calibration import calibrate
-from levy_numerics.inference.laplace import importance_sample
+from levy_numerics.inference.adaptive_importance import importance_sample
 from levy_numerics.inference.posterior import Posterior
 
 _ADAPTATIONS: Final = 12
@@ -52,5 +52,5 @@ class LaplacePsis(Sampler):
             effective_sample_size=weighted.smoothed.effective_size,
             n_weighted=weighted.noise.size,
             weighted=WeightedPoints(weighted.points.T, weighted.smoothed.log_weights),
-            adaptation_converged=weighted.settled,
+            adaptation_converged=weighted.adaptation_converged,
         )

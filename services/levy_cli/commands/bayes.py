@@ -26,13 +26,14 @@ from levy_cli.progress import progress
 from levy_numerics import models
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts
+from levy_numerics.surface import Surface
 from levy_schemas.jobs import BayesianResult, Diagnostics, Prior
 from levy_schemas.wire import MAX_OPTIONS
 from levy_service import strict_json
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.printable import printable
 from levy_surfaces.reading import read_options
-from levy_surfaces.surface import Surface
+from levy_surfaces.surface import contracts_on
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,10 +76,9 @@ def run(options: argparse.Namespace) -> int:
         result, draws = sampling.run(
             quotes.surface.quotes,
             lambda state: advance(round(100 * state.share), 100, note_of(state.diagnostics)),
-            quote_warnings=quotes.report.warnings,
+            quote_warnings=warnings,
             predict=predict,
         )
-    result = result.model_copy(update={"warnings": (*warnings, *result.warnings)})
     if options.out:
         write_atomically(options.out, draws)
     if options.plot:
@@ -116,7 +116,7 @@ def _to_predict(options: argparse.Namespace, surface: Surface) -> tuple[Contract
         raise InvalidInputError(
             f"{len(frame)} options in {options.predict}; at most {MAX_OPTIONS} can be predicted"
         )
-    return surface.market_of(frame), warnings
+    return contracts_on(surface, frame), warnings
 
 
 def note_of(diagnostics: Diagnostics | None) -> str:

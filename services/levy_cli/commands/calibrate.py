@@ -3,7 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from levy_calibration.handlers.fitting import Fitting
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, check_options, fit_surface
 from levy_cli.networks import champion
@@ -18,9 +17,10 @@ from levy_cli.output import (
 )
 from levy_cli.progress import progress
 from levy_numerics import models
+from levy_numerics.calibration.hybrid import FitStrategy
 from levy_schemas.calibration import Interval
 from levy_surfaces.printable import printable
-from levy_surfaces.surface import check_surface_name
+from levy_surfaces.surface import check_surface_name, write_surface
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         fitted = fit_surface(
             quotes,
             model_type=options.model,
-            fitting=Fitting(
+            strategy=FitStrategy(
                 options.method,
                 options.weights,
                 options.per_maturity,
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
             progress=advance,
         )
     if options.surface:
-        quotes.surface.write(options.surface)
+        write_surface(quotes.surface, options.surface)
     if options.plot:
         from levy_cli.reports.fit import write_fit_report
 

@@ -33,10 +33,10 @@ from levy_cli.reports.figures import (
 )
 from levy_cli.reports.fit import dropped_table, expiries_table
 from levy_cli.reports.html import html_figure, html_notes, html_numbers, html_table, write_page
-from levy_numerics.inference.priors import Distribution
+from levy_numerics.distributions import Distribution
+from levy_numerics.surface import Surface
 from levy_schemas.jobs import BayesianResult, PredictiveInterval
 from levy_surfaces.summary import market_vols, vols_of
-from levy_surfaces.surface import Surface
 
 CHAINS: Final = ("#33506b", "#c2410c", "#0f766e", "#7c3aed", "#b45309", "#be185d", "#1d4ed8")
 _BAND: Final = "rgba(194, 65, 12, 0.18)"
@@ -99,7 +99,7 @@ def write_posterior_report(sampled: SampledSurface, path: str | Path) -> None:
         "marginals": html_figure(marginals(chains, sampled.priors)),
         "ranks": _ranks(result, chains),
         "pairs": html_figure(pairs(chains)),
-        "kept": f"{quotes.report.n_kept} of {quotes.report.n_read} quotes were used.",
+        "kept": f"{quotes.surface.size} of {quotes.surface.n_read} quotes were used.",
         "dropped": dropped_table(quotes),
         "expiries": expiries_table(quotes),
     }

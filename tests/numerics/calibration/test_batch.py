@@ -8,12 +8,12 @@ import pytest
 from levy_numerics import models, pricing
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.batch import calibrate_batch, pricers_with_shared_tables
-from levy_numerics.calibration.local_fit import polish
+from levy_numerics.calibration.local_fit import fit_from
 from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing import sinh
-from levy_numerics.pricing.sinh_phases import phase_factors
+from levy_numerics.pricing.sinh_kernel import phase_factors
 from tests.numerics.calibration.surfaces import CONTRACTS
 
 
@@ -97,7 +97,7 @@ def test_noisy_surfaces_stop_where_one_alone_would() -> None:
     found = calibrate_batch(surfaces, starts)
     assert found.n_evaluations.max() <= 12
     for k, quotes in enumerate(surfaces):
-        alone = polish(quotes, starts.select(k)).result
+        alone = fit_from(quotes, starts.select(k)).result
         assert found.cost[k] == pytest.approx(alone.cost, rel=1e-8)
         # A hundredth of a standard error.
         for name, error in alone.standard_errors.items():

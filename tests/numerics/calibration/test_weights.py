@@ -38,7 +38,7 @@ def test_errors_have_the_derivative_that_they_say_however_low_the_price(
     errors = weighting(quotes, weights)
     prices, h = share * quotes.price, 1e-5 * share * quotes.price
     measured = (errors.residuals(prices + h) - errors.residuals(prices - h)) / (2.0 * h)
-    assert measured == pytest.approx(errors.slopes(prices), rel=2e-3)
+    assert measured == pytest.approx(errors.residual_derivative(prices), rel=2e-3)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
@@ -50,7 +50,7 @@ def test_vega_errors_are_those_of_volatility_where_prices_have_one(quotes: Quote
     errors = weighting(quotes, "vega")
     small = 1e-6 * quotes.price
     assert errors.residuals(quotes.price + small) == pytest.approx(
-        small * errors.slopes(quotes.price), rel=1e-3
+        small * errors.residual_derivative(quotes.price), rel=1e-3
     )
 
 

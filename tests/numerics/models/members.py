@@ -1,4 +1,4 @@
-"""Members of every registered model on which its properties are tried."""
+"""Members of every registered model for tests of its properties."""
 
 import zlib
 from typing import Any
@@ -24,21 +24,21 @@ def generator(cls: type[Model], purpose: str) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(f"{cls.name} {purpose}".encode()))
 
 
-def plausible_members(cls: type[Model], count: int, purpose: str) -> list[Model]:
-    """The example, and members drawn from the plausible range of every parameter.
+def typical_members(cls: type[Model], count: int, purpose: str) -> list[Model]:
+    """The example, and members drawn from the typical range of every parameter.
 
     Uniformly in the logarithm where a range is positive and spans a factor of ten.
     """
     rng = generator(cls, purpose)
-    found = [cls.example()]
-    while len(found) <= count:
-        model = cls(**{p.name: _draw(rng, *p.plausible) for p in cls.parameters()})
+    actual = [cls.example()]
+    while len(actual) <= count:
+        model = cls(**{p.name: _draw(rng, *p.typical_range) for p in cls.parameters()})
         try:
             model.check()
         except InvalidParameterError:
             continue
-        found.append(model)
-    return found
+        actual.append(model)
+    return actual
 
 
 def _draw(rng: np.random.Generator, low: float, high: float) -> float:

@@ -1,4 +1,4 @@
-"""The Lévy density integrates to the exponent; draws have the law that the exponent says."""
+"""The Lévy density integrates to the exponent; draws have the law of the exponent."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.numerics.models.members import (
     every_levy_model,
     every_model,
     generator,
-    plausible_members,
+    typical_members,
 )
 
 DRAWS = 100_000
@@ -31,8 +31,8 @@ def test_the_density_integrates_to_the_exponent(cls: type[LevyModel]) -> None:
     integral = (np.expm1(iux) - iux) @ weight
     gaussian = k2 - np.sum(weight * x**2)
     assert gaussian >= -1e-12 * k2
-    found = 1j * u * k1 - 0.5 * gaussian * u**2 + integral
-    np.testing.assert_allclose(found, model.exponent(u), rtol=1e-10)
+    actual = 1j * u * k1 - 0.5 * gaussian * u**2 + integral
+    np.testing.assert_allclose(actual, model.exponent(u), rtol=1e-10)
     np.testing.assert_allclose([np.sum(weight * x**3), np.sum(weight * x**4)], [k3, k4], rtol=1e-10)
     assert np.all(k >= 0)
 
@@ -40,7 +40,7 @@ def test_the_density_integrates_to_the_exponent(cls: type[LevyModel]) -> None:
 @every_model
 @pytest.mark.parametrize("maturity_years", [1 / 365, 0.5])
 def test_draws_have_the_characteristic_function(cls: type[Model], maturity_years: float) -> None:
-    for model in plausible_members(cls, 3, "draws"):
+    for model in typical_members(cls, 3, "draws"):
         x = model.sample(generator(cls, "sample"), maturity_years, DRAWS)
         assert x.shape == (DRAWS,)
         deviation = float(np.sqrt(model.cumulants(maturity_years)[1]))
@@ -93,7 +93,7 @@ def test_inversion_draws_what_direct_simulation_draws(cls: type[LevyModel]) -> N
     assert np.abs(gap).max() / DRAWS < np.sqrt(-np.log(1e-6 / 2) / DRAWS)
 
 
-def test_inversion_states_its_error_in_the_variance() -> None:
+def test_the_smoothing_error_of_inversion_is_as_documented() -> None:
     """The smoothing adds (2.1 cells)², a part in 10⁶; the quantiles of an even grid show it."""
 
     class EvenlySpread:

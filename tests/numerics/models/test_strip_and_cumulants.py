@@ -9,8 +9,8 @@ from tests.numerics.models.members import (
     every_levy_model,
     every_model,
     horizons,
-    plausible_members,
     strip_inside,
+    typical_members,
 )
 
 
@@ -18,7 +18,7 @@ from tests.numerics.models.members import (
 def test_cumulants_are_the_taylor_coefficients_of_the_cumulant_function(cls: type[Model]) -> None:
     """By Cauchy's integral on a circle inside the strip: the trapezoidal rule is exact there."""
     digits = 1e-12 if issubclass(cls, LevyModel) else 1e-10
-    for model in plausible_members(cls, 30, "cumulants"):
+    for model in typical_members(cls, 30, "cumulants"):
         for t in horizons(model):
             low, high = strip_inside(model, 0.5, t)
             radius, points = min(-low, high), 64
@@ -33,7 +33,7 @@ def test_cumulants_are_the_taylor_coefficients_of_the_cumulant_function(cls: typ
 
 @every_model
 def test_the_characteristic_function_is_finite_inside_the_strip(cls: type[Model]) -> None:
-    for model in plausible_members(cls, 30, "inside"):
+    for model in typical_members(cls, 30, "inside"):
         for t in horizons(model):
             u = 1j * np.linspace(*strip_inside(model, 0.999, t), 41)
             log_cf = model.log_cf(u, t)
@@ -47,7 +47,7 @@ def test_the_characteristic_function_is_finite_inside_the_strip(cls: type[Model]
 @every_levy_model
 def test_the_exponent_is_singular_where_the_strip_ends(cls: type[LevyModel]) -> None:
     """Its derivatives grow without bound: there the third exceeds any inside."""
-    for model in plausible_members(cls, 30, "singular"):
+    for model in typical_members(cls, 30, "singular"):
         for end, side in zip(model.exponent_strip(), (-1.0, 1.0), strict=True):
             if not np.isfinite(end):
                 continue
@@ -67,7 +67,7 @@ def third_derivative(model: LevyModel, u: complex, distance: float) -> complex:
 
 @every_levy_model
 def test_the_forward_lies_inside_the_strip_at_every_horizon(cls: type[LevyModel]) -> None:
-    for model in plausible_members(cls, 30, "forward"):
+    for model in typical_members(cls, 30, "forward"):
         low, high = model.exponent_strip()
         assert low > 1.0
         assert high > 0.0

@@ -1,4 +1,4 @@
-"""The whole domain in which prices are tried, and what was found there."""
+"""Random cases from the whole domain of the models, and results of pricing them."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,12 +9,12 @@ import numpy as np
 from levy_numerics import models, pricing
 from levy_numerics.market import Contracts
 from levy_numerics.models import Model
-from tests.numerics.models.members import generator, plausible_members
+from tests.numerics.models.members import generator, typical_members
 
 ANNUAL_VOLATILITY: Final = (0.01, 3.0)
 MATURITY_YEARS: Final = (1.0 / 365.0, 5.0)
+# As a fraction of the forward.
 STRIKE: Final = (0.5, 2.0)
-"""As a fraction of the forward."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ def members(cls: type[Model], count: int, purpose: str, longest_years: float = 1
     """Plausible members with a forward, and with a volatility that some market could have."""
     drawn = count
     while True:
-        drawn_members = plausible_members(cls, drawn, purpose)
-        found = [m for m in drawn_members if _has_a_market(m, longest_years)]
-        if len(found) >= count:
-            return found[:count]
+        drawn_members = typical_members(cls, drawn, purpose)
+        actual = [m for m in drawn_members if _has_a_market(m, longest_years)]
+        if len(actual) >= count:
+            return actual[:count]
         drawn *= 2
 
 

@@ -155,7 +155,7 @@ def test_cases_lie_in_the_domain_and_repeat(cls):
             assert p.domain.contains(case.parameters[p.name])
 
 
-def test_the_referee_admits_what_it_cannot_decide():
+def test_the_referee_reports_undecided_cases():
     """Jumps of one size: |φ| revives for ever, and there are too many jumps for a sum."""
     case = draw_case("Merton", 0, 1)
     parameters = {"sigma": 1e-12, "lam": 1e12, "mu_j": 0.5, "sigma_j": 1e-14}

@@ -1,4 +1,4 @@
-"""Compiled prices are those of the default method, with derivatives and honest errors."""
+"""JAX prices agree with the default method, with exact derivatives and error bounds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -59,12 +59,12 @@ def everything(pricer: CompiledPricer, parameters: jax.Array) -> tuple[Any, ...]
 
 
 @every_model
-def test_compiled_prices_derivatives_and_errors_hold_near_what_the_table_was_made_for(cls):
+def test_compiled_prices_and_derivatives_are_accurate_close_to_the_tables_parameters(cls):
     contracts, near = surface(), neighbours(cls, 5)
     pricer = CompiledPricer.of(cls, contracts, near=near[:2], tolerance=TOLERANCE)
     sets = jnp.asarray([values(m) for m in near])
-    found = jax.jit(jax.vmap(everything, in_axes=(None, 0)))(pricer, sets)
-    for model, price, jacobian, by_reverse in zip(near, *found, strict=True):
+    actual = jax.jit(jax.vmap(everything, in_axes=(None, 0)))(pricer, sets)
+    for model, price, jacobian, by_reverse in zip(near, *actual, strict=True):
         exact = pricing.price_gradient(model, contracts, tolerance=1e-12)
         allowed = TOLERANCE * contracts.discount * contracts.forward
         assert np.all(np.abs(price - exact.value) <= allowed + exact.error)

@@ -22,9 +22,9 @@ def test_targets_read_back_are_the_sequence_that_was_drawn(data):
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda text: "{", "is no manifest"),
-        (lambda text: text.replace('"size": 4', '"size": "4"'), "is no manifest"),
-        (lambda text: text.replace('"low": -', '"low": -1'), "made with other ranges"),
+        (lambda text: "{", "is not a manifest"),
+        (lambda text: text.replace('"size": 4', '"size": "4"'), "is not a manifest"),
+        (lambda text: text.replace('"low": -', '"low": -1'), "generated with other ranges"),
         (lambda text: text.replace('"data_hash": "', '"data_hash": "0'), "data_hash does not"),
     ],
 )

@@ -4,10 +4,10 @@ import pytest
 from levy_numerics import models
 from levy_numerics.errors import UnknownModelError, UnsupportedError
 from levy_surfaces.synthetic import grid, layouts
-from levy_surfaces.synthetic.ranges import Box, known, sobol_models, sobol_targets
+from levy_surfaces.synthetic.ranges import Box, model_names, sobol_models, sobol_targets
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", model_names())
 def test_every_place_in_the_box_is_a_model_with_a_forward(name):
     corners = np.array(np.meshgrid(*[[0.0, 0.5, 1.0]] * len(Box.of(name).axes))).reshape(
         len(Box.of(name).axes), -1
@@ -18,7 +18,7 @@ def test_every_place_in_the_box_is_a_model_with_a_forward(name):
         assert np.all(model.forward_exists(years))
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", model_names())
 def test_a_calibration_searches_wherever_a_network_may_start_it(name):
     box = Box.of(name)
     corners = np.array(np.meshgrid(*[[0.0, 1.0]] * len(box.axes))).reshape(len(box.axes), -1)
@@ -27,7 +27,7 @@ def test_a_calibration_searches_wherever_a_network_may_start_it(name):
     assert np.all((z >= low) & (z <= high))
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", model_names())
 def test_targets_and_models_are_inverses(name):
     box = Box.of(name)
     targets = sobol_targets(len(box.axes), 64, seed=3)
@@ -87,7 +87,7 @@ def test_a_drawn_batch_has_the_size_asked_for():
 def test_models_without_ranges_are_refused():
     with pytest.raises(UnknownModelError):
         Box.of("Heston")
-    with pytest.raises(UnsupportedError, match="no ranges"):
+    with pytest.raises(UnsupportedError, match="no training range"):
         Box.of("BlackScholes")
 
 

@@ -1,17 +1,20 @@
-"""What a solver is given and what it answers."""
+"""A least-squares problem in a box, and the solution of one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from levy_numerics.calibration.solvers.levenberg_marquardt import State
 
 Status = Literal["converged", "at_bound", "max_evaluations", "stalled", "diverged"]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Residuals at a point, and what they were made of.
+    """Residuals at a point and their derivatives.
 
     Attributes
     ----------
@@ -19,21 +22,15 @@ class Evaluation:
     jacobian : ndarray, shape (m, n)
         ∂ residuals/∂z.
     values : ndarray, shape (m,)
-        What each residual is a function of.
-    slopes : ndarray, shape (m,)
+        The quantity, such as a price, of which each residual is a function.
+    residual_derivative : ndarray, shape (m,)
         ∂ residual/∂ value.
     """
 
     residuals: np.ndarray
     jacobian: np.ndarray
     values: np.ndarray
-    slopes: np.ndarray
-
-    def moved(self, step: np.ndarray) -> "Evaluation":
-        """What it is a step away, shape (n,), where all is linear."""
-        change = self.jacobian @ step
-        values = self.values + change / self.slopes
-        return Evaluation(self.residuals + change, self.jacobian, values, self.slopes)
+    residual_derivative: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,19 @@ class LeastSquaresProblem:
     low, high : ndarray, shape (n,)
     floor : float
         Norm of the residuals below which they are rounding.
+    n_residuals : int
+        m.
+    iterate : callable, optional
+        Runs iterations in compiled code, from a solver's state to the first point that only
+        `evaluate` can handle, and returns the solver's code.
     """
 
     evaluate: Callable[[np.ndarray], Evaluation]
     low: np.ndarray
     high: np.ndarray
     floor: float
+    n_residuals: int
+    iterate: "Callable[[State], int] | None" = None
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,8 @@ class Solution:
     point : ndarray, shape (n,)
     residuals : ndarray, shape (m,)
     jacobian : ndarray, shape (m, n)
-    values : ndarray
-        What the residuals were made of.
+    values : ndarray, shape (m,)
+        The quantities of which the residuals are functions.
     status : Status
     reason : str
         A sentence.

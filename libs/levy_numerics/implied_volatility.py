@@ -1,10 +1,10 @@
-"""Implied volatility of whole surfaces, to the precision that prices allow, compiled by Numba.
+"""Implied volatility to the precision of the prices, compiled by Numba.
 
-The root of ln b(x, s) = ln β in the total volatility s is approached from a lower bound of it
-(Choi, Huh and Su) by Householder's method of order five, for which the derivatives of ln b cost no
-further special function. Two steps leave only rounding error, wherever the price lies.
+The equation ln b(x, s) = ln β is solved for the total volatility s. The initial guess is the lower
+bound of Choi, Huh and Su; two steps of Householder's method of order five leave only rounding error
+for every price. Higher derivatives of ln b need no further special function.
 
-Maps to the papers: x = −|ln(F/K)|, c = price of the out-of-the-money option in units of
+Notation of the papers: x = −|ln(F/K)|, c = price of the out-of-the-money option in units of
 D·min(F, K), β = c·exp(x/2), r = b/b′.
 
 References
@@ -28,31 +28,32 @@ from levy_numerics.black import (
     SQRT_HALF,
     SQRT_HALF_PI,
     SQRT_TWO_PI,
+    TOTAL_VOL,
 )
 from levy_numerics.errors import ArbitrageError, InvalidInputError
 from levy_numerics.jit import compiled, compiled_without_lock
 from levy_numerics.market import Contracts
-from levy_numerics.normal import erfcx, normal_quantile
+from levy_numerics.special_scalar import erfcx, normal_quantile
 
 STATUSES: Final = ("ok", "below_intrinsic", "above_maximum", "not_a_number", "undetermined")
+# Compiled code writes these codes, the positions in `STATUSES`.
 OK, BELOW_INTRINSIC, ABOVE_MAXIMUM, NOT_A_NUMBER, UNDETERMINED = range(len(STATUSES))
-"""Codes: positions in `STATUSES`."""
+# A volatility is undetermined if the error of its price moves it by more than this fraction.
 MAX_RELATIVE_UNCERTAINTY: Final = 0.01
-"""A volatility that its price's error moves by more than this share of it is undetermined."""
 
 _LOG_SQRT_TWO_PI: Final = math.log(SQRT_TWO_PI)
+# Prices closer to intrinsic value than this, relative to D·max(F, K), differ by rounding only.
 _ROUNDING: Final = 4.0 * float(np.finfo(float).eps)
-"""A price this close to intrinsic, relative to D·max(F, K), equals intrinsic but for rounding."""
+# The bound is within 36% of the root everywhere; one step is within 0.2%, and the second exact.
 _STEPS: Final = 2
-"""The bound is within 36% of the root everywhere, one step within 0.2%, the second exact."""
+# exp(−x) overflows just below this x.
 _LOWEST_X: Final = -700.0
-"""exp(−x) is finite above it."""
-_SHOWN: Final = 5
+_N_PRICES_IN_MESSAGE: Final = 5
 
 
 @dataclass(frozen=True)
 class ImpliedVols:
-    """Volatilities where prices have one, and the reason elsewhere.
+    """Volatilities, with the reason where there is none.
 
     Attributes
     ----------
@@ -67,7 +68,7 @@ class ImpliedVols:
 
     @property
     def ok(self) -> np.ndarray:
-        """Where a volatility exists; boolean, shape of `vol`."""
+        """Whether a volatility exists, shape of `vol`."""
         return np.asarray(self.status == STATUSES[OK])
 
 
@@ -89,14 +90,14 @@ def implied_vol(
     Returns
     -------
     ndarray, of the arguments' broadcast shape
-        Annual volatility, never NaN: see `Raises`. Zero where the price is the intrinsic value.
-        Its relative error is about ten roundings, times the price's condition number
-        c/(s ∂c/∂s) where that is above one.
+        Annual volatility, never NaN: see `Raises`. Zero if the price is the intrinsic value. The
+        relative error is about ten roundings, times the condition number of the price,
+        c/(s ∂c/∂s), if that exceeds one.
 
     Raises
     ------
     ArbitrageError
-        A price lies outside its no-arbitrage interval; carries the (flat) indices.
+        A price lies outside its no-arbitrage interval; `indices` are those of the flattened array.
     InvalidInputError
         Forward, strike, maturity or discount is not positive and finite.
 
@@ -123,9 +124,9 @@ def implied_vol(
     )
     bad = np.flatnonzero(~result.ok)
     if bad.size:
-        shown = ", ".join(f"{result.status.flat[i]} at {i}" for i in bad[:_SHOWN])
+        reasons = ", ".join(f"{result.status.flat[i]} at {i}" for i in bad[:_N_PRICES_IN_MESSAGE])
         raise ArbitrageError(
-            f"{bad.size} of {result.vol.size} prices have no implied volatility ({shown}); drop "
+            f"{bad.size} of {result.vol.size} prices have no implied volatility ({reasons}); drop "
             "them or correct forward and discount",
             bad.tolist(),
         )
@@ -149,9 +150,8 @@ def implied_vol_or_reason(
     price, forward, strike, maturity_years, discount, is_call : array_like
         As for `implied_vol`.
     price_error : array_like
-        Bound of the absolute error of `price`, in its currency. Where it moves the volatility by
-        more than 1% (`MAX_RELATIVE_UNCERTAINTY`), or is not a number, the status is
-        "undetermined": such a volatility would be made of the price's error.
+        Bound of the absolute error of `price`, in its currency. If it moves the volatility by more
+        than 1% (`MAX_RELATIVE_UNCERTAINTY`) or is not a number, the status is "undetermined".
 
     Raises
     ------
@@ -160,7 +160,7 @@ def implied_vol_or_reason(
     """
     numbers = (price, price_error, forward, strike, maturity_years, discount)
     shape = np.broadcast_shapes(*(np.shape(a) for a in (*numbers, is_call)))
-    # Copies: Numba compiles once more for arrays that cannot be written to.
+    # Broadcast arrays are read-only, and Numba would compile again for these: copy them.
     p, error, f, k, years, d = (
         np.array(np.broadcast_to(np.asarray(a, dtype=float), shape)).ravel() for a in numbers
     )
@@ -190,7 +190,7 @@ def vols_of_prices(
     Returns
     -------
     ndarray, shape (…, n)
-        Annual volatilities; zero at intrinsic value, NaN where there is none.
+        Annual volatilities; zero at intrinsic value, NaN if there is none.
     """
     c = contracts
     vols, code = np.empty(prices.shape), np.empty(c.size, dtype=np.int8)
@@ -205,10 +205,9 @@ def _or_zeros(errors: np.ndarray | None, prices: np.ndarray) -> np.ndarray:
 
 
 def rounding_error(price: np.ndarray, contracts: Contracts) -> np.ndarray:
-    """Return the error that rounding alone leaves in the time value of each price, currency.
+    """Return the rounding error of the time value of each price, in currency.
 
-    The price of an option in the money has its last digits in the intrinsic value, not in the time
-    value.
+    In the money it scales with the intrinsic value, not with the time value.
 
     Parameters
     ----------
@@ -236,7 +235,7 @@ def vols_out_of_the_money(
     Returns
     -------
     ndarray, of that shape
-        Annual volatilities; zero at a price of zero, NaN where there is none.
+        Annual volatilities; zero for a price of zero, NaN if there is none.
     """
     vols = np.empty(price.shape)
     _fill_out_of_the_money(
@@ -271,32 +270,54 @@ def _fill(
     vol: np.ndarray,
     code: np.ndarray,
 ) -> None:
-    """Write the volatility and the code of each price into `vol` and `code`."""
+    """Set the volatility and the status code of each price."""
     for i in range(len(vol)):
-        signed = forward[i] - strike[i] if is_call[i] else strike[i] - forward[i]
-        smaller, larger = min(forward[i], strike[i]), max(forward[i], strike[i])
-        time_value = price[i] / discount[i] - max(signed, 0.0)
-        vol[i], code[i] = np.nan, OK
-        if not abs(price[i]) < np.inf:
-            code[i] = NOT_A_NUMBER
-        elif time_value < -_ROUNDING * larger:
-            code[i] = BELOW_INTRINSIC
-        elif time_value >= smaller:
-            code[i] = ABOVE_MAXIMUM
-        elif time_value <= 0.0:
-            vol[i] = 0.0
-            code[i] = OK if error[i] == 0.0 else UNDETERMINED
-        else:
-            x, c = -abs(_log_moneyness(forward[i], strike[i])), time_value / smaller
-            s = _total_vol(x, c)
-            vol[i] = s / math.sqrt(years[i])
-            share = error[i] / (discount[i] * time_value)
-            if error[i] != 0.0 and not _relative_uncertainty(x, s, share) <= (
-                MAX_RELATIVE_UNCERTAINTY
-            ):
-                code[i] = UNDETERMINED
-        if code[i] != OK:
-            vol[i] = np.nan
+        vol[i], code[i] = vol_of_price(
+            price[i], error[i], forward[i], strike[i], years[i], discount[i], is_call[i]
+        )
+
+
+@compiled
+def vol_of_price(
+    price: float,
+    error: float,
+    forward: float,
+    strike: float,
+    years: float,
+    discount: float,
+    is_call: bool,
+) -> tuple[float, int]:
+    """Return the Black volatility of one price, NaN where it has none, and the code of its status.
+
+    For compiled callers; arguments as in `implied_vol_or_reason`.
+    """
+    signed = forward - strike if is_call else strike - forward
+    smaller, larger = min(forward, strike), max(forward, strike)
+    time_value = price / discount - max(signed, 0.0)
+    if not abs(price) < np.inf:
+        return np.nan, NOT_A_NUMBER
+    if time_value < -_ROUNDING * larger:
+        return np.nan, BELOW_INTRINSIC
+    if time_value >= smaller:
+        return np.nan, ABOVE_MAXIMUM
+    if time_value <= 0.0:
+        return (0.0, OK) if error == 0.0 else (np.nan, UNDETERMINED)
+    x = -abs(_log_moneyness(forward, strike))
+    s = _total_vol(x, time_value / smaller)
+    share = error / (discount * time_value)
+    if error != 0.0 and not _relative_uncertainty(x, s, share) <= MAX_RELATIVE_UNCERTAINTY:
+        return np.nan, UNDETERMINED
+    return s / math.sqrt(years), OK
+
+
+@compiled
+def vega_at(vol: float, forward: float, strike: float, years: float, discount: float) -> float:
+    """Return the Black vega of one option, currency; see `black.black_vega`."""
+    root_years = math.sqrt(years)
+    s = min(max(vol * root_years, TOTAL_VOL[0]), TOTAL_VOL[1])
+    h, t = max(-abs(_log_moneyness(forward, strike)) / s, LOWEST_H), 0.5 * s
+    density = math.exp(-0.5 * (h * h + t * t)) / SQRT_TWO_PI
+    return discount * math.sqrt(forward) * math.sqrt(strike) * root_years * density
 
 
 @compiled
@@ -310,15 +331,15 @@ def _total_vol(x: float, c: float) -> float:
 
 
 @compiled
-def _relative_uncertainty(x: float, s: float, share: float) -> float:
-    """Return a bound of |Δs|/s for a price that is wrong by up to `share` of itself.
+def _relative_uncertainty(x: float, s: float, relative_error: float) -> float:
+    """Return a bound of |Δs|/s for a price with a given bound of its relative error.
 
-    ln b is concave in ln s, so the lower end, ln(1 − share) away, moves s by less than the slope
-    s/r at s implies. Without any certain time value the bound is infinite.
+    ln b is concave in ln s, so the lower end, ln(1 − error) away, moves s by less than the slope
+    s/r at s implies. If the error may be the whole time value, the bound is infinite.
     """
-    if not share < 1.0:
+    if not relative_error < 1.0:
         return np.inf
-    return -math.log1p(-share) * _price_over_vega(max(x / s, LOWEST_H), 0.5 * s) / s
+    return -math.log1p(-relative_error) * _price_over_vega(max(x / s, LOWEST_H), 0.5 * s) / s
 
 
 @compiled
@@ -329,16 +350,15 @@ def _log_moneyness(forward: float, strike: float) -> float:
 
 @compiled
 def _lower_bound(x: float, c: float) -> float:
-    """Return Choi, Huh and Su's L₃: s at which d₁ is that of a bound of the option's delta.
-
-    The at-the-money bound c ≤ s/√(2π), valid for every x, helps where c is lost against one.
-    """
-    rise = math.expm1(-max(x, _LOWEST_X))
-    scale = 1.0 / (2.0 * c + rise)
-    delta, complement = c * (c + 1.0 + rise) * scale, (1.0 - c) * (rise + c) * scale
+    """Return the lower bound L₃ of Choi, Huh and Su, from a bound of the option's delta."""
+    relative = math.expm1(-max(x, _LOWEST_X))
+    scale = 1.0 / (2.0 * c + relative)
+    delta, complement = c * (c + 1.0 + relative) * scale, (1.0 - c) * (relative + c) * scale
+    # The quantile of the smaller of delta and 1 − delta keeps the relative precision of both.
     d1 = math.copysign(normal_quantile(min(delta, complement)), delta - complement)
     root = math.sqrt(d1 * d1 - 2.0 * x)
     s = root + d1 if d1 > 0.0 else -2.0 * x / (root - d1)
+    # The bound c ≤ s/√(2π) holds for every x, and is better if c is far below rounding of one.
     return max(s, SQRT_TWO_PI * c)
 
 
@@ -351,9 +371,14 @@ def _householder_step(x: float, s: float, target: float, r: float) -> float:
 
     Parameters
     ----------
-    x, s, target, r : float
-        −|ln(F/K)|; the total volatility to step from; ln b sought, plus ln √(2π); `price_over_vega`
-        at s.
+    x : float
+        −|ln(F/K)|.
+    s : float
+        Total volatility before the step.
+    target : float
+        The right-hand side ln b, plus ln √(2π).
+    r : float
+        `price_over_vega` at s.
     """
     h, t = x / s, 0.5 * s
     slope = 1.0 / r

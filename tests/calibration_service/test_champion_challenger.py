@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from levy_calibration.app import create_app
-from levy_calibration.handlers.champion_challenger import Serving
+from levy_calibration.handlers.champion_challenger import ChampionChallengerRouter
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.registry import PACKAGED, Registry
 from levy_calibration.registry.artifact import SERVED
@@ -75,7 +75,7 @@ def counted(client: TestClient, alias: str, outcome: str) -> list[str]:
 
 def test_a_share_of_surfaces_goes_to_the_challenger(registry: Registry) -> None:
     draws = iter([0.1, 0.25, 0.9] * 3)
-    serving = Serving(registry, 0.25, CalibrationMetrics(), lambda: next(draws))
+    serving = ChampionChallengerRouter(registry, 0.25, CalibrationMetrics(), lambda: next(draws))
     aliases = registry.aliases(MODEL)
     read = [[network.version for network in serving.choose(MODEL)] for _ in range(3)]
     champion = [aliases.champion]
@@ -89,18 +89,18 @@ def test_both_are_counted_and_told(serve: Any, grid_request: dict[str, Any]) -> 
         assert told["challenger"].startswith("ensemble-")
         # The challenger reads the grid, which these are too few for: it declines.
         assert asked(client.post("/calibrate", json=grid_request)) == told["champion"]
-        assert counted(client, "challenger", "declined")
-        assert counted(client, "champion", "answered")
+        assert counted(client, "challenger", "abstained")
+        assert counted(client, "champion", "accepted")
         assert asked(client.post("/calibrate", json=standard_grid())) == told["challenger"]
-        assert counted(client, "challenger", "answered")
+        assert counted(client, "challenger", "accepted")
     with serve() as client:
         told = client.get("/networks").json()["networks"][MODEL]
         assert told["challenger"] is None
         assert asked(client.post("/calibrate", json=grid_request)) == told["champion"]
-        (line,) = counted(client, "champion", "answered")
+        (line,) = counted(client, "champion", "accepted")
         assert line.endswith(" 1.0")
         client.post("/calibrate", json=grid_request | {"model_type": "Kou"})
-        assert counted(client, "none", "not_asked")
+        assert counted(client, "none", "not_tried")
 
 
 def test_promotion_and_rollback_need_no_restart(

@@ -10,13 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 
 from levy_calibration.drift import Reference, inputs
-from levy_calibration.handlers.drift_monitor import DriftWatch
-from levy_calibration.handlers.fitting import Asked, Fit
+from levy_calibration.handlers.drift_monitor import DriftMonitor
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.registry import Registry
 from levy_calibration.settings import CalibrationSettings
 from levy_numerics import calibration
-from levy_numerics.calibration.local_fit import unpolished
+from levy_numerics.calibration.hybrid import Fit, NetworkAttempt
+from levy_numerics.calibration.local_fit import evaluate_at
 from levy_numerics.market import Quotes
 from levy_numerics.models import VarianceGamma
 from levy_numerics.pricing.sinh import SinhPricer
@@ -28,7 +28,7 @@ from levy_surfaces.synthetic.ranges import Box, sobol_targets
 
 MODEL = "VarianceGamma"
 BOX = Box.of(MODEL)
-ASKED = (Asked("mlp-1", "answered"),)
+ATTEMPTS = (NetworkAttempt("mlp-1", "accepted"),)
 
 
 def surfaces(targets: np.ndarray) -> list[tuple[Quotes, Fit]]:
@@ -39,7 +39,7 @@ def surfaces(targets: np.ndarray) -> list[tuple[Quotes, Fit]]:
     for k, price in enumerate(prices):
         quotes = Quotes.of(contracts, price)
         model = VarianceGamma(**{n: float(v) for n, v in made.select(k).as_mapping().items()})
-        found.append((quotes, Fit(unpolished(quotes, model), "hybrid", asked=ASKED)))
+        found.append((quotes, Fit(evaluate_at(quotes, model), "hybrid", attempts=ATTEMPTS)))
     return found
 
 
@@ -76,13 +76,13 @@ def told(metrics: CalibrationMetrics, name: str) -> dict[str, float]:
     return found
 
 
-def watch(reference: Reference | None, **sizes: int) -> tuple[DriftWatch, CalibrationMetrics]:
+def watch(reference: Reference | None, **sizes: int) -> tuple[DriftMonitor, CalibrationMetrics]:
     metrics = CalibrationMetrics()
     chosen = {"window": 300, "fewest": 100, "at_once": 100_000} | sizes
-    return DriftWatch(lambda _: reference, metrics, **chosen), metrics
+    return DriftMonitor(lambda _: reference, metrics, **chosen), metrics
 
 
-def observe(watching: DriftWatch, seen: list[tuple[Quotes, Fit]]) -> None:
+def observe(watching: DriftMonitor, seen: list[tuple[Quotes, Fit]]) -> None:
     for quotes, fit in seen:
         watching.observe(quotes, fit)
 
@@ -144,9 +144,9 @@ def test_surfaces_that_no_network_was_asked_to_read_are_not_watched(
 ) -> None:
     watching, metrics = watch(reference)
     quotes, fit = usual[0]
-    watching.observe(quotes, Fit(fit.found, "least_squares"))
+    watching.observe(quotes, Fit(fit.result, "least_squares"))
     each = calibration.calibrate_each_maturity(VarianceGamma, quotes, n_starts=1)
-    watching.observe(quotes, Fit(each, "least_squares", asked=ASKED))
+    watching.observe(quotes, Fit(each, "least_squares", attempts=ATTEMPTS))
     watching.refresh()
     assert told(metrics, "drift_window") == {}
 
@@ -154,9 +154,9 @@ def test_surfaces_that_no_network_was_asked_to_read_are_not_watched(
 def test_a_fit_that_ended_in_no_numbers_has_no_place(usual: Any, reference: Reference) -> None:
     watching, metrics = watch(reference)
     quotes, fit = usual[0]
-    assert isinstance(fit.found, calibration.CalibrationResult)
-    lost = replace(fit.found, model=VarianceGamma(sigma=0.2, nu=np.nan, theta=np.nan))
-    observe(watching, [*usual, (quotes, replace(fit, found=lost))])
+    assert isinstance(fit.result, calibration.CalibrationResult)
+    lost = replace(fit.result, model=VarianceGamma(sigma=0.2, nu=np.nan, theta=np.nan))
+    observe(watching, [*usual, (quotes, replace(fit, result=lost))])
     watching.refresh()
     assert told(metrics, "drift_window") == {"": len(usual) + 1.0}
     places = told(metrics, "parameter_place_count")
@@ -168,7 +168,7 @@ def test_a_new_champion_is_the_new_measure(usual: Any, reference: Reference) -> 
     other = Reference.of({"sigma": reference.quantiles["sigma"] + 10.0})
     known: list[Reference | None] = [reference]
     metrics = CalibrationMetrics()
-    watching = DriftWatch(lambda _: known[-1], metrics, 300, 100, 300)
+    watching = DriftMonitor(lambda _: known[-1], metrics, 300, 100, 300)
     observe(watching, usual)
     watching.refresh()
     known.append(other)

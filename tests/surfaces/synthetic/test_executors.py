@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from levy_surfaces.synthetic.workers import Here, Processes
+from levy_surfaces.synthetic.executors import ProcessExecutor, SerialExecutor
 
 
 def _make(number):
@@ -14,16 +14,16 @@ def _die(number):
 
 
 def test_this_process_makes_what_it_is_asked_for():
-    assert list(Here().make(_make, [3, 1])) == [{"3": b"made"}, {"1": b"made"}]
+    assert list(SerialExecutor().map_unordered(_make, [3, 1])) == [{"3": b"made"}, {"1": b"made"}]
 
 
 @pytest.mark.system
 def test_many_chunks_go_through_few_processes():
-    made = list(Processes(2).make(_make, range(23)))
+    made = list(ProcessExecutor(2).map_unordered(_make, range(23)))
     assert sorted(int(name) for files in made for name in files) == list(range(23))
 
 
 @pytest.mark.system
 def test_a_worker_that_dies_is_told_of_and_nothing_hangs():
     with pytest.raises(ChildProcessError, match="run again to continue"):
-        list(Processes(2).make(_die, range(9)))
+        list(ProcessExecutor(2).map_unordered(_die, range(9)))

@@ -1,0 +1,139 @@
+"""Iterations of least squares as one compiled function for each model.
+
+An iteration passes from the solver through the model's formulas and the pricing kernel to weighted
+residuals, without the interpreter and its lock. Points that need another rule than the one at hand
+(more nodes, finer steps) are returned to the caller.
+"""
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+from numba.extending import register_jitable
+from numba.np.unsafe.ndarray import to_fixed_tuple
+
+from levy_numerics.calibration.solvers.levenberg_marquardt import (
+    EVALUATE,
+    RUNNING,
+    Iterate,
+    State,
+    judge,
+    propose,
+)
+from levy_numerics.calibration.weights import WeightingArrays, set_weighted_errors
+from levy_numerics.jit import compiled, compiled_in_order_without_lock
+from levy_numerics.models.base import COMPLEX_STEP, Model
+from levy_numerics.models.compilable import Compilable
+from levy_numerics.pricing.integrand_factors import set_rows
+from levy_numerics.pricing.sinh import TRUNCATION_SHARE, KernelRule, present_values
+from levy_numerics.pricing.sinh_kernel import fourier_sums
+
+Iterations = Callable[[State, WeightingArrays, KernelRule], int]
+# Iterations between two looks at the clock: a few milliseconds at most.
+_AT_A_TIME: Final = 8
+
+
+@cache
+def compiled_iterations(model: type[Model]) -> Iterations | None:
+    """Return compiled iterations, or None for a model that only the interpreter can evaluate.
+
+    The function runs until the solver ends (its code), a few iterations have passed (`RUNNING`), or
+    a point needs a rule of its own (`EVALUATE`).
+    """
+    if not issubclass(model, Compilable):
+        return None
+    defaults = (Model.sector, Model.log_oscillating_part)
+    if defaults != (model.sector, model.log_oscillating_part):
+        # The contour's tilt and its aliasing error would have to be found at every point.
+        return None
+    for helper in model.helpers:
+        register_jitable(helper)
+    # Captured as plain functions: Numba can cache a function on disk that captures these.
+    formula, parameters_at = register_jitable(model.formula), register_jitable(model.parameters_at)
+    n_parameters = len(model.parameters())
+
+    def iterate(state: Any, weighting: Any, rule: Any) -> int:
+        for _ in range(_AT_A_TIME):
+            code = propose(state)
+            if code != EVALUATE:
+                return code
+            stepped = np.stack(parameters_at(_with_complex_steps(state.trial.point)))
+            parameters = to_fixed_tuple(stepped[:, 0].real, n_parameters)
+            exponent, gradient = formula(rule.frequencies, *parameters)
+            if not _set_residuals(state.trial, stepped, (exponent, gradient), weighting, rule):
+                return EVALUATE
+            code = judge(state)
+            if code != RUNNING:
+                return code
+        return RUNNING
+
+    return compiled_in_order_without_lock(iterate, cache=_is_of_this_package(model))
+
+
+def _is_of_this_package(model: type[Model]) -> bool:
+    """Return whether the cache of machine code notices changes of the model's sources."""
+    return model.__module__.split(".")[0] == __name__.split(".")[0]
+
+
+@compiled
+def _with_complex_steps(point: np.ndarray) -> np.ndarray:
+    """Return the point with a step into the complex plane along each variable, shape (n, n)."""
+    stepped = np.empty((len(point), len(point)), dtype=np.complex128)
+    for i in range(len(point)):
+        for j in range(len(point)):
+            stepped[i, j] = complex(point[i], COMPLEX_STEP if i == j else 0.0)
+    return stepped
+
+
+@compiled
+def _set_residuals(
+    trial: Iterate,
+    stepped: np.ndarray,
+    at_nodes: tuple[np.ndarray, np.ndarray],
+    weighting: WeightingArrays,
+    rule: KernelRule,
+) -> bool:
+    """Set residuals and Jacobian of a trial; return false where the rule does not suffice.
+
+    Parameters
+    ----------
+    trial : Iterate
+    stepped : ndarray of complex, shape (n_parameters, n)
+        Parameters, a complex step off along each variable.
+    at_nodes : tuple of ndarray
+        ψ and its gradient in the parameters, at the rule's frequencies.
+    """
+    exponent, gradient = at_nodes
+    at_minus_i = exponent[-1].real
+    if not math.isfinite(at_minus_i):
+        return False
+    factors = np.empty((len(stepped), 1, 1, len(exponent)), dtype=np.complex128)
+    magnitude = np.empty((1, 1, len(rule.probes)))
+    parameters = stepped[:, 0].real.copy()
+    set_rows(factors[:, 0, 0], magnitude[0, 0], gradient, parameters, rule.frequencies, rule.probes)
+    drift = (-at_minus_i * rule.years).reshape(1, -1)
+    no_oscillation = np.empty((0, 0, 0), dtype=np.complex128)
+    rows = exponent.reshape(1, 1, -1), factors, magnitude, rule.years, drift, no_oscillation
+    covered, error, terms, _, excess = fourier_sums(
+        rule.options, rule.phases, rule.contour, rule.numbers, rows
+    )
+    if not (excess[0] <= 1.0 and excess[1] <= TRUNCATION_SHARE):
+        return False
+    prices, _ = present_values(
+        covered.reshape(1, -1), error.reshape(1, -1), rule.position, rule.contracts
+    )
+    trial.values[:] = prices[0]
+    set_weighted_errors(trial.residuals, trial.residual_derivative, prices[0], weighting)
+    strike_value, by_parameter = rule.contracts[1], terms.reshape(len(stepped), -1)
+    trial.by_variable[:] = 0.0
+    for k in range(len(stepped)):
+        for i in range(len(trial.values)):
+            if trial.values[i] != trial.values[i]:
+                return False
+            by_price = -strike_value[i] * by_parameter[k, rule.position[i]]
+            residual = by_price * trial.residual_derivative[i]
+            for j in range(len(trial.point)):
+                trial.by_variable[j, i] += stepped[k, j].imag / COMPLEX_STEP * residual
+    return True
