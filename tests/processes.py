@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from levy_cli.serve.parts import RedisPart, redis_binary
+from levy_cli.serve.processes import RedisProcess, redis_binary
 
 _READY_SECONDS = 60.0
 
@@ -143,9 +143,9 @@ class Redis(Process):
     """
 
     def __init__(self, folder: Path, *, persistent: bool = False) -> None:
-        self._part = RedisPart(folder)
-        self.url = self._part.address
-        binary, path = str(redis_binary()), str(self._part.socket)
+        self._redis = RedisProcess(folder)
+        self.url = self._redis.address
+        binary, path = str(redis_binary()), str(self._redis.socket)
         options: tuple[str, ...] = (
             "--port",
             "0",
@@ -163,7 +163,7 @@ class Redis(Process):
     def wait_until_ready(self) -> Self:
         """Wait until it responds."""
         give_up = time.monotonic() + _READY_SECONDS
-        while not self._part.ready():
+        while not self._redis.ready():
             if time.monotonic() > give_up:
                 raise RuntimeError("Redis did not become ready")
             time.sleep(0.02)

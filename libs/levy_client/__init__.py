@@ -1,4 +1,4 @@
-"""The Python client: httpx and schemas, nothing else of the engine.
+"""The Python client, which requires only httpx and the schemas.
 
 >>> from levy_client import Client
 >>> with Client("http://localhost:8000") as levy:  # doctest: +SKIP
@@ -11,8 +11,10 @@ from levy_client.errors import (
     ClientError,
     JobCancelledError,
     NoAnswerError,
+    NoResponseError,
     ProblemError,
     StillWorkingError,
+    WaitTimeoutError,
 )
 from levy_client.sync import Client
 
@@ -22,6 +24,8 @@ __all__ = [
     "ClientError",
     "JobCancelledError",
     "NoAnswerError",
+    "NoResponseError",
     "ProblemError",
     "StillWorkingError",
+    "WaitTimeoutError",
 ]

@@ -1,4 +1,4 @@
-"""The client for programs that do something else meanwhile."""
+"""The asynchronous client."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from httpx_retries import RetryTransport
 from pydantic import BaseModel
 
 from levy_client import calls
-from levy_client.errors import NoAnswerError, ProblemError, StillWorkingError
+from levy_client.errors import NoResponseError, ProblemError, WaitTimeoutError
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
 from levy_schemas.catalogue import ModelsResult
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
@@ -24,29 +24,29 @@ from levy_schemas.jobs import (
 )
 from levy_schemas.pricing import PriceRequest, PriceResult
 
-_Answer = TypeVar("_Answer", bound=BaseModel)
+_Response = TypeVar("_Response", bound=BaseModel)
 
 
 class AsyncClient:
-    """As `Client`, to be awaited.
+    """An asynchronous client of the gateway; methods as in `Client`.
 
     Parameters
     ----------
     base_url : str
-        Of the gateway.
+        URL of the gateway.
     api_key : str, optional
-        Where it asks for one.
+        Required if the gateway has API keys.
     attempts : int
-        How often something is asked at most.
+        Maximum number of attempts of each request.
     transport : httpx.AsyncBaseTransport, optional
-        Instead of the network.
+        Replaces the network, in tests.
 
     Raises
     ------
-    ProblemError, NoAnswerError
-        By every method: the engine answered with a problem, or nothing of its.
+    ProblemError, NoResponseError
+        By every method: the engine returned a problem, or no valid response.
     pydantic.ValidationError
-        The fields given are no request.
+        The given fields are not a valid request.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def calibrate(
@@ -83,26 +83,26 @@ class AsyncClient:
         Parameters
         ----------
         request : CalibrationRequest, optional
-            Or its fields.
+            Alternatively, its fields.
         fresh : bool
-            Whether a result kept from before will not do.
+            Whether to ignore cached results.
         deadline_seconds : float, optional
-            How long to wait; as long as the engine allows if absent.
+            Time limit; the engine's if absent.
         **fields
-            Of `CalibrationRequest`.
+            Fields of `CalibrationRequest`.
         """
-        headers = calls.asking(fresh=fresh, deadline_seconds=deadline_seconds)
+        headers = calls.request_headers(fresh=fresh, deadline_seconds=deadline_seconds)
         return await self._send(calls.calibrate(request, fields, headers))
 
     async def calibrate_many(
         self, surfaces: Iterable[CalibrationRequest]
     ) -> list[CalibrationResult | ProblemError]:
-        """Fit many surfaces; what became of each, in their order.
+        """Fit many surfaces; return the outcome of each, in their order.
 
-        A surface that cannot be fitted gives its problem, and does not sink the others.
+        A failed surface does not fail the others.
         """
-        answers = [await self._send(call) for call in calls.batches(surfaces)]
-        return [calls.outcome(one) for answer in answers for one in answer.results]
+        batches = [await self._send(call) for call in calls.batches(surfaces)]
+        return [calls.result_or_problem(r) for batch in batches for r in batch.results]
 
     async def compare(
         self,
@@ -112,8 +112,8 @@ class AsyncClient:
         deadline_seconds: float | None = None,
         **fields: Any,
     ) -> ComparisonResult:
-        """Fit several models to one surface, and rank them; parameters as in `calibrate`."""
-        headers = calls.asking(fresh=fresh, deadline_seconds=deadline_seconds)
+        """Compare models on one surface; parameters as in `calibrate`."""
+        headers = calls.request_headers(fresh=fresh, deadline_seconds=deadline_seconds)
         return await self._send(calls.compare(request, fields, headers))
 
     async def price(self, request: PriceRequest | None = None, **fields: Any) -> PriceResult:
@@ -127,31 +127,31 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> JobAccepted:
-        """Have the posterior of a model sampled; `wait` for what the job finds.
+        """Submit a job that samples the posterior of a model; `wait` returns its result.
 
         Parameters
         ----------
         request : BayesianRequest, optional
-            Or its fields.
+            Alternatively, its fields.
         idempotency_key : str, optional
-            Makes a repeated submission return the job of the first; a new one if absent.
+            A repeated submission with the same key returns the first job; random if absent.
         **fields
-            Of `BayesianRequest`.
+            Fields of `BayesianRequest`.
         """
         return await self._send(calls.sample(request, fields, idempotency_key))
 
     async def job(self, job_id: str) -> JobStatus:
-        """Ask how a job stands."""
+        """Return the status of a job."""
         return await self._send(calls.job(job_id))
 
     async def cancel(self, job_id: str) -> JobStatus:
-        """End a job; one that runs stops at its next block of draws."""
+        """Cancel a job; a running one stops at its next block of draws."""
         return await self._send(calls.cancel(job_id))
 
     async def draws(self, job_id: str) -> bytes:
-        """Download the draws of a job that succeeded: ArviZ's InferenceData, as netCDF."""
+        """Return the draws of a job that succeeded: ArviZ InferenceData as netCDF."""
         path = calls.draws_path(job_id)
-        return calls.refused_or_content(path, await self._request(path, method="GET", url=path))
+        return calls.content_of(path, await self._request(path, method="GET", url=path))
 
     async def wait(
         self,
@@ -160,22 +160,22 @@ class AsyncClient:
         on_progress: Callable[[JobStatus], None] | None = None,
         seconds: float | None = None,
     ) -> BayesianResult:
-        """Wait for the end of a job, asking as often as the engine likes; what it found.
+        """Wait for the end of a job, polling at the interval that the engine requests.
 
         Parameters
         ----------
         job_id : str
         on_progress : callable, optional
-            Told how the job stands, each time.
+            Called with each status.
         seconds : float, optional
-            The longest to wait; to the end if absent.
+            Time limit; none if absent.
 
         Raises
         ------
         ProblemError, JobCancelledError
-            The job ended otherwise.
-        StillWorkingError
-            It did not end in time, and goes on.
+            The job failed, or was cancelled.
+        WaitTimeoutError
+            The job did not end in time; it continues.
         """
         started = time.monotonic()
         call = calls.job(job_id)
@@ -185,25 +185,25 @@ class AsyncClient:
             if on_progress is not None:
                 on_progress(status)
             if status.status in ENDED:
-                return calls.outcome_of(status)
+                return calls.result_of(status)
             pause = calls.pause(response)
             if seconds is not None and time.monotonic() + pause - started > seconds:
-                raise StillWorkingError(job_id, seconds)
+                raise WaitTimeoutError(job_id, seconds)
             await asyncio.sleep(pause)
 
     async def models(self) -> ModelsResult:
-        """List the models, their parameters, and their networks."""
+        """Return the models, their parameters and their networks."""
         return await self._send(calls.models())
 
     async def health(self) -> Health:
-        """Ask how the system is."""
+        """Return the health of the system."""
         return await self._send(calls.health())
 
-    async def _send(self, call: calls.Call[_Answer]) -> _Answer:
+    async def _send(self, call: calls.Call[_Response]) -> _Response:
         return call.read(await self._request(call.path, **call.arguments()))
 
     async def _request(self, path: str, **arguments: Any) -> httpx.Response:
         try:
             return await self._http.request(**arguments)
         except httpx.TransportError as error:
-            raise NoAnswerError(f"{path}: {error}") from error
+            raise NoResponseError(f"{path}: {error}") from error

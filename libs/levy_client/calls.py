@@ -1,4 +1,4 @@
-"""What is sent and what is read, the same for clients that wait and clients that do not."""
+"""Requests and responses of the engine, shared by the synchronous and asynchronous clients."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,14 +11,14 @@ import httpx
 from httpx_retries import Retry
 from pydantic import BaseModel, ValidationError
 
-from levy_client.errors import ClientError, JobCancelledError, NoAnswerError, ProblemError
+from levy_client.errors import ClientError, JobCancelledError, NoResponseError, ProblemError
 from levy_schemas.calibration import (
     MAX_SURFACES,
     CalibrationBatch,
     CalibrationBatchResult,
     CalibrationRequest,
     CalibrationResult,
-    SurfaceAnswer,
+    SurfaceOutcome,
 )
 from levy_schemas.catalogue import ModelsResult
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
@@ -34,112 +34,106 @@ from levy_schemas.jobs import BayesianRequest, BayesianResult, JobAccepted, JobS
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_schemas.problems import MEDIA_TYPE, Problem
 
-ANSWER_SECONDS: Final = 35.0
-"""Longer than the gateway waits for a calibration, so that it is the gateway who tells."""
+_TIMEOUT_SECONDS: Final = 35.0
+"""Longer than the gateway's deadline of a calibration, so that the gateway reports a timeout."""
 
 _JOBS: Final = "/calibrate/bayesian"
 _POLL_SECONDS: Final = 1.0
 _CONNECT_SECONDS: Final = 5.0
 _BATCH_BYTES: Final = 240 * 1024
-"""What a batch may weigh: a little less than the gateway reads."""
+"""Maximum size of a batch, slightly less than the gateway's limit on a body."""
 
-_WORTH_ANOTHER_TRY: Final = (429, 502, 503)
-_LONGEST_WAIT_SECONDS: Final = 60.0
+_RETRIED_STATUSES: Final = (429, 502, 503)
+_MAX_WAIT_SECONDS: Final = 60.0
 
-_Answer = TypeVar("_Answer", bound=BaseModel)
+_Response = TypeVar("_Response", bound=BaseModel)
 _Request = TypeVar("_Request", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Call(Generic[_Answer]):
-    """One exchange: what to send, and what its answer is."""
+class Call(Generic[_Response]):
+    """One request and the schema of its response."""
 
     method: str
     path: str
-    answer: type[_Answer]
+    response: type[_Response]
     body: BaseModel | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    also: tuple[int, ...] = ()
-    """Statuses beyond success that are answers all the same."""
+    accepted: tuple[int, ...] = ()
+    """Statuses besides 2xx whose body has this schema too."""
 
     def arguments(self) -> dict[str, Any]:
-        """Return what httpx is to send."""
-        sent: dict[str, Any] = {"method": self.method, "url": self.path}
+        """Return the arguments of httpx's `request`."""
+        arguments: dict[str, Any] = {"method": self.method, "url": self.path}
         headers = dict(self.headers)
         if self.body is not None:
-            sent["content"] = self.body.model_dump_json(exclude_none=True)
+            arguments["content"] = self.body.model_dump_json(exclude_none=True)
             headers["Content-Type"] = "application/json"
-        if self.also:
-            # Here such a status is no refusal that would pass.
-            sent["extensions"] = {"retry": Retry(total=0)}
-        return sent | {"headers": headers}
+        if self.accepted:
+            # For this call such a status is a result, not a reason to retry.
+            arguments["extensions"] = {"retry": Retry(total=0)}
+        return arguments | {"headers": headers}
 
-    def read(self, response: httpx.Response) -> _Answer:
-        """Read an answer.
+    def read(self, response: httpx.Response) -> _Response:
+        """Return the validated response.
 
         Raises
         ------
         ProblemError
-            It is a problem.
-        NoAnswerError
-            It is nothing that the engine says.
+            The response is a problem.
+        NoResponseError
+            The response is not the engine's.
         """
-        with _form_known(self.path):
-            if response.is_success or response.status_code in self.also:
-                return self.answer.model_validate_json(response.content)
-        raise _refusal(self.path, response)
+        with _valid_response(self.path):
+            if response.is_success or response.status_code in self.accepted:
+                return self.response.model_validate_json(response.content)
+        raise _error_of(self.path, response)
 
 
-def refused_or_content(path: str, response: httpx.Response) -> bytes:
-    """Read an answer that is no JSON.
-
-    Raises
-    ------
-    ProblemError
-        It is a problem.
-    NoAnswerError
-        It is nothing that the engine says.
-    """
+def content_of(path: str, response: httpx.Response) -> bytes:
+    """Return the body of a response that is not JSON; raises as `Call.read`."""
     if response.is_success:
         return response.content
-    raise _refusal(path, response)
+    raise _error_of(path, response)
 
 
-def _refusal(path: str, response: httpx.Response) -> ClientError:
+def _error_of(path: str, response: httpx.Response) -> ClientError:
     if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
-        with _form_known(path):
+        with _valid_response(path):
             return ProblemError(Problem.model_validate_json(response.content))
-    return NoAnswerError(f"{path}: HTTP {response.status_code}, and not from the engine")
+    return NoResponseError(
+        f"{path}: HTTP {response.status_code}, not from the engine; check the URL and any proxy"
+    )
 
 
 @contextmanager
-def _form_known(path: str) -> Iterator[None]:
+def _valid_response(path: str) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        message = f"{path}: the answer is not of the form that this client knows"
-        raise NoAnswerError(message) from error
+        message = f"{path}: invalid response; client and engine may have incompatible versions"
+        raise NoResponseError(message) from error
 
 
 def calibrate(
-    asked: CalibrationRequest | None, fields: Mapping[str, Any], headers: Mapping[str, str]
+    request: CalibrationRequest | None, fields: Mapping[str, Any], headers: Mapping[str, str]
 ) -> Call[CalibrationResult]:
-    """Fit a model."""
-    body = _checked(CalibrationRequest, asked, fields)
+    """Return the call that fits a model."""
+    body = _validated(CalibrationRequest, request, fields)
     return Call("POST", "/calibrate", CalibrationResult, body, headers)
 
 
 def batches(surfaces: Iterable[CalibrationRequest]) -> Iterator[Call[CalibrationBatchResult]]:
-    """Fit many surfaces, as many in one call as the engine takes."""
+    """Yield calls that fit many surfaces, each of the maximum size."""
     batch: list[CalibrationRequest] = []
-    weight = 0
+    n_bytes = 0
     for surface in surfaces:
-        more = len(surface.model_dump_json(exclude_none=True)) + 1
-        if batch and (len(batch) == MAX_SURFACES or weight + more > _BATCH_BYTES):
+        size = len(surface.model_dump_json(exclude_none=True)) + 1
+        if batch and (len(batch) == MAX_SURFACES or n_bytes + size > _BATCH_BYTES):
             yield _batch(batch)
-            batch, weight = [], 0
+            batch, n_bytes = [], 0
         batch.append(surface)
-        weight += more
+        n_bytes += size
     if batch:
         yield _batch(batch)
 
@@ -149,70 +143,70 @@ def _batch(surfaces: list[CalibrationRequest]) -> Call[CalibrationBatchResult]:
     return Call("POST", "/calibrate", CalibrationBatchResult, body)
 
 
-def outcome(answer: SurfaceAnswer) -> CalibrationResult | ProblemError:
-    """Return what became of one surface of a batch."""
-    if answer.result is not None:
-        return answer.result
-    if answer.problem is not None:
-        return ProblemError(answer.problem)
-    raise NoAnswerError("/calibrate: a surface of the batch has neither result nor problem")
+def result_or_problem(outcome: SurfaceOutcome) -> CalibrationResult | ProblemError:
+    """Return the outcome of one surface of a batch."""
+    if outcome.result is not None:
+        return outcome.result
+    if outcome.problem is not None:
+        return ProblemError(outcome.problem)
+    raise NoResponseError("/calibrate: a surface of the batch has neither result nor problem")
 
 
 def compare(
-    asked: ComparisonRequest | None, fields: Mapping[str, Any], headers: Mapping[str, str]
+    request: ComparisonRequest | None, fields: Mapping[str, Any], headers: Mapping[str, str]
 ) -> Call[ComparisonResult]:
-    """Fit several models, and rank them."""
-    body = _checked(ComparisonRequest, asked, fields)
+    """Return the call that compares models."""
+    body = _validated(ComparisonRequest, request, fields)
     return Call("POST", "/compare", ComparisonResult, body, headers)
 
 
-def price(asked: PriceRequest | None, fields: Mapping[str, Any]) -> Call[PriceResult]:
-    """Price options."""
-    return Call("POST", "/price", PriceResult, _checked(PriceRequest, asked, fields))
+def price(request: PriceRequest | None, fields: Mapping[str, Any]) -> Call[PriceResult]:
+    """Return the call that prices options."""
+    return Call("POST", "/price", PriceResult, _validated(PriceRequest, request, fields))
 
 
 def sample(
-    asked: BayesianRequest | None, fields: Mapping[str, Any], idempotency_key: str | None
+    request: BayesianRequest | None, fields: Mapping[str, Any], idempotency_key: str | None
 ) -> Call[JobAccepted]:
-    """Have a posterior sampled; a key of its own makes a second try find the job of the first."""
+    """Return the call that submits a job; its idempotency key makes retries safe."""
     headers = {IDEMPOTENCY_KEY: idempotency_key or uuid.uuid4().hex}
-    return Call("POST", _JOBS, JobAccepted, _checked(BayesianRequest, asked, fields), headers)
+    return Call("POST", _JOBS, JobAccepted, _validated(BayesianRequest, request, fields), headers)
 
 
 def job(job_id: str) -> Call[JobStatus]:
-    """Ask how a job stands."""
+    """Return the call that reads the status of a job."""
     return Call("GET", f"{_JOBS}/{quote(job_id, safe='')}", JobStatus)
 
 
 def cancel(job_id: str) -> Call[JobStatus]:
-    """End a job."""
+    """Return the call that cancels a job."""
     return Call("DELETE", f"{_JOBS}/{quote(job_id, safe='')}", JobStatus)
 
 
 def draws_path(job_id: str) -> str:
-    """Where the draws of a job are."""
+    """Return the path of the draws of a job."""
     return f"{_JOBS}/{quote(job_id, safe='')}/inference-data"
 
 
 def pause(response: httpx.Response) -> float:
-    """Seconds to wait before asking again how a job stands."""
+    """Return the seconds to wait before the next poll of a job."""
     try:
         return max(0.0, float(response.headers.get(RETRY_AFTER, _POLL_SECONDS)))
     except ValueError:
         return _POLL_SECONDS
 
 
-def outcome_of(status: JobStatus) -> BayesianResult:
-    """Return what a job found.
+def result_of(status: JobStatus) -> BayesianResult:
+    """Return the result of a job that has ended.
 
     Raises
     ------
     ProblemError
-        It failed.
+        The job failed.
     JobCancelledError
-        It was cancelled.
-    NoAnswerError
-        It ended, and neither result nor problem came.
+        The job was cancelled.
+    NoResponseError
+        The response has neither result nor problem.
     """
     if status.result is not None:
         return status.result
@@ -220,29 +214,21 @@ def outcome_of(status: JobStatus) -> BayesianResult:
         raise ProblemError(status.problem)
     if status.status == "cancelled":
         raise JobCancelledError(status.job_id)
-    raise NoAnswerError(f"{_JOBS}: job {status.job_id} has neither result nor problem")
+    raise NoResponseError(f"{_JOBS}: job {status.job_id} has neither result nor problem")
 
 
 def models() -> Call[ModelsResult]:
-    """List the models."""
+    """Return the call that lists the models."""
     return Call("GET", "/models", ModelsResult)
 
 
 def health() -> Call[Health]:
-    """Ask how the system is; an unhealthy one says so in its answer."""
-    return Call("GET", "/health", Health, also=(503,))
+    """Return the call that reads the health of the system, also if it is unhealthy (503)."""
+    return Call("GET", "/health", Health, accepted=(503,))
 
 
-def asking(*, fresh: bool, deadline_seconds: float | None) -> dict[str, str]:
-    """Headers that say how a result may come.
-
-    Parameters
-    ----------
-    fresh : bool
-        Whether a result kept from before will not do.
-    deadline_seconds : float, optional
-        How long to wait; as long as the engine allows if absent.
-    """
+def request_headers(*, fresh: bool, deadline_seconds: float | None) -> dict[str, str]:
+    """Return the headers for the cache and the deadline; parameters as in `Client.calibrate`."""
     headers = {CACHE_CONTROL: "no-cache"} if fresh else {}
     if deadline_seconds is not None:
         headers[DEADLINE_SECONDS] = f"{deadline_seconds:.3f}"
@@ -250,37 +236,38 @@ def asking(*, fresh: bool, deadline_seconds: float | None) -> dict[str, str]:
 
 
 def settings(base_url: str, api_key: str | None) -> dict[str, Any]:
-    """Return what the httpx clients of both kinds are made with."""
+    """Return the arguments of both httpx clients."""
     return {
         "base_url": base_url,
         "headers": {} if api_key is None else {API_KEY: api_key},
-        "timeout": httpx.Timeout(ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+        "timeout": httpx.Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS),
     }
 
 
 def retries(attempts: int) -> Retry:
-    """Ask again when the engine says so, after as long as it says.
+    """Return the retry policy, which respects `Retry-After`.
 
-    Everything the engine does may be asked twice: it computes, and a job carries a key that makes
-    its second submission the first. Only an answer that did not come in time is not asked for
-    again: it would not come sooner.
+    Every request is safe to repeat: the engine computes, and a job has an idempotency key. Only a
+    timeout is not retried, since a second attempt would take as long.
     """
     return Retry(
         total=attempts - 1,
         allowed_methods=("GET", "POST", "DELETE"),
-        status_forcelist=_WORTH_ANOTHER_TRY,
+        status_forcelist=_RETRIED_STATUSES,
         retry_on_exceptions=(httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError),
         backoff_factor=0.1,
-        max_backoff_wait=_LONGEST_WAIT_SECONDS,
-        total_timeout=_LONGEST_WAIT_SECONDS,
+        max_backoff_wait=_MAX_WAIT_SECONDS,
+        total_timeout=_MAX_WAIT_SECONDS,
     )
 
 
-def _checked(kind: type[_Request], asked: _Request | None, fields: Mapping[str, Any]) -> _Request:
-    """Return a request, given whole or by its fields; wrong ones are told before they are sent."""
-    if asked is None:
+def _validated(
+    kind: type[_Request], request: _Request | None, fields: Mapping[str, Any]
+) -> _Request:
+    """Return a request, given as such or by its fields, validated before it is sent."""
+    if request is None:
         return kind.model_validate(dict(fields))
     if fields:
         message = f"give a {kind.__name__} or its fields, not both: {', '.join(fields)}"
         raise TypeError(message)
-    return asked
+    return request

@@ -1,23 +1,27 @@
-"""What can go wrong for a client."""
+"""Exceptions of the client."""
 
 from levy_schemas.problems import Problem
 
 
 class ClientError(Exception):
-    """Anything that this client raises."""
+    """Base class of the client's exceptions."""
 
 
-class NoAnswerError(ClientError):
-    """The engine cannot be reached, or what came is no answer of its."""
+class NoResponseError(ClientError):
+    """The engine is unreachable or returned an invalid response."""
+
+
+NoAnswerError = NoResponseError
+"""Former name, deprecated."""
 
 
 class ProblemError(ClientError):
-    """The engine answered with a problem.
+    """The engine returned a problem.
 
     Attributes
     ----------
     problem : Problem
-        As RFC 9457 has it: `problem.code` is for programs, `problem.errors` point at places.
+        The problem (RFC 9457): `code` identifies its type, `errors` the invalid fields.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -26,19 +30,23 @@ class ProblemError(ClientError):
 
     @property
     def code(self) -> str:
-        """The kind of problem: `unknown-model` for one."""
+        """Code of the problem type, such as `unknown-model`."""
         return self.problem.code
 
 
 class JobCancelledError(ClientError):
-    """The job was cancelled, by whoever asked for that."""
+    """The job was cancelled."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"job {job_id} was cancelled")
 
 
-class StillWorkingError(ClientError):
-    """The job has not ended in the time that was given; it goes on."""
+class WaitTimeoutError(ClientError):
+    """The job has not ended within the time limit of `wait`; it continues."""
 
     def __init__(self, job_id: str, seconds: float) -> None:
-        super().__init__(f"job {job_id} has not ended within {seconds:g} s, and goes on")
+        super().__init__(f"job {job_id} has not ended within {seconds:g} s and continues")
+
+
+StillWorkingError = WaitTimeoutError
+"""Former name, deprecated."""

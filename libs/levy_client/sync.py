@@ -1,4 +1,4 @@
-"""The client that waits."""
+"""The synchronous client."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from httpx_retries import RetryTransport
 from pydantic import BaseModel
 
 from levy_client import calls
-from levy_client.errors import NoAnswerError, ProblemError, StillWorkingError
+from levy_client.errors import NoResponseError, ProblemError, WaitTimeoutError
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
 from levy_schemas.catalogue import ModelsResult
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
@@ -23,32 +23,32 @@ from levy_schemas.jobs import (
 )
 from levy_schemas.pricing import PriceRequest, PriceResult
 
-_Answer = TypeVar("_Answer", bound=BaseModel)
+_Response = TypeVar("_Response", bound=BaseModel)
 
 
 class Client:
-    """Speaks to the gateway; requests and answers are those of `levy_schemas`.
+    """A client of the gateway; requests and results are those of `levy_schemas`.
 
-    Each method takes a request, or its fields. What the engine refuses for a while (busy, away) is
-    asked again after as long as it says.
+    Each method takes a request, or its fields. Requests that fail temporarily (rate limit, service
+    unavailable) are retried after the delay that the engine requests.
 
     Parameters
     ----------
     base_url : str
-        Of the gateway.
+        URL of the gateway.
     api_key : str, optional
-        Where it asks for one.
+        Required if the gateway has API keys.
     attempts : int
-        How often something is asked at most.
+        Maximum number of attempts of each request.
     transport : httpx.BaseTransport, optional
-        Instead of the network.
+        Replaces the network, in tests.
 
     Raises
     ------
-    ProblemError, NoAnswerError
-        By every method: the engine answered with a problem, or nothing of its.
+    ProblemError, NoResponseError
+        By every method: the engine returned a problem, or no valid response.
     pydantic.ValidationError
-        The fields given are no request.
+        The given fields are not a valid request.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
     def calibrate(
@@ -85,26 +85,26 @@ class Client:
         Parameters
         ----------
         request : CalibrationRequest, optional
-            Or its fields.
+            Alternatively, its fields.
         fresh : bool
-            Whether a result kept from before will not do.
+            Whether to ignore cached results.
         deadline_seconds : float, optional
-            How long to wait; as long as the engine allows if absent.
+            Time limit; the engine's if absent.
         **fields
-            Of `CalibrationRequest`.
+            Fields of `CalibrationRequest`.
         """
-        headers = calls.asking(fresh=fresh, deadline_seconds=deadline_seconds)
+        headers = calls.request_headers(fresh=fresh, deadline_seconds=deadline_seconds)
         return self._send(calls.calibrate(request, fields, headers))
 
     def calibrate_many(
         self, surfaces: Iterable[CalibrationRequest]
     ) -> list[CalibrationResult | ProblemError]:
-        """Fit many surfaces; what became of each, in their order.
+        """Fit many surfaces; return the outcome of each, in their order.
 
-        A surface that cannot be fitted gives its problem, and does not sink the others.
+        A failed surface does not fail the others.
         """
-        answers = [self._send(call) for call in calls.batches(surfaces)]
-        return [calls.outcome(one) for answer in answers for one in answer.results]
+        batches = [self._send(call) for call in calls.batches(surfaces)]
+        return [calls.result_or_problem(r) for batch in batches for r in batch.results]
 
     def compare(
         self,
@@ -114,8 +114,8 @@ class Client:
         deadline_seconds: float | None = None,
         **fields: Any,
     ) -> ComparisonResult:
-        """Fit several models to one surface, and rank them; parameters as in `calibrate`."""
-        headers = calls.asking(fresh=fresh, deadline_seconds=deadline_seconds)
+        """Compare models on one surface; parameters as in `calibrate`."""
+        headers = calls.request_headers(fresh=fresh, deadline_seconds=deadline_seconds)
         return self._send(calls.compare(request, fields, headers))
 
     def price(self, request: PriceRequest | None = None, **fields: Any) -> PriceResult:
@@ -129,31 +129,31 @@ class Client:
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> JobAccepted:
-        """Have the posterior of a model sampled; `wait` for what the job finds.
+        """Submit a job that samples the posterior of a model; `wait` returns its result.
 
         Parameters
         ----------
         request : BayesianRequest, optional
-            Or its fields.
+            Alternatively, its fields.
         idempotency_key : str, optional
-            Makes a repeated submission return the job of the first; a new one if absent.
+            A repeated submission with the same key returns the first job; random if absent.
         **fields
-            Of `BayesianRequest`.
+            Fields of `BayesianRequest`.
         """
         return self._send(calls.sample(request, fields, idempotency_key))
 
     def job(self, job_id: str) -> JobStatus:
-        """Ask how a job stands."""
+        """Return the status of a job."""
         return self._send(calls.job(job_id))
 
     def cancel(self, job_id: str) -> JobStatus:
-        """End a job; one that runs stops at its next block of draws."""
+        """Cancel a job; a running one stops at its next block of draws."""
         return self._send(calls.cancel(job_id))
 
     def draws(self, job_id: str) -> bytes:
-        """Download the draws of a job that succeeded: ArviZ's InferenceData, as netCDF."""
+        """Return the draws of a job that succeeded: ArviZ InferenceData as netCDF."""
         path = calls.draws_path(job_id)
-        return calls.refused_or_content(path, self._request(path, method="GET", url=path))
+        return calls.content_of(path, self._request(path, method="GET", url=path))
 
     def wait(
         self,
@@ -162,22 +162,22 @@ class Client:
         on_progress: Callable[[JobStatus], None] | None = None,
         seconds: float | None = None,
     ) -> BayesianResult:
-        """Wait for the end of a job, asking as often as the engine likes; what it found.
+        """Wait for the end of a job, polling at the interval that the engine requests.
 
         Parameters
         ----------
         job_id : str
         on_progress : callable, optional
-            Told how the job stands, each time.
+            Called with each status.
         seconds : float, optional
-            The longest to wait; to the end if absent.
+            Time limit; none if absent.
 
         Raises
         ------
         ProblemError, JobCancelledError
-            The job ended otherwise.
-        StillWorkingError
-            It did not end in time, and goes on.
+            The job failed, or was cancelled.
+        WaitTimeoutError
+            The job did not end in time; it continues.
         """
         started = time.monotonic()
         call = calls.job(job_id)
@@ -187,25 +187,25 @@ class Client:
             if on_progress is not None:
                 on_progress(status)
             if status.status in ENDED:
-                return calls.outcome_of(status)
+                return calls.result_of(status)
             pause = calls.pause(response)
             if seconds is not None and time.monotonic() + pause - started > seconds:
-                raise StillWorkingError(job_id, seconds)
+                raise WaitTimeoutError(job_id, seconds)
             time.sleep(pause)
 
     def models(self) -> ModelsResult:
-        """List the models, their parameters, and their networks."""
+        """Return the models, their parameters and their networks."""
         return self._send(calls.models())
 
     def health(self) -> Health:
-        """Ask how the system is."""
+        """Return the health of the system."""
         return self._send(calls.health())
 
-    def _send(self, call: calls.Call[_Answer]) -> _Answer:
+    def _send(self, call: calls.Call[_Response]) -> _Response:
         return call.read(self._request(call.path, **call.arguments()))
 
     def _request(self, path: str, **arguments: Any) -> httpx.Response:
         try:
             return self._http.request(**arguments)
         except httpx.TransportError as error:
-            raise NoAnswerError(f"{path}: {error}") from error
+            raise NoResponseError(f"{path}: {error}") from error

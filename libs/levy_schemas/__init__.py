@@ -1,1 +1,1 @@
-"""The wire: what the services say to one another and to their clients."""
+"""Request and response schemas, problem types and task names."""

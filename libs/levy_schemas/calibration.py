@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import AliasChoices, ConfigDict, Discriminator, Field, Tag, computed_field
 
 from levy_schemas.problems import Problem
 from levy_schemas.surface import (
@@ -11,7 +11,7 @@ from levy_schemas.surface import (
     DroppedQuote,
     SurfaceRequest,
 )
-from levy_schemas.wire import Answer, FiniteFloat, Flag, ModelName, Request
+from levy_schemas.wire import FiniteFloat, Flag, ModelName, Request, ResponseModel
 
 MAX_SURFACES = 64
 """Surfaces in one batch; the limit on a body may be reached before."""
@@ -19,7 +19,7 @@ MAX_SURFACES = 64
 CalibrationMethod = Literal["hybrid", "neural", "least_squares"]
 Uncertainty = Literal["laplace", "psis", "none"]
 FitStatus = Literal["converged", "max_evaluations", "stalled", "diverged", "at_bound", "proposed"]
-"""`proposed`: a network's answer as it stands, which nothing has fitted."""
+"""`proposed`: a network's output that was not refined by a fit."""
 Interval = tuple[FiniteFloat, FiniteFloat]
 
 
@@ -39,155 +39,163 @@ class CalibrationRequest(SurfaceRequest):
 
     model_type: ModelName
     per_maturity: Flag = Field(
-        default=False, description="one fit of a stationary model for each expiry"
+        default=False, description="fit each expiry separately (models with stationary increments)"
     )
     method: CalibrationMethod = "hybrid"
     uncertainty: Uncertainty = "laplace"
 
 
-class FitQuality(Answer):
-    """How well the model reprices the quotes it was fitted to."""
+class FitQuality(ResponseModel):
+    """Errors of the fitted prices."""
 
     rmse: FiniteFloat = Field(description="root mean squared price error, in currency")
     relative_error: FiniteFloat = Field(description="mean of |error| / price (ARPE)")
     implied_vol_rmse: FiniteFloat | None = Field(
-        description="root mean squared error in volatility, over the quotes for which the prices "
-        "of market and model both determine one; null where there are none"
+        description="root mean squared error of implied volatility, over the quotes whose market "
+        "and model prices both determine one; null if there are none"
     )
     n_implied_vols: int | None = Field(
-        default=None, description="quotes counted in implied_vol_rmse"
+        default=None, description="number of quotes in implied_vol_rmse"
     )
     aae: FiniteFloat = Field(description="mean absolute error, in currency (AAE)")
     ape: FiniteFloat = Field(description="mean absolute error over the mean price (APE)")
-    n_quotes: int = Field(description="quotes fitted")
+    n_quotes: int = Field(description="number of quotes fitted")
 
 
-class MaturityFit(Answer):
-    """How well one expiry is met."""
+class MaturityFit(ResponseModel):
+    """Errors of the fitted prices of one expiry."""
 
     maturity: FiniteFloat = Field(description="in years")
     fit_quality: FitQuality
     mean_vol_error: FiniteFloat | None = Field(
-        description="implied volatility of the model less the market's, on average; null where no "
-        "quote has one"
+        description="mean of model minus market implied volatility; null if no quote has one"
     )
 
 
-class Functional(Answer):
-    """A property of the distribution at one year, determined even where parameters are not."""
+class Moment(ResponseModel):
+    """A moment of the distribution at one year; quotes may determine it but not the parameters."""
 
-    value: FiniteFloat | None = Field(description="null where the distribution has none")
+    value: FiniteFloat | None = Field(description="null if the moment does not exist")
     interval: Interval | None = Field(
-        description="95%; null where none was asked, or none can be said"
+        description="95% confidence interval; null if not requested or not available"
     )
 
 
-class FittedModel(Answer):
-    """Parameters that a fit found, and what they are worth."""
+def _deprecated(replacement: str) -> dict[str, Any]:
+    return {"deprecated": True, "description": f"deprecated: use {replacement}"}
 
-    parameters: dict[str, FiniteFloat]
+
+class _Fit(ResponseModel):
+    """Fields of every fit, and deprecated names of two of them."""
+
+    parameters: dict[str, FiniteFloat] | None = Field(
+        description="null if each expiry has its own: see per_maturity"
+    )
     status: FitStatus
-    reason: str = Field(description="why the fit ended, in a sentence")
+    reason: str = Field(description="why the fit ended")
     fit_quality: FitQuality
     intervals: dict[str, Interval | None] | None = Field(
-        description="95% of each parameter; null where none was asked, or none can be said"
+        description="95% confidence interval of each parameter; null if not requested or not "
+        "available"
     )
-    singular_values: tuple[FiniteFloat, ...] = Field(
+    singular_values: tuple[FiniteFloat, ...] | None = Field(
         description="of the Jacobian at the optimum; a small one is a direction not identified"
     )
-    functionals: dict[str, Functional] = Field(
-        description="variance, skewness and excess_kurtosis of S/F, price over forward, at one year"
+    moments: dict[str, Moment] | None = Field(
+        validation_alias=AliasChoices("moments", "functionals"),
+        description="variance, skewness and excess_kurtosis of S/F, price over forward, at one "
+        "year",
     )
-    limits: tuple[str, ...] = Field(
-        description="limits that parameters run to, where the best fit is one of the model; "
-        "G → 0 for one"
+    boundary_parameters: tuple[str, ...] = Field(
+        default=(),
+        validation_alias=AliasChoices("boundary_parameters", "limits"),
+        description="limits of parameters, such as G → 0, if the best fit is a limiting case of "
+        "the model",
     )
     n_evaluations: int
     warnings: tuple[str, ...] = ()
 
+    @computed_field(json_schema_extra=_deprecated("moments"))  # type: ignore[prop-decorator]
+    @property
+    def functionals(self) -> dict[str, Moment] | None:
+        """Former name of `moments`."""
+        return self.moments
+
+    @computed_field(json_schema_extra=_deprecated("boundary_parameters"))  # type: ignore[prop-decorator]
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Former name of `boundary_parameters`."""
+        return self.boundary_parameters
+
+
+class FittedModel(_Fit):
+    """A fit with one set of parameters."""
+
+    parameters: dict[str, FiniteFloat]
+    singular_values: tuple[FiniteFloat, ...] = Field(
+        description="of the Jacobian at the optimum; a small one is a direction not identified"
+    )
+
 
 class MaturityCalibration(FittedModel):
-    """The fit of one expiry on its own."""
+    """The fit of one expiry."""
 
     maturity: FiniteFloat = Field(description="in years")
 
 
-class CalibrationResult(Answer):
-    """Parameters, how well they fit, and how sure they are.
+class CalibrationResult(_Fit):
+    """The fit of a model to a surface of quotes, with its uncertainty.
 
-    With `per_maturity`, the fits are in `per_maturity`: `parameters`, `intervals`,
-    `singular_values` and `functionals` are null, `status` is the worst of them, `limits` names
-    those of any, and `fit_quality` is that of all expiries together.
+    With `per_maturity`, each expiry's fit is in `per_maturity`: `parameters`, `intervals`,
+    `singular_values` and `moments` are null, `status` is the worst of all expiries,
+    `boundary_parameters` those of any, and `fit_quality` that of all expiries together.
     """
 
     model_type: str
-    parameters: dict[str, FiniteFloat] | None = Field(
-        description="null where each expiry has its own: see per_maturity"
-    )
-    status: FitStatus
-    reason: str = Field(description="why the fit ended, in a sentence")
     calibration_time_ms: FiniteFloat
-    fit_quality: FitQuality
-    intervals: dict[str, Interval | None] | None = Field(
-        description="95% of each parameter; null where none was asked, or none can be said"
-    )
     pareto_k: FiniteFloat | None = None
-    singular_values: tuple[FiniteFloat, ...] | None = Field(
-        description="of the Jacobian at the optimum; a small one is a direction not identified"
-    )
-    functionals: dict[str, Functional] | None = Field(
-        description="variance, skewness and excess_kurtosis of S/F, price over forward, at one year"
-    )
-    limits: tuple[str, ...] = Field(
-        default=(),
-        description="limits that parameters run to, where the best fit is one of the model; "
-        "G → 0 for one",
-    )
-    fit_by_maturity: tuple[MaturityFit, ...] = Field(
-        description="fit quality expiry by expiry: where a whole surface is missed"
-    )
+    fit_by_maturity: tuple[MaturityFit, ...] = Field(description="fit quality of each expiry")
     per_maturity: tuple[MaturityCalibration, ...] | None = Field(
-        default=None, description="one fit for each expiry, by maturity, where that was asked"
+        default=None, description="separate fits of the expiries, if requested"
     )
-    n_evaluations: int
-    method: CalibrationMethod = Field(description="how it was fitted in the end")
-    degraded: bool = Field(description="whether this is less than what was asked")
+    method: CalibrationMethod = Field(description="method that produced the result")
+    degraded: bool = Field(description="whether the result is less than requested; see warnings")
     out_of_distribution: bool = False
     model_version: str
     dropped: tuple[DroppedQuote, ...] = ()
-    warnings: tuple[str, ...] = ()
     request_id: str | None = None
 
 
 class CalibrationBatch(Request):
-    """Surfaces that are fitted together, each with its own model and options."""
+    """Surfaces to fit, each with its own model and options."""
 
     surfaces: tuple[CalibrationRequest, ...] = Field(min_length=1, max_length=MAX_SURFACES)
 
 
-class SurfaceAnswer(Answer):
-    """What became of one surface of a batch: a result, or a problem."""
+class SurfaceOutcome(ResponseModel):
+    """Result or problem of one surface of a batch."""
 
     result: CalibrationResult | None = None
     problem: Problem | None = None
 
 
-class CalibrationBatchResult(Answer):
-    """Answers in the order of the surfaces; one that cannot be fitted does not sink the others."""
+class CalibrationBatchResult(ResponseModel):
+    """Outcomes in the order of the surfaces; a failed surface does not fail the batch."""
 
-    results: tuple[SurfaceAnswer, ...]
-    calibration_time_ms: FiniteFloat = Field(description="of all of them together")
+    results: tuple[SurfaceOutcome, ...]
+    calibration_time_ms: FiniteFloat = Field(description="duration of the batch")
     request_id: str | None = None
 
 
-def _one_or_many(value: Any) -> str:
-    many = "surfaces" in value if isinstance(value, dict) else isinstance(value, CalibrationBatch)
-    return "[many]" if many else "[one]"
+def _body_tag(value: Any) -> str:
+    is_batch = (
+        "surfaces" in value if isinstance(value, dict) else isinstance(value, CalibrationBatch)
+    )
+    return "[batch]" if is_batch else "[one]"
 
 
 CalibrationBody = Annotated[
-    Annotated[CalibrationRequest, Tag("[one]")] | Annotated[CalibrationBatch, Tag("[many]")],
-    Discriminator(_one_or_many),
+    Annotated[CalibrationRequest, Tag("[one]")] | Annotated[CalibrationBatch, Tag("[batch]")],
+    Discriminator(_body_tag),
 ]
-"""Body of `POST /calibrate`: with `surfaces` it is a batch. Tags in brackets are left out of
-pointers, as those of pydantic's own are."""
+"""Body of `POST /calibrate`: a batch if it has `surfaces`. Pointers leave out tags in brackets."""

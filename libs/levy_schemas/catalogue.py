@@ -6,47 +6,47 @@ from typing import Self
 from pydantic import Field
 
 from levy_schemas.networks import SURFACE_SIZE, ServedNetwork
-from levy_schemas.wire import Answer, FiniteFloat
+from levy_schemas.wire import FiniteFloat, ResponseModel
 
 
-class CatalogueParameter(Answer):
+class CatalogueParameter(ResponseModel):
     """One parameter of a model."""
 
-    name: str = Field(description="as in requests")
-    symbol: str = Field(description="as in the literature")
-    domain: str = Field(description="condition that it must meet")
+    name: str = Field(description="name in requests")
+    symbol: str = Field(description="symbol in the literature")
+    domain: str = Field(description="condition on its value")
     unit: str
     meaning: str
-    default: FiniteFloat | None = Field(default=None, description="where a fit starts")
+    default: FiniteFloat | None = Field(default=None, description="default initial value")
 
 
-class CatalogueEntry(Answer):
+class CatalogueEntry(ResponseModel):
     """One model."""
 
-    name: str = Field(description="as in `model_type`")
+    name: str = Field(description="name in `model_type`")
     parameters: tuple[CatalogueParameter, ...]
-    trained: bool = Field(description="whether a neural calibrator is there")
+    trained: bool = Field(description="whether a trained network is available")
     version: str
 
 
-class Catalogue(Answer):
-    """What the pricing service knows."""
+class Catalogue(ResponseModel):
+    """All models."""
 
     catalogue: tuple[CatalogueEntry, ...]
 
 
-class ModelsResult(Answer):
-    """What the gateway answers: the catalogue, and what neural calibrators read."""
+class ModelsResult(ResponseModel):
+    """The catalogue, with the networks in use."""
 
     models: tuple[str, ...]
     input_dimensions: dict[str, int] = Field(
-        description="prices that each trained network reads; models without one are absent"
+        description="number of prices in the input of each model's network, for models with one"
     )
     catalogue: tuple[CatalogueEntry, ...]
 
     @classmethod
     def of(cls, catalogue: Catalogue, networks: Mapping[str, ServedNetwork]) -> Self:
-        """Put the models that are known together with the networks that answer for them."""
+        """Combine the catalogue with the networks in use."""
         entries = tuple(
             _with_network(entry, networks.get(entry.name)) for entry in catalogue.catalogue
         )

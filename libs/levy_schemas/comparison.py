@@ -10,13 +10,13 @@ from levy_schemas.surface import (
     SurfaceRequest,
     Weights,
 )
-from levy_schemas.wire import Answer, FiniteFloat, Flag, ModelName
+from levy_schemas.wire import FiniteFloat, Flag, ModelName, ResponseModel
 
 MAX_MODELS = 32
 
 
 class ComparisonRequest(SurfaceRequest):
-    """Quotes of one underlying, as a grid or as a list, and the models to compare on them.
+    """Quotes of one underlying, as a grid or as a list, and the models to compare.
 
     A grid is `strikes`, `maturities` and `prices`; a list is `quotes`. The market is
     `spot_price`, `risk_free_rate` and `dividend_yield`, or `forwards`.
@@ -33,53 +33,54 @@ class ComparisonRequest(SurfaceRequest):
         default=None,
         min_length=1,
         max_length=MAX_MODELS,
-        description="to compare; every model there is if absent",
+        description="models to compare; all if absent",
     )
     weights: Weights = Field(
-        default="vega", description="vega: as errors in implied volatility; bid_ask: in spreads"
+        default="vega",
+        description="price: errors in currency; vega: in implied volatility; bid_ask: in spreads",
     )
     holdout: Flag = Field(
         default=True,
-        description="also fit every other strike alone, and judge that fit by the strikes between",
+        description="also fit every other strike and evaluate that fit on the strikes between",
     )
 
 
 class ComparedModel(FittedModel):
-    """One model's fit to all quotes, and how it did on strikes that it had not seen."""
+    """One model's fit to all quotes, and its out-of-sample errors."""
 
     model_type: str
     fit_by_maturity: tuple[MaturityFit, ...]
     in_sample: FitQuality | None = Field(
-        description="of a fit to every other strike, on those; null without a holdout"
+        description="quality of a fit to every other strike on these; null without a holdout"
     )
     out_of_sample: FitQuality | None = Field(
-        description="of that fit, on the strikes between; null without a holdout"
+        description="quality of that fit on the strikes between; null without a holdout"
     )
     in_spread_share: FiniteFloat | None = Field(
-        description="share of the quotes whose fitted price lies between bid and ask; null where "
-        "a quote has none"
+        description="fraction of the quotes whose fitted price is between bid and ask; null if a "
+        "quote has no bid and ask"
     )
-    calibration_time_ms: FiniteFloat = Field(description="of all fits of this model")
+    calibration_time_ms: FiniteFloat = Field(description="duration of all fits of this model")
 
 
-class ModelNotFitted(Answer):
+class ModelNotFitted(ResponseModel):
     """A model that could not be fitted to these quotes, and why."""
 
     model_type: str
-    code: str = Field(description="of the problem")
+    code: str = Field(description="code of the problem")
     detail: str
 
 
-class ComparisonResult(Answer):
+class ComparisonResult(ResponseModel):
     """Models on one surface, best first.
 
-    Ranked by the error of implied volatility out of sample; without a holdout, in sample.
+    Ranked by the out-of-sample error of implied volatility; without a holdout, in sample.
     """
 
     results: tuple[ComparedModel, ...]
     not_fitted: tuple[ModelNotFitted, ...] = ()
     weights: Weights
-    n_quotes: int = Field(description="quotes fitted")
+    n_quotes: int = Field(description="number of quotes fitted")
     comparison_time_ms: FiniteFloat
     model_version: str
     dropped: tuple[DroppedQuote, ...] = ()

@@ -1,24 +1,24 @@
-"""HTTP headers with a meaning of our own."""
+"""HTTP headers."""
 
 from typing import Final
 
 REQUEST_ID: Final = "X-Request-ID"
-"""Follows a request through every hop and comes back with the answer."""
+"""Id of a request in every service that it passes, and in the response."""
 
 DEADLINE_SECONDS: Final = "X-Deadline-Seconds"
-"""How long the caller will still wait; relative, so that clocks need not agree."""
+"""Seconds until the caller stops waiting; relative, so that clocks need not agree."""
 
 API_KEY: Final = "X-API-Key"
-"""Who asks; `Authorization: Bearer` says the same."""
+"""API key; `Authorization: Bearer` is equivalent."""
 
 RETRY_AFTER: Final = "Retry-After"
-"""Seconds to wait before asking again."""
+"""Seconds to wait before a retry."""
 
 CACHE_CONTROL: Final = "Cache-Control"
-"""`no-cache` asks for a result computed now; `no-store` also that it is not kept."""
+"""`no-cache`: ignore cached results; `no-store`: also do not cache the result."""
 
 CACHE_STATUS: Final = "Cache-Status"
-"""Whether an answer was kept from before (RFC 9211)."""
+"""Whether the result was cached (RFC 9211)."""
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 """Makes a repeated submission return the job of the first."""

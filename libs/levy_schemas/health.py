@@ -4,39 +4,39 @@ from typing import Literal
 
 from pydantic import Field
 
-from levy_schemas.wire import Answer
+from levy_schemas.wire import ResponseModel
 
 
-class Liveness(Answer):
-    """The process answers."""
+class Liveness(ResponseModel):
+    """The process responds."""
 
     status: Literal["alive"] = "alive"
     service: str
     version: str
 
 
-class Readiness(Answer):
-    """Whether the process can do its work."""
+class Readiness(ResponseModel):
+    """Whether the process can serve requests."""
 
     status: Literal["ready", "not_ready"]
     service: str
-    checks: dict[str, bool] = Field(description="what readiness hangs on")
+    checks: dict[str, bool] = Field(description="readiness checks by name")
 
 
-class NeighbourHealth(Answer):
-    """A service as seen from the gateway."""
+class UpstreamHealth(ResponseModel):
+    """Readiness of a service behind the gateway."""
 
     status: Literal["ready", "not_ready", "unreachable"]
     workers: int | None = Field(
-        default=None, description="of a service that takes jobs: those heard of lately"
+        default=None, description="workers with a recent heartbeat, for a service that runs jobs"
     )
 
 
-class Health(Answer):
-    """The system as a client sees it."""
+class Health(ResponseModel):
+    """Status of the system."""
 
     status: Literal["healthy", "degraded", "unhealthy"] = Field(
-        description="all services are ready, some are, none is"
+        description="healthy: all services are ready; degraded: some are; unhealthy: none is"
     )
-    model_loaded: bool = Field(description="whether calibrations are answered")
-    services: dict[str, NeighbourHealth]
+    model_loaded: bool = Field(description="whether the calibration service is ready")
+    services: dict[str, UpstreamHealth]

@@ -18,7 +18,7 @@ gateway deletes a job when its time is over. Times are seconds of Redis's clock.
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from levy_schemas.calibration import Interval
@@ -34,13 +34,13 @@ from levy_schemas.wire import (
     MAX_OPTIONS,
     MAX_PARAMETERS,
     Amount,
-    Answer,
     FiniteFloat,
     MaturityYears,
     ModelName,
     ParameterName,
     ParameterValue,
     Request,
+    ResponseModel,
 )
 
 TASK: Final = "bayesian.sample"
@@ -93,18 +93,29 @@ QUEUE_OF: Final[dict[Engine, QueueName]] = {
 ENDED: Final[frozenset[str]] = frozenset({"succeeded", "failed", "cancelled"})
 
 
-_NUMBERS: Final = {
+_PARAMETERS: Final = {
     "normal": ("mu", "sigma"),
-    "lognormal": ("mu", "sigma", "beyond"),
-    "gamma": ("shape", "rate", "beyond"),
-    "half_normal": ("sigma", "beyond"),
+    "lognormal": ("mu", "sigma", "loc"),
+    "gamma": ("shape", "rate", "loc"),
+    "half_normal": ("sigma", "loc"),
     "uniform": ("low", "high"),
 }
 _POSITIVE: Final = frozenset({"sigma", "shape", "rate"})
 
 
+def _with_deprecated_beyond(schema: dict[str, Any]) -> None:
+    """Document the former name of `loc`, which is still accepted."""
+    schema["properties"]["beyond"] = schema["properties"]["loc"] | {
+        "title": "Beyond",
+        "deprecated": True,
+        "description": "use loc",
+    }
+
+
 class Prior(Request):
-    """Distribution of one parameter; which numbers it takes depends on which it is."""
+    """Distribution of one parameter, with the numbers that the distribution requires."""
+
+    model_config = ConfigDict(json_schema_extra=_with_deprecated_beyond)
 
     distribution: Literal["normal", "lognormal", "gamma", "half_normal", "uniform"]
     mu: ParameterValue | None = None
@@ -113,41 +124,45 @@ class Prior(Request):
     rate: ParameterValue | None = None
     low: ParameterValue | None = None
     high: ParameterValue | None = None
-    beyond: ParameterValue | None = Field(default=None, description="where the support begins")
+    loc: ParameterValue | None = Field(
+        default=None,
+        validation_alias=AliasChoices("loc", "beyond"),
+        description="lower end of the support; 0 if absent",
+    )
 
     @model_validator(mode="after")
-    def _takes_its_numbers(self) -> Self:
-        taken = _NUMBERS[self.distribution]
-        given = set(self.model_fields_set) - {"distribution"}
-        for name in sorted(given):
-            if name not in taken:
-                message = f"{self.distribution} takes {', '.join(taken)}"
-                raise _refuse("no_such_number", message, f"/{name}")
-        for name in taken:
+    def _has_its_parameters(self) -> Self:
+        allowed = _PARAMETERS[self.distribution]
+        for name in sorted(set(self.model_fields_set) - {"distribution"}):
+            if name not in allowed:
+                message = f"{self.distribution} has no {name}; it takes {', '.join(allowed)}"
+                raise _error("unknown_parameter", message, f"/{name}")
+        for name in allowed:
             value = getattr(self, name)
-            if value is None and name != "beyond":
-                raise _refuse("number_missing", f"{self.distribution} needs {name}", f"/{name}")
+            if value is None and name != "loc":
+                message = f"{self.distribution} requires {name} (missing)"
+                raise _error("missing_parameter", message, f"/{name}")
             if name in _POSITIVE and not value > 0.0:
-                raise _refuse("not_positive", f"{name} must be positive", f"/{name}")
+                raise _error("not_positive", f"{name} must be positive", f"/{name}")
         if self.low is not None and self.high is not None and not self.low < self.high:
-            raise _refuse("empty_support", "high must exceed low", "/high")
+            raise _error("empty_support", "high must exceed low", "/high")
         return self
 
-    def described(self) -> dict[str, Any]:
-        """Name and the numbers given."""
+    def spec(self) -> dict[str, Any]:
+        """Return the name and the given numbers of the distribution."""
         return self.model_dump(exclude_none=True)
 
 
-def _refuse(kind: str, message: str, place: str) -> PydanticCustomError:
-    return PydanticCustomError(kind, message, {"pointer": place})
+def _error(kind: str, message: str, pointer: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, message, {"pointer": pointer})
 
 
-def _count(least: int, most: int) -> Any:
-    return Field(strict=True, ge=least, le=most)
+def _count(minimum: int, maximum: int) -> Any:
+    return Field(strict=True, ge=minimum, le=maximum)
 
 
 class NewOption(Request):
-    """An option that is to be predicted."""
+    """An option to predict."""
 
     strike: Amount
     maturity: MaturityYears = Field(description="in years")
@@ -170,84 +185,86 @@ class BayesianRequest(SurfaceRequest):
     num_samples: Annotated[int, _count(100, 20_000)] = 5000
     num_warmup: Annotated[int, _count(100, 20_000)] = 2000
     priors: dict[ParameterName, Prior] = Field(
-        default_factory=dict, max_length=MAX_PARAMETERS, description="instead of the default ones"
+        default_factory=dict, max_length=MAX_PARAMETERS, description="replace the default priors"
     )
     likelihood: Likelihood = "normal"
     predict: tuple[NewOption, ...] = Field(
         default=(),
         max_length=MAX_OPTIONS,
-        description="options to predict; their maturities need a forward as the quotes' do",
+        description="options to predict; with `forwards`, their maturities need one too",
     )
     seed: Annotated[int, _count(0, 2**31 - 1)] = 0
 
     @model_validator(mode="after")
-    def _forwards_of_what_is_predicted(self) -> Self:
+    def _has_forwards_of_predictions(self) -> Self:
         if self.forwards is None:
             return self
-        known = {forward.maturity for forward in self.forwards}
+        maturities = {forward.maturity for forward in self.forwards}
         for i, option in enumerate(self.predict):
-            if option.maturity not in known:
-                message = f"forwards lack {option.maturity!r} years"
-                raise _refuse("no_forward", message, f"/predict/{i}/maturity")
+            if option.maturity not in maturities:
+                message = f"forwards has no entry with maturity {option.maturity!r}; add one"
+                raise _error("no_forward", message, f"/predict/{i}/maturity")
         return self
 
     @model_validator(mode="after")
-    def _in_bounds(self) -> Self:
+    def _has_allowed_draws(self) -> Self:
         draws = self.num_chains * (self.num_samples + self.num_warmup)
         if draws > MAX_DRAWS:
-            message = f"{draws} draws of all chains, warm-up included; at most {MAX_DRAWS}"
-            raise _refuse("too_many_draws", message, "")
+            message = (
+                f"{draws} draws of all chains, warm-up included; at most {MAX_DRAWS} are allowed"
+            )
+            raise _error("too_many_draws", message, "")
         return self
 
 
-class JobAccepted(Answer):
-    """A job that waits for its turn."""
+class JobAccepted(ResponseModel):
+    """A job that was created."""
 
     job_id: str
     status_url: str
 
 
-class ParameterSummary(Answer):
-    """Posterior of one parameter, and how well its draws tell it."""
+class ParameterSummary(ResponseModel):
+    """Posterior of one parameter, and the convergence diagnostics of its draws."""
 
     mean: FiniteFloat
     sd: FiniteFloat
     median: FiniteFloat | None = None
     interval: Interval = Field(description="95%")
-    r_hat: FiniteFloat | None = Field(description="null where there are no chains to compare")
+    r_hat: FiniteFloat | None = Field(description="null if there is only one chain")
     ess_bulk: FiniteFloat | None
     ess_tail: FiniteFloat | None
 
 
-class PredictiveInterval(Answer):
-    """What the posterior expects one quote to be."""
+class PredictiveInterval(ResponseModel):
+    """Posterior predictive distribution of one quote."""
 
     strike: FiniteFloat
     maturity: FiniteFloat = Field(description="in years")
     mean: FiniteFloat
-    interval: Interval = Field(description="95%, errors of the quotes included")
+    interval: Interval = Field(description="95%, quote errors included")
 
 
-class OptionPrediction(Answer):
-    """What the posterior expects of an option that was asked for."""
+class OptionPrediction(ResponseModel):
+    """Posterior predictive distribution of one option of `predict`."""
 
     strike: FiniteFloat
     maturity: FiniteFloat = Field(description="in years")
     option_type: OptionType
-    mean: FiniteFloat = Field(description="of the model's price, as the next two")
+    mean: FiniteFloat = Field(description="of the model price, like the next two")
     median: FiniteFloat
     interval: Interval = Field(description="95%")
     quote_interval: Interval | None = Field(
-        description="95%, a quote's error included; null by bid_ask: its spread is not known"
+        description="95%, quote error included; null for weights bid_ask: the spread is unknown"
     )
     implied_vol: FiniteFloat | None = Field(
-        description="median; null where a price determines none, as in the next"
+        description="median; null where the price does not determine it, as in the next"
     )
     implied_vol_interval: tuple[FiniteFloat | None, FiniteFloat | None] = Field(description="95%")
 
 
-class BayesianResult(Answer):
-    """A posterior, summarised; one that did not converge is told all the same."""
+class BayesianResult(ResponseModel):
+    """Summary of a posterior; also returned if it did not converge."""
 
     model_type: str
     engine: Engine
@@ -255,46 +272,48 @@ class BayesianResult(Answer):
     correlations: dict[str, dict[str, FiniteFloat]]
     predictive: tuple[PredictiveInterval, ...]
     predicted: tuple[OptionPrediction, ...] = Field(
-        default=(), description="options that the request asked to predict, in its order"
+        default=(), description="predictions of the options in `predict`, in their order"
     )
     divergences: int
     pareto_k: FiniteFloat | None = None
     converged: bool
-    reason: str = Field(description="why it counts as converged or not, in a sentence")
-    draws: int = Field(description="of all chains together")
+    reason: str = Field(description="why the posterior is, or is not, considered converged")
+    draws: int = Field(description="number of draws of all chains")
     seconds: FiniteFloat
     dropped: tuple[DroppedQuote, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-class Diagnostics(Answer):
-    """What draws say of themselves so far; null where an engine has no such thing, or not yet."""
+class Diagnostics(ResponseModel):
+    """Diagnostics of the draws so far; null if not available for the engine, or not yet."""
 
-    draws: int | None = Field(default=None, description="of all chains, warm-up aside")
+    draws: int | None = Field(default=None, description="draws of all chains, without warm-up")
     r_hat: FiniteFloat | None = Field(
-        default=None, description="largest over the sampler's coordinates, of split chains"
+        default=None, description="largest split R-hat of the sampler's coordinates"
     )
-    divergences: int | None = Field(default=None, description="of these draws")
+    divergences: int | None = Field(default=None, description="divergent draws")
     acceptance_rate: FiniteFloat | None = Field(
         default=None, description="mean over the latest draws, warm-up included"
     )
     step_size: FiniteFloat | None = Field(default=None, description="mean over the chains")
     elbo: FiniteFloat | None = Field(
-        default=None, description="bound that a variational fit raises, up to a constant"
+        default=None, description="evidence lower bound of a variational fit, up to a constant"
     )
-    pareto_k: FiniteFloat | None = Field(default=None, description="of the weights")
+    pareto_k: FiniteFloat | None = Field(
+        default=None, description="Pareto k of the importance weights"
+    )
 
 
-class JobStatus(Answer):
-    """How a job stands."""
+class JobStatus(ResponseModel):
+    """Status of a job."""
 
     job_id: str
     status: JobState
-    progress: FiniteFloat = Field(ge=0.0, le=1.0, description="share done")
+    progress: FiniteFloat = Field(ge=0.0, le=1.0, description="fraction completed")
     result: BayesianResult | None = None
     problem: Problem | None = None
     diagnostics: Diagnostics | None = Field(
-        default=None, description="as told last; null until there are draws"
+        default=None, description="latest diagnostics; null until there are draws"
     )
 
 

@@ -1,35 +1,37 @@
-"""`GET /networks` of the calibration service: who proposes starts now."""
+"""`GET /networks` of the calibration service: the networks in use."""
 
 from typing import Final, Literal, Self
 
 from pydantic import Field
 
-from levy_schemas.wire import Answer
+from levy_schemas.wire import ResponseModel
 
 SURFACE_SIZE: Final = 200
-"""Prices that a network on the standard grid reads: 20 strikes at 10 maturities."""
+"""Number of prices on the standard grid: 20 strikes at 10 maturities."""
 
 
-class ServedNetwork(Answer):
-    """The networks of one model."""
+class ServedNetwork(ResponseModel):
+    """The networks in use for one model."""
 
-    champion: str = Field(description="version of the network that answers")
-    challenger: str | None = Field(default=None, description="version that answers a share")
+    champion: str = Field(description="version of the network in use")
+    challenger: str | None = Field(
+        default=None, description="version in use for a fraction of the requests"
+    )
     input_dimension: int | None = Field(
-        default=None, description="prices that the champion reads; null where any number will do"
+        default=None, description="number of prices in the champion's input; null if it is variable"
     )
 
     @classmethod
     def of(
         cls, champion: str, reads: Literal["grid", "points"], challenger: str | None = None
     ) -> Self:
-        """Tell of the champion by its version and by what it reads."""
+        """Describe the champion by its version and the form of its input."""
         dimension = SURFACE_SIZE if reads == "grid" else None
         return cls(champion=champion, challenger=challenger, input_dimension=dimension)
 
 
-class ServedNetworks(Answer):
-    """What answers `/calibrate`; it changes with every promotion and rollback."""
+class ServedNetworks(ResponseModel):
+    """The networks in use; they change with every promotion and rollback."""
 
     engine_version: str
-    networks: dict[str, ServedNetwork] = Field(description="by model; those without are absent")
+    networks: dict[str, ServedNetwork] = Field(description="by model, for models with a network")

@@ -9,7 +9,6 @@ from levy_schemas.wire import (
     MAX_OPTIONS,
     MAX_PARAMETERS,
     Amount,
-    Answer,
     Flag,
     Matrix,
     MaturityYears,
@@ -18,6 +17,7 @@ from levy_schemas.wire import (
     ParameterValue,
     Rate,
     Request,
+    ResponseModel,
     SparseMatrix,
 )
 
@@ -46,48 +46,53 @@ class PriceRequest(Request):
     option_type: OptionType = "call"
     method: PricingMethod = Field(
         default="sinh",
-        description="sinh is the most accurate and the fastest; carr_madan aims at 0.1%",
+        description="sinh is the most accurate and the fastest; carr_madan is accurate to 0.1%",
     )
-    greeks: Flag = Field(default=False, description="also answer sensitivities")
+    greeks: Flag = Field(default=False, description="also return sensitivities")
 
     @model_validator(mode="after")
-    def _within_the_limit(self) -> Self:
+    def _has_allowed_size(self) -> Self:
         n_options = len(self.strikes) * len(self.maturities)
         if n_options > MAX_OPTIONS:
             raise PydanticCustomError(
                 "too_many_options",
-                "{n_options} options asked, at most {limit} are answered at once",
+                "{n_options} options; at most {limit} are allowed in one request",
                 {"n_options": n_options, "limit": MAX_OPTIONS, "pointer": "/strikes"},
             )
         return self
 
 
-class Greeks(Answer):
+class Greeks(ResponseModel):
     """Sensitivities of present values; `matrix[i][j]` belongs to `maturities[i]`, `strikes[j]`.
 
-    Null where there is none: the gamma of Variance Gamma has a pole at short maturities.
+    Null where undefined: the gamma of Variance Gamma has a pole at short maturities.
     """
 
-    delta: SparseMatrix = Field(description="in the spot")
-    gamma: SparseMatrix = Field(description="of delta in the spot")
-    theta: SparseMatrix = Field(description="per year that passes; a day's is theta/365")
-    rho: SparseMatrix = Field(description="in the risk-free rate, per unit (not per cent)")
-    dividend_rho: SparseMatrix = Field(description="in the dividend yield, per unit")
-    parameters: dict[str, SparseMatrix] = Field(description="in each parameter of the model")
+    delta: SparseMatrix = Field(description="derivative with respect to the spot")
+    gamma: SparseMatrix = Field(description="second derivative with respect to the spot")
+    theta: SparseMatrix = Field(description="per year; per day it is theta/365")
+    rho: SparseMatrix = Field(
+        description="derivative with respect to the risk-free rate, per unit (not %)"
+    )
+    dividend_rho: SparseMatrix = Field(
+        description="derivative with respect to the dividend yield, per unit"
+    )
+    parameters: dict[str, SparseMatrix] = Field(
+        description="derivative with respect to each parameter of the model"
+    )
 
 
-class PriceResult(Answer):
+class PriceResult(ResponseModel):
     """Prices; `matrix[i][j]` belongs to `maturities[i]`, `strikes[j]`."""
 
     prices: Matrix = Field(description="present values, in the currency of the strikes")
     implied_vols: SparseMatrix = Field(
-        description="Black volatilities; null where the error of the price leaves the volatility "
-        "uncertain by more than 1% of it"
+        description="Black volatilities; null where the price error makes the volatility uncertain "
+        "by more than 1%"
     )
     greeks: Greeks | None = None
     price_errors: SparseMatrix = Field(
-        description="the method's own estimate of each price's absolute error; "
-        "null where it states none"
+        description="estimated absolute error of each price; null where the method gives none"
     )
     warnings: tuple[str, ...] = ()
     request_id: str | None = None

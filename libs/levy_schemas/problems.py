@@ -1,36 +1,38 @@
-"""Problems as the wire tells them: RFC 9457, and one table from code to title and status."""
+"""Problems (RFC 9457): their types, and the schema of one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 MEDIA_TYPE: Final = "application/problem+json"
 
 
 @dataclass(frozen=True)
 class ProblemType:
-    """A kind of problem.
+    """A type of problem.
 
     Attributes
     ----------
     code : str
-        Stable, for programs.
+        Stable identifier, for programs.
     title : str
-        What went wrong in general, for people.
     status : int
-        HTTP status it is answered with.
+        HTTP status.
+    meaning : str
+        Explanation and remedy.
     """
 
     code: str
     title: str
     status: int
+    meaning: str
 
     @property
     def uri(self) -> str:
-        """Where the gateway explains it; relative, since a service does not know its host."""
+        """URL of the explanation, relative since a service does not know its host."""
         return f"/problems/{self.code}"
 
 
@@ -38,64 +40,157 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = MappingProxyType(
     {
         kind.code: kind
         for kind in (
-            ProblemType("bad-request", "The request cannot be read", 400),
-            ProblemType("unauthorized", "A key is needed, and this is none", 401),
-            ProblemType("not-found", "There is nothing at this address", 404),
-            ProblemType("unknown-model", "There is no model of this name", 404),
-            ProblemType("unknown-job", "There is no job of this name", 404),
-            ProblemType("method-not-allowed", "This address does not take this method", 405),
-            ProblemType("idempotency-conflict", "The key stands for another request", 409),
-            ProblemType("no-draws", "The job has no draws", 409),
-            ProblemType("body-too-large", "The body is larger than the limit", 413),
-            ProblemType("unsupported-media-type", "The body must be JSON", 415),
-            ProblemType("invalid-input", "The request does not fit its schema", 422),
-            ProblemType("invalid-parameter", "A model parameter is outside its domain", 422),
-            ProblemType("outside-strip", "The characteristic function does not exist there", 422),
-            ProblemType("arbitrage", "A price lies outside its no-arbitrage bounds", 422),
-            ProblemType("unsupported", "This engine cannot do that", 422),
-            ProblemType("rate-limited", "Too many requests", 429),
-            ProblemType("internal", "Something failed inside the service", 500),
-            ProblemType("neighbour-failed", "A service behind the gateway failed", 502),
-            ProblemType("neighbour-unavailable", "A service behind the gateway is away", 503),
-            ProblemType("queue-full", "Too many jobs wait already", 503),
-            ProblemType("deadline", "The answer did not come in time", 504),
+            ProblemType(
+                "bad-request",
+                "Malformed HTTP request",
+                400,
+                "The HTTP request could not be parsed. Check how it is sent.",
+            ),
+            ProblemType(
+                "unauthorized",
+                "Missing or invalid API key",
+                401,
+                "Send your key as Authorization: Bearer <key> or X-API-Key: <key>.",
+            ),
+            ProblemType(
+                "not-found",
+                "Not found",
+                404,
+                "No endpoint has this path. See /docs for the available endpoints.",
+            ),
+            ProblemType(
+                "unknown-model",
+                "Unknown model",
+                404,
+                "GET /models lists the names; they are case-sensitive.",
+            ),
+            ProblemType(
+                "unknown-job",
+                "Unknown job",
+                404,
+                "The job does not exist, belongs to another API key, or has expired.",
+            ),
+            ProblemType(
+                "method-not-allowed",
+                "Method not allowed",
+                405,
+                "The Allow header lists the methods of this path.",
+            ),
+            ProblemType(
+                "idempotency-conflict",
+                "Idempotency key already used",
+                409,
+                "Send the same request as before with this Idempotency-Key, or use a new key.",
+            ),
+            ProblemType(
+                "no-draws",
+                "No draws available",
+                409,
+                "Only jobs that succeeded have draws. The member `job_status` is the job's status.",
+            ),
+            ProblemType(
+                "body-too-large",
+                "Request body too large",
+                413,
+                "Send fewer options, or numbers with fewer digits.",
+            ),
+            ProblemType(
+                "unsupported-media-type",
+                "Unsupported media type",
+                415,
+                "Send JSON with Content-Type: application/json.",
+            ),
+            ProblemType(
+                "invalid-input",
+                "Invalid request",
+                422,
+                "The member `errors` has a JSON pointer to each invalid field.",
+            ),
+            ProblemType(
+                "invalid-parameter",
+                "Invalid model parameter",
+                422,
+                "The members `parameter` and `condition` name the parameter and the condition "
+                "that it violates.",
+            ),
+            ProblemType(
+                "outside-strip",
+                "Outside the strip of analyticity",
+                422,
+                "E[S_T] is infinite for these parameters, or the damping is outside the strip of "
+                "analyticity. Choose parameters further inside the domain.",
+            ),
+            ProblemType(
+                "arbitrage",
+                "Price outside its no-arbitrage bounds",
+                422,
+                "No model attains such a price. Check forward, discount and the quote.",
+            ),
+            ProblemType(
+                "unsupported",
+                "Unsupported request",
+                422,
+                "The request is valid, but this engine does not support it, or has no trained "
+                "network for it. The member `detail` names an alternative.",
+            ),
+            ProblemType(
+                "rate-limited",
+                "Rate limit exceeded",
+                429,
+                "Retry after the seconds in the header Retry-After.",
+            ),
+            ProblemType(
+                "internal",
+                "Internal error",
+                500,
+                "An unexpected error of the engine. Report the request id.",
+            ),
+            ProblemType(
+                "upstream-error",
+                "Invalid response of an upstream service",
+                502,
+                "An upstream service returned an invalid response. Retry, and report the request "
+                "id if the problem persists.",
+            ),
+            ProblemType(
+                "upstream-unavailable",
+                "Upstream service unavailable",
+                503,
+                "Retry after the seconds in the header Retry-After.",
+            ),
+            ProblemType(
+                "queue-full",
+                "Job queue full",
+                503,
+                "Retry after the seconds in the header Retry-After, or cancel other jobs.",
+            ),
+            ProblemType(
+                "deadline",
+                "Deadline exceeded",
+                504,
+                "Price fewer options, request uncertainty=none, or retry later.",
+            ),
         )
     }
 )
 
-MEANING: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "bad-request": "The HTTP request itself could not be read. Check how it was sent.",
-        "unauthorized": "Send the key you were given, as Authorization: Bearer … or X-API-Key: ….",
-        "not-found": "No endpoint has this path. See /docs for those there are.",
-        "unknown-model": "GET /models lists the names; case matters.",
-        "unknown-job": "It was never made, not with your key, or its time has run out.",
-        "method-not-allowed": "The Allow header lists what the address takes.",
-        "idempotency-conflict": "Send the request that the Idempotency-Key was first sent with, or "
-        "choose another key.",
-        "no-draws": "Only jobs that succeeded have draws. The member `job_status` says how this "
-        "one stands.",
-        "body-too-large": "Send fewer options, or fewer digits.",
-        "unsupported-media-type": "Send JSON with Content-Type: application/json.",
-        "invalid-input": "The member `errors` points at each offending place with a JSON pointer.",
-        "invalid-parameter": "The members `parameter` and `condition` name the parameter and the "
-        "condition that it breaks.",
-        "outside-strip": "The parameters leave no forward, or the damping asked for leaves the "
-        "strip of analyticity. Choose parameters further inside the domain.",
-        "arbitrage": "No model can reach such a price. Check forward, discount and the quote.",
-        "unsupported": "The request is well formed, but asks for what is not built or has not "
-        "been trained here. The member `detail` says what to ask instead.",
-        "rate-limited": "Your key has used up its share. Try again after the seconds in "
-        "Retry-After.",
-        "internal": "A fault of ours. Report the request id.",
-        "neighbour-failed": "A service answered with something that is no answer. Try again, and "
-        "report the request id if it stays.",
-        "neighbour-unavailable": "Try again after the seconds in Retry-After.",
-        "queue-full": "Try again after the seconds in Retry-After, or cancel jobs of yours.",
-        "deadline": "Ask for fewer options, or less uncertainty, or try again later.",
-    }
-)
-"""What a reader of `/problems/{code}` is told."""
+_RENAMED: Final = {
+    "neighbour-failed": "upstream-error",
+    "neighbour-unavailable": "upstream-unavailable",
+}
+"""Former codes of earlier releases, deprecated."""
+
+
+def current_code(code: str) -> str:
+    """Return the current code of a problem type, given that or a former one.
+
+    Examples
+    --------
+    >>> current_code("neighbour-failed"), current_code("deadline")
+    ('upstream-error', 'deadline')
+    """
+    return _RENAMED.get(code, code)
+
 
 CODE_OF_STATUS: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -107,15 +202,15 @@ CODE_OF_STATUS: Final[Mapping[int, str]] = MappingProxyType(
         415: "unsupported-media-type",
         422: "invalid-input",
         429: "rate-limited",
-        503: "neighbour-unavailable",
+        503: "upstream-unavailable",
         504: "deadline",
     }
 )
-"""The code for a status that a web framework raised on its own."""
+"""The code of an HTTP status raised by the web framework."""
 
 
 class ProblemExplanation(BaseModel):
-    """What a kind of problem means, and what to do about it."""
+    """Explanation of a problem type, and its remedy."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -125,34 +220,38 @@ class ProblemExplanation(BaseModel):
     meaning: str
 
 
-class PlaceOfError(BaseModel):
-    """One place of the request, and what is wrong there."""
+class ErrorLocation(BaseModel):
+    """An invalid field of the request, and what is wrong with it."""
 
     model_config = ConfigDict(frozen=True)
 
-    pointer: str = Field(description="JSON pointer (RFC 6901) into the request; empty: all of it")
-    detail: str = Field(description="what is wrong there")
+    pointer: str = Field(
+        description="JSON pointer (RFC 6901) into the request; empty: the whole body"
+    )
+    detail: str = Field(description="what is wrong")
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it; members beyond these depend on the kind of problem."""
+    """An error (RFC 9457); further members depend on the problem type."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    type: str = Field(description="address of an explanation of this kind of problem")
-    title: str = Field(description="the kind of problem, for people")
-    status: int = Field(ge=400, le=599, description="the HTTP status")
-    detail: str = Field(description="this very problem, for people")
-    instance: str = Field(description="the path that was asked")
-    code: str = Field(description="the kind of problem, for programs")
-    request_id: str = Field(description="quote it when you report the problem")
-    errors: tuple[PlaceOfError, ...] = Field(
-        default=(), description="the places of the request that are at fault"
+    type: str = Field(description="URL of the explanation of this problem type")
+    title: str = Field(description="name of the problem type")
+    status: int = Field(ge=400, le=599, description="HTTP status")
+    detail: str = Field(description="what is wrong and what to do")
+    instance: str = Field(description="path of the request")
+    code: Annotated[str, BeforeValidator(current_code)] = Field(
+        description="stable identifier of the problem type, for programs"
+    )
+    request_id: str = Field(description="id to quote when reporting the problem")
+    errors: tuple[ErrorLocation, ...] = Field(
+        default=(), description="invalid fields of the request"
     )
 
 
 def pointer(*steps: str | int) -> str:
-    """JSON pointer to a place.
+    """Return the JSON pointer of a path into a document.
 
     Examples
     --------
@@ -162,16 +261,18 @@ def pointer(*steps: str | int) -> str:
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
 
 
-def places_of(code: str, message: str, details: Mapping[str, Any]) -> tuple[PlaceOfError, ...]:
-    """Places at fault for an error that numerics raised, which know no JSON."""
+def error_locations(
+    code: str, message: str, details: Mapping[str, Any]
+) -> tuple[ErrorLocation, ...]:
+    """Return the locations of an error that was raised without knowledge of the request's JSON."""
     if code == "unknown-model":
-        place = str(details.get("pointer", "/model_type"))
-        return (PlaceOfError(pointer=place, detail=message),)
-    if code == "invalid-parameter" and "parameter" in details:
+        location = str(details.get("pointer", "/model_type"))
+    elif code == "invalid-parameter" and "parameter" in details:
         name = str(details["parameter"])
-        # A condition on several parameters together names them all.
-        place = pointer("parameters") if "," in name else pointer("parameters", name)
-        return (PlaceOfError(pointer=place, detail=message),)
-    if "pointer" in details:
-        return (PlaceOfError(pointer=str(details["pointer"]), detail=message),)
-    return ()
+        # A condition on several parameters names them all.
+        location = pointer("parameters") if "," in name else pointer("parameters", name)
+    elif "pointer" in details:
+        location = str(details["pointer"])
+    else:
+        return ()
+    return (ErrorLocation(pointer=location, detail=message),)

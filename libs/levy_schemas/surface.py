@@ -9,13 +9,13 @@ from levy_schemas.pricing import OptionType
 from levy_schemas.wire import (
     MAX_OPTIONS,
     Amount,
-    Answer,
     Discount,
     FiniteFloat,
     MaturityYears,
     QuotedPrice,
     Rate,
     Request,
+    ResponseModel,
 )
 
 Weights = Literal["price", "vega", "bid_ask"]
@@ -57,8 +57,8 @@ EXAMPLE_GRID: Final[dict[str, Any]] = {
 }
 
 
-def _refuse(kind: str, message: str, place: str) -> PydanticCustomError:
-    return PydanticCustomError(kind, message, {"pointer": place})
+def _error(kind: str, message: str, pointer: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, message, {"pointer": pointer})
 
 
 class Quote(Request):
@@ -68,18 +68,18 @@ class Quote(Request):
     maturity: MaturityYears = Field(description="in years")
     option_type: OptionType = "call"
     price: QuotedPrice | None = Field(
-        default=None, description="fitted; the middle of bid and ask if absent"
+        default=None, description="price to fit; the mid of bid and ask if absent"
     )
     bid: QuotedPrice | None = None
     ask: QuotedPrice | None = None
 
     @model_validator(mode="after")
-    def _says_a_price(self) -> Self:
+    def _has_a_price(self) -> Self:
         if (self.bid is None) != (self.ask is None):
             missing = "bid" if self.bid is None else "ask"
-            raise _refuse("one_sided", f"a one-sided quote: {missing} is missing", f"/{missing}")
+            raise _error("one_sided", f"a one-sided quote: {missing} is missing", f"/{missing}")
         if self.price is None and self.bid is None:
-            raise _refuse("no_price", "give a price, or a bid and an ask", "")
+            raise _error("no_price", "give a price, or a bid and an ask", "")
         return self
 
 
@@ -107,7 +107,7 @@ class SurfaceRequest(Request):
         default=None,
         min_length=1,
         max_length=MAX_OPTIONS,
-        description="one for each maturity, instead of rate and yield; matched exactly",
+        description="one for each maturity, which must match exactly; instead of rate and yield",
     )
     strikes: tuple[Amount, ...] | None = Field(default=None, min_length=1, max_length=MAX_OPTIONS)
     maturities: tuple[MaturityYears, ...] | None = Field(
@@ -117,64 +117,82 @@ class SurfaceRequest(Request):
         default=None,
         min_length=1,
         max_length=MAX_OPTIONS,
-        description="prices[i][j] belongs to maturities[i], strikes[j]; null: no quote",
+        description="prices[i][j] is for maturities[i] and strikes[j]; null: no quote",
     )
     option_type: OptionType | None = Field(
-        default=None, description="of the whole grid; call if absent"
+        default=None, description="type of all options of the grid; call if absent"
     )
     quotes: tuple[Quote, ...] | None = Field(default=None, min_length=1, max_length=MAX_OPTIONS)
     weights: Weights = Field(
-        default="price", description="vega: as errors in implied volatility; bid_ask: in spreads"
+        default="price",
+        description="price: errors in currency; vega: in implied volatility; bid_ask: in spreads",
     )
 
     @model_validator(mode="after")
-    def _one_surface(self) -> Self:
+    def _has_one_surface(self) -> Self:
         parts = ("strikes", "maturities", "prices")
         if self.quotes is not None:
             for name in (*parts, "option_type"):
                 if getattr(self, name) is not None:
-                    raise _refuse(
-                        "two_surfaces", f"{name} belongs to a grid; give it or quotes", f"/{name}"
+                    raise _error(
+                        "two_surfaces",
+                        f"{name} belongs to a grid; give a grid or quotes, not both",
+                        f"/{name}",
                     )
             return self
         absent = [name for name in parts if getattr(self, name) is None]
         if len(absent) == len(parts):
-            raise _refuse("no_surface", "give strikes, maturities and prices, or quotes", "")
+            raise _error("no_surface", "give strikes, maturities and prices, or quotes", "")
         if self.strikes is None or self.maturities is None or self.prices is None:
-            raise _refuse("part_of_a_grid", f"a grid also needs {absent[0]}", f"/{absent[0]}")
+            raise _error(
+                "part_of_a_grid", f"a grid requires {absent[0]} (missing)", f"/{absent[0]}"
+            )
         _check_shape(self.prices, len(self.maturities), len(self.strikes))
         return self
 
     @model_validator(mode="after")
-    def _one_market(self) -> Self:
+    def _has_one_market(self) -> Self:
         if self.forwards is None:
             for name in ("spot_price", "risk_free_rate"):
                 if getattr(self, name) is None:
-                    raise _refuse("no_market", f"give {name}, or forwards", f"/{name}")
+                    raise _error("no_market", f"give {name}, or forwards", f"/{name}")
             return self
         for name in ("risk_free_rate", "dividend_yield"):
             if getattr(self, name) is not None:
-                raise _refuse("two_markets", f"give forwards or {name}, not both", f"/{name}")
-        known = {forward.maturity for forward in self.forwards}
-        if len(known) < len(self.forwards):
-            raise _refuse("two_forwards", "forwards name a maturity twice", "/forwards")
-        for maturity, place in self._places_of_maturities():
-            if maturity not in known:
-                raise _refuse("no_forward", f"forwards lack {maturity!r} years", place)
+                raise _error("two_markets", f"give forwards or {name}, not both", f"/{name}")
+        maturities = {forward.maturity for forward in self.forwards}
+        if len(maturities) < len(self.forwards):
+            raise _error(
+                "two_forwards",
+                "forwards has a maturity twice; give one forward for each",
+                "/forwards",
+            )
+        for maturity, pointer in self._maturity_pointers():
+            if maturity not in maturities:
+                message = f"forwards has no entry with maturity {maturity!r}; add one"
+                raise _error("no_forward", message, pointer)
         return self
 
     @model_validator(mode="after")
-    def _spreads_where_weighted_by_them(self) -> Self:
+    def _has_spreads_if_weights(self) -> Self:
         if self.weights != "bid_ask":
             return self
         if self.quotes is None:
-            raise _refuse("no_spread", "a grid has no bid and ask to weight by", "/weights")
+            raise _error(
+                "no_spread",
+                "bid_ask requires quotes with bid and ask, which a grid does not have",
+                "/weights",
+            )
         for i, quote in enumerate(self.quotes):
             if quote.bid is None:
-                raise _refuse("no_spread", "weights bid_ask need bid and ask", f"/quotes/{i}")
+                raise _error(
+                    "no_spread",
+                    "weights bid_ask requires bid and ask of each quote",
+                    f"/quotes/{i}",
+                )
         return self
 
-    def _places_of_maturities(self) -> list[tuple[float, str]]:
+    def _maturity_pointers(self) -> list[tuple[float, str]]:
         if self.quotes is not None:
             return [(q.maturity, f"/quotes/{i}/maturity") for i, q in enumerate(self.quotes)]
         return [(maturity, f"/maturities/{i}") for i, maturity in enumerate(self.maturities or ())]
@@ -184,23 +202,23 @@ def _check_shape(
     prices: tuple[tuple[float | None, ...], ...], n_maturities: int, n_strikes: int
 ) -> None:
     if n_strikes * n_maturities > MAX_OPTIONS:
-        message = f"{n_strikes * n_maturities} options, at most {MAX_OPTIONS} are fitted"
-        raise _refuse("too_many_options", message, "/prices")
+        message = f"{n_strikes * n_maturities} options; at most {MAX_OPTIONS} are allowed"
+        raise _error("too_many_options", message, "/prices")
     if len(prices) != n_maturities:
         message = f"{len(prices)} rows of prices for {n_maturities} maturities"
-        raise _refuse("wrong_shape", message, "/prices")
+        raise _error("wrong_shape", message, "/prices")
     for i, row in enumerate(prices):
         if len(row) != n_strikes:
             message = f"{len(row)} prices for {n_strikes} strikes"
-            raise _refuse("wrong_shape", message, f"/prices/{i}")
+            raise _error("wrong_shape", message, f"/prices/{i}")
 
 
-class DroppedQuote(Answer):
-    """A quote that was not fitted, and why."""
+class DroppedQuote(ResponseModel):
+    """A quote that was not used, and the reason."""
 
     pointer: str = Field(description="JSON pointer into the request")
     reason: DropReason
-    message: str = Field(default="", description="the reason in words")
+    message: str = Field(default="", description="explanation of the reason")
     strike: FiniteFloat | None = None
     maturity: FiniteFloat | None = Field(default=None, description="in years")
     option_type: OptionType | None = None

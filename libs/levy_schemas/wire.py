@@ -1,4 +1,4 @@
-"""Bases and number types of everything on the wire."""
+"""Base classes and number types of all schemas."""
 
 from typing import Annotated, Final
 
@@ -14,18 +14,17 @@ MAX_MATURITY_YEARS: Final = 50.0
 MIN_MATURITY_YEARS: Final = 1e-4
 MAX_RATE: Final = 1.0
 MAX_PARAMETER: Final = 1e13
-"""Above every parameter of every search box, so that each fit can be priced: ν of Variance Gamma
-reaches 6.5e12."""
+"""Above every search box, so that each fit can be priced: ν of Variance Gamma reaches 6.5e12."""
 
 
 class Request(BaseModel):
-    """What a client sends: fields nobody knows are refused, so a misspelt option is told."""
+    """Base class of requests; unknown fields are rejected, so that typos are reported."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Answer(BaseModel):
-    """What a service answers: fields nobody knows yet are ignored, so old clients live on."""
+class ResponseModel(BaseModel):
+    """Base class of responses; unknown fields are ignored, so that old clients keep working."""
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", allow_inf_nan=False, protected_namespaces=()
@@ -45,16 +44,16 @@ MaturityYears = Annotated[
     float,
     Field(strict=True, allow_inf_nan=False, ge=MIN_MATURITY_YEARS, le=MAX_MATURITY_YEARS),
 ]
-"""Time to expiry in years; the least is about an hour."""
+"""Time to expiry in years; the minimum is about an hour."""
 
 Rate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_RATE, le=MAX_RATE)]
-"""Continuously compounded, per year: 0.05 is five per cent."""
+"""Continuously compounded, per year: 0.05 is 5%."""
 
 Discount = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=MIN_AMOUNT, le=10.0)]
-"""Present value of one unit paid at expiry; above one where rates are negative."""
+"""Present value of one unit paid at expiry; above one for negative rates."""
 
 ModelName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
-"""Name of a model, `VarianceGamma` for one; the catalogue lists them."""
+"""Name of a model, such as `VarianceGamma`; the catalogue lists them."""
 
 ParameterName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 
@@ -71,4 +70,4 @@ Matrix = tuple[tuple[FiniteFloat, ...], ...]
 """`matrix[i][j]` belongs to `maturities[i]` and `strikes[j]`."""
 
 SparseMatrix = tuple[tuple[FiniteFloat | None, ...], ...]
-"""A matrix with null where there is no number."""
+"""A matrix with null for undefined entries."""

@@ -1,4 +1,4 @@
-"""Reading bodies: bounded before they are parsed, and strictly JSON."""
+"""Request bodies: limited in size, and strict JSON."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -18,14 +18,12 @@ _ESCAPED_COLON: Final = b"\\u003"
 
 
 class BodyLimit:
-    """Refuses bodies that are too large: by what they announce, and by what comes.
+    """Reject bodies that are too large, by their Content-Length and while they are received.
 
     Parameters
     ----------
     app : ASGIApp
-        What is guarded.
     max_bytes : int
-        The largest body let through.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -36,30 +34,29 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isascii() and announced.isdigit() and int(announced[:20]) > self.max_bytes:
-            detail = self._detail()
-            response = problem_response("body-too-large", detail, path=scope["path"])
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > self.max_bytes:
+            response = problem_response("body-too-large", self._detail(), path=scope["path"])
             await response(scope, receive, send)
             return
-        seen = 0
+        received = 0
 
-        async def receive_counted() -> Message:
-            nonlocal seen
+        async def receive_limited() -> Message:
+            nonlocal received
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self.max_bytes:
+            received += len(message.get("body", b""))
+            if received > self.max_bytes:
                 raise HTTPException(413, self._detail())
             return message
 
-        await self.app(scope, receive_counted, send)
+        await self.app(scope, receive_limited, send)
 
     def _detail(self) -> str:
-        return f"A body may have {self.max_bytes} bytes."
+        return f"Request body exceeds the limit of {self.max_bytes} bytes; send fewer options."
 
 
 class _StrictRequest(Request):
-    """A request whose JSON has no NaN, no infinity, bounded depth and no key twice."""
+    """A request whose JSON has no NaN, no infinity, no repeated key and a limited depth."""
 
     async def json(self) -> Any:
         body = await self.body()
@@ -72,27 +69,27 @@ class _StrictRequest(Request):
 def _may_repeat_keys(body: bytes, value: Any) -> bool:
     """Return whether an object of a JSON text may have a key twice.
 
-    A member of an object has one colon, and other colons occur in strings alone: written again, a
-    value without repeated keys has as many colons as its text. This costs a tenth of a reader that
-    looks for them. An escaped colon could make up for a lost one.
+    A member of an object has one colon, and other colons occur only in strings: if no key is
+    repeated, the value has as many colons when written again. This costs a tenth of a parser that
+    detects repeated keys. An escaped colon could compensate for a lost one.
     """
     if _ESCAPED_COLON in body:
         return True
     try:
         return body.count(b":") != orjson.dumps(value).count(b":")
-    except orjson.JSONEncodeError:  # nested more deeply than orjson writes
+    except orjson.JSONEncodeError:  # nested more deeply than orjson can write
         return True
 
 
 class StrictJsonRoute(APIRoute):
-    """A route that reads its body by the letter of RFC 8259.
+    """A route whose body must be JSON as in RFC 8259.
 
-    The framework's own parser takes NaN and infinity, keeps the last of repeated keys, overflows
-    the stack on deep nesting, and is several times slower.
+    The framework's parser accepts NaN, infinity and repeated keys, overflows the stack on deep
+    nesting, and is several times slower.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Hand the strict request to the handler that the framework makes."""
+        """Return the framework's handler, applied to a strict request."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What the OpenAPI page says about problems."""
+"""Problems in the OpenAPI document."""
 
 from collections import defaultdict
 from typing import Any
@@ -11,15 +11,20 @@ Responses = dict[int | str, dict[str, Any]]
 
 _REFERENCE = {"$ref": "#/components/schemas/Problem"}
 _RETRY_AFTER = {
-    "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}}
+    "headers": {
+        "Retry-After": {
+            "description": "seconds to wait before a retry",
+            "schema": {"type": "integer"},
+        }
+    }
 }
-_TO_COME_BACK = (429, 503)
-ALWAYS = ("internal",)
-OF_A_BODY = ("invalid-input", "body-too-large", "unsupported-media-type")
+_RETRYABLE = (429, 503)
+_COMMON = ("internal",)
+BODY_PROBLEMS = ("invalid-input", "body-too-large", "unsupported-media-type")
 
 
 def problems(*codes: str) -> Responses:
-    """Responses of a route that can answer these problems.
+    """Return the OpenAPI responses of problems, and of those that every route has.
 
     Parameters
     ----------
@@ -27,21 +32,21 @@ def problems(*codes: str) -> Responses:
         Keys of `levy_schemas.problems.PROBLEMS`.
     """
     by_status: defaultdict[int, list[str]] = defaultdict(list)
-    for code in (*codes, *ALWAYS):
+    for code in (*codes, *_COMMON):
         by_status[PROBLEMS[code].status].append(code)
     return {
         status: {
-            "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in these),
+            "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in group),
             "content": {MEDIA_TYPE: {"schema": _REFERENCE}},
-            "x-problem-codes": these,
-            **(_RETRY_AFTER if status in _TO_COME_BACK else {}),
+            "x-problem-codes": group,
+            **(_RETRY_AFTER if status in _RETRYABLE else {}),
         }
-        for status, these in sorted(by_status.items())
+        for status, group in sorted(by_status.items())
     }
 
 
-def describe_problems(app: FastAPI) -> None:
-    """Put the schema of a problem where the routes refer to it."""
+def document_problems(app: FastAPI) -> None:
+    """Add the schema of a problem, to which the responses refer."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -51,18 +56,17 @@ def describe_problems(app: FastAPI) -> None:
             schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schema.pop("$defs", {})
             schemas["Problem"] = schema
-        _forget_framework_errors(document)
+        _remove_framework_errors(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 
 
-def _forget_framework_errors(document: dict[str, Any]) -> None:
-    """Leave out the framework's own form of errors, which no route answers."""
+def _remove_framework_errors(document: dict[str, Any]) -> None:
+    """Remove the framework's own error schema, which no route uses."""
     for methods in document["paths"].values():
         for operation in methods.values():
-            described = str(operation["responses"].get("422", ""))
-            if "HTTPValidationError" in described:
+            if "HTTPValidationError" in str(operation["responses"].get("422", "")):
                 del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)

@@ -1,45 +1,44 @@
-"""`/health/live`, `/health/ready` and `/metrics`, the same on every service."""
+"""`/health/live`, `/health/ready` and `/metrics`, the same for every service."""
 
 from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, Response
 
 from levy_schemas.health import Liveness, Readiness
+from levy_service import engine_version
 from levy_service.metrics import CONTENT_TYPE, ServiceMetrics
-from levy_service.version import engine_version
 
 Checks = Callable[[], Mapping[str, bool]]
-"""What readiness hangs on, and whether it is there; cheap, since it is asked often."""
+"""Returns the readiness checks by name; called often, so it must be cheap."""
+
+_EXPOSITION = {
+    "description": "Prometheus text format",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+}
 
 
 def router(service: str, checks: Checks, metrics: ServiceMetrics) -> APIRouter:
-    """Routes that tell how a service is."""
+    """Return the routes of health and metrics."""
     routes = APIRouter(tags=["operations"])
 
     @routes.get("/health/live")
     async def live() -> Liveness:
-        """Say that the process answers."""
+        """Return whether the process responds."""
         return Liveness(service=service, version=engine_version())
 
-    @routes.get("/health/ready", responses={503: {"model": Readiness, "description": "Not yet"}})
+    @routes.get("/health/ready", responses={503: {"model": Readiness, "description": "Not ready"}})
     async def ready(response: Response) -> Readiness:
-        """Say whether the process can do its work."""
-        found = dict(checks())
-        ready_now = all(found.values())
-        response.status_code = 200 if ready_now else 503
+        """Return whether the process can serve requests."""
+        results = dict(checks())
+        is_ready = all(results.values())
+        response.status_code = 200 if is_ready else 503
         return Readiness(
-            status="ready" if ready_now else "not_ready", service=service, checks=found
+            status="ready" if is_ready else "not_ready", service=service, checks=results
         )
 
     @routes.get("/metrics", response_class=Response, responses={200: _EXPOSITION})
     async def expose() -> Response:
-        """Tell Prometheus what was counted."""
+        """Return the metrics of all workers."""
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)
 
     return routes
-
-
-_EXPOSITION = {
-    "description": "Prometheus' text format",
-    "content": {"text/plain": {"schema": {"type": "string"}}},
-}

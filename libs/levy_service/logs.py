@@ -1,4 +1,4 @@
-"""Logs: an event and its fields; JSON in containers, colour on a terminal."""
+"""Structured logs: JSON lines, or coloured text on a terminal."""
 
 import logging
 import sys
@@ -17,35 +17,35 @@ _LEVELS: Final[Mapping[str, int]] = {
 
 
 def configure(service: str, *, level: str = "info", stream: TextIO | None = None) -> None:
-    """Send all logs of this process, the libraries' too, to one stream.
+    """Send all logs of this process, including those of libraries, to one stream.
 
     Parameters
     ----------
     service : str
-        Named in every line.
+        Name of the service in every line.
     level : {"debug", "info", "warning", "error"}
-        The least that is shown.
+        Lowest level that is logged.
     stream : TextIO, optional
-        Standard error if absent; coloured if it is a terminal, else one JSON object per line.
+        Standard error if absent.
     """
     target = sys.stderr if stream is None else stream
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        _naming(service),
+        _service_name(service),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    rendering = _for_people() if target.isatty() else _for_machines()
+    rendering = _text() if target.isatty() else _json_lines()
     structlog.configure(
         processors=[*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(file=target),
         cache_logger_on_first_use=True,
     )
-    _adopt_libraries(target, shared, rendering, _LEVELS[level])
+    _capture_libraries(target, shared, rendering, _LEVELS[level])
 
 
-def _naming(service: str) -> structlog.typing.Processor:
+def _service_name(service: str) -> structlog.typing.Processor:
     def add_service(
         _logger: Any, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
@@ -55,13 +55,11 @@ def _naming(service: str) -> structlog.typing.Processor:
     return add_service
 
 
-def _for_people() -> list[structlog.typing.Processor]:
-    return [
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
-    ]
+def _text() -> list[structlog.typing.Processor]:
+    return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
 
 
-def _for_machines() -> list[structlog.typing.Processor]:
+def _json_lines() -> list[structlog.typing.Processor]:
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(serializer=_json),
@@ -72,13 +70,13 @@ def _json(event: Any, **_options: Any) -> str:
     return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def _adopt_libraries(
+def _capture_libraries(
     target: TextIO,
     shared: list[structlog.typing.Processor],
     rendering: list[structlog.typing.Processor],
     level: int,
 ) -> None:
-    """Libraries log through the standard library; show their lines in our form."""
+    """Format the lines of libraries, which log through the standard library, like ours."""
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -89,6 +87,6 @@ def _adopt_libraries(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # One line for each call of a neighbour would double ours.
+    # These log a line for each request, as we do.
     for chatty in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))

@@ -14,7 +14,7 @@ from prometheus_client import (
     multiprocess,
 )
 
-from levy_service.version import engine_version
+from levy_service import engine_version
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 REQUEST_BUCKETS: Final = (
@@ -22,17 +22,17 @@ REQUEST_BUCKETS: Final = (
     *(0.125, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
 )
 
-SHARED_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""Where the workers of one service put their counts together; unset for a single one."""
+MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable with the folder of the workers' metrics; unset for a single worker."""
 
 AcrossWorkers = Literal["livesum", "livemax", "max"]
 
 
 class ServiceMetrics:
-    """What every service counts, and a place for what one service counts besides.
+    """Metrics of every service; a subclass adds those of one service.
 
-    A registry for each application, not the global one: several may live in one process, and
-    importing a module must not register anything.
+    Each application has its own registry, since several may run in one process, and importing a
+    module must not register anything.
 
     Parameters
     ----------
@@ -43,17 +43,17 @@ class ServiceMetrics:
     def __init__(self, service: str) -> None:
         self.service = service
         self.registry = CollectorRegistry()
-        if SHARED_FOLDER not in os.environ:
+        if MULTIPROCESS_FOLDER not in os.environ:
             ProcessCollector(registry=self.registry)
         self.request_seconds = self.histogram(
             "request_seconds",
-            "Time from the first byte of a request to the last of its answer",
+            "Duration of a request, from its first byte to the last of the response",
             ("method", "route", "status"),
         )
-        self.in_flight = self.gauge("requests_in_flight", "Requests being answered now")
+        self.in_flight = self.gauge("requests_in_flight", "Requests in progress")
         build = self.gauge(
             "build_info",
-            "Always 1; the label tells the version",
+            "Always 1; the label is the version",
             ("version",),
             across_workers="max",
         )
@@ -62,39 +62,39 @@ class ServiceMetrics:
     def histogram(
         self,
         name: str,
-        meaning: str,
+        description: str,
         labels: Sequence[str] = (),
         buckets: Sequence[float] = REQUEST_BUCKETS,
     ) -> Histogram:
-        """Register a distribution."""
+        """Register a histogram."""
         return Histogram(
-            f"{self.service}_{name}", meaning, labels, buckets=buckets, registry=self.registry
+            f"{self.service}_{name}", description, labels, buckets=buckets, registry=self.registry
         )
 
-    def counter(self, name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
-        """Register something that only grows."""
-        return Counter(f"{self.service}_{name}", meaning, labels, registry=self.registry)
+    def counter(self, name: str, description: str, labels: Sequence[str] = ()) -> Counter:
+        """Register a counter."""
+        return Counter(f"{self.service}_{name}", description, labels, registry=self.registry)
 
     def gauge(
         self,
         name: str,
-        meaning: str,
+        description: str,
         labels: Sequence[str] = (),
         across_workers: AcrossWorkers = "livesum",
     ) -> Gauge:
-        """Register a level, and how those of several workers make one."""
+        """Register a gauge; `across_workers` combines the values of several workers."""
         return Gauge(
             f"{self.service}_{name}",
-            meaning,
+            description,
             labels,
             registry=self.registry,
             multiprocess_mode=across_workers,
         )
 
     def exposition(self) -> bytes:
-        """Everything counted so far, by all workers of the service, in Prometheus' text format."""
-        if SHARED_FOLDER not in os.environ:
+        """Return the metrics of all workers of the service in Prometheus' text format."""
+        if MULTIPROCESS_FOLDER not in os.environ:
             return generate_latest(self.registry)
-        gathered = CollectorRegistry()
-        multiprocess.MultiProcessCollector(gathered)  # type: ignore[no-untyped-call]
-        return generate_latest(gathered)
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

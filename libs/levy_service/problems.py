@@ -1,7 +1,7 @@
-"""Errors as answers: every one is `application/problem+json`."""
+"""Errors as `application/problem+json` (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import orjson
 from fastapi import FastAPI, Request
@@ -13,18 +13,50 @@ from levy_schemas.problems import (
     CODE_OF_STATUS,
     MEDIA_TYPE,
     PROBLEMS,
-    PlaceOfError,
+    ErrorLocation,
     Problem,
-    places_of,
+    error_locations,
     pointer,
 )
 from levy_service import request_id
 from levy_service.strict_json import RepeatedKeyError
 
-MAX_PLACES: Final = 20
-"""A thousand bad quotes are not told one by one."""
+MAX_LOCATIONS: Final = 20
+"""Of the members `errors`: a request may have a thousand invalid quotes."""
 
 _RESERVED: Final = frozenset(Problem.model_fields)
+_MESSAGES: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a known field; check its spelling",
+    "too_short": "has {actual_length} entries; give at least {min_length}",
+    "too_long": "has more than {max_length} entries, which is the limit",
+}
+"""Messages that replace pydantic's, by the type of its error."""
+
+
+class ProblemError(Exception):
+    """An error that is reported as a problem; a subclass sets the `code`.
+
+    The code determines title and status: see `levy_schemas.problems.PROBLEMS`. `LevyError` of the
+    numerical libraries, which do not depend on this package, has the same attributes.
+
+    Attributes
+    ----------
+    message : str
+        The member `detail`.
+    details : mapping
+        Further members; `pointer` becomes the location of the error in the request.
+    retry_after_seconds : int, optional
+        The header `Retry-After`.
+    """
+
+    code: ClassVar[str] = "internal"
+    retry_after_seconds: int | None = None
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
 
 
 def problem_response(
@@ -32,26 +64,25 @@ def problem_response(
     detail: str,
     *,
     path: str,
-    errors: Sequence[PlaceOfError] = (),
+    errors: Sequence[ErrorLocation] = (),
     members: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Shape one problem as an HTTP answer.
+    """Return a problem as an HTTP response.
 
     Parameters
     ----------
     code : str
         A key of `levy_schemas.problems.PROBLEMS`.
     detail : str
-        This very problem, for people.
+        What is wrong and what to do.
     path : str
-        What was asked.
-    errors : sequence of PlaceOfError
-        Places of the request that are at fault.
+        Path of the request.
+    errors : sequence of ErrorLocation
     members : mapping, optional
-        Further members for programs.
+        Further members.
     headers : mapping, optional
-        Further HTTP headers, `Retry-After` for one.
+        Further HTTP headers, such as `Retry-After`.
     """
     kind = PROBLEMS[code]
     content: dict[str, Any] = {
@@ -64,7 +95,7 @@ def problem_response(
         "request_id": request_id.current(),
     }
     if errors:
-        content["errors"] = [place.model_dump() for place in errors[:MAX_PLACES]]
+        content["errors"] = [location.model_dump() for location in errors[:MAX_LOCATIONS]]
     content |= {name: v for name, v in (members or {}).items() if name not in _RESERVED}
     body = orjson.dumps(content, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(
@@ -72,22 +103,8 @@ def problem_response(
     )
 
 
-def coded_problem(error: Exception, path: str) -> Problem | None:
-    """Tell an error that carries a known `code` as a problem; None for one that does not.
-
-    Numerics and clients own their codes and know no HTTP; they are recognised by their
-    attributes `code`, `message`, `details`.
-    """
-    response = coded_response(error, path)
-    return None if response is None else Problem.model_validate_json(bytes(response.body))
-
-
-def coded_response(error: Exception, path: str) -> Response | None:
-    """Answer for an error that carries a known `code`; None for one that does not.
-
-    Numerics and clients own their codes and know no HTTP; they are recognised by their
-    attributes `code`, `message`, `details` and, where there is one, `retry_after_seconds`.
-    """
+def error_response(error: Exception, path: str) -> Response | None:
+    """Return the response to a `ProblemError` or `LevyError`, None for any other error."""
     code = getattr(error, "code", None)
     if not isinstance(code, str) or code not in PROBLEMS:
         return None
@@ -98,29 +115,46 @@ def coded_response(error: Exception, path: str) -> Response | None:
         code,
         message,
         path=path,
-        errors=places_of(code, message, details),
+        errors=error_locations(code, message, details),
         members={name: value for name, value in details.items() if name != "pointer"},
         headers=None if retry is None else {"Retry-After": str(retry)},
     )
 
 
 def internal_response(path: str) -> Response:
-    """The last resort: it tells its request id and nothing else."""
-    return problem_response("internal", "The failure is logged under this request id.", path=path)
+    """Return the response to an unexpected error, which reveals only the request id."""
+    return problem_response(
+        "internal", "Internal error; the log has its details under this request id.", path=path
+    )
+
+
+def problem_of(error: Exception, path: str) -> Problem | None:
+    """Return a `ProblemError` or `LevyError` as a problem, None for any other error."""
+    response = error_response(error, path)
+    return None if response is None else _parsed(response)
+
+
+def internal_problem(path: str) -> Problem:
+    """Return the problem of an unexpected error, which reveals only the request id."""
+    return _parsed(internal_response(path))
+
+
+def _parsed(response: Response) -> Problem:
+    return Problem.model_validate_json(bytes(response.body))
 
 
 def install(app: FastAPI) -> None:
-    """Render what the framework itself raises."""
+    """Report the framework's errors as problems."""
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    found = error.errors()
+    errors = error.errors()
     path = request.url.path
-    # What was read as JSON has no bytes in it.
-    if any(isinstance(e.get("input"), bytes) for e in found):
+    # Values that were parsed as JSON are never bytes.
+    if any(isinstance(e.get("input"), bytes) for e in errors):
         return problem_response(
             "unsupported-media-type",
             "The body was not sent as JSON; set Content-Type: application/json.",
@@ -128,14 +162,14 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
         )
     cause = error.__cause__
     if isinstance(cause, RepeatedKeyError):
-        places = [PlaceOfError(pointer=cause.pointer, detail=f"{cause.msg}; send it once")]
+        locations = [ErrorLocation(pointer=cause.pointer, detail=f"{cause.msg}; send it once")]
     else:
-        places = places_at_fault(found)
-    first = places[0]
-    where = first.pointer or "the body"
-    more = f", and {len(places) - 1} more" if len(places) > 1 else ""
+        locations = invalid_fields(errors)
+    first = locations[0]
+    field = first.pointer or "the body"
+    more = f", and {len(locations) - 1} more" if len(locations) > 1 else ""
     return problem_response(
-        "invalid-input", f"{where}: {first.detail}{more}", path=path, errors=places
+        "invalid-input", f"{field}: {first.detail}{more}", path=path, errors=locations
     )
 
 
@@ -147,28 +181,25 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     return problem_response(code, str(error.detail), path=request.url.path, headers=error.headers)
 
 
-def places_at_fault(errors: Sequence[Mapping[str, Any]]) -> list[PlaceOfError]:
-    """Turn pydantic's errors into places, the consequences of other errors left out."""
-    places = [_place(error) for error in errors if not _follows_from_another(error, errors)]
-    return places or [PlaceOfError(pointer="", detail="the request does not fit its schema")]
+def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> list[ErrorLocation]:
+    """Return pydantic's errors as locations, without those that follow from others."""
+    locations = [_location(error) for error in errors if not _is_consequence(error, errors)]
+    return locations or [ErrorLocation(pointer="", detail="the request does not fit its schema")]
 
 
-def _place(error: Mapping[str, Any]) -> PlaceOfError:
-    steps = error["loc"]
+def _location(error: Mapping[str, Any]) -> ErrorLocation:
     context = error.get("ctx", {})
     if error["type"] == "json_invalid":
-        return PlaceOfError(pointer="", detail=f"not JSON: {context.get('error', '')}")
-    # The first step says which part of the request, of which only the body is read.
-    # What stands in brackets is no place: pydantic marks keys of mappings so, and we the members
-    # of unions.
-    within = [step for step in steps[1:] if not str(step).startswith("[")]
-    return PlaceOfError(
-        pointer=pointer(*within) + str(context.get("pointer", "")), detail=error["msg"]
-    )
+        return ErrorLocation(pointer="", detail=f"not JSON: {context.get('error', '')}")
+    # The first step is the part of the request, of which only the body is read. Steps in brackets
+    # are not part of the JSON: pydantic marks keys of mappings so, and we the members of unions.
+    steps = [step for step in error["loc"][1:] if not str(step).startswith("[")]
+    message = _MESSAGES.get(error["type"], "").format(**context) or error["msg"]
+    return ErrorLocation(pointer=pointer(*steps) + str(context.get("pointer", "")), detail=message)
 
 
-def _follows_from_another(error: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a sequence is called too short only because its entries were refused."""
+def _is_consequence(error: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a sequence is too short only because its entries are invalid."""
     if error["type"] != "too_short":
         return False
     steps = error["loc"]

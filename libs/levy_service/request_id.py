@@ -1,4 +1,4 @@
-"""One id for a request, through every hop."""
+"""The request id, which is the same in every service that a request passes."""
 
 import re
 import uuid
@@ -9,8 +9,8 @@ _current: ContextVar[str] = ContextVar("levy_request_id", default="")
 _WELL_FORMED: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 
 
-def accept(offered: str | None) -> str:
-    r"""Take an id from a caller if it is well formed, else make one.
+def accept(received: str | None) -> str:
+    r"""Return the caller's id if it is well formed, else a new one.
 
     Examples
     --------
@@ -19,16 +19,16 @@ def accept(offered: str | None) -> str:
     >>> len(accept("line\nbreak"))
     32
     """
-    if offered is not None and _WELL_FORMED.fullmatch(offered):
-        return offered
+    if received is not None and _WELL_FORMED.fullmatch(received):
+        return received
     return uuid.uuid4().hex
 
 
 def bind(request_id: str) -> None:
-    """Make an id that of everything that happens from here on in this context."""
+    """Set the id of the current context."""
     _current.set(request_id)
 
 
 def current() -> str:
-    """The id of the request being answered; empty outside of one."""
+    """Return the id of the current request; empty outside a request."""
     return _current.get()

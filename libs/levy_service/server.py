@@ -1,4 +1,4 @@
-"""Running a service as a process, or as several workers behind one port."""
+"""Run a service as one process, or as several workers behind one port."""
 
 import ctypes
 import gc
@@ -19,7 +19,7 @@ from levy_service import logs
 from levy_service.settings import ServiceSettings
 
 KEEP_ALIVE_SECONDS: Final = 75
-"""Longer than any client here keeps an idle connection, so that the client closes first."""
+"""Longer than the clients keep idle connections, so that the client closes first."""
 
 _THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS",
@@ -27,28 +27,27 @@ _THREAD_VARIABLES: Final = (
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-_SHARED_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""As `metrics.SHARED_FOLDER`; that module must not be imported before it is set."""
+_METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Equals `metrics.MULTIPROCESS_FOLDER`, whose module must not be imported before it is set."""
 _PR_SET_PDEATHSIG: Final = 1
 _WORKER_SECONDS: Final = 60
-"""What a worker may take to start, or to say that it lives, before it is replaced."""
+"""Time that a worker may take to start, or to respond to a health check, before it is replaced."""
 
 
 def run(service: str, factory: str, settings: ServiceSettings) -> None:
-    """Serve until a signal comes; requests in flight are finished first.
+    """Serve until SIGTERM or SIGINT; requests in progress are finished first.
 
     Parameters
     ----------
     service : str
-        Named in every log line.
+        Name of the service in every log line.
     factory : str
-        `module:function` that makes the application.
+        `module:function` that returns the application.
     settings : ServiceSettings
-        Where to listen, and with how many workers.
     """
-    bound_numeric_threads()
+    limit_numeric_threads()
     logs.configure(service, level=settings.log_level)
-    with metrics_put_together(settings.workers):
+    with multiprocess_metrics(settings.workers):
         uvicorn.run(
             factory,
             factory=True,
@@ -67,25 +66,25 @@ def run(service: str, factory: str, settings: ServiceSettings) -> None:
 
 
 def prepare_worker(service: str, settings: ServiceSettings) -> None:
-    """Do in a worker what `run` did in the process that started it; nothing in a single one."""
+    """Configure a worker process; do nothing if the service has a single process."""
     if multiprocessing.parent_process() is None:
         return
     logs.configure(service, level=settings.log_level)
-    _end_with_the_parent()
-    _forget_the_dead()
+    _exit_with_parent()
+    _remove_dead_worker_gauges()
 
 
-def settled(app: FastAPI) -> FastAPI:
-    """Have what is there at readiness left out of every later search for garbage.
+def freeze_gc_after_startup(app: FastAPI) -> FastAPI:
+    """Exclude the objects that exist after startup from later garbage collections.
 
-    Libraries leave hundreds of thousands of objects that never go. Python looks at all of them
-    again and again, and each time every request waits for tens of milliseconds.
+    Libraries create hundreds of thousands of permanent objects. Without this, each full
+    collection visits all of them and delays every request by tens of milliseconds.
     """
-    started = app.router.lifespan_context
+    startup = app.router.lifespan_context
 
     @asynccontextmanager
-    async def lifespan(of: FastAPI) -> AsyncIterator[None]:
-        async with started(of):
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        async with startup(application):
             gc.collect()
             gc.freeze()
             yield
@@ -94,19 +93,19 @@ def settled(app: FastAPI) -> FastAPI:
     return app
 
 
-def bound_numeric_threads() -> None:
-    """Let each computation have one core, unless the environment says otherwise.
+def limit_numeric_threads() -> None:
+    """Use one thread for each numerical operation, unless the environment sets another number.
 
-    Requests are what runs in parallel here; a matrix of a few hundred rows gains nothing from
-    more threads. Must be called before NumPy is imported.
+    Requests run in parallel; matrices of a few hundred rows gain nothing from more threads. Must
+    be called before NumPy is imported.
     """
     for variable in _THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
 
 
 @contextmanager
-def metrics_put_together(workers: int) -> Iterator[None]:
-    """Give workers a folder for their counts; whichever is asked then tells those of all.
+def multiprocess_metrics(workers: int) -> Iterator[None]:
+    """Create a folder in which workers share their metrics, so that each exposes those of all.
 
     Must be entered before `levy_service.metrics` is imported.
     """
@@ -114,15 +113,15 @@ def metrics_put_together(workers: int) -> Iterator[None]:
         yield
         return
     with tempfile.TemporaryDirectory(prefix="levy-metrics-") as folder:
-        os.environ[_SHARED_METRICS] = folder
+        os.environ[_METRICS_FOLDER] = folder
         try:
             yield
         finally:
-            del os.environ[_SHARED_METRICS]
+            del os.environ[_METRICS_FOLDER]
 
 
-def _end_with_the_parent() -> None:
-    """Have the kernel stop this worker should its parent be killed; Linux alone can."""
+def _exit_with_parent() -> None:
+    """Have the kernel stop this worker if its parent is killed (Linux only)."""
     parent = multiprocessing.parent_process()
     if sys.platform != "linux" or parent is None:
         return
@@ -131,9 +130,9 @@ def _end_with_the_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _forget_the_dead() -> None:
-    """Remove the levels of workers that were killed; what they counted stays."""
-    for levels in Path(os.environ[_SHARED_METRICS]).glob("gauge_live*_*.db"):
-        pid = levels.stem.rpartition("_")[2]
+def _remove_dead_worker_gauges() -> None:
+    """Remove the gauges of workers that were killed; counters and histograms stay."""
+    for gauges in Path(os.environ[_METRICS_FOLDER]).glob("gauge_live*_*.db"):
+        pid = gauges.stem.rpartition("_")[2]
         if not Path(f"/proc/{pid}").exists():
-            levels.unlink(missing_ok=True)
+            gauges.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What every service lets one configure."""
+"""Settings of every service."""
 
 import os
 from typing import Literal, Self
@@ -8,20 +8,20 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServiceSettings(BaseSettings):
-    """Settings that all services share; a service adds its own and its prefix.
+    """Settings that all services share; a subclass adds its own, and the prefix of the environment.
 
     Attributes
     ----------
     host, port : str, int
-        Where it listens.
+        Address on which the service listens.
     log_level : {"debug", "info", "warning", "error"}
-        The least that is logged.
+        Lowest level that is logged.
     max_body_bytes : int
-        The largest request body read.
+        Largest request body.
     drain_seconds : int
-        How long requests in flight may take after a stop was asked.
+        Time limit of requests in progress when the service stops.
     workers : int
-        Processes that answer behind the one port.
+        Number of worker processes behind the port.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
@@ -35,13 +35,13 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read the environment; a name with our prefix that nobody knows is refused."""
+        """Return the settings in the environment; reject unknown names with the prefix."""
         prefix = cls.model_config.get("env_prefix", "").upper()
         delimiter = cls.model_config.get("env_nested_delimiter") or "__"
         known = {name.upper() for name in cls.model_fields}
         for name in os.environ:
             stem = name.upper().removeprefix(prefix).split(delimiter)[0]
             if name.upper().startswith(prefix) and stem not in known:
-                message = f"{name} is no setting; there are {', '.join(sorted(known))}"
+                message = f"{name} is not a setting; available: {', '.join(sorted(known))}"
                 raise ValueError(message)
         return cls()

@@ -1,4 +1,4 @@
-"""JSON without repeated keys: RFC 8259 leaves their meaning open, and parsers keep the last one."""
+"""JSON without repeated keys, whose meaning RFC 8259 leaves open."""
 
 import json
 from collections.abc import Sequence
@@ -22,21 +22,21 @@ class RepeatedKeyError(json.JSONDecodeError):
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that remembers a key that occurred twice."""
+    """A JSON object and the key that occurred twice in it, if there is one."""
 
     repeated: str | None = None
 
     @classmethod
     def of(cls, members: Sequence[tuple[str, Any]]) -> "_Object":
-        made = cls(members)
-        if len(made) < len(members):
+        result = cls(members)
+        if len(result) < len(members):
             keys = [key for key, _ in members]
-            made.repeated = next(key for k, key in enumerate(keys) if key in keys[:k])
-        return made
+            result.repeated = next(key for k, key in enumerate(keys) if key in keys[:k])
+        return result
 
 
 def loads(text: str | bytes) -> Any:
-    """Return the value of a JSON text, without accepting a key twice.
+    """Return the value of a JSON text without repeated keys.
 
     Raises
     ------
@@ -51,11 +51,11 @@ def loads(text: str | bytes) -> Any:
         raise json.JSONDecodeError("nested too deeply", "", 0) from None
     except UnicodeDecodeError:
         raise json.JSONDecodeError("the text is not valid UTF-8", "", 0) from None
-    _raise_at_repeated(value)
+    _raise_if_repeated(value)
     return value
 
 
-def _raise_at_repeated(value: Any) -> None:
+def _raise_if_repeated(value: Any) -> None:
     """Raise `RepeatedKeyError` for the first object of `value` that has a key twice."""
     remaining: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while remaining:

@@ -1,4 +1,4 @@
-"""Work of a request: in a bounded number of threads, or at once where it is brief; in time."""
+"""Run the work of requests: in a limited number of threads, or in the event loop if it is brief."""
 
 import asyncio
 import math
@@ -12,65 +12,67 @@ from fastapi import Request
 
 from levy_schemas.headers import DEADLINE_SECONDS
 from levy_service.metrics import ServiceMetrics
+from levy_service.problems import ProblemError
 
 _Result = TypeVar("_Result")
 Checkpoint = Callable[[], None]
-"""What work calls before it goes on for long; raises where it should not."""
+"""Called by work before a long step; raises if the work is to stop."""
 
 
-class DeadlineError(Exception):
-    """The caller's time is over."""
+class DeadlineError(ProblemError):
+    """The deadline of a request has passed."""
 
     code = "deadline"
 
     def __init__(self, seconds: float) -> None:
-        self.message = f"No answer within {seconds:g} s."
-        self.details: dict[str, object] = {"deadline_seconds": seconds}
-        super().__init__(self.message)
+        super().__init__(
+            f"No result within the deadline of {seconds:g} s. Send a smaller request, or retry "
+            "later.",
+            deadline_seconds=seconds,
+        )
 
 
-class _LongerError(Exception):
-    """Work that began as brief goes on."""
+class _NotBriefError(Exception):
+    """Work that was assumed to be brief has reached a checkpoint."""
 
 
 class Threads:
-    """Runs computations in threads, never more at once than there are cores to feed.
+    """Run computations in a limited number of threads.
 
-    Brief ones, of a few milliseconds, run in the event loop, one between two of its rounds: to hand
-    them to a thread and back, and to share the interpreter with it meanwhile, costs them a quarter
-    of their time again. Long ones do not keep them waiting, nor do they keep the loop from its
-    other requests. Threads are AnyIO's, whose work can ask whether it is still wanted; brief work
-    cannot be broken off from outside, and asyncio's lock and timeout cost it a third.
+    Brief work, of a few milliseconds, runs in the event loop, one piece in each of its rounds:
+    the way to a thread and back, and sharing the interpreter lock with it, would cost it another
+    quarter of its time. Threads are AnyIO's, whose work can check whether it is cancelled. Brief
+    work cannot be cancelled from outside, so it uses asyncio's lock and timeout, which cost a
+    third of AnyIO's.
 
     Parameters
     ----------
     count : int
-        Of threads; what comes beyond waits its turn.
+        Number of threads; further work waits.
     deadline_seconds : float
-        The longest that a caller is made to wait, whatever it asks.
+        Longest deadline of a request.
     metrics : ServiceMetrics
-        Where the number waiting and working is shown.
+        Shows the number of computations that run or wait.
     """
 
     def __init__(self, count: int, deadline_seconds: float, metrics: ServiceMetrics) -> None:
         self.deadline_seconds = deadline_seconds
         self._count = count
         self._limiter = CapacityLimiter(count)
-        self._turn = asyncio.Lock()
-        self._brief_waiting = self._brief_working = 0
-        self._busy = metrics.gauge("threads_busy", "Computations running now")
+        self._lock = asyncio.Lock()
+        self._brief_waiting = self._brief_running = 0
+        self._busy = metrics.gauge("threads_busy", "Computations in progress")
         self._waiting = metrics.gauge("threads_waiting", "Computations waiting for a thread")
 
     async def run(self, work: Callable[[Checkpoint], _Result], request: Request) -> _Result:
-        """Run `work`, or give up at the deadline that the request carries.
+        """Return the result of `work`, run in a thread until the deadline of the request.
 
-        Work that still waits for a thread then never begins. Work that has begun goes on until
-        it calls its checkpoint, or ends, and its result is dropped.
+        At the deadline, work that waits for a thread is not started; work that is running
+        continues until it calls its checkpoint, or ends, and its result is dropped.
 
         Raises
         ------
         DeadlineError
-            The result did not come in time.
         """
         with self._deadline(request):
             return await self._in_thread(work)
@@ -80,10 +82,9 @@ class Threads:
         prepare: Callable[[Checkpoint], Sequence[Callable[[Checkpoint], _Result]]],
         request: Request,
     ) -> list[_Result]:
-        """Run `prepare` in a thread, then each piece of work that it returns, in all threads.
+        """Run `prepare` in a thread, then the pieces of work that it returns in all threads.
 
-        A thread that finishes one piece takes the next; none is begun after the deadline, which is
-        that of `run` for all of them together.
+        A thread that finishes one piece takes the next; no piece is started after the deadline.
 
         Returns
         -------
@@ -93,14 +94,13 @@ class Threads:
         Raises
         ------
         DeadlineError
-            The results did not come in time.
         ExceptionGroup
             A piece of work raised.
         """
         with self._deadline(request):
             pieces = await self._in_thread(prepare)
             results: dict[int, _Result] = {}
-            # Threads share this iterator; taking the next item is one step of the interpreter.
+            # Threads share this iterator; taking the next item is atomic.
             remaining = iter(enumerate(pieces))
 
             def run_remaining(checkpoint: Checkpoint) -> None:
@@ -115,7 +115,7 @@ class Threads:
 
     @contextmanager
     def _deadline(self, request: Request) -> Iterator[None]:
-        """Cancel what runs inside at the deadline of a request, and raise `DeadlineError`."""
+        """Cancel the body at the deadline of a request, and raise `DeadlineError`."""
         seconds = deadline_of(request, self.deadline_seconds)
         try:
             with anyio.fail_after(seconds):
@@ -123,61 +123,60 @@ class Threads:
         except TimeoutError as error:
             raise DeadlineError(seconds) from error
         finally:
-            self._show()
+            self._update_gauges()
 
     async def _in_thread(self, work: Callable[[Checkpoint], _Result]) -> _Result:
-        def shown() -> _Result:
-            self._show()
+        def run() -> _Result:
+            self._update_gauges()
             return work(from_thread.check_cancelled)
 
-        return await to_thread.run_sync(shown, abandon_on_cancel=True, limiter=self._limiter)
+        return await to_thread.run_sync(run, abandon_on_cancel=True, limiter=self._limiter)
 
-    async def run_brief(self, work: Callable[[Checkpoint], _Result], request: Request) -> _Result:
-        """Run `work` of milliseconds after the others of its kind; otherwise as `run`.
+    async def run_inline(self, work: Callable[[Checkpoint], _Result], request: Request) -> _Result:
+        """Run `work` of a few milliseconds in the event loop; otherwise as `run`.
 
-        Where it calls its checkpoint, it takes longer than that after all: it is broken off, and
-        begun anew in a thread.
+        If it calls its checkpoint it is not brief: it is cancelled and restarted in a thread.
         """
         seconds = deadline_of(request, self.deadline_seconds)
         try:
             async with asyncio.timeout(seconds) as limit:
-                return await self._in_turn(work, limit)
+                return await self._run_in_loop(work, limit)
         except TimeoutError as error:
             raise DeadlineError(seconds) from error
-        except _LongerError:
+        except _NotBriefError:
             return await self.run(work, request)
 
-    async def _in_turn(
+    async def _run_in_loop(
         self, work: Callable[[Checkpoint], _Result], limit: asyncio.Timeout
     ) -> _Result:
-        """Run brief work, one in each round of the loop: other requests come in between."""
+        """Run brief work, one piece in each round of the loop, so that other requests proceed."""
         self._brief_waiting += 1
         try:
-            async with self._turn:
+            async with self._lock:
                 await asyncio.sleep(0)
                 if asyncio.get_running_loop().time() >= (limit.when() or math.inf):
                     raise TimeoutError
-                self._brief_working = 1
-                self._show()
-                return work(_go_no_further)
+                self._brief_running = 1
+                self._update_gauges()
+                return work(_raise_not_brief)
         finally:
             self._brief_waiting -= 1
-            self._brief_working = 0
-            self._show()
+            self._brief_running = 0
+            self._update_gauges()
 
-    def _show(self) -> None:
-        """Show how it is now; set, not asked for, since several workers may be put together."""
-        long = self._limiter.statistics()
-        self._busy.set(long.borrowed_tokens + self._brief_working)
-        self._waiting.set(long.tasks_waiting + self._brief_waiting - self._brief_working)
+    def _update_gauges(self) -> None:
+        """Set the gauges; set, not computed on collection, so that workers can be combined."""
+        threads = self._limiter.statistics()
+        self._busy.set(threads.borrowed_tokens + self._brief_running)
+        self._waiting.set(threads.tasks_waiting + self._brief_waiting - self._brief_running)
 
 
-def _go_no_further() -> None:
-    raise _LongerError
+def _raise_not_brief() -> None:
+    raise _NotBriefError
 
 
 def deadline_of(request: Request, longest: float) -> float:
-    """Seconds that the caller will still wait, at most `longest`."""
+    """Return the seconds left to a request: its deadline header, but at most `longest`."""
     try:
         seconds = float(request.headers.get(DEADLINE_SECONDS, longest))
     except ValueError:

@@ -16,9 +16,16 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     Raises
     ------
     OSError
-        The folder cannot be written to, or the disk is full.
+        The folder cannot be written to, or the disk is full; the error names the file.
     """
-    target = Path(os.path.realpath(path))
+    try:
+        _replace(Path(os.path.realpath(path)), content)
+    except OSError as error:
+        # The error of a write does not name the file.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(target: Path, content: bytes) -> None:
     if target.exists() and not target.is_file():
         target.write_bytes(content)
         return

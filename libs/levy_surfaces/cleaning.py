@@ -230,13 +230,15 @@ def _drop_unpriceable(work: _Cleaning, rules: CleaningRules) -> None:
     lower = gain.where(frame["is_call"], -gain).clip(lower=0.0)
     upper = (frame["discount"] * frame["strike"]).where(~frame["is_call"], unit)
     slack = _BOUNDS_SLACK * unit
-    outside = ~frame["price"].between(lower - slack, upper + slack)
+    below, above = frame["price"] < lower - slack, frame["price"] > upper + slack
     arrays = (column.to_numpy(float) for column in (lower, upper, unit))
     work.warnings += bounds_warning(work.quotes, work.kept.to_numpy(bool), *arrays)
     in_the_money = lower > 0
-    work.drop(outside & ~in_the_money, Reason.OUTSIDE_BOUNDS)
+    work.drop(below & ~in_the_money, Reason.NO_TIME_VALUE)
+    work.drop(above & ~in_the_money, Reason.ABOVE_MAXIMUM)
     _drop_in_the_money(work, rules.sides, in_the_money)
-    work.drop(outside, Reason.OUTSIDE_BOUNDS)
+    work.drop(below, Reason.NO_TIME_VALUE)
+    work.drop(above, Reason.ABOVE_MAXIMUM)
     if rules.sides != "all":
         work.drop(in_the_money & (frame["bid"] <= lower), Reason.ZERO_BID)
 

@@ -18,7 +18,6 @@ class Reason(StrEnum):
     MATURITY = "outside_maturity_window"
     NO_FORWARD = "no_forward"
     MONEYNESS = "outside_moneyness_window"
-    OUTSIDE_BOUNDS = "outside_no_arbitrage_bounds"
     NO_TIME_VALUE = "no_time_value"
     ABOVE_MAXIMUM = "above_maximum"
     IN_THE_MONEY = "in_the_money"
@@ -46,8 +45,6 @@ _MEANINGS: Final = {
     Reason.MATURITY: "outside the requested maturities",
     Reason.NO_FORWARD: "neither put-call parity nor the file determines a forward",
     Reason.MONEYNESS: "outside the requested moneyness",
-    Reason.OUTSIDE_BOUNDS: "outside its no-arbitrage bounds: below intrinsic value, or above the "
-    "discounted forward (call) or strike (put)",
     Reason.NO_TIME_VALUE: "at or below discounted intrinsic value",
     Reason.ABOVE_MAXIMUM: "at or above the discounted forward (call) or strike (put)",
     Reason.IN_THE_MONEY: "in the money: the out-of-the-money option at the strike is used instead",

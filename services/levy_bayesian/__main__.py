@@ -1,4 +1,4 @@
-"""`python -m levy_bayesian`: a worker as a process."""
+"""`python -m levy_bayesian`: run a worker."""
 
 import multiprocessing
 import os
@@ -11,50 +11,50 @@ from typing import Any, Protocol
 
 from levy_bayesian.handlers.run import SamplingOutput
 from levy_bayesian.job_store import Leases
-from levy_bayesian.progress import Progress
+from levy_bayesian.progress import ProgressCallback
 from levy_bayesian.settings import BayesianSettings
-from levy_bayesian.warmup import Sampling, end_with_the_parent
+from levy_bayesian.warmup import Sampling, exit_with_parent
 from levy_schemas.jobs import BayesianRequest
 from levy_service import logs, server
 
 _SERVICE = "levy_bayesian"
 _DRAIN_PAUSE_SECONDS = 0.2
 _PROCESSES = 2
-"""That which takes jobs, and its child, which samples."""
+"""The process that takes jobs, and its child, which samples."""
 
 
-class SamplesAndWarms(Protocol):
-    """What samples, and can be warmed."""
+class WarmableCompute(Protocol):
+    """A `Compute` that can be warmed up."""
 
-    def __call__(self, asked: BayesianRequest, progress: Progress) -> SamplingOutput:
-        """Sample; see `levy_bayesian.handlers.run`."""
+    def __call__(self, request: BayesianRequest, progress: ProgressCallback) -> SamplingOutput:
+        """Sample the posterior; see `levy_bayesian.handlers.run`."""
 
     def warm(self) -> None:
-        """Do what spares the first job to wait."""
+        """Compile, so that the first job need not wait."""
 
 
-def main(sampling: Callable[[BayesianSettings], SamplesAndWarms] = Sampling) -> int:
-    """Work until a signal comes; a job that then runs on too long goes back into its queue.
+def main(sampling: Callable[[BayesianSettings], WarmableCompute] = Sampling) -> int:
+    """Run a worker until a signal; a job that exceeds the drain time goes back into its queue.
 
     Parameters
     ----------
     sampling : callable
-        Makes what samples.
+        Returns the `Compute`.
     """
-    # Celery's own way to say that SIGTERM waits for a job only so long; read when it is imported.
+    # Makes SIGTERM a soft shutdown with a time limit; Celery reads it when it is imported.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     settings = BayesianSettings.from_environment()
-    server.bound_numeric_threads()
+    server.limit_numeric_threads()
     logs.configure(_SERVICE, level=settings.log_level)
-    with server.metrics_put_together(_PROCESSES):
+    with server.multiprocess_metrics(_PROCESSES):
         return _work(settings, sampling(settings))
 
 
-def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
+def _work(settings: BayesianSettings, sampling: WarmableCompute) -> int:
     from celery import signals
     from celery.platforms import SecurityWarning
 
-    from levy_bayesian.app import create_app, shown
+    from levy_bayesian.app import create_app, served
     from levy_bayesian.heartbeat import Heartbeat
     from levy_bayesian.metrics import BayesianMetrics
     from levy_bayesian.worker import create_worker, new_name
@@ -62,21 +62,21 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
     metrics, name = BayesianMetrics(), new_name()
     consuming = threading.Event()
 
-    warmed = multiprocessing.Event()
+    warmed_up = multiprocessing.Event()
 
     def on_fork(**_: Any) -> None:
-        end_with_the_parent()
+        exit_with_parent()
         sampling.warm()
-        warmed.set()
+        warmed_up.set()
 
     def consume_when_warm() -> None:
-        warmed.wait()
+        warmed_up.wait()
         consuming.set()
 
     def leave_logs_alone(**_: Any) -> None:
-        """Being there is all it takes: Celery then configures none of its own."""
+        """Keep our logging: Celery configures its own unless this signal has a receiver."""
 
-    # Root is warned of messages that are code; ours are JSON, and nothing else is read.
+    # The warning for root concerns pickled messages; only JSON is accepted.
     warnings.simplefilter("ignore", SecurityWarning)
     signals.worker_process_init.connect(on_fork)
     signals.setup_logging.connect(leave_logs_alone)
@@ -88,7 +88,7 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
 
     class Draining(app.Worker):  # type: ignore[misc, name-defined] # Celery ships no types
         def wait_for_soft_shutdown(self) -> None:
-            """Wait for the job that runs, and not, as Celery would, longer than it takes."""
+            """Wait until the running job has ended; Celery would always wait the full time."""
             deadline = time.monotonic() + settings.drain_seconds
             while time.monotonic() < deadline and leases.any():
                 time.sleep(_DRAIN_PAUSE_SECONDS)
@@ -97,17 +97,17 @@ def _work(settings: BayesianSettings, sampling: SamplesAndWarms) -> int:
         hostname=f"bayesian@{name}",
         queues=list(settings.queues),
         quiet=True,
-        # Workers of a queue need not know one another.
+        # Workers do not need to know one another.
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
         loglevel=settings.log_level.upper(),
     )
-    with shown(pages, settings) as show:
+    with served(pages, settings) as serve:
 
         def on_ready(**_: Any) -> None:
-            show()
-            threading.Thread(target=consume_when_warm, name="warming", daemon=True).start()
+            serve()
+            threading.Thread(target=consume_when_warm, name="warm-up", daemon=True).start()
 
         signals.worker_ready.connect(on_ready)
         worker.start()

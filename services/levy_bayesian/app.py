@@ -1,4 +1,4 @@
-"""How a worker is seen from outside: health and metrics, beside the work."""
+"""Health and metrics of a worker, served beside its work."""
 
 import socket
 import threading
@@ -20,15 +20,15 @@ def create_app(
     heartbeat: Heartbeat,
     consuming: threading.Event,
 ) -> FastAPI:
-    """Build the pages of a worker.
+    """Build the application for health and metrics of a worker.
 
     Parameters
     ----------
     settings : BayesianSettings
     metrics : BayesianMetrics
-        What jobs are counted in.
+        Metrics of jobs.
     heartbeat : Heartbeat
-        Runs while the pages are served.
+        Runs while the application is served.
     consuming : threading.Event
         Set while the worker takes jobs.
     """
@@ -40,7 +40,7 @@ def create_app(
 
     return service.build(
         title="Lévy Bayesian worker",
-        summary="Samples posteriors; jobs come by the queue, and nothing by HTTP.",
+        summary="Samples posteriors for jobs of a queue; HTTP serves health and metrics only.",
         metrics=metrics,
         checks=lambda: {"consuming": consuming.is_set(), "redis": heartbeat.received},
         max_body_bytes=settings.max_body_bytes,
@@ -49,20 +49,20 @@ def create_app(
 
 
 @contextmanager
-def shown(app: FastAPI, settings: BayesianSettings) -> Iterator[Callable[[], None]]:
-    """Serve the pages from a thread, since the worker needs the main one for its signals.
+def served(app: FastAPI, settings: BayesianSettings) -> Iterator[Callable[[], None]]:
+    """Serve the application from a thread, since the worker needs the main thread for signals.
 
-    Yields what starts the thread. That is to be called when the worker has forked: a child that is
-    forked while another thread imports or logs waits for ever for a lock that nobody holds.
+    Yields the function that starts the thread. Call it after the worker has forked: a child that is
+    forked while another thread imports or logs may wait forever for a lock.
     """
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none"
     )
     server = uvicorn.Server(config)
-    # Opened here, so that a port that is taken stops the start and not a thread.
+    # Opened here, so that a port in use fails the start and not the thread.
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.create_server((settings.host, settings.port), family=family) as listening:
-        thread = threading.Thread(target=server.run, args=([listening],), name="pages")
+        thread = threading.Thread(target=server.run, args=([listening],), name="http")
         try:
             yield thread.start
         finally:

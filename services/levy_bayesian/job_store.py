@@ -16,7 +16,7 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from levy_bayesian.progress import Standing
+from levy_bayesian.progress import Progress
 from levy_schemas.jobs import (
     ENDED_KEY,
     RUNNING_KEY,
@@ -45,7 +45,7 @@ class JobLostError(Exception):
 
 
 class JobRecord(NamedTuple):
-    """The request as JSON, None if there is no such job, and what is known of its submission."""
+    """The request as JSON, None if there is no such job, and the details of its submission."""
 
     request: bytes | None
     request_id: str
@@ -142,11 +142,11 @@ class Job:
         except RedisError:
             return False
 
-    def advance(self, standing: Standing) -> None:
+    def advance(self, progress: Progress) -> None:
         """Write the progress; raise JobLostError if the lease is lost, as all writes do."""
-        fields: dict[JobField, str] = {"progress": f"{min(max(standing.share, 0.0), 1.0):.4f}"}
-        if standing.diagnostics is not None:
-            fields["diagnostics"] = standing.diagnostics.model_dump_json()
+        fields: dict[JobField, str] = {"progress": f"{min(max(progress.share, 0.0), 1.0):.4f}"}
+        if progress.diagnostics is not None:
+            fields["diagnostics"] = progress.diagnostics.model_dump_json()
         try:
             self._write(fields)
         except RedisError as error:
@@ -249,7 +249,7 @@ class Leases:
     def _held(self, redis: Redis) -> list[bytes]:
         running: Any = redis.zrange(RUNNING_KEY, 0, -1)
         mine = self._worker.encode()
-        return [each for each in running if redis.hget(job_key(each.decode()), "worker") == mine]
+        return [id_ for id_ in running if redis.hget(job_key(id_.decode()), "worker") == mine]
 
 
 def _now(redis: Any) -> float:

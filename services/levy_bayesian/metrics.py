@@ -1,4 +1,4 @@
-"""What the workers count."""
+"""Metrics of the workers."""
 
 from typing import Final
 
@@ -15,40 +15,40 @@ _ESS: Final = (50.0, 100.0, 200.0, 400.0, 1e3, 2e3, 4e3, 8e3, 16e3, 32e3, 64e3)
 
 
 class BayesianMetrics(ServiceMetrics):
-    """Jobs by how they ended, how long they waited and ran, and how good their draws were."""
+    """Jobs by outcome, their waiting and run times, and the convergence of their draws."""
 
     def __init__(self) -> None:
         super().__init__("levy_bayesian")
-        of_a_job = ("model", "engine")
-        self.jobs = self.counter("jobs", "Jobs that ended", (*of_a_job, "status"))
+        job_labels = ("model", "engine")
+        self.jobs = self.counter("jobs", "Jobs that have ended", (*job_labels, "status"))
         self.job_seconds = self.histogram(
-            "job_seconds", "Time of one job, from its begin", of_a_job, buckets=_JOB_SECONDS
+            "job_seconds", "Run time of a job", job_labels, buckets=_JOB_SECONDS
         )
         self.wait_seconds = self.histogram(
             "job_wait_seconds",
-            "Time that a job waited for its turn",
+            "Waiting time of a job in its queue",
             ("queue",),
             buckets=_WAIT_SECONDS,
         )
         self.r_hat = self.histogram(
-            "r_hat", "Largest R-hat of a job's parameters", of_a_job, buckets=_R_HAT
+            "r_hat", "Largest R-hat of a job's parameters", job_labels, buckets=_R_HAT
         )
         self.ess = self.histogram(
-            "ess", "Smallest bulk ESS of a job's parameters", of_a_job, buckets=_ESS
+            "ess", "Smallest bulk ESS of a job's parameters", job_labels, buckets=_ESS
         )
-        self.divergences = self.counter("divergences", "Draws that diverged", of_a_job)
+        self.divergences = self.counter("divergences", "Divergent draws", job_labels)
 
     def ended(self, model: str, engine: str, status: str, seconds: float) -> None:
-        """Count a job that ended."""
+        """Record a job that has ended."""
         self.jobs.labels(model, engine, status).inc()
         self.job_seconds.labels(model, engine).observe(seconds)
 
-    def found(self, asked: BayesianRequest, result: BayesianResult) -> None:
-        """Count how good the draws of a job are; engines without chains tell neither R-hat."""
-        labels = (asked.model_type, asked.engine)
-        every = result.parameters.values()
-        r_hats = [one.r_hat for one in every if one.r_hat is not None]
-        sizes = [one.ess_bulk for one in every if one.ess_bulk is not None]
+    def record_result(self, request: BayesianRequest, result: BayesianResult) -> None:
+        """Record the diagnostics of a job's draws; engines without chains have no R-hat or ESS."""
+        labels = (request.model_type, request.engine)
+        parameters = result.parameters.values()
+        r_hats = [p.r_hat for p in parameters if p.r_hat is not None]
+        sizes = [p.ess_bulk for p in parameters if p.ess_bulk is not None]
         if r_hats:
             self.r_hat.labels(*labels).observe(max(r_hats))
         if sizes:

@@ -1,4 +1,4 @@
-"""What a posterior expects: of the quotes that it rests on, and of other options."""
+"""Posterior predictive distributions of quotes and of other options."""
 
 import math
 from dataclasses import dataclass
@@ -16,31 +16,31 @@ from levy_schemas.jobs import OptionPrediction, PredictiveInterval
 from levy_schemas.surface import Weights
 
 INTERVAL: Final = (0.025, 0.975)
-_QUOTES_FROM: Final = 500
-_OPTIONS_FROM: Final = 2000
-_ERRORS_EACH: Final = 8
+_N_QUOTE_DRAWS: Final = 500
+_N_OPTION_DRAWS: Final = 2000
+_ERRORS_PER_DRAW: Final = 8
 
 
-def expected_quotes(
+def predictive_quotes(
     posterior: Posterior, points: np.ndarray, seed: int
 ) -> tuple[PredictiveInterval, ...]:
-    """What each quote is expected to be, its own error included.
+    """Return the predictive interval of each quote, whose error is included.
 
     Parameters
     ----------
     posterior : Posterior
     points : ndarray, shape (n_chains, n_samples, size)
     seed : int
-        Of the errors.
+        Random seed of the errors.
     """
     c = posterior.quotes.contracts
-    priced, noise = _priced(posterior, points, c, _QUOTES_FROM)
+    priced, noise = _prices_at_draws(posterior, points, c, _N_QUOTE_DRAWS)
     prices = priced.value
     errors = _Errors(posterior.degrees_of_freedom, seed)
     low, high = errors.interval(prices, posterior.scale * noise[:, None])
     return tuple(
-        PredictiveInterval(strike=strike, maturity=maturity, mean=mean, interval=(least, most))
-        for strike, maturity, mean, least, most in zip(
+        PredictiveInterval(strike=strike, maturity=maturity, mean=mean, interval=(lower, upper))
+        for strike, maturity, mean, lower, upper in zip(
             c.strike.tolist(),
             c.maturity_years.tolist(),
             prices.mean(axis=0).tolist(),
@@ -51,10 +51,10 @@ def expected_quotes(
     )
 
 
-def expected_options(
+def predictive_options(
     posterior: Posterior, points: np.ndarray, options: Contracts, *, weights: Weights, seed: int
 ) -> tuple[OptionPrediction, ...]:
-    """What other options are worth under the posterior, and what a quote of them may be.
+    """Return the predictive distributions of other options, of their price and of a quote.
 
     Parameters
     ----------
@@ -62,24 +62,24 @@ def expected_options(
     points : ndarray, shape (n_chains, n_samples, size)
     options : Contracts
     weights : {"price", "vega", "bid_ask"}
-        The posterior's unit of errors. Half a spread is not known of an option that is not quoted.
+        The posterior's unit of errors. The spread of an option that is not quoted is unknown.
     seed : int
-        Of the errors.
+        Random seed of the errors.
     """
-    priced, noise = _priced(posterior, points, options, _OPTIONS_FROM)
+    priced, noise = _prices_at_draws(posterior, points, options, _N_OPTION_DRAWS)
     prices = priced.value
     low, median, high = np.quantile(prices, (INTERVAL[0], 0.5, INTERVAL[1]), axis=0)
     at_median = Quotes.of(options, median)
-    # Volatility rises with the price, so that its quantiles are those of the price.
+    # Volatility increases with the price, so that its quantiles are those of the price.
     quantiles = np.stack([low, median, high])
     errors_of_prices = np.broadcast_to(np.max(priced.error, axis=0), quantiles.shape)
     vols = vols_of_prices(quantiles, options, errors_of_prices.copy())
     scale = _scale(posterior, at_median, weights)
-    quoted: list[tuple[float, float] | None] = [None] * options.size
+    quote_intervals: list[tuple[float, float] | None] = [None] * options.size
     if scale is not None:
         errors = _Errors(posterior.degrees_of_freedom, seed)
         ends = errors.interval(prices, scale * noise[:, None])
-        quoted = list(zip(*(end.tolist() for end in ends), strict=True))
+        quote_intervals = list(zip(*(end.tolist() for end in ends), strict=True))
     return tuple(
         OptionPrediction(
             strike=float(options.strike[i]),
@@ -88,7 +88,7 @@ def expected_options(
             mean=float(prices[:, i].mean()),
             median=float(median[i]),
             interval=(float(low[i]), float(high[i])),
-            quote_interval=quoted[i],
+            quote_interval=quote_intervals[i],
             implied_vol=_or_none(vols[1][i]),
             implied_vol_interval=(_or_none(vols[0][i]), _or_none(vols[2][i])),
         )
@@ -96,26 +96,26 @@ def expected_options(
     )
 
 
-def _priced(
+def _prices_at_draws(
     posterior: Posterior, points: np.ndarray, contracts: Contracts, n_draws: int
 ) -> tuple[Prices, np.ndarray]:
-    """Prices at some of the draws, evenly over all chains, shape (n, n_contracts), and τ there."""
+    """Return prices at a subset of the draws, shape (n, n_contracts), and the noise τ there."""
     flat = points.reshape(-1, points.shape[-1])
-    some = flat[np.linspace(0, len(flat) - 1, min(len(flat), n_draws)).astype(int)].T
-    noise = np.asarray(posterior.noise_at(some))
-    model = posterior.model_type.from_coordinates(some[: posterior.n_coordinates])
+    chosen = flat[np.linspace(0, len(flat) - 1, min(len(flat), n_draws)).astype(int)].T
+    noise = np.asarray(posterior.noise_at(chosen))
+    model = posterior.model_type.from_coordinates(chosen[: posterior.n_coordinates])
     tolerance = posterior.pricer_for(float(np.median(noise))).tolerance
     return SinhPricer(contracts, tolerance).price(model), noise
 
 
 @dataclass(frozen=True)
 class _Errors:
-    """Errors of quotes, in units of their scale.
+    """Distribution of quote errors in units of their scale.
 
     Attributes
     ----------
     degrees_of_freedom : float
-        Of Student's t; infinite for normal errors.
+        Degrees of freedom of Student's t; infinite for normal errors.
     seed : int
     """
 
@@ -123,18 +123,18 @@ class _Errors:
     seed: int
 
     def interval(self, prices: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Ends of what prices and errors together may be, shape (n_contracts,).
+        """Return the bounds of the predictive interval of prices with errors, shape (n_contracts,).
 
         Parameters
         ----------
         prices, scale : ndarray, shape (n, n_contracts)
         """
-        errors = self._drawn((_ERRORS_EACH, *prices.shape))
+        errors = self._draw((_ERRORS_PER_DRAW, *prices.shape))
         quotes = (prices + scale * errors).reshape(-1, prices.shape[1])
         low, high = np.quantile(quotes, INTERVAL, axis=0)
         return low, high
 
-    def _drawn(self, shape: tuple[int, ...]) -> np.ndarray:
+    def _draw(self, shape: tuple[int, ...]) -> np.ndarray:
         rng = np.random.default_rng(self.seed)
         if math.isinf(self.degrees_of_freedom):
             return rng.standard_normal(shape)
@@ -142,11 +142,11 @@ class _Errors:
 
 
 def _scale(posterior: Posterior, quotes: Quotes, weights: Weights) -> np.ndarray | None:
-    """What one unit of a quote's error is worth, shape (n,), currency."""
+    """Return the error scale of each quote in currency, shape (n,), None if unknown."""
     if weights == "bid_ask":
         return None
     if weights == "price":
-        # Of all quotes alike: the mean forward of those that were fitted.
+        # The same for all quotes: the mean forward of the fitted ones.
         return np.full(quotes.size, posterior.scale[0])
     return error_scale(quotes, weights)
 

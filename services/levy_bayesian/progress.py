@@ -1,4 +1,4 @@
-"""How work tells how far it is, and how it is doing."""
+"""Progress of sampling."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from levy_schemas.jobs import Diagnostics
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How far a sampler is.
+class Progress:
+    """Progress of a sampler.
 
     Attributes
     ----------
     share : float
-        Done, of one.
+        Fraction completed.
     diagnostics : Diagnostics, optional
-        What its draws say of themselves so far; none before there are any.
+        Diagnostics of the draws so far, None before there are any.
     """
 
     share: float
     diagnostics: Diagnostics | None = None
 
 
-Progress = Callable[[Standing], None]
-"""Told again and again; may raise, and the work then ends."""
+ProgressCallback = Callable[[Progress], None]
+"""Called repeatedly; an exception that it raises ends the work."""

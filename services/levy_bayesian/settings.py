@@ -1,4 +1,4 @@
-"""What can be configured: `LEVY_BAYESIAN_…`."""
+"""Settings of a worker: environment variables `LEVY_BAYESIAN_…`."""
 
 from pathlib import Path
 from typing import Self
@@ -19,7 +19,7 @@ class BayesianSettings(ServiceSettings):
     redis_url : SecretStr
         The job store, and Celery's broker.
     queues : tuple of str
-        Which this worker serves; the first are no more urgent than the last.
+        Queues that this worker serves, without priority.
     soft_limit_seconds, hard_limit_seconds : int
         Time limit of a job, and the time at which its process is killed.
     lease_seconds : int
@@ -31,8 +31,8 @@ class BayesianSettings(ServiceSettings):
     warm : tuple of str
         Models whose sampler is compiled, for surfaces of 200 quotes, before the worker is ready.
     compiled : Path, optional
-        Folder where compiled samplers are kept, also for other workers and later starts; in the
-        user's cache if absent.
+        Cache folder of compiled samplers, shared between workers and starts; in the user's cache
+        if absent.
     """
 
     model_config = SettingsConfigDict(

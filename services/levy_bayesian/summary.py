@@ -1,4 +1,4 @@
-"""Draws as people read them: InferenceData, and the summary that goes over the wire."""
+"""Summaries of draws: InferenceData, and the fields of `BayesianResult`."""
 
 import math
 import warnings
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from levy_bayesian.prediction import INTERVAL, expected_quotes
+from levy_bayesian.prediction import INTERVAL, predictive_quotes
 from levy_numerics.distributions import LogNormal
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.psis import RELIABLE_K, reliable_k
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from levy_bayesian.samplers.sampler import Draws, Sampler
 
 NOISE: Final = "noise"
-"""τ, beside the parameters of the model: see `Posterior`."""
+"""The noise scale τ, which is sampled with the parameters; see `Posterior`."""
 MAX_R_HAT: Final = 1.01
 MIN_ESS: Final = 1000.0
 MAX_PRICE_ERROR: Final = 0.01
-"""Of the noise: what an error of the prices may be."""
-MAX_SHARE_AT_EDGE: Final = 0.1
-"""Of the draws, at an edge of the search box."""
+"""Largest allowed price error, relative to the noise."""
+MAX_BOUNDARY_FRACTION: Final = 0.1
+"""Largest allowed fraction of draws at a boundary of the search box."""
 
-_EDGE: Final = 1e-3
-"""Of the width of the search box: what counts as its edge."""
-_FEW_INDEPENDENT: Final = 100.0
-_ALL_BUT_ONE: Final = 0.99
+_BOUNDARY_WIDTH: Final = 1e-3
+"""Width of the boundary, relative to the search box."""
+_MIN_WEIGHTED_ESS: Final = 100.0
+_HIGH_CORRELATION: Final = 0.99
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What `BayesianResult` tells of draws; the names are its names."""
+    """The fields of `BayesianResult` that describe draws."""
 
     parameters: dict[str, ParameterSummary]
     correlations: dict[str, dict[str, float]]
@@ -57,45 +57,50 @@ def summarise(posterior: Posterior, draws: "Draws", *, seed: int = 0) -> Summary
     posterior : Posterior
     draws : Draws
     seed : int
-        Of the quotes' errors in the predictive intervals.
+        Random seed of the quote errors in the predictive intervals.
     """
-    values = sampled_values(posterior, draws.points)
-    parameters = {name: _of_one(x, has_chains=draws.pareto_k is None) for name, x in values.items()}
+    values = parameter_draws(posterior, draws.points)
+    parameters = {
+        name: _summarise_parameter(x, has_chains=draws.pareto_k is None)
+        for name, x in values.items()
+    }
     correlations = _correlations(values)
-    faults = [*_faults(parameters, draws), *_at_edges(posterior, draws.points)]
+    failures = [
+        *_convergence_failures(parameters, draws),
+        *_boundary_failures(posterior, draws.points),
+    ]
     pareto_k = draws.pareto_k
     return Summary(
         parameters=parameters,
         correlations=correlations,
-        predictive=expected_quotes(posterior, draws.points, seed),
+        predictive=predictive_quotes(posterior, draws.points, seed),
         divergences=draws.n_divergences,
-        # Infinite where the tail is too short to tell, which JSON cannot say: the reason does.
+        # Infinite if the tail is too short to estimate it, which JSON cannot represent.
         pareto_k=pareto_k if pareto_k is not None and math.isfinite(pareto_k) else None,
-        converged=not faults,
-        reason="; ".join(faults) or _merits(parameters, draws),
+        converged=not failures,
+        reason="; ".join(failures) or _convergence_summary(parameters, draws),
         draws=int(np.prod(draws.points.shape[:2])),
-        warnings=(*_scarcity(draws), *_entangled(correlations)),
+        warnings=(*_low_ess_warnings(draws), *_high_correlation_warnings(correlations)),
     )
 
 
 def inference_data(
     posterior: Posterior, draws: "Draws", *, engine: "type[Sampler] | None" = None, seed: int = 0
 ) -> "InferenceData":
-    """Return draws and what they rest on, as ArviZ reads them.
+    """Return draws, data and sampler statistics as ArviZ InferenceData.
 
-    Groups are `posterior` (each parameter, and the noise where it is sampled), `sample_stats`
-    where the engine has some, `observed_data` (`price`) and `constant_data` (contracts, the scale
-    of their errors, and parameters held fixed). Engines that weigh have no chains: their
-    `posterior` is one chain in which a draw that occurs several times stands side by side with
-    itself, so that ArviZ's effective sample size counts it once, and `weighted_draws` holds every
-    draw with its `log_weight`. Attributes say how the draws were made.
+    Groups are `posterior` (each parameter, and the noise if it is sampled), `sample_stats` if the
+    engine has any, `observed_data` (`price`) and `constant_data` (contracts, error scales, and
+    fixed parameters). Importance samplers have no chains: their `posterior` is one chain in which
+    repetitions of a draw are adjacent, so that ArviZ's effective sample size counts them once, and
+    `weighted_draws` has every draw with its `log_weight`. Attributes describe the sampler.
 
     Parameters
     ----------
     posterior : Posterior
     draws : Draws
     engine : type of Sampler, optional
-        What made the draws; without it, attributes do not describe it.
+        The sampler; without it, the attributes do not describe it.
     seed : int
     """
     quotes, c = posterior.quotes, posterior.quotes.contracts
@@ -103,59 +108,60 @@ def inference_data(
     constant = {name: getattr(c, name) for name in fields} | {"error_scale": posterior.scale}
     by_quote = {name: ["quote"] for name in ("price", *constant)}
     groups: dict[str, Any] = {
-        "posterior": sampled_values(posterior, stored_points(draws, seed)),
+        "posterior": parameter_draws(posterior, stored_points(draws, seed)),
         "observed_data": {"price": quotes.price},
-        "constant_data": constant | _held_fixed(posterior, draws.points),
+        "constant_data": constant | _fixed_parameters(posterior, draws.points),
     }
     if draws.statistics:
         groups["sample_stats"] = dict(draws.statistics)
     attributes = _attributes(posterior, draws, engine, seed)
     arviz = _arviz()
-    made: Any = arviz.from_dict(**groups, dims=by_quote, attrs=attributes)
+    result: Any = arviz.from_dict(**groups, dims=by_quote, attrs=attributes)
     if draws.weighted is not None:
-        values = sampled_values(posterior, draws.weighted.points[None])
+        values = parameter_draws(posterior, draws.weighted.points[None])
         values["log_weight"] = draws.weighted.log_weights[None]
         weighted = arviz.dict_to_dataset(values, attrs=attributes)
         with warnings.catch_warnings():
-            # ArviZ's scheme has no group for weighted draws, and it says so.
+            # ArviZ's schema has no group for weighted draws.
             warnings.filterwarnings("ignore", "The group weighted_draws", UserWarning)
-            made.add_groups({"weighted_draws": weighted})
-    data: InferenceData = made
+            result.add_groups({"weighted_draws": weighted})
+    data: InferenceData = result
     return data
 
 
 def stored_points(draws: "Draws", seed: int) -> np.ndarray:
     """Return the points as chains, shape (n_chains, n_samples, size).
 
-    Resampled draws are one chain. A draw that was chosen k times is a run of k, and runs come in
-    random order: the chain's autocorrelation then gives N²/Σk², the effective size of the weights.
+    Resampled draws are one chain. A draw that was chosen k times is a run of length k, and runs are
+    in random order: the autocorrelation of the chain then implies an effective sample size of
+    N²/Σk², that of the weights.
     """
     if draws.weighted is None:
         return draws.points
     points = draws.points.reshape(-1, draws.points.shape[-1])
     _, run = np.unique(points, axis=0, return_inverse=True)
     run = run.ravel()
-    place = np.random.default_rng(seed).permutation(run.max() + 1)
-    return points[np.argsort(place[run], kind="stable")][None]
+    position = np.random.default_rng(seed).permutation(run.max() + 1)
+    return points[np.argsort(position[run], kind="stable")][None]
 
 
 def _attributes(
     posterior: Posterior, draws: "Draws", engine: "type[Sampler] | None", seed: int
 ) -> dict[str, Any]:
-    """Return how draws were made: numbers and strings, as netCDF stores them."""
+    """Return a description of the sampler in numbers and strings, which netCDF can store."""
     attributes: dict[str, Any] = {"model_type": posterior.model_type.name, "seed": seed}
     if draws.pareto_k is not None:
         attributes["pareto_k"] = draws.pareto_k
-    if draws.n_independent is not None:
-        attributes["effective_sample_size"] = draws.n_independent
+    if draws.effective_sample_size is not None:
+        attributes["effective_sample_size"] = draws.effective_sample_size
     if engine is not None:
         attributes |= {"engine": engine.name, "sampling_method": engine.method}
         attributes |= {f"{name}_version": version(name) for name in (*engine.packages, "arviz")}
     return attributes
 
 
-def sampled_values(posterior: Posterior, points: np.ndarray) -> dict[str, np.ndarray]:
-    """Parameters as the papers have them, and the noise where it is sampled.
+def parameter_draws(posterior: Posterior, points: np.ndarray) -> dict[str, np.ndarray]:
+    """Return draws of the parameters, and of the noise if it is sampled.
 
     Parameters
     ----------
@@ -165,15 +171,15 @@ def sampled_values(posterior: Posterior, points: np.ndarray) -> dict[str, np.nda
     -------
     dict of str to ndarray, each of shape (n_chains, n_samples)
     """
-    moved = np.moveaxis(points, -1, 0)
-    model = posterior.model_type.from_coordinates(moved[: posterior.n_coordinates])
-    found = {name: np.asarray(getattr(model, name)) for name in posterior.priors.by_parameter}
+    z = np.moveaxis(points, -1, 0)
+    model = posterior.model_type.from_coordinates(z[: posterior.n_coordinates])
+    draws = {name: np.asarray(getattr(model, name)) for name in posterior.priors.by_parameter}
     if isinstance(posterior.noise, LogNormal):
-        found[NOISE] = np.asarray(posterior.noise_at(moved))
-    return found
+        draws[NOISE] = np.asarray(posterior.noise_at(z))
+    return draws
 
 
-def _held_fixed(posterior: Posterior, points: np.ndarray) -> dict[str, float]:
+def _fixed_parameters(posterior: Posterior, points: np.ndarray) -> dict[str, float]:
     model = posterior.model_type.from_coordinates(points[0, 0, : posterior.n_coordinates])
     return {
         name: float(value)
@@ -183,16 +189,16 @@ def _held_fixed(posterior: Posterior, points: np.ndarray) -> dict[str, float]:
 
 
 def _arviz() -> Any:
-    """ArviZ, seconds to import, and announcing its successor once a day."""
+    """Import ArviZ, which takes seconds, without the daily announcement of its successor."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"\s*ArviZ is undergoing", FutureWarning)
         import arviz
     return arviz
 
 
-def _of_one(x: np.ndarray, *, has_chains: bool) -> ParameterSummary:
+def _summarise_parameter(x: np.ndarray, *, has_chains: bool) -> ParameterSummary:
     low, median, high = np.quantile(x, (INTERVAL[0], 0.5, INTERVAL[1]))
-    r_hat, ess_bulk, ess_tail = _of_chains(x) if has_chains else (None, None, None)
+    r_hat, ess_bulk, ess_tail = _diagnostics(x) if has_chains else (None, None, None)
     return ParameterSummary(
         mean=float(x.mean()),
         sd=float(x.std(ddof=1)),
@@ -204,23 +210,23 @@ def _of_one(x: np.ndarray, *, has_chains: bool) -> ParameterSummary:
     )
 
 
-def _of_chains(x: np.ndarray) -> tuple[float | None, float | None, float | None]:
-    """R-hat (None of a single chain), bulk and tail ESS."""
+def _diagnostics(x: np.ndarray) -> tuple[float | None, float | None, float | None]:
+    """Return R-hat (None for a single chain), bulk and tail ESS."""
     arviz = _arviz()
     with np.errstate(all="ignore"):
-        # Of chains that never moved it divides nothing by nothing.
+        # Constant chains give 0/0.
         r_hat = _finite(arviz.rhat(x)) if len(x) > 1 else None
         bulk, tail = (_finite(arviz.ess(x, method=method)) for method in ("bulk", "tail"))
     return r_hat, bulk, tail
 
 
 def _finite(value: Any) -> float | None:
-    """None where chains that never moved leave nothing to say."""
+    """Return None for undefined values, as of constant chains."""
     return float(value) if np.isfinite(value) else None
 
 
 def _correlations(values: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    x = np.stack([one.ravel() for one in values.values()])
+    x = np.stack([draws.ravel() for draws in values.values()])
     x = x - x.mean(axis=1, keepdims=True)
     length = np.linalg.norm(x, axis=1)
     x = x / np.where(length > 0.0, length, 1.0)[:, None]
@@ -232,105 +238,106 @@ def _correlations(values: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     }
 
 
-def _faults(parameters: dict[str, ParameterSummary], draws: "Draws") -> list[str]:
-    """Why the draws are not to be relied on, if there is a reason."""
-    found = _faults_of_chains(parameters, draws) if draws.pareto_k is None else []
-    if draws.pareto_k is not None and not draws.pareto_k <= (most := _most_k(draws)):
-        found.append(f"Pareto k is {draws.pareto_k:.2f}, above {most:.2g}")
-    if not draws.settled:
-        found.append(
-            "what was proposed had not settled: a tail may be missing, which numpyro-nuts finds"
+def _convergence_failures(parameters: dict[str, ParameterSummary], draws: "Draws") -> list[str]:
+    """Return the reasons why the draws are unreliable, if there are any."""
+    failures = _chain_failures(parameters, draws) if draws.pareto_k is None else []
+    if draws.pareto_k is not None and not draws.pareto_k <= (limit := _max_k(draws)):
+        failures.append(f"Pareto k is {draws.pareto_k:.2f}, above {limit:.2g}")
+    if not draws.adaptation_converged:
+        failures.append(
+            "the adaptation of the proposal did not converge and a tail may be missing; use "
+            "numpyro-nuts"
         )
     if not draws.price_error < MAX_PRICE_ERROR:
-        found.append(
-            f"prices may err by {draws.price_error:.2g} of the noise, {MAX_PRICE_ERROR} is allowed"
+        failures.append(
+            f"the price error is {draws.price_error:.2g} of the noise, above {MAX_PRICE_ERROR}"
         )
-    return found
+    return failures
 
 
-def _at_edges(posterior: Posterior, points: np.ndarray) -> list[str]:
-    """Which edges of the search box the draws pile up at: there the box answers, not the quotes."""
+def _boundary_failures(posterior: Posterior, points: np.ndarray) -> list[str]:
+    """Return the boundaries of the search box that truncate the posterior."""
     d = posterior.n_coordinates
     z = np.moveaxis(points, -1, 0)[:d].reshape(d, -1)
     low, high = (np.array(end)[:, None] for end in posterior.model_type.coordinate_bounds())
-    margin = _EDGE * (high - low)
-    shares = ((z < low + margin) | (z > high - margin)).mean(axis=1)
+    margin = _BOUNDARY_WIDTH * (high - low)
+    fractions = ((z < low + margin) | (z > high - margin)).mean(axis=1)
     moves = np.abs(posterior.model_type.coordinate_jacobian(z[:, 0])) > 0.0
-    found = []
-    for i in np.flatnonzero(shares > MAX_SHARE_AT_EDGE):
+    failures = []
+    for i in np.flatnonzero(fractions > MAX_BOUNDARY_FRACTION):
         names = [
             p.name
-            for p, moved in zip(posterior.model_type.parameters(), moves[:, i], strict=True)
-            if moved
+            for p, is_affected in zip(posterior.model_type.parameters(), moves[:, i], strict=True)
+            if is_affected
         ]
-        found.append(
-            f"{shares[i]:.0%} of the draws lie at the edge of the search box in "
-            f"{', '.join(names)}: prior and quotes contradict each other there, or the model "
-            "runs into a limit"
+        failures.append(
+            f"{fractions[i]:.0%} of the draws are at the boundary of the search box of "
+            f"{', '.join(names)}: prior and quotes are in conflict, or the model degenerates to a "
+            "limiting case"
         )
-    return found
+    return failures
 
 
-def _faults_of_chains(parameters: dict[str, ParameterSummary], draws: "Draws") -> list[str]:
-    found = []
+def _chain_failures(parameters: dict[str, ParameterSummary], draws: "Draws") -> list[str]:
+    failures = []
     if len(draws.points) < 2:
-        found.append("one chain has no other to agree with")
+        failures.append("R-hat requires at least two chains")
     else:
         name, r_hat = _worst(parameters, "r_hat", max, math.inf)
         if not r_hat < MAX_R_HAT:
-            found.append(f"R-hat of {name} is {r_hat:.3f}, not below {MAX_R_HAT}")
-    for field, called in (("ess_bulk", "bulk"), ("ess_tail", "tail")):
+            failures.append(f"R-hat of {name} is {r_hat:.3f}, not below {MAX_R_HAT}")
+    for field, kind in (("ess_bulk", "bulk"), ("ess_tail", "tail")):
         name, ess = _worst(parameters, field, min, 0.0)
         if not ess > MIN_ESS:
-            found.append(f"{called} ESS of {name} is {ess:.0f}, not above {MIN_ESS:.0f}")
+            failures.append(f"{kind} ESS of {name} is {ess:.0f}, not above {MIN_ESS:.0f}")
     if draws.n_divergences:
-        found.append(f"{draws.n_divergences} draws diverged")
-    return found
+        failures.append(f"{draws.n_divergences} draws diverged")
+    return failures
 
 
 def _worst(
-    parameters: dict[str, ParameterSummary], field: str, of: Any, unknown: float
+    parameters: dict[str, ParameterSummary], field: str, select: Any, missing: float
 ) -> tuple[str, float]:
     values = {
-        name: unknown if (value := getattr(one, field)) is None else value
-        for name, one in parameters.items()
+        name: missing if (value := getattr(parameter, field)) is None else value
+        for name, parameter in parameters.items()
     }
-    name = of(values, key=values.__getitem__)
+    name = select(values, key=values.__getitem__)
     return name, values[name]
 
 
-def _merits(parameters: dict[str, ParameterSummary], draws: "Draws") -> str:
+def _convergence_summary(parameters: dict[str, ParameterSummary], draws: "Draws") -> str:
     if draws.pareto_k is not None:
-        worth = (
+        size = (
             ""
-            if draws.n_independent is None
-            else f"; the draws are worth {draws.n_independent:.0f} independent ones"
+            if draws.effective_sample_size is None
+            else f"; the effective sample size is {draws.effective_sample_size:.0f}"
         )
-        return f"Pareto k is {draws.pareto_k:.2f}, at most {_most_k(draws):.2g}{worth}"
+        return f"Pareto k is {draws.pareto_k:.2f}, at most {_max_k(draws):.2g}{size}"
     _, r_hat = _worst(parameters, "r_hat", max, math.inf)
     ess = min(_worst(parameters, field, min, 0.0)[1] for field in ("ess_bulk", "ess_tail"))
-    return f"R-hat is at most {r_hat:.4f} and ESS at least {ess:.0f}; no draw diverged"
+    return f"R-hat is at most {r_hat:.4f} and ESS at least {ess:.0f}; no divergences"
 
 
-def _most_k(draws: "Draws") -> float:
-    return RELIABLE_K if draws.n_weighed is None else reliable_k(draws.n_weighed)
+def _max_k(draws: "Draws") -> float:
+    return RELIABLE_K if draws.n_weighted is None else reliable_k(draws.n_weighted)
 
 
-def _scarcity(draws: "Draws") -> list[str]:
-    if draws.n_independent is None or draws.n_independent >= _FEW_INDEPENDENT:
+def _low_ess_warnings(draws: "Draws") -> list[str]:
+    if draws.effective_sample_size is None or draws.effective_sample_size >= _MIN_WEIGHTED_ESS:
         return []
     return [
-        f"the draws are worth only {draws.n_independent:.0f} independent ones; their tails are "
-        "coarse, and numpyro-nuts draws more"
+        f"the effective sample size is only {draws.effective_sample_size:.0f}, so that tails are "
+        "inaccurate; use numpyro-nuts"
     ]
 
 
-def _entangled(correlations: dict[str, dict[str, float]]) -> list[str]:
+def _high_correlation_warnings(correlations: dict[str, dict[str, float]]) -> list[str]:
     names = list(correlations)
     return [
-        f"{first} and {second} are hardly told apart: their correlation is "
+        f"{first} and {second} are not separately identified: their correlation is "
         f"{correlations[first][second]:.3f}"
         for i, first in enumerate(names)
         for second in names[i + 1 :]
-        if abs(correlations[first][second]) > _ALL_BUT_ONE
+        if abs(correlations[first][second]) > _HIGH_CORRELATION
     ]

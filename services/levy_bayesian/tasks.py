@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from levy_bayesian.handlers.run import Compute, SamplingOutput, TimeLimitError, problem_of, run
+from levy_bayesian.handlers.run import Compute, SamplingOutput, TimeLimitError, job_problem, run
 from levy_bayesian.job_store import RETRIES, Job, JobLostError, connect
 from levy_bayesian.metrics import BayesianMetrics
-from levy_bayesian.progress import Progress
+from levy_bayesian.progress import ProgressCallback
 from levy_bayesian.settings import BayesianSettings
 from levy_numerics.errors import InvalidInputError
 from levy_schemas.jobs import TASK, BayesianRequest
@@ -54,13 +54,13 @@ def register(
             retries=retries,
         )
 
-    def work(content: bytes | None, progress: Progress) -> SamplingOutput:
+    def work(content: bytes | None, progress: ProgressCallback) -> SamplingOutput:
         request = _validated(content)
         try:
             result, draws = compute(request, progress)
         except SoftTimeLimitExceeded as error:
             raise TimeLimitError from error
-        metrics.found(request, result)
+        metrics.record_result(request, result)
         return result, draws
 
     class SamplingTask(Task):  # type: ignore[misc] # Celery ships no types
@@ -74,14 +74,14 @@ def register(
             # Not retried: the worker would stand still. The job is delivered again instead.
             with suppress(RedisError, JobLostError), connect(url) as redis:
                 job = job_in(redis, args[0], retries=0)
-                job.fail(problem_of(TimeLimitError()))
+                job.fail(job_problem(TimeLimitError()))
                 labels = _labels(job.read().request)
                 metrics.ended(*labels, "failed", settings.hard_limit_seconds)
 
     @app.task(name=TASK, shared=False, base=SamplingTask)  # type: ignore[untyped-decorator]
     def sample(job_id: str) -> None:
         """Run one job. A duplicate is dropped, and a job that was not finished is sent again."""
-        began, started = time.time(), time.perf_counter()
+        wall_started, started = time.time(), time.perf_counter()
         structlog.contextvars.clear_contextvars()
         # Opened here and not before: a connection does not survive a fork.
         with connect(url) as redis:
@@ -102,7 +102,7 @@ def register(
         seconds = time.perf_counter() - started
         model, engine = _labels(record.request)
         metrics.ended(model, engine, outcome, seconds)
-        metrics.wait_seconds.labels(record.queue).observe(max(0.0, began - record.created))
+        metrics.wait_seconds.labels(record.queue).observe(max(0.0, wall_started - record.created))
         _log.info(
             "job.finished", outcome=outcome, engine=engine, model=model, seconds=round(seconds, 3)
         )

@@ -1,4 +1,4 @@
-"""What a worker's process does before it samples for the first time."""
+"""Prepare a worker process: configure JAX, compile samplers, follow the parent's exit."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from levy_bayesian.handlers.run import SamplingOutput
-from levy_bayesian.progress import Progress
+from levy_bayesian.progress import ProgressCallback
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest
 
@@ -19,13 +19,13 @@ _PR_SET_PDEATHSIG: Final = 1
 _N_STRIKES: Final = 20
 _MATURITIES: Final = tuple(0.25 * i for i in range(1, 11))
 _SMALL_COMPILATION_SECONDS: Final = 0.2
-"""What takes less is not worth a file."""
+"""Compilations that take less are not cached."""
 
 _log = structlog.get_logger()
 
 
 class Sampling:
-    """Samples a request's posterior, in a process that has prepared JAX for it.
+    """Sample the posterior of a request, after configuring JAX.
 
     Parameters
     ----------
@@ -36,20 +36,20 @@ class Sampling:
         self._folder = settings.compiled or _cache_folder()
         self._models = settings.warm
 
-    def __call__(self, asked: BayesianRequest, progress: Progress) -> SamplingOutput:
+    def __call__(self, request: BayesianRequest, progress: ProgressCallback) -> SamplingOutput:
         _prepare_jax(self._folder)
-        # Imported where it is used: seconds, and what it holds does not survive a fork.
+        # Imported where it is used: it takes seconds, and JAX does not survive a fork.
         from levy_bayesian.handlers.sample import sample
 
-        return sample(asked, progress)
+        return sample(request, progress)
 
     def warm(self) -> None:
-        """Compile the samplers of the models that the settings name."""
+        """Compile the samplers of the models in the settings."""
         for model_type in self._models:
             try:
-                self(_common(model_type), lambda _: None)
-            except Exception:  # noqa: BLE001 - told, and jobs of other models go on
-                _log.exception("worker.not_warm", model=model_type)
+                self(_typical_request(model_type), lambda _: None)
+            except Exception:  # noqa: BLE001 - logged; other models are not affected
+                _log.exception("worker.warm_up_failed", model=model_type)
 
 
 @cache
@@ -69,8 +69,8 @@ def _cache_folder() -> Path:
     return Path(base) / "levy" / "jax"
 
 
-def _common(model_type: str) -> BayesianRequest:
-    """A job of the most common shape: 200 quotes, the usual draws."""
+def _typical_request(model_type: str) -> BayesianRequest:
+    """Return a request of typical size: 200 quotes, and the default number of draws."""
     import numpy as np
 
     from levy_numerics import models, pricing
@@ -91,10 +91,10 @@ def _common(model_type: str) -> BayesianRequest:
     )
 
 
-def end_with_the_parent() -> None:
-    """Have the kernel end this process should its worker be killed; Linux alone can.
+def exit_with_parent() -> None:
+    """Have the kernel end this process if its worker is killed (Linux only).
 
-    A sampler without a worker would go on for minutes, beside the worker that took the job over.
+    Otherwise the sampler would run for minutes, beside that of the worker that takes over the job.
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""The Celery application, built and wired."""
+"""Build the Celery application."""
 
 import socket
 import uuid
@@ -23,9 +23,9 @@ def create_worker(
 ) -> Celery:
     """Build the application of a worker.
 
-    Celery delivers ids of jobs; the job store decides what becomes of a job, and a delivery that
-    is lost or duplicated does no harm. Messages are acknowledged late, with a prefetch of one: a
-    job whose child process dies begins again at once, and no job waits behind a long one while
+    Celery delivers ids of jobs; the job store is the truth, and a lost or duplicated delivery is
+    harmless. Messages are acknowledged late, with a prefetch of one: a
+    job whose child process crashes is restarted at once, and no job waits behind a long one while
     another worker is idle. Results are in the job store, not in Celery's result backend.
 
     Parameters
@@ -43,7 +43,7 @@ def create_worker(
     app = Celery("levy_bayesian", broker=broker_url(url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
-        # A Redis that refuses writes is one that is away: wait until it accepts them.
+        # A Redis that rejects writes counts as unavailable: wait until it accepts them.
         broker_channel_error_retry=True,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
@@ -70,5 +70,5 @@ def create_worker(
 
 
 def new_name() -> str:
-    """Return a name that no other worker has, nor this one after its next start."""
+    """Return a name that is unique to this start of this worker."""
     return f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"

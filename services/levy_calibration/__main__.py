@@ -1,4 +1,4 @@
-"""`python -m levy_calibration`: the service as a process."""
+"""`python -m levy_calibration`: run the service."""
 
 from levy_calibration.settings import CalibrationSettings
 from levy_service import server

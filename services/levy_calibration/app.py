@@ -1,4 +1,4 @@
-"""The application, built and wired."""
+"""Build the calibration service's application."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,30 +24,25 @@ from levy_calibration.settings import CalibrationSettings
 from levy_numerics.calibration.hybrid import Fit
 from levy_numerics.market import Quotes
 from levy_schemas.calibration import CalibrationRequest
-from levy_service import server, service
-from levy_service.version import engine_version
+from levy_service import engine_version, server, service
 from levy_service.work import Threads
 
 _log = structlog.get_logger()
 _DRIFT_SECONDS: Final = 1.0
-"""Between looks at the surfaces that came."""
+"""Interval between updates of drift."""
 _DRIFT_SURFACES: Final = 64
-"""Of a model at each look."""
+"""Surfaces of a model in each update."""
 
 
 def create_app(settings: CalibrationSettings) -> FastAPI:
-    """Build the calibration service.
-
-    Parameters
-    ----------
-    settings : CalibrationSettings
-        Made once, at the entry.
-    """
+    """Build the calibration service."""
     metrics = CalibrationMetrics()
     version, n_starts = engine_version(), settings.n_starts
     networks = Registry.open(settings.registry)
     serving = ChampionChallengerRouter(networks, settings.challenger_share, metrics)
-    warmed = partial(calibrate, n_starts=n_starts, engine_version=version, choose=serving.choose)
+    handler_for_warmup = partial(
+        calibrate, n_starts=n_starts, engine_version=version, choose=serving.choose
+    )
     watch = DriftMonitor(
         serving.reference,
         metrics,
@@ -60,7 +55,7 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
         serving.count(quotes, fit)
         watch.observe(quotes, fit)
 
-    handler = partial(warmed, observe=observe)
+    handler = partial(handler_for_warmup, observe=observe)
     batch_handler = partial(
         calibrate_many,
         n_starts=n_starts,
@@ -69,23 +64,25 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
         observe=observe,
     )
     comparing = partial(compare, n_starts=n_starts, model_version=version)
-    warm = {"warm": False}
+    checks = {"warm": False}
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         for model in {_EXAMPLE.model_type, *serving.models()}:
-            await to_thread.run_sync(warmed, _EXAMPLE.model_copy(update={"model_type": model}))
-        warm["warm"] = True
+            await to_thread.run_sync(
+                handler_for_warmup, _EXAMPLE.model_copy(update={"model_type": model})
+            )
+        checks["warm"] = True
         _log.info("service.ready", threads=settings.threads)
-        async with _repeated(watch.refresh):
+        async with _background(watch.refresh):
             yield
-        warm["warm"] = False
+        checks["warm"] = False
 
     app = service.build(
         title="Lévy calibration",
-        summary="From option quotes to the parameters of a model.",
+        summary="Calibrates models to option quotes.",
         metrics=metrics,
-        checks=lambda: warm,
+        checks=lambda: checks,
         max_body_bytes=settings.max_body_bytes,
         lifespan=lifespan,
     )
@@ -104,22 +101,22 @@ _EXAMPLE = CalibrationRequest(
     maturities=(0.5, 1.0),
     prices=((14.08, 6.96, 2.44), (17.39, 10.84, 5.99)),
 )
-"""A surface fitted by each network before the first client comes, who pays for no first calls."""
+"""A surface that each network fits before the first request, so that compiled code is loaded."""
 
 
 @asynccontextmanager
-async def _repeated(work: Callable[[], None]) -> AsyncIterator[None]:
-    """Do some work now and then, beside the requests; it may fail, they go on."""
+async def _background(work: Callable[[], None]) -> AsyncIterator[None]:
+    """Run work periodically in the background; a failure is logged and does not affect requests."""
 
-    async def go_on() -> None:
+    async def loop() -> None:
         while True:
             await asyncio.sleep(_DRIFT_SECONDS)
             try:
                 await to_thread.run_sync(work)
-            except Exception:  # noqa: BLE001 - whatever it is, answers do not hang on it
+            except Exception:  # noqa: BLE001 - requests do not depend on it
                 _log.exception("drift.failed")
 
-    task = asyncio.create_task(go_on())
+    task = asyncio.create_task(loop())
     try:
         yield
     finally:
@@ -128,7 +125,7 @@ async def _repeated(work: Callable[[], None]) -> AsyncIterator[None]:
 
 
 def from_environment() -> FastAPI:
-    """Build the service as the environment says."""
+    """Build the service from the environment's settings."""
     settings = CalibrationSettings.from_environment()
     server.prepare_worker("levy_calibration", settings)
-    return server.settled(create_app(settings))
+    return server.freeze_gc_after_startup(create_app(settings))

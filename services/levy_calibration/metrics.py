@@ -1,4 +1,4 @@
-"""What the calibration service counts."""
+"""Metrics of the calibration service."""
 
 from typing import Final
 
@@ -12,25 +12,25 @@ from levy_service.metrics import ServiceMetrics
 _EVALUATIONS: Final = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _RELATIVE_ERRORS: Final = (1e-6, 1e-4, 1e-3, 3e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0)
 _PARETO_K: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.5)
-"""Above 0.7 weighted draws are not to be relied on."""
-_PLACES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999, 1.0)
-"""At 0 and above 0.999: outside of training."""
+"""Above 0.7 weighted draws are unreliable."""
+_QUANTILES: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.999, 1.0)
+"""0 and above 0.999: outside the training range."""
 _VOL_ERRORS: Final = (1e-8, 1e-6, 1e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1)
 
 
 class CalibrationMetrics(ServiceMetrics):
-    """Durations, outcomes, effort and quality of fits."""
+    """Durations, outcomes, evaluations and errors of fits, use of networks, and drift."""
 
     def __init__(self) -> None:
         super().__init__("levy_calibration")
         self.fit_seconds = self.histogram(
-            "fit_seconds", "Time of one fit, without HTTP", ("model", "method", "outcome")
+            "fit_seconds", "Duration of one fit, without HTTP", ("model", "method", "outcome")
         )
         self.fit_evaluations = self.histogram(
-            "fit_evaluations", "Surfaces priced in one fit", ("model",), buckets=_EVALUATIONS
+            "fit_evaluations", "Evaluations of one fit", ("model",), buckets=_EVALUATIONS
         )
         self.fit_rmse_vol = self.histogram(
-            "fit_rmse_vol", "Implied-volatility error of a fit", ("model",), buckets=_VOL_ERRORS
+            "fit_rmse_vol", "Implied volatility RMSE of a fit", ("model",), buckets=_VOL_ERRORS
         )
         self.fit_relative_error = self.histogram(
             "fit_relative_error",
@@ -38,43 +38,49 @@ class CalibrationMetrics(ServiceMetrics):
             ("model",),
             buckets=_RELATIVE_ERRORS,
         )
-        self.degraded = self.counter("fits_degraded", "Fits that were less than asked", ("model",))
+        self.degraded = self.counter(
+            "fits_degraded", "Fits with a result less than requested", ("model",)
+        )
         self.answers = self.counter(
             "answers",
-            "Surfaces by the network tried, and the outcome of its proposal",
+            "Surfaces by network and by the outcome of its initial guess",
             ("model", "network", "alias", "outcome"),
         )
         self.network_evaluations = self.histogram(
             "network_evaluations",
-            "Surfaces priced in one fit from a network's start",
+            "Evaluations of one fit from a network's initial guess",
             ("model", "network", "alias"),
             buckets=_EVALUATIONS,
         )
-        self.network_refused = self.gauge(
+        self.network_rejected = self.gauge(
             "network_refused",
-            "1 while the network that has the alias is refused and another answers, or none",
+            "1 while the network with the alias is invalid and not in use",
             ("model", "alias"),
             across_workers="livemax",
         )
         self.out_of_distribution = self.counter(
-            "out_of_distribution", "Surfaces unlike those that the network has seen", ("model",)
+            "out_of_distribution",
+            "Surfaces outside the network's training distribution",
+            ("model",),
         )
         self.pareto_k = self.histogram(
-            "pareto_k", "Reliability of intervals by psis", ("model",), buckets=_PARETO_K
+            "pareto_k", "Pareto k of psis intervals", ("model",), buckets=_PARETO_K
         )
-        self.parameter_place = self.histogram(
+        self.parameter_quantile = self.histogram(
             "parameter_place",
-            "Place of a fitted parameter in the distribution of training",
+            "Quantile of a fitted parameter in the distribution of training",
             ("model", "parameter"),
-            buckets=_PLACES,
+            buckets=_QUANTILES,
         )
         self.drift_window = self.gauge(
-            "drift_window", "Surfaces in the windows from which drift is told", ("model",)
+            "drift_window", "Surfaces in the window from which drift is computed", ("model",)
         )
         self.drift_psi = self._drift("psi", "Population stability index against training")
         self.drift_ks = self._drift("ks", "Kolmogorov-Smirnov distance from training")
-        self.drift_outside = self._drift("outside", "Share of the window beyond 99.8% of training")
-        self.dropped = self.counter("quotes_dropped", "Quotes left out of fits", ("reason",))
+        self.drift_out_of_range = self._drift(
+            "outside", "Fraction of the window outside the 99.8% range of training"
+        )
+        self.dropped = self.counter("quotes_dropped", "Quotes dropped before fits", ("reason",))
 
     def record(self, result: CalibrationResult) -> None:
         """Count one finished fit."""
@@ -86,7 +92,7 @@ class CalibrationMetrics(ServiceMetrics):
             result.n_evaluations,
             result.fit_quality,
         )
-        # Counted as none, too: a share of nothing yet is no share at all.
+        # Incremented by 0 too, so that the series exists and a ratio is defined.
         self.degraded.labels(result.model_type).inc(int(result.degraded))
         self.out_of_distribution.labels(result.model_type).inc(int(result.out_of_distribution))
         if result.pareto_k is not None:
@@ -95,20 +101,22 @@ class CalibrationMetrics(ServiceMetrics):
 
     def record_comparison(self, result: ComparisonResult) -> None:
         """Count the fits of one finished comparison."""
-        for one in result.results:
+        for fit in result.results:
             self._record_fit(
-                one.model_type,
+                fit.model_type,
                 "least_squares",
-                one.status,
-                1e-3 * one.calibration_time_ms,
-                one.n_evaluations,
-                one.fit_quality,
+                fit.status,
+                1e-3 * fit.calibration_time_ms,
+                fit.n_evaluations,
+                fit.fit_quality,
             )
         self._record_dropped(result.dropped)
 
-    def _drift(self, name: str, meaning: str) -> Gauge:
-        """Make a level of which the worst of several workers' is told."""
-        return self.gauge(f"drift_{name}", meaning, ("model", "quantity"), across_workers="livemax")
+    def _drift(self, name: str, description: str) -> Gauge:
+        """Register a gauge of drift; several workers report their maximum."""
+        return self.gauge(
+            f"drift_{name}", description, ("model", "quantity"), across_workers="livemax"
+        )
 
     def _record_fit(
         self,

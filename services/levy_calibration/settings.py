@@ -1,4 +1,4 @@
-"""What can be configured: `LEVY_CALIBRATION_…`."""
+"""Settings of the calibration service: environment variables `LEVY_CALIBRATION_…`."""
 
 import os
 from pathlib import Path
@@ -20,21 +20,20 @@ class CalibrationSettings(ServiceSettings):
     Attributes
     ----------
     threads : int
-        Least squares, batches and comparisons worked on at once, beside one surface that a network
-        starts.
+        Number of concurrent fits by least squares, batches and comparisons, besides one brief fit
+        in the event loop.
     deadline_seconds : float
-        The longest that a request is worked on.
+        Longest deadline of a request.
     n_starts : int, optional
-        Starts of least squares, the best of which answers; as many as it takes to confirm the
-        best if absent.
+        Initial guesses of least squares; if absent, until the best result is found again.
     registry : Path, optional
-        The folder of trained networks; those that come with the engine if absent.
+        Folder of trained networks; those installed with the engine if absent.
     challenger_share : float
-        Of the surfaces, how many the challenger reads in place of the champion.
+        Fraction of the surfaces for which the challenger is used instead of the champion.
     drift_window : int
-        Surfaces of each model, the last ones of each worker, that are compared with training.
+        Number of each model's latest surfaces, per worker, that are compared with training.
     drift_fewest : int
-        Of these, how many there must be before anything is said; no more than the window holds.
+        Minimum number of surfaces in the window before drift is reported.
     """
 
     model_config = SettingsConfigDict(env_prefix="LEVY_CALIBRATION_")
@@ -49,7 +48,7 @@ class CalibrationSettings(ServiceSettings):
     drift_fewest: int = Field(default=200, ge=10)
 
     @model_validator(mode="after")
-    def _drift_can_be_told(self) -> Self:
+    def _has_consistent_window(self) -> Self:
         if self.drift_fewest > self.drift_window:
             raise ValueError(
                 f"drift_fewest = {self.drift_fewest} must be ≤ drift_window = {self.drift_window}"

@@ -128,18 +128,18 @@ class CleanedQuotes:
         counts = self.surface.dropped_by_reason
         if not counts:
             return
-        shown = table(right=["dropped"], last=["reason", "meaning"])
+        listing = table(right=["dropped"], last=["reason", "meaning"])
         for reason, count in counts.items():
-            shown.add_row(str(count), reason, Reason(reason).meaning)
-        out.print(shown)
+            listing.add_row(str(count), reason, Reason(reason).meaning)
+        out.print(listing)
 
     def _show_expiries(self, out: "Console") -> None:
-        shown = table(left=["expiry"], right=["years", *EXPIRY_COLUMNS])
+        listing = table(left=["expiry"], right=["years", *EXPIRY_COLUMNS])
         by_source: dict[str, list[str]] = {}
         for line in summary(self.surface):
-            shown.add_row(line.name, f"{line.forward.maturity_years:.4f}", *expiry_cells(line))
+            listing.add_row(line.name, f"{line.forward.maturity_years:.4f}", *expiry_cells(line))
             by_source.setdefault(line.forward.source, []).append(line.name)
-        out.print(shown)
+        out.print(listing)
         common, *rare = sorted(by_source, key=lambda source: -len(by_source[source]))
         out.print(f"Forwards by {common}{'; but' if rare else '.'}")
         for source in rare:

@@ -1,4 +1,4 @@
-"""From cleaned quotes to a fitted surface: what `levy calibrate` does before it speaks."""
+"""Fit a model to cleaned quotes."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -25,41 +25,41 @@ from levy_numerics.calibration.fit_quality import fitted_price_error
 from levy_numerics.calibration.hybrid import FitStrategy
 from levy_numerics.models.base import Model
 from levy_schemas.calibration import CalibrationMethod, CalibrationResult, Uncertainty
-from levy_service.version import engine_version
+from levy_service import engine_version
 from levy_surfaces.summary import market_vols, vols_of
 
 
 @dataclass(frozen=True)
 class FittedSurface:
-    """A cleaned surface, the fit to it, and the answer as it would go over the wire.
+    """A cleaned surface, the fit to it, and the result as HTTP would return it.
 
     Attributes
     ----------
     quotes : CleanedQuotes
     by_maturity : mapping of float to Model
-        The fitted model of each maturity: the same one everywhere, unless each has its own.
+        The fitted model of each maturity; all are the same unless fitted per maturity.
     model_prices : ndarray, shape (n,)
-    answer : CalibrationResult
+    result : CalibrationResult
     """
 
     quotes: CleanedQuotes
     by_maturity: Mapping[float, Model]
     model_prices: np.ndarray
-    answer: CalibrationResult
+    result: CalibrationResult
 
     @cached_property
     def market_vols(self) -> np.ndarray:
-        """Implied volatilities of the quotes, shape (n,); NaN where there is none."""
+        """Implied volatilities of the quotes, shape (n,); NaN where undefined."""
         return market_vols(self.quotes.surface)
 
     @cached_property
     def model_vols(self) -> np.ndarray:
-        """Implied volatilities of the fitted prices, shape (n,); NaN where there is none."""
+        """Implied volatilities of the fitted prices, shape (n,); NaN where undefined."""
         contracts = self.quotes.surface.quotes.contracts
         return vols_of(self.model_prices, contracts, fitted_price_error(contracts))
 
     def residuals(self) -> pd.DataFrame:
-        """One row a quote: contract, market, model and their difference."""
+        """Return a row for each quote: contract, market, model and their difference."""
         surface = self.quotes.surface
         quotes = surface.quotes
         c = quotes.contracts
@@ -83,9 +83,9 @@ class FittedSurface:
         )
 
     def as_document(self) -> dict[str, Any]:
-        """As `/calibrate` answers, with each quote's residual and what cleaning did."""
+        """Return the result of `/calibrate` with residuals and the report of cleaning."""
         return {
-            **self.answer.model_dump(mode="json", exclude={"request_id"}),
+            **self.result.model_dump(mode="json", exclude={"request_id"}),
             **self.quotes.as_document(),
             "residuals": records(self.residuals()),
         }
@@ -100,12 +100,12 @@ def fit_surface(
     choose: Choose = no_networks,
     progress: Callable[[int, int], None] | None = None,
 ) -> FittedSurface:
-    """Fit a model to all expiries together, or to each on its own.
+    """Fit a model to all expiries, or to each separately.
 
     Raises
     ------
     LevyError
-        The model is unknown or cannot be fitted, or the method is not there.
+        The model is unknown or cannot be fitted, or the method is not available.
     """
     model = models.get(model_type)
     proposers = () if strategy.method == "least_squares" else choose(model_type)
@@ -114,7 +114,7 @@ def fit_surface(
     intervals = parameter_intervals(
         fit, quotes.surface.quotes, weights=strategy.weights, uncertainty=uncertainty
     )
-    shaped = build_response(
+    result = build_response(
         fit,
         intervals,
         uncertainty=uncertainty,
@@ -123,18 +123,18 @@ def fit_surface(
         seconds=time.perf_counter() - started,
     )
     by_maturity = _by_maturity(fit.result, quotes)
-    return FittedSurface(quotes, by_maturity, fit.result.model_prices, shaped)
+    return FittedSurface(quotes, by_maturity, fit.result.model_prices, result)
 
 
-def refuse(
+def check_options(
     model_type: str, method: CalibrationMethod, uncertainty: Uncertainty, *, per_maturity: bool
 ) -> None:
-    """Complain about what cannot be done before anything is read.
+    """Raise if the options do not fit together, before any file is read.
 
     Raises
     ------
     LevyError
-        The model is unknown, what is asked cannot go together, or one expiry cannot determine
+        The model is unknown, the options contradict each other, or one expiry cannot determine
         the model.
     """
     models.get(model_type)

@@ -1,4 +1,4 @@
-"""A bar that says how far a long computation is."""
+"""Progress bars on standard error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,33 +8,38 @@ from levy_cli.output import console
 
 
 class Advance(Protocol):
-    """What moves a bar."""
+    """Updates a progress bar."""
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
-        """Show how many are done, of how many in all, and what else there is to say."""
+        """Show the number of steps done, their total and a note."""
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Advance]:
-    """Show a bar on standard error; nothing is left behind, nor sent to a file.
+def progress(description: str) -> Iterator[Advance]:
+    """Show a progress bar on a terminal until the body ends.
 
     Parameters
     ----------
-    what : str
-        That is being counted.
+    description : str
+        What is counted.
 
     Yields
     ------
     Advance
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeElapsedColumn as Elapsed
+    from rich import progress as rich
 
     out = console(stderr=True)
-    bare = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Elapsed())
-    columns = (*bare, TextColumn("{task.fields[note]}"))
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
-        task = bar.add_task(what, total=None, note="")
+    columns = (
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
+        rich.TextColumn("{task.fields[note]}"),
+    )
+    with rich.Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
+        task = bar.add_task(description, total=None, note="")
 
         def advance(done: int, total: int, note: str = "") -> None:
             bar.update(task, completed=done, total=total, note=note)

@@ -1,4 +1,4 @@
-"""`python -m levy_gateway`: the gateway as a process."""
+"""`python -m levy_gateway`: run the gateway."""
 
 from levy_gateway.settings import GatewaySettings
 from levy_service import server

@@ -1,4 +1,4 @@
-"""The application, built and wired."""
+"""Build the gateway's application."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -9,22 +9,22 @@ import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from levy_gateway.authentication import Admission
+from levy_gateway.authentication import AuthMiddleware
 from levy_gateway.cache import ResultCache
-from levy_gateway.clients import HttpNeighbour, Neighbour
-from levy_gateway.documentation import describe_admission
-from levy_gateway.handlers.cached_forward import Remember
+from levy_gateway.clients import Upstream, UpstreamClient
+from levy_gateway.documentation import document_authentication
+from levy_gateway.handlers.cached_forward import CachedForward
 from levy_gateway.handlers.forward import Forward
 from levy_gateway.handlers.health import health
-from levy_gateway.handlers.maintain import maintained
+from levy_gateway.handlers.maintain import periodic_maintenance
 from levy_gateway.handlers.models import models
-from levy_gateway.handlers.served_versions import Versions
-from levy_gateway.handlers.submit import KnownModels, Submit
+from levy_gateway.handlers.served_versions import ServedVersionsPoller
+from levy_gateway.handlers.submit import ModelCatalogue, Submit
 from levy_gateway.job_store import JobStore, connect
 from levy_gateway.keys import KeyRing
 from levy_gateway.metrics import GatewayMetrics
-from levy_gateway.optional_redis import Store
-from levy_gateway.rate_limiter import Rates
+from levy_gateway.optional_redis import OptionalRedis
+from levy_gateway.rate_limiter import RateLimiter
 from levy_gateway.routes import forwarded, pages, system
 from levy_gateway.routes import jobs as jobs_route
 from levy_gateway.settings import GatewaySettings
@@ -38,8 +38,8 @@ _log = structlog.get_logger()
 def create_app(
     settings: GatewaySettings,
     *,
-    pricing: Neighbour | None = None,
-    calibration: Neighbour | None = None,
+    pricing: Upstream | None = None,
+    calibration: Upstream | None = None,
     jobs: JobStore | None = None,
     tasks: TaskQueue | None = None,
 ) -> FastAPI:
@@ -48,68 +48,74 @@ def create_app(
     Parameters
     ----------
     settings : GatewaySettings
-        Made once, at the entry.
-    pricing, calibration : Neighbour, optional
-        Instead of those at the addresses that the settings name; they stay open at the end.
+    pricing, calibration : Upstream, optional
+        Replace the clients of the addresses in the settings; the caller closes them.
     jobs, tasks : JobStore and TaskQueue, optional
-        Instead of those in the settings' Redis.
+        Replace those in the Redis of the settings.
     """
     metrics = GatewayMetrics()
-    store = _store(settings, metrics)
+    redis = _redis(settings, metrics)
     jobs, tasks = jobs or _jobs(settings), tasks or _tasks(settings)
-    opened: list[Neighbour] = []
+    opened: list[Upstream] = []
 
-    def reach(name: str, url: str, patience_seconds: float) -> Neighbour:
-        neighbour = HttpNeighbour(name, url, patience_seconds, settings, metrics)
-        opened.append(neighbour)
-        return neighbour
+    def connected(name: str, url: str, timeout_seconds: float) -> Upstream:
+        upstream = UpstreamClient(name, url, timeout_seconds, settings, metrics)
+        opened.append(upstream)
+        return upstream
 
-    to_price, to_fit = settings.pricing_deadline_seconds, settings.calibration_deadline_seconds
-    pricing = pricing or reach("pricing", settings.pricing_url, to_price)
-    calibration = calibration or reach("calibration", settings.calibration_url, to_fit)
-    neighbours = (pricing, calibration)
-    versions = Versions(calibration, settings.health_seconds)
+    pricing_seconds = settings.pricing_deadline_seconds
+    calibration_seconds = settings.calibration_deadline_seconds
+    pricing = pricing or connected("pricing", settings.pricing_url, pricing_seconds)
+    calibration = calibration or connected(
+        "calibration", settings.calibration_url, calibration_seconds
+    )
+    upstreams = (pricing, calibration)
+    versions = ServedVersionsPoller(calibration, settings.health_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        _log.info("service.ready", neighbours=[neighbour.name for neighbour in neighbours])
+        _log.info("service.ready", upstreams=[upstream.name for upstream in upstreams])
         period = min(_MAINTENANCE_SECONDS, settings.job_resend_seconds)
-        async with maintained(jobs, tasks, metrics, period) if jobs and tasks else nullcontext():
+        async with (
+            periodic_maintenance(jobs, tasks, metrics, period) if jobs and tasks else nullcontext()
+        ):
             yield
-        for each in (*opened, store, jobs, tasks):
-            if each is not None:
-                await each.close()
+        for resource in (*opened, redis, jobs, tasks):
+            if resource is not None:
+                await resource.close()
 
     app = service.build(
         title="Lévy calibration engine",
-        summary="Fits exponential-Lévy models to option quotes, and prices with them.",
+        summary="Calibrates exponential-Lévy models to option quotes and prices options.",
         metrics=metrics,
-        # The gateway answers, with documented problems, even when it is alone.
+        # Without upstream services the gateway still responds, with documented problems.
         checks=lambda: {"serving": True},
         max_body_bytes=settings.max_body_bytes,
         lifespan=lifespan,
-        guards=(_admission(settings, store, metrics),),
+        middleware=(_authentication(settings, redis, metrics),),
     )
-    describe_admission(app)
-    forward = Forward(calibration, to_fit)
-    remember = Remember(forward, versions, _cache(settings, store), metrics)
-    app.include_router(forwarded.router(Forward(pricing, to_price), remember))
+    document_authentication(app)
+    cached = CachedForward(
+        Forward(calibration, calibration_seconds), versions, _cache(settings, redis), metrics
+    )
+    app.include_router(forwarded.router(Forward(pricing, pricing_seconds), cached))
     app.include_router(
         system.router(
-            partial(models, pricing, versions, to_price),
-            partial(health, neighbours, calibration.name, settings.health_seconds, jobs),
+            partial(models, pricing, versions, pricing_seconds),
+            partial(health, upstreams, calibration.name, settings.health_seconds, jobs),
         )
     )
-    submit = Submit(jobs, tasks, KnownModels(pricing, to_price)) if jobs and tasks else None
+    catalogue = ModelCatalogue(pricing, pricing_seconds)
+    submit = Submit(jobs, tasks, catalogue) if jobs and tasks else None
     app.include_router(jobs_route.router(jobs, submit))
     app.include_router(pages.router())
     return app
 
 
-def _store(settings: GatewaySettings, metrics: GatewayMetrics) -> Store | None:
+def _redis(settings: GatewaySettings, metrics: GatewayMetrics) -> OptionalRedis | None:
     if settings.redis_url is None:
         return None
-    return Store(settings.redis_url.get_secret_value(), settings.redis_seconds, metrics)
+    return OptionalRedis(settings.redis_url.get_secret_value(), settings.redis_seconds, metrics)
 
 
 def _jobs(settings: GatewaySettings) -> JobStore | None:
@@ -130,22 +136,23 @@ def _tasks(settings: GatewaySettings) -> TaskQueue | None:
     return TaskQueue(settings.redis_url.get_secret_value(), settings.job_redis_seconds)
 
 
-def _cache(settings: GatewaySettings, store: Store | None) -> ResultCache | None:
-    if store is None or settings.cache_seconds == 0:
+def _cache(settings: GatewaySettings, redis: OptionalRedis | None) -> ResultCache | None:
+    if redis is None or settings.cache_seconds == 0:
         return None
-    return ResultCache(store, settings.cache_seconds)
+    return ResultCache(redis, settings.cache_seconds)
 
 
-def _admission(
-    settings: GatewaySettings, store: Store | None, metrics: GatewayMetrics
+def _authentication(
+    settings: GatewaySettings, redis: OptionalRedis | None, metrics: GatewayMetrics
 ) -> Middleware:
     limit = settings.limit
-    rates = None if limit is None or store is None else Rates(limit, store)
-    return Middleware(Admission, keys=KeyRing(settings.api_keys), rates=rates, metrics=metrics)
+    limiter = None if limit is None or redis is None else RateLimiter(limit, redis)
+    keys = KeyRing(settings.api_keys)
+    return Middleware(AuthMiddleware, keys=keys, limiter=limiter, metrics=metrics)
 
 
 def from_environment() -> FastAPI:
-    """Build the gateway as the environment says."""
+    """Build the gateway from the environment's settings."""
     settings = GatewaySettings.from_environment()
     server.prepare_worker("levy_gateway", settings)
-    return server.settled(create_app(settings))
+    return server.freeze_gc_after_startup(create_app(settings))

@@ -1,4 +1,4 @@
-"""Who may ask, and how often: decided before a body is read."""
+"""Authentication and rate limiting, before the body of a request is read."""
 
 from typing import Final
 
@@ -8,39 +8,37 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from levy_gateway.keys import KeyRing
 from levy_gateway.metrics import GatewayMetrics
-from levy_gateway.rate_limiter import Rates
+from levy_gateway.rate_limiter import RateLimiter
 from levy_schemas.headers import API_KEY
 from levy_service.problems import problem_response
 
 _OPEN: Final = frozenset({"/", "/docs", "/openapi.json", "/health", "/metrics"})
 _OPEN_BELOW: Final = ("/docs/", "/health/", "/problems/")
-"""Whatever is not listed needs a key, so that a new endpoint is never open by oversight."""
+"""Public paths. Every other path requires a key, so that a new endpoint is never public by
+oversight."""
 
 
-class Admission:
-    """Lets a request in by its key, and turns away one that comes too often.
+class AuthMiddleware:
+    """Reject requests without a valid API key, or above the rate limit.
 
-    The holder's name is left in `request.state.caller` and in every log line; the key is left
-    nowhere.
+    The name of the key's holder is stored in `request.state.caller` and in every log line; the
+    key itself is neither stored nor logged.
 
     Parameters
     ----------
     app : ASGIApp
-        What is guarded.
     keys : KeyRing
-        Whose holders may ask; an empty one lets all in, each named by its address.
-    rates : Rates, optional
-        How often.
+        If empty, no key is required and callers are identified by their address.
+    limiter : RateLimiter, optional
     metrics : GatewayMetrics
-        Where refusals are counted.
     """
 
     def __init__(
-        self, app: ASGIApp, keys: KeyRing, rates: Rates | None, metrics: GatewayMetrics
+        self, app: ASGIApp, keys: KeyRing, limiter: RateLimiter | None, metrics: GatewayMetrics
     ) -> None:
         self.app = app
         self._keys = keys
-        self._rates = rates
+        self._limiter = limiter
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,38 +47,38 @@ class Admission:
             return
         caller = self._caller(scope)
         if caller is None:
-            await self._refuse_key(scope, receive, send)
+            await self._reject_key(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         structlog.contextvars.bind_contextvars(caller=caller)
-        seconds = 0 if self._rates is None else await self._rates.seconds_to_wait(caller)
+        seconds = 0 if self._limiter is None else await self._limiter.seconds_to_wait(caller)
         if seconds > 0:
-            await self._refuse_rate(seconds, scope, receive, send)
+            await self._reject_rate(seconds, scope, receive, send)
             return
         await self.app(scope, receive, send)
 
     def _caller(self, scope: Scope) -> str | None:
-        """Name of who asks; None if keys are needed and the one presented is not known."""
+        """Return the name of the caller, or None if its key is missing or invalid."""
         if not self._keys:
             client = scope.get("client")
             return f"address:{client[0]}" if client else "address:unknown"
         return self._keys.holder(presented_key(Headers(scope=scope)))
 
-    async def _refuse_key(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._metrics.turned_away("unauthorized")
+    async def _reject_key(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._metrics.count_refusal("unauthorized")
         response = problem_response(
             "unauthorized",
-            f"Send a key that is known here: Authorization: Bearer …, or {API_KEY}: …",
+            f"Missing or invalid API key. Send Authorization: Bearer <key>, or {API_KEY}: <key>.",
             path=scope["path"],
             headers={"WWW-Authenticate": "Bearer"},
         )
         await response(scope, receive, send)
 
-    async def _refuse_rate(self, seconds: int, scope: Scope, receive: Receive, send: Send) -> None:
-        self._metrics.turned_away("rate-limited")
+    async def _reject_rate(self, seconds: int, scope: Scope, receive: Receive, send: Send) -> None:
+        self._metrics.count_refusal("rate-limited")
         response = problem_response(
             "rate-limited",
-            f"Come back in {seconds} s.",
+            f"Rate limit exceeded. Retry in {seconds} s.",
             path=scope["path"],
             headers={"Retry-After": str(seconds)},
         )
@@ -88,7 +86,7 @@ class Admission:
 
 
 def presented_key(headers: Headers) -> str:
-    """Return the key that a request carries; empty if it carries none."""
+    """Return the API key in the headers of a request, or an empty string."""
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
@@ -96,5 +94,5 @@ def presented_key(headers: Headers) -> str:
 
 
 def is_open(path: str) -> bool:
-    """Whether a path is answered without a key and without counting."""
+    """Return whether a path requires no key and is not rate limited."""
     return path in _OPEN or path.startswith(_OPEN_BELOW)

@@ -1,4 +1,4 @@
-"""Results kept in Redis, found again by what was asked."""
+"""Result cache in Redis, keyed by the canonical form of a request."""
 
 from hashlib import sha256
 from typing import Any
@@ -6,60 +6,58 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from levy_gateway.optional_redis import Store
+from levy_gateway.optional_redis import OptionalRedis
 from levy_service import request_id
 
 
 class ResultCache:
-    """Keeps answers for a while.
+    """Store results for a limited time; without Redis every lookup is a miss.
 
     Parameters
     ----------
-    store : Store
-        Where they are kept; while it is away nothing is found and nothing is kept.
+    redis : OptionalRedis
     seconds : int
-        How long.
+        Lifetime of an entry.
     """
 
-    def __init__(self, store: Store, seconds: int) -> None:
-        self._store = store
+    def __init__(self, redis: OptionalRedis, seconds: int) -> None:
+        self._redis = redis
         self._seconds = seconds
 
-    async def find(self, key: str) -> bytes | None:
-        """Return an answer kept under a key, with the id of the request that it now answers."""
-        found = await self._store.attempt("cache", lambda: self._store.redis.get(key))
-        if found is None:
+    async def get(self, key: str) -> bytes | None:
+        """Return the cached result of a key, with the id of the current request, or None."""
+        cached = await self._redis.attempt("cache", lambda: self._redis.client.get(key))
+        if cached is None:
             return None
-        return orjson.dumps(orjson.loads(found) | {"request_id": request_id.current()})
+        return orjson.dumps(orjson.loads(cached) | {"request_id": request_id.current()})
 
-    async def keep(self, key: str, body: bytes) -> bool:
-        """Keep an answer, unless it is less than what was asked; whether it is now kept."""
+    async def put(self, key: str, body: bytes) -> bool:
+        """Store a result unless it is degraded; return whether it is stored."""
         result = orjson.loads(body)
         if result.get("degraded", False):
             return False
-        kept = orjson.dumps({name: v for name, v in result.items() if name != "request_id"})
-        done = await self._store.attempt(
-            "cache", lambda: self._store.redis.set(key, kept, ex=self._seconds)
+        entry = orjson.dumps({name: v for name, v in result.items() if name != "request_id"})
+        stored = await self._redis.attempt(
+            "cache", lambda: self._redis.client.set(key, entry, ex=self._seconds)
         )
-        return bool(done)
+        return bool(stored)
 
 
-def key_of(path: str, asked: BaseModel, version: str) -> str:
-    """Name what was asked, however it was written.
+def cache_key(path: str, request: BaseModel, version: str) -> str:
+    """Return the key of a request, a digest of its canonical content.
 
-    Two requests that differ in the order of members, in the form of numbers (100, 100.0, 1e2), or
-    in that one spells out a default, mean the same. The order of quotes is kept: pointers in the
-    answer count by it.
+    The order of members, the format of numbers (100, 100.0, 1e2) and explicit defaults do not
+    matter. The order of quotes does: the result's JSON pointers refer to it.
 
     Parameters
     ----------
     path : str
-        Who was asked.
-    asked : BaseModel
-        The request, checked.
+        Path of the endpoint.
+    request : BaseModel
+        The validated request.
     version : str
-        Of whoever answers: a new network makes old answers unknown.
+        Version of the upstream service; a new network invalidates earlier results.
     """
-    meaning: dict[str, Any] = asked.model_dump(exclude_none=True)
-    canonical = orjson.dumps([path, version, meaning], option=orjson.OPT_SORT_KEYS)
+    content: dict[str, Any] = request.model_dump(exclude_none=True)
+    canonical = orjson.dumps([path, version, content], option=orjson.OPT_SORT_KEYS)
     return f"levy:result:{sha256(canonical).hexdigest()}"

@@ -1,4 +1,4 @@
-"""A circuit breaker: who fails again and again is left alone for a while."""
+"""A circuit breaker."""
 
 import time
 from collections.abc import Callable
@@ -11,29 +11,29 @@ STATES: Final[tuple[State, ...]] = ("closed", "open", "half_open")
 
 
 class CircuitBreaker:
-    """Counts failures in a row; after too many it admits nobody, then one at a time to try.
+    """Open after consecutive failures; when half-open, allow one request at a time as a probe.
 
-    An exchange may end undecided: its caller went away, or gave it less time than the neighbour
-    may take. That says nothing about the neighbour, so it neither opens nor closes the circuit.
+    A request may end undecided: its caller disconnected, or allowed less time than the service
+    may take. Such a request neither opens nor closes the circuit.
 
     Parameters
     ----------
     failures : int
-        In a row, that open the circuit.
+        Consecutive failures that open the circuit.
     open_seconds : float
-        How long it stays open before one exchange may try.
+        Time before an open circuit becomes half-open.
     on_change : callable, optional
-        Told each new state, and the former.
+        Called with each new state and the previous one.
     clock : callable
-        Seconds that never run backwards.
+        A monotonic clock, in seconds.
 
     Examples
     --------
     >>> breaker = CircuitBreaker(failures=1, open_seconds=60.0)
-    >>> breaker.admits()
+    >>> breaker.allows()
     True
     >>> breaker.record("failed")
-    >>> breaker.state, breaker.admits()
+    >>> breaker.state, breaker.allows()
     ('open', False)
     """
 
@@ -42,7 +42,7 @@ class CircuitBreaker:
         failures: int,
         open_seconds: float,
         *,
-        on_change: Callable[[State, State], None] = lambda _state, _former: None,
+        on_change: Callable[[State, State], None] = lambda _state, _previous: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state: State = "closed"
@@ -50,45 +50,45 @@ class CircuitBreaker:
         self._open_seconds = open_seconds
         self._on_change = on_change
         self._clock = clock
-        self._in_a_row = 0
+        self._consecutive = 0
         self._opened_at = 0.0
-        self._trying = False
+        self._probing = False
 
-    def admits(self) -> bool:
-        """Whether an exchange may begin; who is admitted must `record` how it ended."""
+    def allows(self) -> bool:
+        """Return whether a request may start; the caller must `record` its outcome."""
         if self.state == "closed":
             return True
         if self.state == "open":
             if self.seconds_left() > 0.0:
                 return False
-            self._become("half_open")
-        if self._trying:
+            self._set_state("half_open")
+        if self._probing:
             return False
-        self._trying = True
+        self._probing = True
         return True
 
     def record(self, outcome: Outcome) -> None:
-        """Note how an admitted exchange ended."""
+        """Record the outcome of a request that was allowed."""
         if self.state == "open":
-            # It began before the circuit opened, and must not hold it open for longer.
+            # It started before the circuit opened, and must not extend the open state.
             return
-        self._trying = False
+        self._probing = False
         if outcome == "succeeded":
-            self._in_a_row = 0
-            self._become("closed")
+            self._consecutive = 0
+            self._set_state("closed")
         elif outcome == "failed":
-            self._in_a_row += 1
-            if self.state == "half_open" or self._in_a_row >= self._failures:
+            self._consecutive += 1
+            if self.state == "half_open" or self._consecutive >= self._failures:
                 self._opened_at = self._clock()
-                self._become("open")
+                self._set_state("open")
 
     def seconds_left(self) -> float:
-        """Seconds until an open circuit lets one exchange try; 0 if it does."""
+        """Return the seconds until the circuit becomes half-open; 0 if it is not open."""
         if self.state != "open":
             return 0.0
         return max(0.0, self._opened_at + self._open_seconds - self._clock())
 
-    def _become(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         if state != self.state:
-            former, self.state = self.state, state
-            self._on_change(state, former)
+            previous, self.state = self.state, state
+            self._on_change(state, previous)

@@ -1,4 +1,4 @@
-"""Neighbours: the services behind the gateway, and how they are spoken to."""
+"""HTTP clients of the upstream services."""
 
 import asyncio
 import math
@@ -16,6 +16,7 @@ from levy_gateway.settings import GatewaySettings
 from levy_schemas.headers import DEADLINE_SECONDS, REQUEST_ID, RETRY_AFTER
 from levy_schemas.problems import MEDIA_TYPE
 from levy_service import request_id
+from levy_service.problems import ProblemError
 from levy_service.work import DeadlineError
 
 _IDLE_SECONDS: Final = 30.0
@@ -25,7 +26,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Reply:
-    """What a neighbour answered."""
+    """An upstream service's response."""
 
     status: int
     media_type: str
@@ -33,128 +34,124 @@ class Reply:
     retry_after: str | None = None
 
 
-class NeighbourUnavailableError(Exception):
-    """A neighbour cannot be reached, or is given a rest after it failed."""
+class UpstreamError(ProblemError):
+    """An upstream service returned an invalid response."""
 
-    code = "neighbour-unavailable"
+    code = "upstream-error"
 
-    def __init__(self, neighbour: str, retry_after_seconds: int) -> None:
-        self.message = f"The {neighbour} service cannot be reached."
-        self.details: dict[str, object] = {"neighbour": neighbour}
+    def __init__(self, upstream: str, message: str = "") -> None:
+        message = message or f"The {upstream} service returned an invalid response. Retry later."
+        # Problems had the member `neighbour`; deprecated.
+        super().__init__(message, upstream=upstream, neighbour=upstream)
+
+
+class UpstreamUnavailableError(UpstreamError):
+    """An upstream service is unreachable, or its circuit is open."""
+
+    code = "upstream-unavailable"
+
+    def __init__(self, upstream: str, retry_after_seconds: int) -> None:
+        super().__init__(upstream, f"The {upstream} service is unavailable. Retry later.")
         self.retry_after_seconds = retry_after_seconds
-        super().__init__(self.message)
 
 
-class NeighbourFailedError(Exception):
-    """A neighbour answered with something that is no answer."""
-
-    code = "neighbour-failed"
-
-    def __init__(self, neighbour: str) -> None:
-        self.message = f"The {neighbour} service gave no proper answer."
-        self.details: dict[str, object] = {"neighbour": neighbour}
-        super().__init__(self.message)
-
-
-class Neighbour(Protocol):
-    """A service that can be asked."""
+class Upstream(Protocol):
+    """A service behind the gateway."""
 
     name: str
 
-    async def ask(
+    async def request(
         self, method: str, path: str, *, seconds: float, body: bytes | None = None
     ) -> Reply:
-        """Send one request and wait for its answer.
+        """Send one request and return its response.
 
         Parameters
         ----------
         method, path : str
-            As in HTTP.
         seconds : float
-            The longest to wait; the neighbour is told.
+            Time limit, also sent to the service as its deadline.
         body : bytes, optional
             JSON.
 
         Raises
         ------
-        NeighbourUnavailableError, NeighbourFailedError, DeadlineError
-            There is no answer.
+        UpstreamUnavailableError, UpstreamError, DeadlineError
         """
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""
 
 
-class HttpNeighbour:
-    """A neighbour behind HTTP, with a circuit breaker before it.
+class UpstreamClient:
+    """An HTTP client of one service, with a circuit breaker and a connection pool.
 
-    Of several instances the least busy is asked. Workers behind one port would not do as well: a
-    connection stays with the worker that took it, however busy that one is.
+    Of several instances, the one with the fewest requests in flight is used. Workers behind one
+    port would balance worse: a connection stays with the worker that accepted it, busy or not.
 
-    A request that a connection lost before any answer is sent once more: services compute, so
-    asking twice changes nothing. It happens when a worker is replaced.
+    A request whose connection was lost before a response, as when a worker is replaced, is sent
+    once more: the services compute, so that repeating a request changes nothing.
 
     Parameters
     ----------
     name : str
-        In messages and metrics.
+        Name of the service in messages and metrics.
     addresses : str
-        Where its instances are, separated by commas.
-    patience_seconds : float
-        What it may take. A caller that gave it less, in vain, says nothing about it.
+        Base URLs of its instances, separated by commas.
+    timeout_seconds : float
+        The service's time limit. Only a request with at least this much time counts as a failure
+        of the service when it times out.
     settings : GatewaySettings
-        Limits of the pool, and of the breaker.
+        Limits of the pool and of the circuit breaker.
     metrics : GatewayMetrics
-        Where hops and states are counted.
     """
 
     def __init__(
         self,
         name: str,
         addresses: str,
-        patience_seconds: float,
+        timeout_seconds: float,
         settings: GatewaySettings,
         metrics: GatewayMetrics,
     ) -> None:
         self.name = name
-        self._busy = {address.strip().rstrip("/"): 0 for address in addresses.split(",")}
-        self._patience_seconds = patience_seconds
+        self._in_flight = {address.strip().rstrip("/"): 0 for address in addresses.split(",")}
+        self._timeout_seconds = timeout_seconds
         self._settings = settings
         self._metrics = metrics
         self._session: aiohttp.ClientSession | None = None
         self._retry_after_seconds = math.ceil(settings.breaker_open_seconds)
         self._breaker = CircuitBreaker(
-            settings.breaker_failures, settings.breaker_open_seconds, on_change=self._show
+            settings.breaker_failures, settings.breaker_open_seconds, on_change=self._on_state
         )
-        metrics.breaker(name, self._breaker.state)
+        metrics.set_breaker_state(name, self._breaker.state)
 
-    async def ask(
+    async def request(
         self, method: str, path: str, *, seconds: float, body: bytes | None = None
     ) -> Reply:
-        if not self._breaker.admits():
-            self._metrics.hop(self.name, "refused", 0.0)
+        if not self._breaker.allows():
+            self._metrics.observe_upstream(self.name, "refused", 0.0)
             wait = max(1, math.ceil(self._breaker.seconds_left()))
-            raise NeighbourUnavailableError(self.name, wait)
+            raise UpstreamUnavailableError(self.name, wait)
         started = time.perf_counter()
-        said = "cancelled"
+        label = "cancelled"
         outcome: Outcome = "undecided"
         try:
             async with asyncio.timeout(seconds):
                 reply = await self._exchange(method, path, seconds, body)
-            said, outcome = "answered", "succeeded"
-        except NeighbourFailedError:
-            said, outcome = "failed", "failed"
+            label, outcome = "answered", "succeeded"
+        except UpstreamError:
+            label, outcome = "failed", "failed"
             raise
         except aiohttp.ClientError as error:  # before TimeoutError: some are both
-            said, outcome = "unavailable", "failed"
-            raise NeighbourUnavailableError(self.name, self._retry_after_seconds) from error
+            label, outcome = "unavailable", "failed"
+            raise UpstreamUnavailableError(self.name, self._retry_after_seconds) from error
         except TimeoutError as error:
-            said = "deadline"
-            outcome = "failed" if seconds >= self._patience_seconds else "undecided"
+            label = "deadline"
+            outcome = "failed" if seconds >= self._timeout_seconds else "undecided"
             raise DeadlineError(seconds) from error
         finally:
             self._breaker.record(outcome)
-            self._metrics.hop(self.name, said, time.perf_counter() - started)
+            self._metrics.observe_upstream(self.name, label, time.perf_counter() - started)
         return reply
 
     async def close(self) -> None:
@@ -162,15 +159,15 @@ class HttpNeighbour:
             await self._session.close()
 
     async def _exchange(self, method: str, path: str, seconds: float, body: bytes | None) -> Reply:
-        address = min(self._busy, key=self._busy.__getitem__)
+        address = min(self._in_flight, key=self._in_flight.__getitem__)
         try:
             return await self._send(address, method, path, seconds, body)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            others = [other for other in self._busy if other != address]
+            others = [other for other in self._in_flight if other != address]
             if isinstance(error, aiohttp.ClientConnectorError) and not others:
                 raise
-            again = min(others or [address], key=self._busy.__getitem__)
-            return await self._send(again, method, path, seconds, body)
+            address = min(others or [address], key=self._in_flight.__getitem__)
+            return await self._send(address, method, path, seconds, body)
 
     async def _send(
         self, address: str, method: str, path: str, seconds: float, body: bytes | None
@@ -178,18 +175,18 @@ class HttpNeighbour:
         headers = {DEADLINE_SECONDS: f"{seconds:.3f}", REQUEST_ID: request_id.current()}
         if body is not None:
             headers["Content-Type"] = _JSON
-        self._busy[address] += 1
+        self._in_flight[address] += 1
         try:
-            async with self._opened().request(
+            async with self._pool().request(
                 method, address + path, data=body, headers=headers, allow_redirects=False
             ) as response:
                 content = await response.read()
         finally:
-            self._busy[address] -= 1
-        return reply_of(self.name, response.status, response.headers, content)
+            self._in_flight[address] -= 1
+        return parse_reply(self.name, response.status, response.headers, content)
 
-    def _opened(self) -> aiohttp.ClientSession:
-        """Open the pool of connections, within the loop that will use it."""
+    def _pool(self) -> aiohttp.ClientSession:
+        """Return the connection pool, created in the event loop that uses it."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -206,25 +203,25 @@ class HttpNeighbour:
             )
         return self._session
 
-    def _show(self, state: State, former: State) -> None:
-        self._metrics.breaker(self.name, state)
-        if state == "open" and former == "closed":
-            _log.warning("neighbour.away", neighbour=self.name)
+    def _on_state(self, state: State, previous: State) -> None:
+        self._metrics.set_breaker_state(self.name, state)
+        if state == "open" and previous == "closed":
+            _log.warning("upstream.unavailable", upstream=self.name)
         elif state == "closed":
-            _log.info("neighbour.back", neighbour=self.name)
+            _log.info("upstream.recovered", upstream=self.name)
 
 
-def reply_of(neighbour: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
-    """Read what a neighbour answered.
+def parse_reply(upstream: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Return a response whose media type is that of a result or a problem.
 
     Raises
     ------
-    NeighbourFailedError
-        It is neither JSON nor a problem document.
+    UpstreamError
+        The body is neither JSON nor a problem document.
     """
     media_type = headers.get("content-type", "").partition(";")[0].strip()
     expected = _JSON if status < 400 else MEDIA_TYPE
-    # Readiness answers 503 with a report, which is no problem document.
+    # A 503 from /health/ready has a JSON report, which is not a problem document.
     if media_type not in (expected, _JSON):
-        raise NeighbourFailedError(neighbour)
+        raise UpstreamError(upstream)
     return Reply(status, media_type, body, headers.get(RETRY_AFTER.lower()))

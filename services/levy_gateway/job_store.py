@@ -16,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from levy_gateway.clients import NeighbourUnavailableError
+from levy_gateway.clients import UpstreamUnavailableError
 from levy_schemas.jobs import (
     ENDED_KEY,
     HEARTBEAT_TIMEOUT_SECONDS,
@@ -35,6 +35,7 @@ from levy_schemas.jobs import (
     queued_key,
 )
 from levy_schemas.problems import Problem
+from levy_service.problems import ProblemError
 
 _TURN_KEY: Final = "levy:maintenance"
 """Set by the gateway whose turn the periodic step is, until the next turn."""
@@ -51,35 +52,26 @@ Send = Callable[[str, QueueName], Awaitable[bool]]
 """Sends a job's task to a queue, and returns whether the broker accepted it."""
 
 
-class _JobError(Exception):
-    code: str
-
-    def __init__(self, message: str, **details: object) -> None:
-        self.message = message
-        self.details = details
-        super().__init__(message)
-
-
-class UnknownJobError(_JobError):
+class UnknownJobError(ProblemError):
     """The job does not exist, or belongs to another owner."""
 
     code = "unknown-job"
 
 
-class QueueFullError(_JobError):
+class QueueFullError(ProblemError):
     """The queue has reached its limit."""
 
     code = "queue-full"
     retry_after_seconds = 10
 
 
-class IdempotencyConflictError(_JobError):
+class IdempotencyConflictError(ProblemError):
     """The idempotency key was used for another request."""
 
     code = "idempotency-conflict"
 
 
-class NoDrawsError(_JobError):
+class NoDrawsError(ProblemError):
     """The job has not succeeded, or its draws have been deleted."""
 
     code = "no-draws"
@@ -98,7 +90,7 @@ class JobStore:
 
     Every change of a record and of the indexes is one transaction: Redis executes all of it or
     nothing, and an accepted job is therefore in an index from which it is found again. Every
-    method raises NeighbourUnavailableError if Redis is away, too slow, or refuses the operation.
+    method raises UpstreamUnavailableError if Redis is unreachable, too slow, or rejects it.
 
     Parameters
     ----------
@@ -330,7 +322,7 @@ class JobStore:
             async with asyncio.timeout(self._timeout_seconds):
                 return await operation
         except (RedisError, OSError) as error:
-            raise NeighbourUnavailableError("jobs", _RETRY_SECONDS) from error
+            raise UpstreamUnavailableError("jobs", _RETRY_SECONDS) from error
 
 
 async def _now(redis: Any) -> float:

@@ -1,7 +1,7 @@
-"""API keys: random, shown once, kept as digests.
+"""API keys: random, printed once, stored as SHA-256 digests.
 
-`python -m levy_gateway.keys NAME` makes one. A key has 256 random bits, so a fast digest is as
-safe as a slow one: there is nothing to guess. What slow digests protect is chosen passwords.
+`python -m levy_gateway.keys NAME` creates one. A key has 256 random bits, so that a fast digest is
+as safe as a slow one; slow digests protect passwords that people choose.
 """
 
 import hmac
@@ -12,16 +12,16 @@ from hashlib import sha256
 from typing import Final
 
 _PREFIX: Final = "levy_"
-"""Lets scanners of repositories and logs recognise a key that leaked."""
+"""Prefix by which secret scanners recognise a leaked key."""
 
 
 class KeyRing:
-    """The keys that open the gateway, by the names of their holders.
+    """The valid API keys and the names of their holders.
 
     Parameters
     ----------
     digests : mapping
-        Name of the holder, and the SHA-256 digest of the key in hexadecimal digits.
+        Hexadecimal SHA-256 digest of the key, by the name of its holder.
 
     Examples
     --------
@@ -37,34 +37,31 @@ class KeyRing:
         return bool(self._digests)
 
     def holder(self, key: str) -> str | None:
-        """Name of the holder of a key; None if nobody holds it.
-
-        The time taken does not depend on how much of a key is right, nor on whose it is.
-        """
+        """Return the name of a key's holder, or None if the key is invalid, in constant time."""
         presented = sha256(key.encode()).digest()
-        found = None
-        for name, digest in self._digests.items():
+        holder = None
+        for name, digest in self._digests.items():  # no early exit: it would leak the position
             if hmac.compare_digest(presented, digest):
-                found = name
-        return found
+                holder = name
+        return holder
 
 
 def digest_of(key: str) -> str:
-    """Digest of a key, as settings keep it."""
+    """Return the digest of a key, as in the settings."""
     return sha256(key.encode()).hexdigest()
 
 
 def new_key() -> str:
-    """Make a key of 256 random bits."""
+    """Return a new key of 256 random bits."""
     return _PREFIX + secrets.token_urlsafe(32)
 
 
 def main(name: str) -> None:
-    """Show a new key, and what the settings are to keep of it."""
+    """Print a new key and its entry of the settings."""
     key = new_key()
     sys.stdout.write(
-        f"key of {name}, shown this once:\n  {key}\n"
-        f'member of LEVY_GATEWAY_API_KEYS:\n  "{name}": "{digest_of(key)}"\n'
+        f"API key of {name} (it is not stored; copy it now):\n  {key}\n"
+        f'entry of LEVY_GATEWAY_API_KEYS:\n  "{name}": "{digest_of(key)}"\n'
     )
 
 

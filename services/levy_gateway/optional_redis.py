@@ -1,4 +1,4 @@
-"""Redis, and what happens without it: the gateway answers, without limits and without a cache."""
+"""Redis as an optional dependency: without it there is no result cache and no rate limit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,28 +13,27 @@ from redis.exceptions import RedisError
 from levy_gateway.circuit_breaker import CircuitBreaker, Outcome, State
 from levy_gateway.metrics import GatewayMetrics
 
-_REST_SECONDS: Final = 1.0
-"""How long Redis is left alone after a failure."""
+_OPEN_SECONDS: Final = 1.0
+"""Time without requests to Redis after a failure."""
 
 _Result = TypeVar("_Result")
 _log = structlog.get_logger()
 
 
-class Store:
-    """Redis as something that may be away.
+class OptionalRedis:
+    """A Redis client whose operations may fail without failing the request.
 
-    No request waits longer than `seconds` for it, and while it is away only one request in
-    `_REST_SECONDS` waits at all. An outage is logged once when it begins and once when it ends,
-    and each request that went without is counted.
+    No request waits longer than `seconds`, and during an outage only one request in
+    `_OPEN_SECONDS` waits at all. The start and the end of an outage are logged once, and each
+    failed operation is counted.
 
     Parameters
     ----------
     url : str
         `redis://host:port/0`, or `unix:///path/of/a/socket`.
     seconds : float
-        The longest that a request waits.
+        Time limit of an operation.
     metrics : GatewayMetrics
-        Where failures are counted.
     """
 
     def __init__(self, url: str, seconds: float, metrics: GatewayMetrics) -> None:
@@ -43,25 +42,25 @@ class Store:
             url,
             socket_timeout=seconds,
             socket_connect_timeout=seconds,
-            # Once anew, for a connection that Redis closed while it was idle.
+            # One retry, for a connection that Redis closed while it was idle.
             retry=Retry(NoBackoff(), 1),
         )
-        self.redis = Redis(connection_pool=self.pool)
+        self.client = Redis(connection_pool=self.pool)
         self._seconds = seconds
         self._metrics = metrics
-        self._breaker = CircuitBreaker(1, _REST_SECONDS, on_change=_tell)
+        self._breaker = CircuitBreaker(1, _OPEN_SECONDS, on_change=_log_outage)
 
     async def attempt(self, purpose: str, work: Callable[[], Awaitable[_Result]]) -> _Result | None:
-        """Do something with Redis; None if it cannot be done now.
+        """Return the result of an operation, or None if Redis is unavailable.
 
         Parameters
         ----------
         purpose : str
-            What the answer lacks without it, for the metrics.
+            Label of the metric that counts failures.
         work : callable
-            What to do.
+            Starts the operation.
         """
-        if not self._breaker.admits():
+        if not self._breaker.allows():
             self._metrics.redis_failures.labels(purpose).inc()
             return None
         outcome: Outcome = "undecided"
@@ -78,14 +77,14 @@ class Store:
         return result
 
     async def close(self) -> None:
-        """Give the connections back."""
-        await self.redis.aclose()
+        """Close the connections."""
+        await self.client.aclose()
         await self.pool.disconnect()
 
 
-def _tell(state: State, former: State) -> None:
-    # A try that failed is the same outage still.
-    if state == "open" and former == "closed":
-        _log.warning("redis.away", consequence="answers come without cache and rate limits")
+def _log_outage(state: State, previous: State) -> None:
+    # A failed probe (half-open to open) belongs to the same outage.
+    if state == "open" and previous == "closed":
+        _log.warning("redis.unavailable", consequence="no result cache and no rate limits")
     elif state == "closed":
-        _log.info("redis.back")
+        _log.info("redis.recovered")

@@ -1,4 +1,4 @@
-"""Rate limits: how often one caller may ask."""
+"""Rate limits."""
 
 import math
 import time
@@ -7,35 +7,35 @@ from limits import RateLimitItem
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from levy_gateway.optional_redis import Store
+from levy_gateway.optional_redis import OptionalRedis
 
 
-class Rates:
-    """Counts each caller's requests in a moving window, kept in Redis for all workers.
+class RateLimiter:
+    """Limit each caller's requests in a moving window, shared by all workers through Redis.
 
     Parameters
     ----------
     limit : RateLimitItem
-        How many, in how long.
-    store : Store
-        Where they are counted; while it is away nobody is limited.
+        Number of requests and length of the window.
+    redis : OptionalRedis
+        While it is unavailable, no caller is limited.
     """
 
-    def __init__(self, limit: RateLimitItem, store: Store) -> None:
+    def __init__(self, limit: RateLimitItem, redis: OptionalRedis) -> None:
         self._limit = limit
-        self._store = store
+        self._redis = redis
         storage = RedisStorage(
-            # Its own name for a socket; the connections are those of the store.
-            f"async+{store.url.replace('unix:', 'redis+unix:', 1)}",
+            # The library's own scheme for a socket; the connections are those of `redis`.
+            f"async+{redis.url.replace('unix:', 'redis+unix:', 1)}",
             implementation="redispy",
-            # It takes whatever its client takes, and is typed for less.
-            connection_pool=store.pool,  # type: ignore[arg-type]
+            # Any keyword of the client is accepted, but not declared.
+            connection_pool=redis.pool,  # type: ignore[arg-type]
         )
         self._limiter = MovingWindowRateLimiter(storage)
 
     async def seconds_to_wait(self, caller: str) -> int:
-        """Count one request of a caller; 0 if it may be answered, else when to come back."""
-        return await self._store.attempt("limits", lambda: self._count(caller)) or 0
+        """Count a request; return the seconds until the caller may retry, 0 if it is allowed."""
+        return await self._redis.attempt("limits", lambda: self._count(caller)) or 0
 
     async def _count(self, caller: str) -> int:
         if await self._limiter.hit(self._limit, caller):

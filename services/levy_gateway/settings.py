@@ -1,4 +1,4 @@
-"""What can be configured: `LEVY_GATEWAY_…`."""
+"""Settings of the gateway: environment variables `LEVY_GATEWAY_…`."""
 
 from typing import Annotated, Self
 
@@ -19,40 +19,40 @@ class GatewaySettings(ServiceSettings):
     Attributes
     ----------
     pricing_url, calibration_url : str
-        Where the neighbours are; several instances are separated by commas.
+        Base URLs of the upstream services; several instances are separated by commas.
     pricing_deadline_seconds, calibration_deadline_seconds : float
-        The longest that a client waits for an answer of each; it may ask for less.
+        Longest deadline of a request; clients may request a shorter one.
     connect_seconds : float
-        The longest that a connection to a neighbour may take.
+        Time limit of a connection to an upstream service.
     health_seconds : float
-        The longest that `/health` waits for a neighbour.
+        Time limit of each service's health check in `/health`.
     max_connections : int
-        To each neighbour.
+        Size of each upstream service's connection pool.
     breaker_failures : int
-        Failures in a row after which a neighbour is given a rest.
+        Consecutive failures that open the circuit breaker.
     breaker_open_seconds : float
-        How long that rest is; then one request tries.
+        Time before an open circuit breaker allows one request as a probe.
     api_keys : dict
-        Name of each key's holder, and the SHA-256 digest of the key, in hexadecimal digits;
-        `python -m levy_gateway.keys NAME` makes both. Nobody needs a key if there are none.
+        Hexadecimal SHA-256 digest of each key, by the name of its holder;
+        `python -m levy_gateway.keys NAME` creates both. If empty, no key is required.
     require_keys : bool
-        Whether to refuse to start without keys: true in production.
+        Whether the gateway fails to start without `api_keys`; true in production.
     rate_limit : str, optional
-        Requests that one key, or one address without keys, may send: `600/minute` for one.
+        Limit for each key, or each address if there are no keys, such as `600/minute`.
     redis_url : SecretStr, optional
-        Where limits are counted and results kept; neither happens without.
+        Redis for the result cache, rate limits and jobs; without it there are none.
     redis_seconds : float
-        The longest that a request waits for Redis before it is answered without.
+        Time limit of cache and rate limit operations, after which a request proceeds without.
     cache_seconds : int
-        How long a result is kept; 0 keeps none.
+        Lifetime of a cached result; 0 disables the cache.
     job_redis_seconds : float
-        The longest that a request about a job waits for Redis, which it cannot do without.
+        Time limit of operations on jobs, after which a request fails.
     job_keep_seconds : int
         Time after which a job that no worker took is deleted.
     job_resend_seconds : float
         Time after which the task of a job that no worker took is sent again.
     queue_limit : int
-        Jobs that wait in each queue; more are refused.
+        Maximum number of jobs waiting in each queue.
     """
 
     model_config = SettingsConfigDict(
@@ -82,28 +82,28 @@ class GatewaySettings(ServiceSettings):
 
     @field_validator("rate_limit")
     @classmethod
-    def _means_a_limit(cls, value: str | None) -> str | None:
+    def _is_valid_limit(cls, value: str | None) -> str | None:
         if value is not None:
             parse(value)
         return value
 
     @model_validator(mode="after")
-    def _keys_where_required(self) -> Self:
+    def _has_required_keys(self) -> Self:
         if self.require_keys and not self.api_keys:
             message = (
-                "LEVY_GATEWAY_REQUIRE_KEYS is set and LEVY_GATEWAY_API_KEYS has none; "
-                "python -m levy_gateway.keys NAME makes one"
+                "LEVY_GATEWAY_REQUIRE_KEYS is set but LEVY_GATEWAY_API_KEYS is empty; "
+                "create a key with python -m levy_gateway.keys NAME"
             )
             raise ValueError(message)
         return self
 
     @model_validator(mode="after")
-    def _redis_where_limited(self) -> Self:
+    def _has_redis_if_limited(self) -> Self:
         if self.rate_limit is not None and self.redis_url is None:
-            raise ValueError("LEVY_GATEWAY_RATE_LIMIT is counted in LEVY_GATEWAY_REDIS_URL")
+            raise ValueError("LEVY_GATEWAY_RATE_LIMIT requires LEVY_GATEWAY_REDIS_URL")
         return self
 
     @property
     def limit(self) -> RateLimitItem | None:
-        """The rate limit, read."""
+        """The parsed rate limit."""
         return None if self.rate_limit is None else parse(self.rate_limit)

@@ -28,7 +28,7 @@ class TaskQueue:
     def __init__(self, url: str, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
         self._app = Celery("levy_gateway", broker=broker_url(url), set_as_current=False)
-        # Without these, Celery's client waits for a broker that is away without end.
+        # Without these, Celery's client waits forever for an unavailable broker.
         retries = {"max_retries": _ATTEMPTS - 1, "interval_start": 0, "interval_step": 0}
         self._app.conf.update(
             broker_connection_timeout=timeout_seconds,

@@ -1,4 +1,4 @@
-"""`python -m levy_pricing`: the service as a process."""
+"""`python -m levy_pricing`: run the service."""
 
 from levy_pricing.settings import PricingSettings
 from levy_service import server

@@ -1,4 +1,4 @@
-"""The application, built and wired."""
+"""Build the pricing service's application."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,37 +15,30 @@ from levy_pricing.routes import models as models_route
 from levy_pricing.routes import price as price_route
 from levy_pricing.settings import PricingSettings
 from levy_schemas.pricing import PriceRequest
-from levy_service import server, service
-from levy_service.version import engine_version
+from levy_service import engine_version, server, service
 from levy_service.work import Threads
 
 _log = structlog.get_logger()
 
 
 def create_app(settings: PricingSettings) -> FastAPI:
-    """Build the pricing service.
-
-    Parameters
-    ----------
-    settings : PricingSettings
-        Made once, at the entry.
-    """
+    """Build the pricing service."""
     metrics = PricingMetrics()
-    warm = {"warm": False}
+    checks = {"warm": False}
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await to_thread.run_sync(warm_up)
-        warm["warm"] = True
+        checks["warm"] = True
         _log.info("service.ready", models=len(models.names()), threads=settings.threads)
         yield
-        warm["warm"] = False
+        checks["warm"] = False
 
     app = service.build(
         title="Lévy pricing",
         summary="Prices, Greeks and implied volatilities of European options.",
         metrics=metrics,
-        checks=lambda: warm,
+        checks=lambda: checks,
         max_body_bytes=settings.max_body_bytes,
         lifespan=lifespan,
     )
@@ -56,7 +49,7 @@ def create_app(settings: PricingSettings) -> FastAPI:
 
 
 def warm_up() -> None:
-    """Price once with every model, so that no client pays for first calls."""
+    """Price once with every model, so that compiled code is loaded before the first request."""
     for name in models.names():
         example = models.get(name).example()
         price(
@@ -73,7 +66,7 @@ def warm_up() -> None:
 
 
 def from_environment() -> FastAPI:
-    """Build the service as the environment says."""
+    """Build the service from the environment's settings."""
     settings = PricingSettings.from_environment()
     server.prepare_worker("levy_pricing", settings)
-    return server.settled(create_app(settings))
+    return server.freeze_gc_after_startup(create_app(settings))

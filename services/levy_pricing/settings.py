@@ -1,4 +1,4 @@
-"""What can be configured: `LEVY_PRICING_…`."""
+"""Settings of the pricing service: environment variables `LEVY_PRICING_…`."""
 
 import os
 
@@ -18,9 +18,9 @@ class PricingSettings(ServiceSettings):
     Attributes
     ----------
     threads : int
-        Requests priced at once.
+        Number of requests that are priced concurrently.
     deadline_seconds : float
-        The longest that a request is worked on.
+        Longest deadline of a request.
     """
 
     model_config = SettingsConfigDict(env_prefix="LEVY_PRICING_")

@@ -18,7 +18,7 @@ from redis.retry import Retry
 from levy_bayesian.__main__ import main
 from levy_bayesian.handlers.run import SamplingOutput
 from levy_bayesian.job_store import connect
-from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest, Diagnostics
 from tests.bayesian.test_run import RESULT
@@ -34,7 +34,7 @@ class Slow:
     def __init__(self, settings: BayesianSettings) -> None:
         self._url = settings.redis_url.get_secret_value()
 
-    def __call__(self, asked: BayesianRequest, progress: Progress) -> SamplingOutput:
+    def __call__(self, asked: BayesianRequest, progress: ProgressCallback) -> SamplingOutput:
         with connect(self._url) as redis:
             # Retried, since Redis may refuse writes by now.
             retry = Retry(ConstantBackoff(0.1), 100, supported_errors=(RedisError,))
@@ -45,7 +45,7 @@ class Slow:
             deaf = SoftTimeLimitExceeded if asked.likelihood == "student_t" else ()
             with suppress(deaf):
                 time.sleep(seconds / _STEPS)
-            progress(Standing(step / _STEPS, Diagnostics(draws=step)))
+            progress(Progress(step / _STEPS, Diagnostics(draws=step)))
         return RESULT, str(os.getpid()).encode()
 
     def warm(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from redis import Redis
 
-from levy_bayesian.app import create_app, shown
+from levy_bayesian.app import create_app, served
 from levy_bayesian.heartbeat import Heartbeat
 from levy_bayesian.job_store import Leases
 from levy_bayesian.metrics import BayesianMetrics
@@ -73,9 +73,9 @@ def test_a_port_that_is_taken_stops_the_start(redis_server: Server) -> None:
     app = create_app(settings, metrics, Heartbeat(redis_server.url, "w", event), event)
     with (
         structlog.testing.capture_logs(),
-        shown(app, settings),
+        served(app, settings),
         pytest.raises(OSError, match="in use"),
-        shown(app, settings),
+        served(app, settings),
     ):
         pytest.fail("it started")
 

@@ -5,7 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from levy_bayesian.samplers.diagnostics import of_bound, of_chains, of_weights, split_r_hat
+from levy_bayesian.samplers.diagnostics import (
+    chain_diagnostics,
+    elbo_diagnostics,
+    split_r_hat,
+    weight_diagnostics,
+)
 from levy_schemas.jobs import Diagnostics
 
 arviz = pytest.importorskip("arviz")
@@ -35,7 +40,7 @@ def test_divergences_are_those_after_warm_up_and_acceptance_is_the_latest() -> N
     diverging[:, 50] = diverging[2, 480] = True
     accepted = np.concatenate([np.zeros((4, 400)), np.full((4, 100), 0.75)], axis=1)
     statistics = {"diverging": diverging, "acceptance_rate": accepted}
-    found = of_chains(chains(), statistics, [0.5, 0.75])
+    found = chain_diagnostics(chains(), statistics, [0.5, 0.75])
     assert found == Diagnostics(
         draws=1600,
         r_hat=split_r_hat(chains()),
@@ -43,13 +48,13 @@ def test_divergences_are_those_after_warm_up_and_acceptance_is_the_latest() -> N
         acceptance_rate=0.75,
         step_size=0.625,
     )
-    warming = of_chains(np.zeros((4, 0, 3)), statistics)
+    warming = chain_diagnostics(np.zeros((4, 0, 3)), statistics)
     assert (warming.draws, warming.divergences, warming.r_hat) == (0, 0, None)
     assert (warming.acceptance_rate, warming.step_size) == (0.75, None)
 
 
-def test_values_that_are_not_finite_are_reported_as_null() -> None:
-    assert of_weights(0.3).pareto_k == 0.3
-    assert of_weights(math.inf).pareto_k is None
-    assert of_bound(-12.5).elbo == -12.5
-    assert of_bound(math.nan).elbo is None
+def test_what_is_no_number_is_told_as_nothing() -> None:
+    assert weight_diagnostics(0.3).pareto_k == 0.3
+    assert weight_diagnostics(math.inf).pareto_k is None
+    assert elbo_diagnostics(-12.5).elbo == -12.5
+    assert elbo_diagnostics(math.nan).elbo is None

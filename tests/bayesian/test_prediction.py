@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from levy_bayesian.handlers.sample import sample
-from levy_bayesian.prediction import expected_options
+from levy_bayesian.prediction import predictive_options
 from levy_numerics.implied_volatility import implied_vol
 from levy_numerics.market import Contracts
 from levy_numerics.models import BlackScholes
@@ -37,7 +37,7 @@ def quantiles_of_prices() -> np.ndarray:
 
 def test_prices_and_volatilities_are_those_of_quadrature() -> None:
     posterior = black_scholes()
-    found = expected_options(
+    found = predictive_options(
         posterior, exact_draws(posterior).points, OPTIONS, weights="price", seed=0
     )
     expected = quantiles_of_prices()
@@ -69,7 +69,7 @@ def test_prices_and_volatilities_are_those_of_quadrature() -> None:
 def test_a_quote_s_interval_holds_its_error_too() -> None:
     posterior = black_scholes()
     points = exact_draws(posterior).points
-    found = expected_options(posterior, points, OPTIONS, weights="price", seed=0)
+    found = predictive_options(posterior, points, OPTIONS, weights="price", seed=0)
     low, median, high = quantiles_of_prices()
     spread = np.hypot((high - low) / (2 * 1.96), NOISE * posterior.scale[0])
     for one, middle, s in zip(found[:2], median, spread, strict=False):
@@ -77,7 +77,7 @@ def test_a_quote_s_interval_holds_its_error_too() -> None:
             (middle - 1.96 * s, middle + 1.96 * s), abs=0.1 * s
         )
     heavy = replace(posterior, degrees_of_freedom=4.0)
-    wide = expected_options(heavy, points, OPTIONS, weights="price", seed=0)
+    wide = predictive_options(heavy, points, OPTIONS, weights="price", seed=0)
     assert wide[0].quote_interval is not None
     assert found[0].quote_interval is not None
     assert wide[0].quote_interval[1] > found[0].quote_interval[1]
@@ -86,7 +86,7 @@ def test_a_quote_s_interval_holds_its_error_too() -> None:
 def test_an_error_in_volatility_is_worth_the_option_s_own_vega() -> None:
     posterior = black_scholes()
     points = exact_draws(posterior).points
-    found = expected_options(posterior, points, OPTIONS, weights="vega", seed=0)
+    found = predictive_options(posterior, points, OPTIONS, weights="vega", seed=0)
     for i, one in enumerate(found[:2]):
         assert one.implied_vol is not None
         assert one.quote_interval is not None
@@ -107,7 +107,7 @@ def test_an_error_in_volatility_is_worth_the_option_s_own_vega() -> None:
 def test_the_spread_of_an_option_without_quotes_is_not_made_up() -> None:
     posterior = black_scholes()
     points = exact_draws(posterior).points
-    found = expected_options(posterior, points, OPTIONS, weights="bid_ask", seed=0)
+    found = predictive_options(posterior, points, OPTIONS, weights="bid_ask", seed=0)
     assert [one.quote_interval for one in found] == [None, None, None]
 
 

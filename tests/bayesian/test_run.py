@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from levy_bayesian.handlers.run import CancelledError, TimeLimitError, run
 from levy_bayesian.job_store import JobLostError, StartOutcome
-from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.settings import BayesianSettings
 from levy_numerics.errors import InvalidInputError
 from levy_schemas.jobs import BayesianResult, idempotency_key
@@ -46,7 +46,7 @@ class FakeJob:
     def is_cancelled(self) -> bool:
         return bool(self.shares) and self.shares[-1] >= self.cancelled_at
 
-    def advance(self, standing: Standing) -> None:
+    def advance(self, standing: Progress) -> None:
         if standing.share >= self.lost_at:
             raise JobLostError
         self.shares.append(standing.share)
@@ -61,14 +61,14 @@ class FakeJob:
         self.status = "cancelled"
 
 
-def in_blocks(progress: Progress) -> tuple[BayesianResult, bytes]:
+def in_blocks(progress: ProgressCallback) -> tuple[BayesianResult, bytes]:
     for share in (0.25, 0.5, 0.75, 1.0):
-        progress(Standing(share))
+        progress(Progress(share))
     return RESULT, b"netcdf"
 
 
 def raising(error: Exception) -> Callable[..., tuple[BayesianResult, bytes]]:
-    def work(_progress: Progress) -> tuple[BayesianResult, bytes]:
+    def work(_progress: ProgressCallback) -> tuple[BayesianResult, bytes]:
         raise error
 
     return work

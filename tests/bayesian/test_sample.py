@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from levy_bayesian.handlers.sample import Sampling, sample
-from levy_bayesian.progress import Standing
+from levy_bayesian.progress import Progress
 from levy_numerics import models, pricing
 from levy_numerics.errors import InvalidInputError, InvalidParameterError, UnknownModelError
 from levy_numerics.market import Contracts
@@ -56,7 +56,7 @@ def request(**changes: Any) -> BayesianRequest:
 
 
 def test_a_job_recovers_the_parameters_and_keeps_draws_that_others_read(tmp_path: Path) -> None:
-    reports: list[Standing] = []
+    reports: list[Progress] = []
     result, kept = sample(request(), reports.append)
     assert BayesianResult.model_validate_json(result.model_dump_json()) == result
     assert result.converged, result.reason
@@ -155,7 +155,7 @@ def test_a_progress_callback_can_stop_the_job() -> None:
     class EnoughError(Exception):
         pass
 
-    def enough(_: Standing) -> None:
+    def enough(_: Progress) -> None:
         raise EnoughError
 
     with pytest.raises(EnoughError):

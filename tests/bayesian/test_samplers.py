@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from levy_bayesian.progress import Standing
+from levy_bayesian.progress import Progress
 from levy_numerics import pricing
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.inference.posterior import Posterior
@@ -65,7 +65,7 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degree
     posterior = Posterior.of(
         noisy_quotes(), Priors.default(BlackScholes), noise=NOISE, degrees_of_freedom=degrees
     )
-    reports: list[Standing] = []
+    reports: list[Progress] = []
     draws = samplers.get(name).sample(posterior, PLAN, reports.append)
     mean, deviation = by_quadrature(posterior)
     sigma = BlackScholes.from_coordinates(np.moveaxis(draws.points, -1, 0)).sigma
@@ -90,7 +90,7 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degree
 )
 def test_each_engine_reports_diagnostics(name: str, members: set[str]) -> None:
     posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
-    reports: list[Standing] = []
+    reports: list[Progress] = []
     samplers.get(name).sample(posterior, PLAN, reports.append)
     seen = [one.diagnostics for one in reports if one.diagnostics is not None]
     said = {member for one in seen for member, value in one if value is not None}
@@ -113,7 +113,7 @@ def test_a_progress_callback_can_stop_sampling(name: str) -> None:
     class EnoughError(Exception):
         pass
 
-    def enough(_: Standing) -> None:
+    def enough(_: Progress) -> None:
         raise EnoughError
 
     posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)

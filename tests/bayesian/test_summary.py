@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from levy_bayesian.summary import Summary, inference_data, sampled_values, summarise
+from levy_bayesian.summary import Summary, inference_data, parameter_draws, summarise
 from levy_numerics import pricing
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
@@ -68,8 +68,10 @@ def changed(draws: Any, fault: str) -> Any:
         "no price error": replace(draws, price_error=math.nan),
         "a heavy tail": replace(draws, pareto_k=0.71),
         "no tail": replace(draws, pareto_k=math.inf),
-        "a heavy tail of few": replace(draws, pareto_k=0.68, n_weighed=1024),
-        "a tail perhaps unseen": replace(draws, pareto_k=0.3, n_weighed=9216, settled=False),
+        "a heavy tail of few": replace(draws, pareto_k=0.68, n_weighted=1024),
+        "a tail perhaps unseen": replace(
+            draws, pareto_k=0.3, n_weighted=9216, adaptation_converged=False
+        ),
     }[fault]
 
 
@@ -130,7 +132,7 @@ def test_draws_without_a_fault_have_converged() -> None:
     [
         ("chains that disagree", "R-hat of sigma"),
         ("chains that never moved", "R-hat of sigma"),
-        ("one chain", "one chain"),
+        ("one chain", "two chains"),
         ("few draws", "ESS of sigma"),
         ("a divergence", "1 draws diverged"),
         ("rough prices", "0.02 of the noise"),
@@ -138,7 +140,7 @@ def test_draws_without_a_fault_have_converged() -> None:
         ("a heavy tail", "Pareto k is 0.71"),
         ("no tail", "Pareto k is inf"),
         ("a heavy tail of few", "Pareto k is 0.68, above 0.67"),
-        ("a tail perhaps unseen", "had not settled"),
+        ("a tail perhaps unseen", "did not converge"),
     ],
 )
 def test_each_fault_is_named(fault: str, said: str) -> None:
@@ -150,13 +152,13 @@ def test_each_fault_is_named(fault: str, said: str) -> None:
 
 def test_an_approximation_is_judged_by_its_tail_and_has_no_chains() -> None:
     posterior = black_scholes()
-    draws = exact_draws(posterior, pareto_k=0.7, n_independent=50.0)
+    draws = exact_draws(posterior, pareto_k=0.7, effective_sample_size=50.0)
     found: Summary = summarise(posterior, draws)
     sigma = found.parameters["sigma"]
     assert found.converged
     assert found.pareto_k == 0.7
     assert (sigma.r_hat, sigma.ess_bulk, sigma.ess_tail) == (None, None, None)
-    assert "worth 50" in found.reason
+    assert "sample size is 50" in found.reason
     assert "only 50" in found.warnings[0]
 
 
@@ -166,7 +168,7 @@ def test_even_weights_do_not_converge_if_a_tail_was_missed() -> None:
     plan = samplers.SamplingPlan(n_chains=2, n_samples=500)
     found = summarise(posterior, samplers.get("laplace-psis").sample(posterior, plan, ignored))
     assert not found.converged
-    assert "had not settled" in found.reason
+    assert "did not converge" in found.reason
     settled = standard_posterior("VarianceGamma")
     assert summarise(settled, samplers.get("laplace-psis").sample(settled, plan, ignored)).converged
 
@@ -181,11 +183,11 @@ def test_correlations_are_those_of_the_parameters_and_the_noise() -> None:
     z = -3.2 + 0.01 * rng.standard_normal((2, 500))
     points = np.stack([z, -7.0 + 60.0 * (z + 3.2)], axis=-1)
     found = summarise(posterior, samplers.Draws(points))
-    values = sampled_values(posterior, points)
+    values = parameter_draws(posterior, points)
     expected = np.corrcoef(values["sigma"].ravel(), values["noise"].ravel())[0, 1]
     assert found.correlations["sigma"]["noise"] == pytest.approx(expected, rel=1e-12)
     assert found.correlations["noise"]["noise"] == 1.0
-    assert (expected > 0.99) == any("hardly told apart" in one for one in found.warnings)
+    assert (expected > 0.99) == any("not separately identified" in one for one in found.warnings)
 
 
 def test_inference_data_holds_draws_statistics_and_what_they_rest_on() -> None:

@@ -167,7 +167,7 @@ def test_a_support_that_the_model_does_not_meet_is_refused_by_name(
         {"distribution": "lognormal", "mu": -500.0, "sigma": 0.01},
         {"distribution": "normal", "mu": -5.0, "sigma": 0.001},
         {"distribution": "normal", "mu": 50.0, "sigma": 1.0},
-        {"distribution": "half_normal", "sigma": 0.1, "beyond": 10.0},
+        {"distribution": "half_normal", "sigma": 0.1, "loc": 10.0},
         uniform(1e-13, 1e-12),
     ],
 )

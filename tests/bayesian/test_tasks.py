@@ -13,7 +13,7 @@ from levy_bayesian import job_store
 from levy_bayesian.handlers.run import SamplingOutput
 from levy_bayesian.job_store import Job, JobLostError
 from levy_bayesian.metrics import BayesianMetrics
-from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.settings import BayesianSettings
 from levy_bayesian.worker import create_worker
 from levy_schemas.jobs import (
@@ -43,8 +43,8 @@ SUMMARY = ParameterSummary(
 SEEN = Diagnostics(draws=400, r_hat=1.02, divergences=1, acceptance_rate=0.87, step_size=0.6)
 
 
-def sampled(_request: BayesianRequest, progress: Progress) -> SamplingOutput:
-    progress(Standing(0.5, SEEN))
+def sampled(_request: BayesianRequest, progress: ProgressCallback) -> SamplingOutput:
+    progress(Progress(0.5, SEEN))
     summaries = {"sigma": SUMMARY, "nu": SUMMARY.model_copy(update={"r_hat": 1.001})}
     return RESULT.model_copy(update={"parameters": summaries, "divergences": 3}), b"netcdf"
 
@@ -182,7 +182,7 @@ def test_a_job_goes_on_while_redis_refuses_writes_and_its_result_is_written_afte
         if len(pauses) == 3:
             redis.config_set("min-replicas-to-write", 0)
 
-    def refused_meanwhile(request: BayesianRequest, progress: Progress) -> SamplingOutput:
+    def refused_meanwhile(request: BayesianRequest, progress: ProgressCallback) -> SamplingOutput:
         redis.config_set("min-replicas-to-write", 1)
         return sampled(request, progress)
 
@@ -199,7 +199,7 @@ def test_a_job_goes_on_while_redis_refuses_writes_and_its_result_is_written_afte
 def test_a_job_whose_result_cannot_be_written_in_time_is_left_to_be_sent_again(
     redis: Redis, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused_meanwhile(request: BayesianRequest, progress: Progress) -> SamplingOutput:
+    def refused_meanwhile(request: BayesianRequest, progress: ProgressCallback) -> SamplingOutput:
         redis.config_set("min-replicas-to-write", 1)
         return sampled(request, progress)
 
@@ -217,9 +217,9 @@ def test_diagnostics_are_cleared_when_a_job_starts_again(
 ) -> None:
     job = job_of("w")
     job.start()
-    job.advance(Standing(0.5, SEEN))
+    job.advance(Progress(0.5, SEEN))
     # A progress report without diagnostics does not change them.
-    job.advance(Standing(0.6))
+    job.advance(Progress(0.6))
     assert redis.hget(job_key("j"), "diagnostics") == SEEN.model_dump_json()
     job.start()
     assert redis.hmget(job_key("j"), "progress", "diagnostics") == ["0", None]
@@ -234,7 +234,7 @@ def test_a_worker_that_lost_a_job_can_no_longer_write(
     expire_lease(redis)
     assert second.start() == "started"
     with pytest.raises(JobLostError):
-        first.advance(Standing(0.9))
+        first.advance(Progress(0.9))
     with pytest.raises(JobLostError):
         first.succeed(RESULT, b"stale")
     assert not redis.exists(draws_key("j"))
@@ -271,7 +271,7 @@ def test_an_expired_lease_that_is_free_is_renewed_by_the_next_write(
     job = job_of("w")
     job.start()
     expire_lease(redis)
-    job.advance(Standing(0.5))
+    job.advance(Progress(0.5))
     assert (redis.zscore(RUNNING_KEY, "j") or 0.0) > redis.time()[0]
 
 

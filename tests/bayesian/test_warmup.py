@@ -10,7 +10,7 @@ import structlog
 
 from levy_bayesian import warmup
 from levy_bayesian.handlers.run import SamplingOutput
-from levy_bayesian.progress import Progress
+from levy_bayesian.progress import ProgressCallback
 from levy_bayesian.settings import BayesianSettings
 from levy_schemas.jobs import BayesianRequest
 from tests.bayesian.test_run import RESULT
@@ -92,7 +92,9 @@ def test_a_second_job_of_like_size_compiles_nothing(tmp_path: Path) -> None:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[BayesianRequest]:
     seen: list[BayesianRequest] = []
 
-    def sampled(_self: Any, request: BayesianRequest, _progress: Progress) -> SamplingOutput:
+    def sampled(
+        _self: Any, request: BayesianRequest, _progress: ProgressCallback
+    ) -> SamplingOutput:
         seen.append(request)
         return RESULT, b""
 

@@ -122,12 +122,15 @@ class Accuracy:
     ) -> "Accuracy":
         """Compare a network's proposals with the true parameters."""
         answers, few = network.runtime(features), slice(_REPRICED)
-        repriced = repricing_errors(network.box.model(answers.places[few]), held.price[few])
-        scores = network.novelty.score(answers.summary)
+        places = answers.unit_parameters[few]
+        repriced = repricing_errors(network.box.model(places), held.price[few])
+            network.box.model(answers.unit_parameters[few]), held.price[few]
+        )
+        scores = network.detector.score(answers.summary)
         return cls(
             network.network,
             kind,
-            parameter_errors(network.box.model(answers.places), held.true),
+            parameter_errors(network.box.model(answers.unit_parameters), held.true),
             repriced["price_bp"],
             repriced["vol_bp"],
             float(np.mean(scores <= 1.0)),
@@ -337,7 +340,7 @@ class Cost:
             artifact.network,
             1e3 * (time.perf_counter() - started),
             1e6 * _fastest(partial(network.runtime, features)),
-            1e6 * _fastest(partial(network.answers, surface)),
+            1e6 * _fastest(partial(network.output, surface)),
             1e-6 * artifact.size_bytes,
         )
 

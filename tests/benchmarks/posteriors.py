@@ -124,7 +124,7 @@ def as_json(summary: Summary, draws: Draws, seconds: Mapping[str, float]) -> dic
         "steps": None if steps is None else float(np.mean(steps)),
         "divergences": summary.divergences,
         "pareto_k": summary.pareto_k,
-        "n_independent": draws.n_independent,
+        "effective_sample_size": draws.effective_sample_size,
         "reason": summary.reason,
         "warnings": list(summary.warnings),
     }
@@ -252,7 +252,7 @@ def _engines(done: Mapping[tuple[str, str], dict[str, Any]]) -> str:
             _shown(job["steps"], ".1f"),
             job["divergences"] if job["pareto_k"] is None else "",
             _shown(job["pareto_k"], ".2f"),
-            _shown(job["n_independent"], ",.0f"),
+            _shown(job["effective_sample_size"], ",.0f"),
         )
     missing = [f"{name} by `{engine}`" for name, engine in JOBS if (name, engine) not in done]
     return text + (f"\nNot measured in this run: {', '.join(missing)}.\n" if missing else "")

@@ -63,7 +63,7 @@ class DayFit:
 
 
 def daily_surface(folder: Path, day: str) -> Quotes:
-    """Return the quotes of the S&P 500 on a day, for the daily fits."""
+    """Quotes of a day of the S&P 500 that the models are evaluate by."""
     table = read_quotes(SPX_2019.path(folder), quote_date=day)
     return clean(table, RULES).quotes
 

@@ -64,7 +64,11 @@ def test_a_page_shows_bands_marginals_chains_and_pairs(
     assert bayes(quotes, *SMALL, "--plot", str(page)) == 0
     assert str(page) in capsys.readouterr().out.replace("\n", "")
     text = page.read_text(encoding="utf-8")
-    for part in ("Posterior of VarianceGamma on ACME", "laplace-psis", "of quotes in their 95%"):
+    for part in (
+        "Posterior of VarianceGamma on ACME",
+        "laplace-psis",
+        "of quotes within their 95%",
+    ):
         assert part in text
     # One figure each of smiles, marginals and pairs; rank plots require chains.
     assert text.count('class="plotly-graph-div"') == 3
@@ -98,7 +102,7 @@ def test_options_that_are_not_quoted_are_predicted(
         assert one["quote_interval"][0] < one["interval"][0]
         assert one["implied_vol_interval"][0] < one["implied_vol"] < one["implied_vol_interval"][1]
     text = page.read_text(encoding="utf-8")
-    assert "<h2>Other options</h2>" in text
+    assert "<h2>Predictions</h2>" in text
     assert "put 82, 1.0000 years" in text
     assert bayes(quotes, *SMALL, "--predict", str(options)) == 0
     assert "call 97.5, 0.2493 years" in capsys.readouterr().out
@@ -143,10 +147,10 @@ def test_priors_of_ones_own_move_the_posterior(
     ("more", "said"),
     [
         (("--engine", "crystal-ball"), "numpyro-nuts"),
-        (("--samples", "99"), "--samples must be 100"),
+        (("--samples", "99"), "--samples must be at least 100"),
         (("--seed", "-1"), "--seed must not be negative"),
-        (("--out", "/no/such/folder/x.nc"), "no such folder"),
-        (("--plot", "/no/such/folder/x.html"), "no such folder"),
+        (("--out", "/no/such/folder/x.nc"), "folder does not exist"),
+        (("--plot", "/no/such/folder/x.html"), "folder does not exist"),
         (("--priors", "{"), "--priors is not valid JSON"),
         (
             ("--priors", '{"nu": {"distribution": "normal", "mu": 0, "mu": 1, "sigma": 1}}'),

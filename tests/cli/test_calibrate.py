@@ -86,7 +86,7 @@ def test_an_empty_registry_of_ones_own_leaves_least_squares(
     assert json.loads(capsys.readouterr().out)["method"] == "least_squares"
     monkeypatch.setenv("LEVY_CALIBRATION_REGISTRY", str(tmp_path / "absent"))
     assert fit(quotes, "--json") == 2
-    assert "no folder of trained networks" in capsys.readouterr().err
+    assert "not a folder of trained networks" in capsys.readouterr().err
 
 
 def test_neural_without_a_network_is_refused(
@@ -178,7 +178,7 @@ def test_a_missing_folder_is_reported_before_the_fit(
     quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
     assert fit(quotes, option, str(tmp_path / "nowhere" / "fit.html")) == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert "folder does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_one_fit_for_each_expiry_is_a_table_and_a_plot_of_the_term_structure(
     page = tmp_path / "fit.html"
     assert fit(quotes, "--per-maturity", "--plot", str(page)) == 0
     shown = capsys.readouterr().out
-    assert "VarianceGamma, expiry by expiry" in shown
+    assert "VarianceGamma, fit of each expiry" in shown
     assert all(expiry in shown for expiry in ("2024-04-03", "2024-07-03", "2025-01-02"))
     text = page.read_text(encoding="utf-8")
     assert "Term structure of the parameters" in text

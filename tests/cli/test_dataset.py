@@ -39,7 +39,7 @@ def test_real_quotes_are_cleaned_and_kept(quotes: Path, tmp_path: Path, capsys: 
     assert surface.size == report["cleaning"]["n_kept"]
     assert Path(report["file"]).name == "date=2024-01-03.parquet"
     assert _levy("--quotes", quotes, "--out", tmp_path) == 0
-    assert "Kept in" in capsys.readouterr().out
+    assert "Written to" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -96,9 +98,23 @@ def test_a_full_disk_leaves_the_earlier_output(
 
     monkeypatch.setattr(atomic_files.os, "fsync", full)
     assert fit(quotes, option, str(target)) == 1
-    assert "No space left on device" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "No space left on device" in message
+    assert str(target) in message
     assert target.read_text() == "earlier"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_the_message_of_a_full_disk_names_the_file_of_standard_output() -> None:
+    command = [sys.executable, "-m", "levy_cli.main", "models", "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "levy models: [Errno 28] No space left on device: '/dev/full'; free some space and repeat "
+        "the command\n"
+    )
 
 
 def test_outputs_that_cannot_be_written_are_refused_before_the_fit(
@@ -113,7 +129,12 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_fit(
         ("--surface", str(alias)): "is read as input",
         ("--surface", str(tmp_path / "surface.xlsx")): "surfaces are written as",
         ("--plot", str(tmp_path)): "is a folder",
-        ("--plot", str(tmp_path / "x.csv"), "--surface", str(tmp_path / "x.csv")): "two outputs",
+        (
+            "--plot",
+            str(tmp_path / "x.csv"),
+            "--surface",
+            str(tmp_path / "x.csv"),
+        ): "also another output",
     }
     for options, complaint in cases.items():
         assert fit(own, *options) == 2

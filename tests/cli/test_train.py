@@ -98,7 +98,7 @@ def test_a_promotion_is_shown_and_undone(trained: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("network", "more", "said"),
     [
-        ("transformer", (), "recipes are cnn, mlp"),
+        ("transformer", (), "recipes: cnn, mlp"),
         ("mlp", ("--data", "absent"), "absent"),
         ("mlp", ("--from", "set-0123456789"), "set-0123456789"),
     ],

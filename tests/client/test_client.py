@@ -13,9 +13,9 @@ from levy_client import (
     AsyncClient,
     Client,
     JobCancelledError,
-    NoAnswerError,
+    NoResponseError,
     ProblemError,
-    StillWorkingError,
+    WaitTimeoutError,
 )
 from levy_schemas.calibration import MAX_SURFACES, CalibrationRequest, CalibrationResult
 from levy_schemas.health import Health
@@ -40,7 +40,7 @@ FITTED: dict[str, Any] = {
     },
     "intervals": None,
     "singular_values": [1.0],
-    "functionals": {},
+    "moments": {},
     "fit_by_maturity": [],
     "n_evaluations": 3,
     "method": "hybrid",
@@ -49,7 +49,7 @@ FITTED: dict[str, Any] = {
 }
 PROBLEM: dict[str, Any] = {
     "type": "/problems/unknown-model",
-    "title": "There is no model of this name",
+    "title": "Unknown model",
     "status": 404,
     "detail": "no model is called X",
     "instance": "/calibrate",
@@ -199,7 +199,7 @@ def test_a_request_that_timed_out_is_not_retried(call: Method, engine: Engine) -
     with pytest.raises(ProblemError):
         call("calibrate", **SURFACE)
     engine.answers = [httpx.ReadTimeout("slow")]
-    with pytest.raises(NoAnswerError, match="/calibrate: slow"):
+    with pytest.raises(NoResponseError, match="/calibrate: slow"):
         call("calibrate", **SURFACE)
     assert len(engine.asked) == 2
 
@@ -216,7 +216,7 @@ def test_an_unreachable_engine_raises_an_error(
     call: Method, engine: Engine, slept: list[float]
 ) -> None:
     engine.answers = [httpx.ConnectError("refused")]
-    with pytest.raises(NoAnswerError, match="refused"):
+    with pytest.raises(NoResponseError, match="refused"):
         call("models")
     assert len(slept) == 3
 
@@ -236,7 +236,7 @@ def test_an_invalid_response_raises_an_error(
 ) -> None:
     headers = {"Content-Type": media_type}
     engine.answers = [httpx.Response(status, content=content, headers=headers)]
-    with pytest.raises(NoAnswerError):
+    with pytest.raises(NoResponseError):
         call("calibrate", **SURFACE)
 
 
@@ -391,7 +391,7 @@ def test_waiting_has_an_end_if_it_is_given_one(
     call: Method, engine: Engine, waited: list[float]
 ) -> None:
     engine.answers = [stands("running", 0.4)]
-    with pytest.raises(StillWorkingError, match="within 2 s, and goes on"):
+    with pytest.raises(WaitTimeoutError, match="within 2 s and continues"):
         call("wait", "j", seconds=2.0)
     assert waited == []
 

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from levy_calibration import app as calibration_app
 from levy_calibration.settings import CalibrationSettings
 from levy_gateway.app import create_app
-from levy_gateway.clients import Reply, reply_of
+from levy_gateway.clients import Reply, parse_reply
 from levy_gateway.job_store import JobStore
 from levy_gateway.settings import GatewaySettings
 from levy_gateway.task_queue import TaskQueue
@@ -38,12 +38,12 @@ class InProcess:
             transport=httpx.ASGITransport(app), base_url=f"http://{name}"
         )
 
-    async def ask(
+    async def request(
         self, method: str, path: str, *, seconds: float, body: bytes | None = None
     ) -> Reply:
         headers = {"X-Deadline-Seconds": str(seconds), "Content-Type": "application/json"}
         answer = await self._client.request(method, path, content=body, headers=headers)
-        return reply_of(self.name, answer.status_code, answer.headers, answer.content)
+        return parse_reply(self.name, answer.status_code, answer.headers, answer.content)
 
     async def close(self) -> None:
         await self._client.aclose()

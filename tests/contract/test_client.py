@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from levy_client import AsyncClient, JobCancelledError, ProblemError, StillWorkingError
+from levy_client import AsyncClient, JobCancelledError, ProblemError, WaitTimeoutError
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
 
 MARKET: dict[str, Any] = {"spot_price": 100.0, "risk_free_rate": 0.05}
@@ -46,7 +46,7 @@ async def use(gateway: FastAPI) -> None:
             model_type="BlackScholes", prices=priced.prices, engine="laplace-psis", **MARKET, **GRID
         )
         assert (await levy.job(made.job_id)).status == "queued"
-        with pytest.raises(StillWorkingError):
+        with pytest.raises(WaitTimeoutError):
             await levy.wait(made.job_id, seconds=0.0)
         with pytest.raises(ProblemError, match="no-draws"):
             await levy.draws(made.job_id)

@@ -40,7 +40,7 @@ def test_every_code_of_numerics_has_a_title_and_a_status(error: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [clients.NeighbourFailedError, clients.NeighbourUnavailableError, DeadlineError]
+    "error", [clients.UpstreamError, clients.UpstreamUnavailableError, DeadlineError]
 )
 def test_every_code_of_operations_has_a_title_and_a_status(error: Any) -> None:
     assert PROBLEMS[error.code].status >= 500

@@ -1,4 +1,4 @@
-"""The gateway between a client and neighbours that do as they are told."""
+"""The gateway between a client and upstreams that do as they are told."""
 
 import warnings
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def logged() -> Iterator[list[Any]]:
 
 
 @dataclass
-class FakeNeighbour:
+class FakeUpstream:
     """Answers from memory; raises what it is told to raise."""
 
     name: str
@@ -35,7 +35,7 @@ class FakeNeighbour:
     asked: list[tuple[str, str, float, bytes | None]] = field(default_factory=list)
     closed: bool = False
 
-    async def ask(
+    async def request(
         self, method: str, path: str, *, seconds: float, body: bytes | None = None
     ) -> Reply:
         self.asked.append((method, path, seconds, body))
@@ -66,22 +66,22 @@ NETWORKS = json_reply(
 
 
 @pytest.fixture
-def pricing() -> FakeNeighbour:
+def pricing() -> FakeUpstream:
     prices = json_reply('{"prices": [[7.5]]}')
     replies = {"/price": prices, "/models": CATALOGUE, "/health/ready": READY}
-    return FakeNeighbour("pricing", replies)
+    return FakeUpstream("pricing", replies)
 
 
 @pytest.fixture
-def calibration() -> FakeNeighbour:
+def calibration() -> FakeUpstream:
     fitted = json_reply('{"model_type": "VarianceGamma"}')
     compared = json_reply('{"results": []}')
     replies = {"/calibrate": fitted, "/compare": compared, "/networks": NETWORKS}
-    return FakeNeighbour("calibration", replies | {"/health/ready": READY})
+    return FakeUpstream("calibration", replies | {"/health/ready": READY})
 
 
 @pytest.fixture
-def client(pricing: FakeNeighbour, calibration: FakeNeighbour) -> Iterator[TestClient]:
+def client(pricing: FakeUpstream, calibration: FakeUpstream) -> Iterator[TestClient]:
     app = create_app(GatewaySettings(), pricing=pricing, calibration=calibration)
     with TestClient(app) as made:
         yield made

@@ -8,11 +8,11 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from levy_gateway.cache import ResultCache, key_of
-from levy_gateway.clients import NeighbourUnavailableError, Reply
-from levy_gateway.handlers.cached_forward import Freshness, Remember, Remembered
+from levy_gateway.cache import ResultCache, cache_key
+from levy_gateway.clients import Reply, UpstreamUnavailableError
+from levy_gateway.handlers.cached_forward import CachedForward, CachedReply, CachePolicy
 from levy_gateway.handlers.forward import Forward
-from levy_gateway.handlers.served_versions import Versions
+from levy_gateway.handlers.served_versions import ServedVersionsPoller
 from levy_gateway.metrics import GatewayMetrics
 from levy_schemas.calibration import CalibrationRequest
 from levy_service import request_id
@@ -27,7 +27,7 @@ class FakeStore:
         self.kept: dict[str, bytes] = {}
         self.seconds: dict[str, int] = {}
         self.away = False
-        self.redis = self
+        self.client = self
 
     async def attempt(self, _purpose: str, work: Callable[[], Awaitable[Any]]) -> Any:
         return None if self.away else await work()
@@ -45,16 +45,16 @@ class Desk:
 
     def __init__(self, calibration: Any, store: FakeStore, now: list[float]) -> None:
         self.metrics = GatewayMetrics()
-        self.remember = Remember(
+        self.forward = CachedForward(
             Forward(calibration, 30.0),
-            Versions(calibration, 1.0, clock=lambda: now[0]),
+            ServedVersionsPoller(calibration, 1.0, clock=lambda: now[0]),
             ResultCache(store, 60),  # type: ignore[arg-type]  # the fake is what it needs of one
             self.metrics,
         )
 
-    def ask(self, asked: BaseModel, freshness: Freshness | None = None) -> Remembered:
-        body = asked.model_dump_json().encode()
-        return asyncio.run(self.remember("/calibrate", asked, body, 5.0, freshness or Freshness()))
+    def send(self, request: BaseModel, policy: CachePolicy | None = None) -> CachedReply:
+        body = request.model_dump_json().encode()
+        return asyncio.run(self.forward("/calibrate", request, body, 5.0, policy or CachePolicy()))
 
 
 @pytest.fixture
@@ -86,9 +86,9 @@ def times_fitted(calibration: Any) -> int:
 def test_what_was_answered_before_is_not_computed_again(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
-    first = desk.ask(surface)
+    first = desk.send(surface)
     request_id.bind("second")
-    second = desk.ask(surface)
+    second = desk.send(surface)
     request_id.bind("")
     assert first.cache_status == "levy; fwd=uri-miss; stored"
     assert second.cache_status == "levy; hit"
@@ -110,12 +110,16 @@ def test_what_was_answered_before_is_not_computed_again(
 def test_a_client_may_refuse_what_was_kept(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
-    assert desk.ask(surface, Freshness(may_find=False)).cache_status == "levy; fwd=request; stored"
-    assert desk.ask(surface, Freshness(may_find=False)).cache_status == "levy; fwd=request; stored"
+    assert (
+        desk.send(surface, CachePolicy(use_cache=False)).cache_status == "levy; fwd=request; stored"
+    )
+    assert (
+        desk.send(surface, CachePolicy(use_cache=False)).cache_status == "levy; fwd=request; stored"
+    )
     assert times_fitted(calibration) == 2
     store.kept.clear()
-    nothing = Freshness(may_find=False, may_keep=False)
-    assert desk.ask(surface, nothing).cache_status == "levy; fwd=request"
+    nothing = CachePolicy(use_cache=False, store=False)
+    assert desk.send(surface, nothing).cache_status == "levy; fwd=request"
     assert store.kept == {}
 
 
@@ -123,7 +127,7 @@ def test_an_answer_that_is_less_than_was_asked_is_not_kept(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
     calibration.replies["/calibrate"] = Reply(200, JSON, b'{"degraded": true}')
-    assert desk.ask(surface).cache_status == "levy; fwd=uri-miss"
+    assert desk.send(surface).cache_status == "levy; fwd=uri-miss"
     assert store.kept == {}
 
 
@@ -131,27 +135,27 @@ def test_a_problem_is_not_kept(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
     calibration.replies["/calibrate"] = Reply(404, "application/problem+json", b"{}")
-    assert desk.ask(surface).reply.status == 404
+    assert desk.send(surface).reply.status == 404
     assert store.kept == {}
 
 
 def test_a_new_network_makes_old_results_unknown(
     desk: Desk, surface: CalibrationRequest, calibration: Any, now: list[float]
 ) -> None:
-    desk.ask(surface)
+    desk.send(surface)
     promoted = b'{"engine_version": "1", "networks": {"VarianceGamma": {"champion": "set-8"}}}'
     calibration.replies["/networks"] = Reply(200, JSON, promoted)
-    assert desk.ask(surface).cache_status == "levy; hit"
+    assert desk.send(surface).cache_status == "levy; hit"
     now[0] += 3.0
-    assert desk.ask(surface).cache_status == "levy; fwd=uri-miss; stored"
+    assert desk.send(surface).cache_status == "levy; fwd=uri-miss; stored"
 
 
 def test_without_redis_it_is_computed(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
-    desk.ask(surface)
+    desk.send(surface)
     store.away = True
-    assert desk.ask(surface).cache_status == "levy; fwd=uri-miss"
+    assert desk.send(surface).cache_status == "levy; fwd=uri-miss"
     assert times_fitted(calibration) == 2
 
 
@@ -159,16 +163,16 @@ def test_while_nobody_tells_the_version_nothing_is_found_and_nothing_kept(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
     calibration.replies["/networks"] = Reply(404, "application/problem+json", b"{}")
-    assert desk.ask(surface).cache_status == "levy; fwd=bypass"
+    assert desk.send(surface).cache_status == "levy; fwd=bypass"
     assert store.kept == {}
 
 
 def test_an_answer_kept_is_given_while_the_service_is_away(
     desk: Desk, surface: CalibrationRequest, calibration: Any
 ) -> None:
-    desk.ask(surface)
-    calibration.error = NeighbourUnavailableError("calibration", 2)
-    assert desk.ask(surface).cache_status == "levy; hit"
+    desk.send(surface)
+    calibration.error = UpstreamUnavailableError("calibration", 2)
+    assert desk.send(surface).cache_status == "levy; hit"
 
 
 SAME: list[dict[str, Any]] = [
@@ -189,7 +193,7 @@ OTHER: list[dict[str, Any]] = [
 
 
 def name(request: dict[str, Any], path: str = "/calibrate", version: str = "1") -> str:
-    return key_of(path, CalibrationRequest(**request), version)
+    return cache_key(path, CalibrationRequest(**request), version)
 
 
 @pytest.mark.parametrize("change", SAME)

@@ -30,7 +30,7 @@ def breaker(clock: Clock, changes: list[tuple[State, State]]) -> CircuitBreaker:
 
 def fail(breaker: CircuitBreaker, times: int) -> None:
     for _ in range(times):
-        assert breaker.admits()
+        assert breaker.allows()
         breaker.record("failed")
 
 
@@ -41,7 +41,7 @@ def test_it_opens_after_failures_in_a_row(breaker: CircuitBreaker) -> None:
     assert breaker.state == "closed"
     fail(breaker, 1)
     assert breaker.state == "open"
-    assert not breaker.admits()
+    assert not breaker.allows()
 
 
 def test_an_undecided_exchange_changes_nothing(breaker: CircuitBreaker) -> None:
@@ -57,14 +57,14 @@ def test_after_a_rest_one_exchange_tries_and_the_others_wait(
 ) -> None:
     fail(breaker, 3)
     clock.now += 9.9
-    assert not breaker.admits()
+    assert not breaker.allows()
     assert breaker.seconds_left() == pytest.approx(0.1)
     clock.now += 0.2
-    assert breaker.admits()
-    assert not breaker.admits()
+    assert breaker.allows()
+    assert not breaker.allows()
     breaker.record("succeeded")
     assert breaker.state == "closed"
-    assert breaker.admits()
+    assert breaker.allows()
 
 
 def test_a_failed_try_opens_it_for_as_long_again(breaker: CircuitBreaker, clock: Clock) -> None:
@@ -79,16 +79,16 @@ def test_a_try_that_its_caller_gave_up_lets_another_try(
 ) -> None:
     fail(breaker, 3)
     clock.now += 10.0
-    assert breaker.admits()
+    assert breaker.allows()
     breaker.record("undecided")
-    assert breaker.admits()
+    assert breaker.allows()
 
 
 def test_exchanges_that_began_before_it_opened_do_not_hold_it_open(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:
     for _ in range(5):
-        assert breaker.admits()
+        assert breaker.allows()
     for _ in range(3):
         breaker.record("failed")
     clock.now += 6.0
@@ -105,7 +105,7 @@ def test_changes_are_told_once(
     clock.now += 10.0
     fail(breaker, 1)
     clock.now += 10.0
-    assert breaker.admits()
+    assert breaker.allows()
     breaker.record("succeeded")
     breaker.record("succeeded")
     assert changes == [

@@ -1,4 +1,4 @@
-"""How the gateway speaks to a neighbour over HTTP, on a real socket."""
+"""How the gateway speaks to a upstream over HTTP, on a real socket."""
 
 import asyncio
 import socket
@@ -10,10 +10,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from levy_gateway.clients import (
-    HttpNeighbour,
-    NeighbourFailedError,
-    NeighbourUnavailableError,
     Reply,
+    UpstreamClient,
+    UpstreamError,
+    UpstreamUnavailableError,
 )
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
@@ -21,7 +21,7 @@ from levy_service import request_id
 from levy_service.work import DeadlineError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Talk = Callable[[HttpNeighbour], Awaitable[Any]]
+Talk = Callable[[UpstreamClient], Awaitable[Any]]
 
 
 def talk(
@@ -33,7 +33,7 @@ def talk(
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handler)
         async with TestServer(app) as server:
-            neighbour = HttpNeighbour(
+            upstream = UpstreamClient(
                 "pricing",
                 str(server.make_url("/")),
                 5.0,
@@ -41,16 +41,16 @@ def talk(
                 metrics or GatewayMetrics(),
             )
             try:
-                return await conversation(neighbour)
+                return await conversation(upstream)
             finally:
-                await neighbour.close()
+                await upstream.close()
 
     return asyncio.run(run())
 
 
 def ask(handler: Handler, seconds: float = 5.0, **options: Any) -> Reply:
-    async def once(neighbour: HttpNeighbour) -> Reply:
-        return await neighbour.ask("POST", "/price", seconds=seconds, body=b"{}")
+    async def once(upstream: UpstreamClient) -> Reply:
+        return await upstream.request("POST", "/price", seconds=seconds, body=b"{}")
 
     reply = talk(handler, once, **options)
     assert isinstance(reply, Reply)
@@ -88,19 +88,19 @@ def test_id_and_deadline_go_with_every_request() -> None:
     assert headers["Content-Type"] == "application/json"
 
 
-def test_a_neighbour_that_cannot_be_reached_is_unavailable() -> None:
+def test_a_upstream_service_that_cannot_be_reached_is_unavailable() -> None:
     async def once() -> None:
         metrics = GatewayMetrics()
-        neighbour = HttpNeighbour("pricing", closed_port(), 5.0, GatewaySettings(), metrics)
-        with pytest.raises(NeighbourUnavailableError):
-            await neighbour.ask("GET", "/models", seconds=5.0)
-        await neighbour.close()
+        upstream = UpstreamClient("pricing", closed_port(), 5.0, GatewaySettings(), metrics)
+        with pytest.raises(UpstreamUnavailableError):
+            await upstream.request("GET", "/models", seconds=5.0)
+        await upstream.close()
         assert b'outcome="unavailable"' in metrics.exposition()
 
     asyncio.run(once())
 
 
-def test_a_neighbour_that_is_slow_meets_the_deadline() -> None:
+def test_a_upstream_service_that_is_slow_meets_the_deadline() -> None:
     with pytest.raises(DeadlineError):
         ask(hanging, seconds=0.05)
 
@@ -119,7 +119,7 @@ def test_an_answer_that_is_neither_json_nor_a_problem_is_a_failure(
     async def handler(_: web.Request) -> web.Response:
         return web.Response(status=status, text=text, headers=headers)
 
-    with pytest.raises(NeighbourFailedError):
+    with pytest.raises(UpstreamError):
         ask(handler)
 
 
@@ -140,8 +140,8 @@ def test_a_request_lost_with_its_connection_is_sent_once_more() -> None:
             request.transport.close()
         return web.json_response({"n": len(bodies)})
 
-    async def twice(neighbour: HttpNeighbour) -> list[Reply]:
-        return [await neighbour.ask("POST", "/", seconds=5.0, body=b"{}") for _ in range(2)]
+    async def twice(upstream: UpstreamClient) -> list[Reply]:
+        return [await upstream.request("POST", "/", seconds=5.0, body=b"{}") for _ in range(2)]
 
     replies = talk(handler, twice)
     assert [reply.body for reply in replies] == [b'{"n": 1}', b'{"n": 3}']
@@ -157,12 +157,12 @@ def test_failures_in_a_row_open_the_circuit_and_the_rest_are_refused_at_once() -
 
     metrics = GatewayMetrics()
 
-    async def conversation(neighbour: HttpNeighbour) -> NeighbourUnavailableError:
+    async def conversation(upstream: UpstreamClient) -> UpstreamUnavailableError:
         for _ in range(3):
-            with pytest.raises(NeighbourFailedError):
-                await neighbour.ask("GET", "/", seconds=5.0)
-        with pytest.raises(NeighbourUnavailableError) as refusal:
-            await neighbour.ask("GET", "/", seconds=5.0)
+            with pytest.raises(UpstreamError):
+                await upstream.request("GET", "/", seconds=5.0)
+        with pytest.raises(UpstreamUnavailableError) as refusal:
+            await upstream.request("GET", "/", seconds=5.0)
         return refusal.value
 
     settings = {"breaker_failures": 3, "breaker_open_seconds": 60.0}
@@ -175,10 +175,10 @@ def test_failures_in_a_row_open_the_circuit_and_the_rest_are_refused_at_once() -
 
 
 def test_a_caller_in_a_hurry_does_not_open_the_circuit() -> None:
-    async def conversation(neighbour: HttpNeighbour) -> None:
+    async def conversation(upstream: UpstreamClient) -> None:
         for _ in range(3):
             with pytest.raises(DeadlineError):
-                await neighbour.ask("GET", "/", seconds=0.01)
+                await upstream.request("GET", "/", seconds=0.01)
 
     talk(hanging, conversation, breaker_failures=1)
 
@@ -201,34 +201,34 @@ def test_of_several_instances_the_least_busy_is_asked() -> None:
     async def run() -> None:
         async with TestServer(instance("a")) as a, TestServer(instance("b")) as b:
             addresses = f"{a.make_url('/')}, {b.make_url('/')}"
-            neighbour = HttpNeighbour(
+            upstream = UpstreamClient(
                 "pricing", addresses, 5.0, GatewaySettings(), GatewayMetrics()
             )
-            slow = asyncio.create_task(neighbour.ask("GET", "/slow", seconds=5.0))
+            slow = asyncio.create_task(upstream.request("GET", "/slow", seconds=5.0))
             while not asked:
                 await asyncio.sleep(0.001)
             for _ in range(3):
-                await neighbour.ask("GET", "/fast", seconds=5.0)
+                await upstream.request("GET", "/fast", seconds=5.0)
             released.set()
             await slow
-            await neighbour.close()
+            await upstream.close()
 
     asyncio.run(run())
     assert asked == ["a", "b", "b", "b"]
 
 
-def test_where_no_instance_is_there_the_neighbour_is_away() -> None:
+def test_where_no_instance_is_there_the_upstream_service_is_away() -> None:
     async def run() -> None:
-        neighbour = HttpNeighbour(
+        upstream = UpstreamClient(
             "pricing",
             f"{closed_port()},{closed_port()}",
             5.0,
             GatewaySettings(),
             GatewayMetrics(),
         )
-        with pytest.raises(NeighbourUnavailableError):
-            await neighbour.ask("GET", "/", seconds=5.0)
-        await neighbour.close()
+        with pytest.raises(UpstreamUnavailableError):
+            await upstream.request("GET", "/", seconds=5.0)
+        await upstream.close()
 
     asyncio.run(run())
 
@@ -238,7 +238,7 @@ def test_an_instance_that_is_away_is_passed_over() -> None:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", empty)
         async with TestServer(app) as server:
-            neighbour = HttpNeighbour(
+            upstream = UpstreamClient(
                 "pricing",
                 f"{closed_port()},{server.make_url('/')}",
                 5.0,
@@ -246,7 +246,7 @@ def test_an_instance_that_is_away_is_passed_over() -> None:
                 GatewayMetrics(),
             )
             for _ in range(3):
-                assert (await neighbour.ask("GET", "/", seconds=5.0)).status == 200
-            await neighbour.close()
+                assert (await upstream.request("GET", "/", seconds=5.0)).status == 200
+            await upstream.close()
 
     asyncio.run(run())

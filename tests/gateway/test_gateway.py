@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from levy_gateway.app import create_app
-from levy_gateway.clients import NeighbourFailedError, NeighbourUnavailableError, Reply
+from levy_gateway.clients import Reply, UpstreamError, UpstreamUnavailableError
 from levy_gateway.settings import GatewaySettings
 from levy_schemas.problems import PROBLEMS
 from levy_service.work import DeadlineError
@@ -91,7 +91,7 @@ def test_a_request_that_does_not_fit_its_schema_goes_nowhere(
     assert pricing.asked == []
 
 
-def test_a_problem_of_a_neighbour_comes_back_as_it_is(
+def test_a_problem_of_a_upstream_service_comes_back_as_it_is(
     client: TestClient, pricing: Any, price_request: dict[str, Any]
 ) -> None:
     body = b'{"code": "unknown-model"}'
@@ -121,13 +121,13 @@ def test_advice_to_try_again_comes_back_too(
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (NeighbourUnavailableError("pricing", 2), "neighbour-unavailable"),
-        (NeighbourFailedError("pricing"), "neighbour-failed"),
+        (UpstreamUnavailableError("pricing", 2), "upstream-unavailable"),
+        (UpstreamError("pricing"), "upstream-error"),
         (DeadlineError(30.0), "deadline"),
         (RuntimeError("secret"), "internal"),
     ],
 )
-def test_trouble_with_a_neighbour_is_a_documented_problem(
+def test_trouble_with_a_upstream_service_is_a_documented_problem(
     client: TestClient, pricing: Any, price_request: dict[str, Any], error: Exception, code: str
 ) -> None:
     pricing.error = error
@@ -137,10 +137,10 @@ def test_trouble_with_a_neighbour_is_a_documented_problem(
         assert "secret" not in answer.text
 
 
-def test_a_neighbour_that_is_away_is_worth_another_try(
+def test_a_upstream_service_that_is_away_is_worth_another_try(
     client: TestClient, calibration: Any, calibrate_request: dict[str, Any]
 ) -> None:
-    calibration.error = NeighbourUnavailableError("calibration", 2)
+    calibration.error = UpstreamUnavailableError("calibration", 2)
     answer = client.post("/calibrate", json=calibrate_request)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "2"
@@ -153,7 +153,9 @@ def test_models_are_listed_with_what_networks_read(client: TestClient) -> None:
     assert answer["catalogue"][0]["parameters"][0]["symbol"] == "σ"
 
 
-def test_a_catalogue_that_is_none_is_a_failed_neighbour(client: TestClient, pricing: Any) -> None:
+def test_a_catalogue_that_is_none_is_a_failed_upstream_service(
+    client: TestClient, pricing: Any
+) -> None:
     pricing.replies["/models"] = Reply(200, "application/json", b"[]")
     assert client.get("/models").status_code == 502
 
@@ -169,7 +171,7 @@ def test_all_ready_is_healthy(client: TestClient) -> None:
 
 
 def test_one_away_is_degraded(client: TestClient, calibration: Any) -> None:
-    calibration.error = NeighbourUnavailableError("calibration", 2)
+    calibration.error = UpstreamUnavailableError("calibration", 2)
     answer = client.get("/health")
     assert answer.status_code == 200
     assert answer.json()["status"] == "degraded"
@@ -192,7 +194,7 @@ def test_all_away_is_unhealthy(client: TestClient, pricing: Any, calibration: An
 
 
 def test_the_gateway_alone_is_still_ready_to_answer(client: TestClient, pricing: Any) -> None:
-    pricing.error = NeighbourUnavailableError("pricing", 2)
+    pricing.error = UpstreamUnavailableError("pricing", 2)
     assert client.get("/health/ready").status_code == 200
 
 
@@ -207,6 +209,10 @@ def test_a_kind_of_problem_that_does_not_exist_is_not_found(client: TestClient) 
     assert client.get("/problems/nonsense").status_code == 404
 
 
+def test_the_former_code_of_a_problem_is_explained_by_its_current_type(client: TestClient) -> None:
+    assert client.get("/problems/neighbour-failed").json()["code"] == "upstream-error"
+
+
 def test_the_landing_page_says_where_to_look(client: TestClient) -> None:
     answer = client.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -217,7 +223,7 @@ def test_connections_that_were_opened_are_given_back_at_the_end(
     monkeypatch: pytest.MonkeyPatch, pricing: Any, calibration: Any
 ) -> None:
     opened = {"pricing": pricing, "calibration": calibration}
-    monkeypatch.setattr("levy_gateway.app.HttpNeighbour", lambda name, *_: opened[name])
+    monkeypatch.setattr("levy_gateway.app.UpstreamClient", lambda name, *_: opened[name])
     with TestClient(create_app(GatewaySettings())):
         assert not pricing.closed
     assert pricing.closed

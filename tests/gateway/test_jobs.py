@@ -12,7 +12,7 @@ import redis as client_of_redis
 from fastapi.testclient import TestClient
 
 from levy_gateway.app import create_app
-from levy_gateway.clients import NeighbourUnavailableError
+from levy_gateway.clients import UpstreamUnavailableError
 from levy_gateway.job_store import JobStore, connect
 from levy_gateway.keys import digest_of
 from levy_gateway.settings import GatewaySettings
@@ -407,7 +407,7 @@ def test_while_redis_refuses_writes_jobs_are_refused_and_can_be_read(
         redis.config_set(name, value)
     try:
         for answer in (submit(jobs), jobs.delete(where)):
-            assert (answer.status_code, answer.json()["code"]) == (503, "neighbour-unavailable")
+            assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")
         assert jobs.get(where).json()["status"] == "queued"
     finally:
         for name, value in former.items():
@@ -469,7 +469,7 @@ def test_while_redis_is_away_jobs_are_refused_with_a_problem(
     settings = GatewaySettings(redis_url=f"unix://{tmp_path}/nobody.sock")
     with TestClient(create_app(settings, pricing=pricing, calibration=calibration)) as jobs:
         for answer in (submit(jobs), jobs.get(f"{PATH}/{'0' * 32}")):
-            assert (answer.status_code, answer.json()["code"]) == (503, "neighbour-unavailable")
+            assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")
             assert int(answer.headers["Retry-After"]) >= 1
         health = jobs.get("/health").json()
         assert health["services"]["bayesian"] == {"status": "unreachable", "workers": 0}
@@ -483,17 +483,17 @@ def test_redis_that_hangs_is_not_waited_for(server: Redis, gateway: Gateway) -> 
         answer = submit(jobs)
     finally:
         server.send(signal.SIGCONT)
-    assert (answer.status_code, answer.json()["code"]) == (503, "neighbour-unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")
 
 
 def test_while_pricing_is_away_nobody_says_which_models_there_are(
     jobs: TestClient, pricing: Any, redis: Any
 ) -> None:
-    pricing.error = NeighbourUnavailableError("pricing", 1)
+    pricing.error = UpstreamUnavailableError("pricing", 1)
     assert submit(jobs).status_code == 503
     pricing.error = None
     assert submit(jobs).status_code == 202
-    pricing.error = NeighbourUnavailableError("pricing", 1)
+    pricing.error = UpstreamUnavailableError("pricing", 1)
     # What was said a moment ago will do.
     assert submit(jobs).status_code == 202
 

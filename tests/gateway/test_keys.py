@@ -110,7 +110,7 @@ def test_a_new_key_is_shown_with_what_settings_keep(capsys: pytest.CaptureFixtur
 
 
 def test_production_refuses_to_start_without_keys() -> None:
-    with pytest.raises(ValidationError, match="LEVY_GATEWAY_API_KEYS has none"):
+    with pytest.raises(ValidationError, match="LEVY_GATEWAY_API_KEYS is empty"):
         GatewaySettings(require_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""Rate limits: how often one caller may ask."""
+"""Rate limits."""
 
 from collections import Counter
 from typing import Any
@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
-from levy_gateway.authentication import Admission
+from levy_gateway.authentication import AuthMiddleware
 from levy_gateway.keys import KeyRing, digest_of
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
@@ -28,11 +28,11 @@ class TwoEach:
 
 
 @pytest.fixture
-def rates() -> TwoEach:
+def limiter() -> TwoEach:
     return TwoEach()
 
 
-def limited(rates: TwoEach, digests: dict[str, str]) -> TestClient:
+def limited(limiter: TwoEach, digests: dict[str, str]) -> TestClient:
     app = FastAPI()
 
     @app.get("/models")
@@ -41,37 +41,37 @@ def limited(rates: TwoEach, digests: dict[str, str]) -> TestClient:
         return None
 
     app.add_middleware(
-        Admission,
+        AuthMiddleware,
         keys=KeyRing(digests),
-        rates=rates,  # type: ignore[arg-type]  # the fake has the one method it needs
+        limiter=limiter,  # type: ignore[arg-type]  # the fake has the one method it needs
         metrics=GatewayMetrics(),
     )
     return TestClient(app)
 
 
-def test_one_request_too_many_is_told_when_to_come_back(rates: TwoEach) -> None:
-    client = limited(rates, {})
+def test_one_request_too_many_is_told_when_to_come_back(limiter: TwoEach) -> None:
+    client = limited(limiter, {})
     answers = [client.get("/models") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].headers["Retry-After"] == "7"
     assert answers[2].json()["code"] == "rate-limited"
 
 
-def test_each_key_has_its_own_share(rates: TwoEach) -> None:
-    client = limited(rates, DIGESTS)
+def test_each_key_has_its_own_share(limiter: TwoEach) -> None:
+    client = limited(limiter, DIGESTS)
     for key in ("levy_desk", "levy_risk", "levy_desk"):
         assert client.get("/models", headers={"X-API-Key": key}).status_code == 200
-    assert rates.asked == {"desk": 2, "risk": 1}
+    assert limiter.asked == {"desk": 2, "risk": 1}
 
 
-def test_an_unknown_key_is_refused_and_not_counted(rates: TwoEach) -> None:
-    client = limited(rates, DIGESTS)
+def test_an_unknown_key_is_refused_and_not_counted(limiter: TwoEach) -> None:
+    client = limited(limiter, DIGESTS)
     assert client.get("/models", headers={"X-API-Key": "levy_guess"}).status_code == 401
-    assert rates.asked == {}
+    assert limiter.asked == {}
 
 
-def test_health_is_asked_as_often_as_one_likes(rates: TwoEach) -> None:
-    client = limited(rates, {})
+def test_health_is_asked_as_often_as_one_likes(limiter: TwoEach) -> None:
+    client = limited(limiter, {})
     assert {client.get("/health").status_code for _ in range(5)} == {200}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 
-from levy_gateway.clients import HttpNeighbour
+from levy_gateway.clients import UpstreamClient
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
 
@@ -20,20 +20,22 @@ _JSON = "application/json"
 def first() -> FastAPI:
     """Build a service that forwards requests and returns the responses."""
     settings = GatewaySettings.from_environment()
-    neighbour = HttpNeighbour(
+    upstream = UpstreamClient(
         "calibration", settings.calibration_url, 30.0, settings, GatewayMetrics()
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await neighbour.close()
+        await upstream.close()
 
     app = FastAPI(lifespan=lifespan)
 
     @app.post("/calibrate")
     async def forward(request: Request) -> Response:
-        reply = await neighbour.ask("POST", "/calibrate", seconds=30.0, body=await request.body())
+        reply = await upstream.request(
+            "POST", "/calibrate", seconds=30.0, body=await request.body()
+        )
         return Response(reply.body, reply.status, media_type=reply.media_type)
 
     return _ready(app)

@@ -37,7 +37,7 @@ class Run:
 
         jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call] # JAX's own
         from levy_bayesian.samplers import SamplingPlan, get
-        from levy_bayesian.summary import sampled_values, summarise
+        from levy_bayesian.summary import parameter_draws, summarise
 
         simulated = Simulated.of(self.model_type, number)
         plan = SamplingPlan(self.n_chains, self.n_samples, self.n_warmup, seed=number)
@@ -45,7 +45,7 @@ class Run:
             draws = get(self.engine).sample(simulated.posterior, plan, lambda _share: None)
         except LevyError as error:
             return {"number": number, "failed": error.message}
-        values = sampled_values(simulated.posterior, draws.points)
+        values = parameter_draws(simulated.posterior, draws.points)
         summary = summarise(simulated.posterior, draws)
         return {
             "number": number,

@@ -3,11 +3,20 @@
 import subprocess
 import sys
 
-from levy_schemas.problems import CODE_OF_STATUS, MEANING, PROBLEMS, places_of
+from levy_schemas.problems import CODE_OF_STATUS, PROBLEMS, Problem, error_locations
 
 
-def test_every_kind_of_problem_is_explained() -> None:
-    assert set(MEANING) == set(PROBLEMS)
+def test_a_client_reads_the_former_code_of_an_upstream_problem() -> None:
+    problem = Problem(
+        type="/problems/neighbour-unavailable",
+        title="",
+        status=503,
+        detail="",
+        instance="/price",
+        code="neighbour-unavailable",
+        request_id="",
+    )
+    assert problem.code == "upstream-unavailable"
 
 
 def test_every_status_leads_to_a_code_of_that_status() -> None:
@@ -15,12 +24,12 @@ def test_every_status_leads_to_a_code_of_that_status() -> None:
 
 
 def test_a_parameter_at_fault_is_pointed_at() -> None:
-    (place,) = places_of("invalid-parameter", "too large", {"parameter": "nu"})
+    (place,) = error_locations("invalid-parameter", "too large", {"parameter": "nu"})
     assert place.pointer == "/parameters/nu"
 
 
 def test_parameters_at_fault_together_are_pointed_at_together() -> None:
-    (place,) = places_of("invalid-parameter", "no forward", {"parameter": "sigma, nu"})
+    (place,) = error_locations("invalid-parameter", "no forward", {"parameter": "sigma, nu"})
     assert place.pointer == "/parameters"
 
 

@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
+
+from levy_schemas.comparison import ComparisonRequest
+from levy_service.problems import invalid_fields
 
 JSON = {"Content-Type": "application/json"}
 
@@ -74,6 +78,17 @@ def test_what_is_not_json_of_the_right_form_is_refused(client: TestClient, body:
 def test_errors_point_at_their_place(client: TestClient) -> None:
     answer = client.post("/points", json={"x": []})
     assert [place["pointer"] for place in answer.json()["errors"]] == ["/x"]
+
+
+def test_messages_tell_missing_unknown_and_empty_fields_apart() -> None:
+    with pytest.raises(ValidationError) as caught:
+        ComparisonRequest.model_validate({"models": [], "weight": "vega", "prices": [[1.0, True]]})
+    errors = [error | {"loc": ("body", *error["loc"])} for error in caught.value.errors()]
+    assert {field.pointer: field.detail for field in invalid_fields(errors)} == {
+        "/models": "has 0 entries; give at least 1",
+        "/weight": "is not a known field; check its spelling",
+        "/prices/0/1": "Input should be a valid number",
+    }
 
 
 def test_a_body_of_another_type_is_refused(client: TestClient) -> None:

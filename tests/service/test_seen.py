@@ -108,7 +108,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_an_unknown_setting_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEVY_TEST_PROT", "8123")
-    with pytest.raises(ValueError, match="LEVY_TEST_PROT is no setting"):
+    with pytest.raises(ValueError, match="LEVY_TEST_PROT is not a setting"):
         _Settings.from_environment()
 
 

@@ -13,7 +13,7 @@ from levy_service import server
 def test_what_is_there_at_readiness_is_left_out_of_the_search_for_garbage(app: FastAPI) -> None:
     before = gc.get_freeze_count()
     try:
-        with TestClient(server.settled(app)) as client:
+        with TestClient(server.freeze_gc_after_startup(app)) as client:
             assert gc.get_freeze_count() > before
             assert client.get("/health/live").status_code == 200
     finally:

@@ -125,7 +125,7 @@ def test_brief_work_waits_for_no_long_work_and_lets_others_in_between() -> None:
             async with anyio.create_task_group() as briefs:
                 for _ in range(4):
                     brief = lambda _: happened.append("brief")  # noqa: E731
-                    briefs.start_soon(threads.run_brief, brief, request())
+                    briefs.start_soon(threads.run_inline, brief, request())
                 briefs.start_soon(other)
             # Long work still occupies the only thread, and short work is finished.
             release.set()
@@ -147,7 +147,7 @@ def test_brief_work_that_goes_on_is_begun_anew_in_a_thread() -> None:
         checkpoint()
         return "done"
 
-    assert anyio.run(threads.run_brief, work, request()) == "done"
+    assert anyio.run(threads.run_inline, work, request()) == "done"
     here, there = began
     assert here is threading.main_thread()
     assert there is not here
@@ -159,11 +159,11 @@ def test_brief_work_whose_turn_comes_too_late_never_begins() -> None:
 
     async def late() -> None:
         with pytest.raises(DeadlineError):
-            await threads.run_brief(lambda _: began.append("late"), request("0.05"))
+            await threads.run_inline(lambda _: began.append("late"), request("0.05"))
 
     async def both() -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(threads.run_brief, lambda _: time.sleep(0.2), request())
+            group.start_soon(threads.run_inline, lambda _: time.sleep(0.2), request())
             group.start_soon(late)
 
     anyio.run(both)

@@ -122,15 +122,13 @@ def test_a_series_without_any_forward_is_dropped(market: pd.DataFrame, written: 
     assert surface.dropped_by_reason["no_forward"] == 13
 
 
-def test_a_price_below_intrinsic_is_outside_its_bounds(
-    market: pd.DataFrame, written: Writer
-) -> None:
+def test_a_price_below_intrinsic_has_no_time_value(market: pd.DataFrame, written: Writer) -> None:
     calls = market[market["option_type"] == "C"].assign(rate=0.03, dividend_yield=0.01)
     calls = calls.reset_index(drop=True)
     row = place(calls, "2024-07-03", 80.0, "C")
     calls.loc[row, ["bid", "ask"]] = [19.9, 20.0]
     surface = cleaned(written(calls))
-    assert reason_at(surface, row) == Reason.OUTSIDE_BOUNDS
+    assert reason_at(surface, row) == Reason.NO_TIME_VALUE
 
 
 def test_a_call_dearer_than_one_of_lower_strike_is_not_monotone(

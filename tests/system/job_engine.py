@@ -25,9 +25,9 @@ QUEUE_LIMIT = 50
 
 
 def until(condition: Callable[[], Any]) -> None:
-    give_up = time.monotonic() + GIVE_UP_SECONDS
+    deadline = time.monotonic() + GIVE_UP_SECONDS
     while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
+        assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)
 
 

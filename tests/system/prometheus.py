@@ -58,9 +58,9 @@ class Prometheus(Process):
         super().__init__([binary, *options, listens], {}, folder / "prometheus.log")
 
     def wait_until_ready(self) -> Self:
-        """Wait until it is ready; before that it listens, but responds with 503."""
-        give_up = time.monotonic() + _SECONDS
-        while time.monotonic() < give_up:
+        """Wait until it says that it answers: it listens before, and refuses with 503."""
+        deadline = time.monotonic() + _SECONDS
+        while time.monotonic() < deadline:
             if self._is_ready():
                 return self
             time.sleep(0.2)

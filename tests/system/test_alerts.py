@@ -69,9 +69,9 @@ def impatient(folder: Path) -> Path:
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether a condition becomes true."""
-    give_up = time.monotonic() + SECONDS
-    while time.monotonic() < give_up:
+    """Whether something becomes true."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
         if condition():
             return True
         time.sleep(0.2)

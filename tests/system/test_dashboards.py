@@ -115,9 +115,9 @@ class Watched:
                 accepted = client.post(url, json=SURFACE | how)
                 assert accepted.status_code == 202, accepted.text
                 place = f"{url}/{accepted.json()['job_id']}"
-                give_up = time.monotonic() + JOB_SECONDS
+                deadline = time.monotonic() + JOB_SECONDS
                 while (found := client.get(place).json())["status"] in {"queued", "running"}:
-                    assert time.monotonic() < give_up, found
+                    assert time.monotonic() < deadline, found
                     time.sleep(0.5)
                 assert found["status"] == "succeeded", found
 
@@ -153,9 +153,9 @@ def _not_found(watched: Watched, asked: dict[str, str], work: Callable[[], None]
     A counter that appears with its first event has no rate until the next event, and on a busy
     machine, with late scrapes, two events may look like one.
     """
-    give_up = time.monotonic() + SECONDS
+    deadline = time.monotonic() + SECONDS
     missing = asked
-    while missing and time.monotonic() < give_up:
+    while missing and time.monotonic() < deadline:
         work()
         time.sleep(3)
         missing = {

@@ -59,9 +59,9 @@ def calibration(stack: Stack, registry: Registry, tmp_path: Path) -> Service:
     }
     log = tmp_path / "log"
     made = stack.service("calibration", settings=settings, log=log)
-    give_up = time.monotonic() + SECONDS
+    deadline = time.monotonic() + SECONDS
     while log.read_text().count("service.ready") < WORKERS:
-        assert time.monotonic() < give_up, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)
     return made
 
@@ -127,10 +127,10 @@ def metric_values(service: Service, name: str) -> dict[str, float]:
 
 def send(service: Service, requests: Iterator[dict[str, Any]], until: Callable[[], bool]) -> None:
     """Send surfaces until a condition holds."""
-    give_up = time.monotonic() + SECONDS
+    deadline = time.monotonic() + SECONDS
     with ThreadPoolExecutor(2 * WORKERS) as pool:
         while not until():
-            assert time.monotonic() < give_up, metric_values(service, "drift_window")
+            assert time.monotonic() < deadline, metric_values(service, "drift_window")
             list(pool.map(lambda surface: ask(service, surface), islice(requests, 50)))
 
 

@@ -106,9 +106,9 @@ def metrics(gateway: Service) -> str:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether a condition becomes true within some time."""
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
+    """Whether something becomes true within some time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         if condition():
             return True
         time.sleep(0.05)
@@ -136,7 +136,7 @@ def test_a_service_killed_under_load_is_refused_quickly_and_comes_back(stack: St
         assert eventually(lambda: any(a.status == 200 for a in load.since(restarted)))
     assert {answer.status for answer in load.answers} == {200, 503}
     refused = [answer for answer in load.answers if answer.status == 503]
-    assert {answer.code for answer in refused} == {"neighbour-unavailable"}
+    assert {answer.code for answer in refused} == {"upstream-unavailable"}
     assert median(answer.seconds for answer in refused) <= 0.05
     # The last responses are from the restarted service.
     assert [answer.status for answer in load.since(restarted)][-1] == 200
@@ -155,7 +155,7 @@ def test_a_rejection_contains_retry_after(stack: Stack) -> None:
     )
 
 
-def test_a_hanging_upstream_service_times_out_then_opens_the_breaker(stack: Stack) -> None:
+def test_a_upstream_service_that_hangs_meets_its_deadline_then_the_breaker(stack: Stack) -> None:
     calibration = slow(stack, 0.0)
     settings = {
         "CALIBRATION_URL": calibration.url,

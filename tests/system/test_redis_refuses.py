@@ -107,7 +107,7 @@ def test_jobs_wait_and_go_on_and_no_process_ends(engine: Engine, outage: Outage)
             submitted.add((answer.status_code, answer.json()["code"]))
             models = httpx.get(f"{engine.gateway.url}/models", timeout=30.0, trust_env=False)
             priced.add(models.status_code)
-    assert submitted == {(503, "neighbour-unavailable")}
+    assert submitted == {(503, "upstream-unavailable")}
     assert priced == {200}
     last = engine.submit(0.1, seed=3)
     engine.require_each_succeeds_once([running, queued, last])

@@ -111,9 +111,9 @@ class Balancer:
         nginx = self._process.pid
         old = set(family_of(nginx)) - {nginx}
         self._process.send(signal.SIGHUP)
-        give_up = time.monotonic() + 60
+        deadline = time.monotonic() + 60
         while not old.isdisjoint(family_of(nginx)):
-            assert time.monotonic() < give_up, "nginx still serves as it did"
+            assert time.monotonic() < deadline, "nginx still serves as it did"
             time.sleep(0.05)
 
 

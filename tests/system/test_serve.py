@@ -73,10 +73,10 @@ def test_one_request_id_goes_through_every_hop(client: httpx.Client, running: An
     client.post("/calibrate", json={}, headers={"X-Request-ID": "not-forwarded"})
     surface = GRID | {"model_type": "VarianceGamma", "parameters": TRUTH}
     client.post("/price", json=surface, headers={"X-Request-ID": "desk-7"})
-    give_up = time.monotonic() + 5
+    deadline = time.monotonic() + 5
     services: set[str] = set()
-    # A service logs a request after the response.
-    while time.monotonic() < give_up and len(services) < 2:
+    # A service writes its line after it has answered.
+    while time.monotonic() < deadline and len(services) < 2:
         lines = [json.loads(line) for line in running.log.read_text().splitlines()]
         services = {line["service"] for line in lines if line.get("request_id") == "desk-7"}
     assert services == {"levy_gateway", "levy_pricing"}
@@ -132,8 +132,8 @@ def test_a_request_in_flight_is_answered_before_the_end(system: Any) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
     ) as asking:
-        give_up = time.monotonic() + 10
-        while time.monotonic() < give_up and not _busy(system.url):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and not _busy(system.url):
             time.sleep(0.005)
         assert system.stop() == 0
         assert asking.communicate(timeout=30)[0].strip() == "200"
@@ -162,7 +162,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(
     assert survivors(list(system.children.values())) == []
 
 
-def test_a_hanging_upstream_service_degrades_the_system(system: Any) -> None:
+def test_a_upstream_service_that_hangs_is_a_degraded_system(system: Any) -> None:
     os.kill(system.child("calibration"), signal.SIGSTOP)
     try:
         answer = httpx.get(f"{system.url}/health", timeout=10, trust_env=False)

@@ -1,1 +1,1 @@
-"""The use cases; they know no queue."""
+"""Use cases, independent of the queue."""

@@ -5,15 +5,14 @@ from collections.abc import Callable
 import structlog
 
 from levy_bayesian.job_store import Job, JobLostError
-from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.progress import Progress, ProgressCallback
 from levy_schemas.jobs import BayesianRequest, BayesianResult
-from levy_schemas.problems import PROBLEMS, Problem
-from levy_service import request_id
-from levy_service.problems import coded_problem
+from levy_schemas.problems import Problem
+from levy_service.problems import ProblemError, internal_problem, problem_of
 
 SamplingOutput = tuple[BayesianResult, bytes]
 """Summary of a posterior, and its draws as netCDF."""
-Compute = Callable[[BayesianRequest, Progress], SamplingOutput]
+Compute = Callable[[BayesianRequest, ProgressCallback], SamplingOutput]
 """Samples the posterior that a request describes."""
 
 _PATH = "/calibrate/bayesian"
@@ -24,31 +23,27 @@ class CancelledError(Exception):
     """The job's cancellation was requested."""
 
 
-class TimeLimitError(Exception):
+class TimeLimitError(ProblemError):
     """The job exceeded its time limit."""
 
     code = "deadline"
 
     def __init__(self) -> None:
-        self.message = "Job exceeded its time limit. Request fewer draws or another engine."
-        self.details: dict[str, object] = {}
-        super().__init__(self.message)
+        super().__init__("Job exceeded its time limit. Request fewer draws or another engine.")
 
 
-class MaxAttemptsExceeded(Exception):
+class MaxAttemptsExceededError(ProblemError):
     """The worker process crashed on every attempt."""
 
     code = "internal"
 
     def __init__(self) -> None:
-        self.message = (
+        super().__init__(
             "Job failed: the worker process crashed on every attempt (max retries reached)."
         )
-        self.details: dict[str, object] = {}
-        super().__init__(self.message)
 
 
-def run(job: Job, work: Callable[[Progress], SamplingOutput]) -> str:
+def run(job: Job, work: Callable[[ProgressCallback], SamplingOutput]) -> str:
     """Run a job, unless it has ended or another worker runs it.
 
     Parameters
@@ -64,7 +59,7 @@ def run(job: Job, work: Callable[[Progress], SamplingOutput]) -> str:
     """
     outcome = job.start()
     if outcome == "exhausted":
-        job.fail(problem_of(MaxAttemptsExceeded()))
+        job.fail(job_problem(MaxAttemptsExceededError()))
         return "failed"
     if outcome != "started":
         return "skipped"
@@ -74,40 +69,31 @@ def run(job: Job, work: Callable[[Progress], SamplingOutput]) -> str:
         return "lost"
 
 
-def _run_started(job: Job, work: Callable[[Progress], SamplingOutput]) -> str:
+def _run_started(job: Job, work: Callable[[ProgressCallback], SamplingOutput]) -> str:
 
-    def progress(standing: Standing) -> None:
+    def report(progress: Progress) -> None:
         if job.is_cancelled():
             raise CancelledError
-        job.advance(standing)
+        job.advance(progress)
 
     try:
-        result, draws = work(progress)
+        result, draws = work(report)
     except CancelledError:
         job.cancel()
         return "cancelled"
     except JobLostError:
         raise
     except Exception as error:  # noqa: BLE001 - becomes the job's problem
-        job.fail(problem_of(error))
+        job.fail(job_problem(error))
         return "failed"
     job.succeed(result, draws)
     return "succeeded"
 
 
-def problem_of(error: Exception) -> Problem:
+def job_problem(error: Exception) -> Problem:
     """Return an error as a problem; an unexpected one is logged and shows its request id only."""
-    known = coded_problem(error, _PATH)
-    if known is not None:
-        return known
-    _log.error("job.failed", exc_info=error)
-    kind = PROBLEMS["internal"]
-    return Problem(
-        type=kind.uri,
-        title=kind.title,
-        status=kind.status,
-        detail="The failure is logged under this request id.",
-        instance=_PATH,
-        code=kind.code,
-        request_id=request_id.current(),
-    )
+    problem = problem_of(error, _PATH)
+    if problem is None:
+        _log.error("job.failed", exc_info=error)
+        problem = internal_problem(_PATH)
+    return problem

@@ -1,4 +1,4 @@
-"""From quotes to their posterior: fitted, sampled, summarised."""
+"""Sample and summarise the posterior given quotes."""
 
 import math
 import time
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from levy_bayesian.prediction import expected_options
-from levy_bayesian.progress import Progress, Standing
+from levy_bayesian.prediction import predictive_options
+from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.summary import inference_data, summarise
 from levy_numerics import models
 from levy_numerics.distributions import Distribution
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from levy_bayesian.samplers import Draws
 
 _DEGREES_OF_FREEDOM: Final[dict[Likelihood, float]] = {"normal": math.inf, "student_t": 4.0}
-_SAMPLED: Final = 0.95
-"""Of the work, about; the rest is summarising."""
+_SAMPLING_SHARE: Final = 0.95
+"""Approximate fraction of the work; the rest is the summary."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Which posterior, and how it is drawn from: what `BayesianRequest` says beside the quotes.
+    """A posterior and its sampler: the fields of `BayesianRequest` except the quotes.
 
     Attributes
     ----------
@@ -43,11 +43,11 @@ class Sampling:
     num_chains, num_samples, num_warmup, seed : int
         See `SamplingPlan`.
     priors : mapping of str to mapping
-        Instead of the default ones: see `Priors.with_overrides`.
+        Replace default priors; see `Priors.with_overrides`.
     likelihood : {"normal", "student_t"}
-        Of a quote about the model's price; Student's t has four degrees of freedom.
+        Distribution of quote errors; Student's t has four degrees of freedom.
     weights : str
-        The unit of the errors.
+        Unit of the errors.
     """
 
     model_type: str
@@ -62,7 +62,7 @@ class Sampling:
 
     @classmethod
     def of(cls, request: BayesianRequest) -> Self:
-        """As a request asks."""
+        """Return the sampling that a request describes."""
         return cls(
             model_type=request.model_type,
             engine=request.engine,
@@ -70,7 +70,7 @@ class Sampling:
             num_samples=request.num_samples,
             num_warmup=request.num_warmup,
             seed=request.seed,
-            priors={name: prior.described() for name, prior in request.priors.items()},
+            priors={name: prior.spec() for name, prior in request.priors.items()},
             likelihood=request.likelihood,
             weights=request.weights,
         )
@@ -81,7 +81,7 @@ class Sampling:
         Raises
         ------
         LevyError
-            The model is unknown, a prior is not admissible, or the weights need spreads.
+            The model is unknown, a prior is not admissible, or the weights require spreads.
         """
         return Posterior.of(
             quotes,
@@ -91,7 +91,7 @@ class Sampling:
         )
 
     def priors_by_parameter(self) -> Mapping[str, Distribution]:
-        """The default priors, but for those that were asked for."""
+        """Return the priors, the default ones unless replaced."""
         return self._all_priors().by_parameter
 
     def _all_priors(self) -> Priors:
@@ -100,24 +100,24 @@ class Sampling:
     def run(
         self,
         quotes: Quotes,
-        progress: Progress,
+        progress: ProgressCallback,
         *,
         dropped: tuple[DroppedQuote, ...] = (),
         quote_warnings: tuple[str, ...] = (),
         predict: Contracts | None = None,
     ) -> tuple[BayesianResult, bytes]:
-        """Sample and summarise; JAX must compute in doubles where the engine uses it.
+        """Sample and summarise; JAX must be in 64-bit mode if the engine uses it.
 
         Parameters
         ----------
         quotes : Quotes
         progress : callable
         dropped : tuple of DroppedQuote
-            Quotes that were not fitted.
+            Quotes that were not used.
         quote_warnings : tuple of str
-            What cleaning noticed about the quotes.
+            Warnings of cleaning.
         predict : Contracts, optional
-            Other options, to be predicted.
+            Other options to predict.
 
         Returns
         -------
@@ -125,7 +125,7 @@ class Sampling:
         bytes
             The draws as netCDF.
         """
-        # Imported by the process that computes: seconds, and JAX does not survive a fork.
+        # Imported in the process that computes: it takes seconds, and JAX does not survive a fork.
         from levy_bayesian.samplers import SamplingPlan, get
 
         started = time.perf_counter()
@@ -133,17 +133,17 @@ class Sampling:
         posterior = self.posterior(quotes)
         plan = SamplingPlan(self.num_chains, self.num_samples, self.num_warmup, self.seed)
 
-        def of_the_whole(standing: Standing) -> None:
-            progress(Standing(_SAMPLED * standing.share, standing.diagnostics))
+        def report(sampling: Progress) -> None:
+            progress(Progress(_SAMPLING_SHARE * sampling.share, sampling.diagnostics))
 
-        draws = sampler.sample(posterior, plan, of_the_whole)
-        found = summarise(posterior, draws, seed=self.seed)
+        draws = sampler.sample(posterior, plan, report)
+        summary = summarise(posterior, draws, seed=self.seed)
         predicted = () if predict is None else self._predicted(posterior, draws, predict)
         data = inference_data(posterior, draws, engine=type(sampler), seed=self.seed)
-        kept = _netcdf(data)
-        progress(Standing(1.0))
-        fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
-        fields["warnings"] = (*quote_warnings, *found.warnings)
+        content = _netcdf(data)
+        progress(Progress(1.0))
+        fields = {name: getattr(summary, name) for name in summary.__dataclass_fields__}
+        fields["warnings"] = (*quote_warnings, *summary.warnings)
         result = BayesianResult(
             model_type=self.model_type,
             engine=self.engine,
@@ -152,29 +152,29 @@ class Sampling:
             predicted=predicted,
             **fields,
         )
-        return result, kept
+        return result, content
 
     def _predicted(
         self, posterior: Posterior, draws: "Draws", options: Contracts
     ) -> tuple[OptionPrediction, ...]:
-        return expected_options(
+        return predictive_options(
             posterior, draws.points, options, weights=self.weights, seed=self.seed
         )
 
 
-def sample(request: BayesianRequest, progress: Progress) -> tuple[BayesianResult, bytes]:
-    """Sample the posterior that a request asks for: a `Compute`.
+def sample(request: BayesianRequest, progress: ProgressCallback) -> tuple[BayesianResult, bytes]:
+    """Sample the posterior that a request describes (a `Compute`).
 
     Parameters
     ----------
     request : BayesianRequest
     progress : callable
-        Told the share done; what it raises ends the work.
+        Called with the progress; an exception that it raises ends the work.
 
     Raises
     ------
     LevyError
-        The model or the engine is unknown, the quotes are too few, a prior is not admissible.
+        The model or the engine is unknown, there are too few quotes, or a prior is not admissible.
     """
     model = models.get(request.model_type)
     surface = surface_of(

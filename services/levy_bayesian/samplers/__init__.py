@@ -1,4 +1,4 @@
-"""Engines that draw from a posterior, by name; each is imported when it is first asked for."""
+"""Samplers by name; each is imported at its first use."""
 
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, get, names
 

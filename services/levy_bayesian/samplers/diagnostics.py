@@ -1,4 +1,4 @@
-"""What draws say of themselves while others are still to come."""
+"""Diagnostics during sampling."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,16 @@ import numpy as np
 
 from levy_schemas.jobs import Diagnostics
 
-_FEWEST: Final = 100
-"""Draws of a chain, below which R-hat says nothing."""
-_LATEST: Final = 100
-"""Draws of a chain over which acceptance is averaged."""
+_MIN_DRAWS: Final = 100
+"""Draws of a chain below which R-hat is not meaningful."""
+_ACCEPTANCE_WINDOW: Final = 100
+"""Draws of a chain over which the acceptance rate is averaged."""
 
 
 def split_r_hat(chains: np.ndarray) -> float | None:
-    """R-hat of half chains, the largest over all entries; None of too few draws to tell.
+    """Return the largest split R-hat over all coordinates, None for too few draws.
 
-    Without ranks, so that it costs nothing beside the sampler: what a summary tells at the end
-    is rank-normalised.
+    Not rank-normalised, unlike that of the final summary, so that its cost is negligible.
 
     Parameters
     ----------
@@ -29,7 +28,7 @@ def split_r_hat(chains: np.ndarray) -> float | None:
     Gelman et al. (2013), Bayesian Data Analysis, third edition, section 11.4.
     """
     half = chains.shape[1] // 2
-    if 2 * half < _FEWEST:
+    if 2 * half < _MIN_DRAWS:
         return None
     halves = np.concatenate([chains[:, :half], chains[:, half : 2 * half]])
     within = halves.var(axis=1, ddof=1).mean(axis=0)
@@ -39,22 +38,22 @@ def split_r_hat(chains: np.ndarray) -> float | None:
     return _finite(math.sqrt((half - 1.0) / half + ratio)) if ratio >= 0.0 else None
 
 
-def of_chains(
+def chain_diagnostics(
     chains: np.ndarray, statistics: Mapping[str, np.ndarray], step_sizes: Sequence[float] = ()
 ) -> Diagnostics:
-    """Of chains so far.
+    """Return the diagnostics of the chains so far.
 
     Parameters
     ----------
     chains : ndarray, shape (n_chains, n_samples, size)
-        As many of each as the slowest has, warm-up aside; perhaps none.
+        Draws after warm-up, as many of each chain as the slowest has; may be empty.
     statistics : mapping of str to ndarray, each of shape (n_chains, n_all)
         `diverging` and `acceptance_rate`, warm-up included.
     step_sizes : sequence of float
     """
     n = chains.shape[1]
     diverging = statistics["diverging"]
-    accepted = statistics["acceptance_rate"][:, -_LATEST:]
+    accepted = statistics["acceptance_rate"][:, -_ACCEPTANCE_WINDOW:]
     return Diagnostics(
         draws=chains.shape[0] * n,
         r_hat=split_r_hat(chains),
@@ -64,13 +63,13 @@ def of_chains(
     )
 
 
-def of_bound(elbo: float) -> Diagnostics:
-    """Of a variational fit so far."""
+def elbo_diagnostics(elbo: float) -> Diagnostics:
+    """Return the diagnostics of a variational fit so far."""
     return Diagnostics(elbo=_finite(elbo))
 
 
-def of_weights(pareto_k: float | None) -> Diagnostics:
-    """Of weighted draws; k is infinite where the tail is too short to tell, and then null."""
+def weight_diagnostics(pareto_k: float | None) -> Diagnostics:
+    """Return the diagnostics of weighted draws; an infinite k (too short a tail) becomes None."""
     return Diagnostics(pareto_k=None if pareto_k is None else _finite(pareto_k))
 
 

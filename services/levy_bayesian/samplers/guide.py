@@ -1,4 +1,4 @@
-"""Normal guides, judged and mended: how close one came, and draws that it did not mean."""
+"""Importance resampling of normal variational approximations."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -16,7 +16,7 @@ RESAMPLED_GUIDE: Final = (
     "importance resampling: independent draws of a normal fitted by variational inference, "
     "resampled by Pareto-smoothed weights of the exact posterior"
 )
-_WEIGHED: Final = 4096
+_N_WEIGHTED: Final = 4096
 _BATCH: Final = 64
 
 
@@ -24,7 +24,7 @@ _BATCH: Final = 64
 def _log_densities(density: Density) -> Any:
     @jax.jit
     def at(v: Any, geometry: Geometry) -> Any:
-        return jax.lax.map(lambda one: density(one, geometry), v, batch_size=_BATCH)
+        return jax.lax.map(lambda point: density(point, geometry), v, batch_size=_BATCH)
 
     return at
 
@@ -32,7 +32,7 @@ def _log_densities(density: Density) -> Any:
 def weighted_draws(
     target: Target, centre: np.ndarray, factor: np.ndarray, plan: SamplingPlan
 ) -> Draws:
-    """Draws of the normal N(centre, factor·factorᵀ) in v, drawn again by what they should weigh.
+    """Return draws of N(centre, factor·factorᵀ) in v, resampled by their importance weights.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def weighted_draws(
     plan : SamplingPlan
     """
     rng = np.random.default_rng(plan.seed)
-    standard = rng.standard_normal((_WEIGHED, target.size))
+    standard = rng.standard_normal((_N_WEIGHTED, target.size))
     v = centre + standard @ factor.T
     log_target = _log_densities(target.density)(jnp.asarray(v), target.geometry)
     smoothed = smooth(np.asarray(log_target) + 0.5 * (standard**2).sum(axis=1))
@@ -51,7 +51,7 @@ def weighted_draws(
     return replace(
         target.draws(v[chosen].reshape(*shape, -1), {}),
         pareto_k=smoothed.pareto_k,
-        n_independent=smoothed.effective_size,
-        n_weighed=_WEIGHED,
+        effective_sample_size=smoothed.effective_size,
+        n_weighted=_N_WEIGHTED,
         weighted=WeightedPoints(target.points(v), smoothed.log_weights),
     )

@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from levy_bayesian.progress import Progress, Standing
-from levy_bayesian.samplers.diagnostics import of_weights
+from levy_bayesian.progress import Progress, ProgressCallback
+from levy_bayesian.samplers.diagnostics import weight_diagnostics
 from levy_bayesian.samplers.sampler import (
     Draws,
     Sampler,
@@ -22,10 +22,9 @@ _ADAPTATIONS: Final = 12
 
 @register
 class LaplacePsis(Sampler):
-    """Tens of milliseconds, or a second where the posterior is bent; `pareto_k` says if to believe.
+    """Takes tens of milliseconds, or a second for curved posteriors; `pareto_k` is the diagnostic.
 
-    Draws are the weighted ones, drawn again so that they count alike: of a thousand independent
-    points or a few, many a time each.
+    Draws are a resample of the weighted ones, so that points may be repeated.
     """
 
     name = "laplace-psis"
@@ -35,20 +34,22 @@ class LaplacePsis(Sampler):
     )
     packages = ("numpy", "scipy")
 
-    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
+    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         fit = calibrate(posterior.model_type, posterior.quotes)
-        progress(Standing(0.3))
-        found = importance_sample(posterior, fit.model, n_adaptations=_ADAPTATIONS, seed=plan.seed)
-        progress(Standing(0.9, of_weights(found.pareto_k)))
+        progress(Progress(0.3))
+        weighted = importance_sample(
+            posterior, fit.model, n_adaptations=_ADAPTATIONS, seed=plan.seed
+        )
+        progress(Progress(0.9, weight_diagnostics(weighted.pareto_k)))
         shape = (plan.n_chains, plan.n_samples)
-        chosen = found.resample(np.random.default_rng(plan.seed), plan.n_chains * plan.n_samples)
-        points = found.points[:, chosen].T.reshape(*shape, -1)
-        progress(Standing(1.0))
+        chosen = weighted.resample(np.random.default_rng(plan.seed), plan.n_chains * plan.n_samples)
+        points = weighted.points[:, chosen].T.reshape(*shape, -1)
+        progress(Progress(1.0))
         return Draws(
             points,
-            pareto_k=found.pareto_k,
-            n_independent=found.smoothed.effective_size,
-            n_weighed=found.noise.size,
-            weighted=WeightedPoints(found.points.T, found.smoothed.log_weights),
-            settled=found.adaptation_converged,
+            pareto_k=weighted.pareto_k,
+            effective_sample_size=weighted.smoothed.effective_size,
+            n_weighted=weighted.noise.size,
+            weighted=WeightedPoints(weighted.points.T, weighted.smoothed.log_weights),
+            adaptation_converged=weighted.adaptation_converged,
         )

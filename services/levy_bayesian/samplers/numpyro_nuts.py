@@ -20,21 +20,21 @@ import jax
 import numpy as np
 from numpyro.infer.hmc import hmc
 
-from levy_bayesian.progress import Progress, Standing
-from levy_bayesian.samplers.diagnostics import of_chains
+from levy_bayesian.progress import Progress, ProgressCallback
+from levy_bayesian.samplers.diagnostics import chain_diagnostics
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Density, Geometry, Target
 from levy_numerics.inference.posterior import Posterior
 
 _BLOCK: Final = 100
-"""Draws between two of which a chain can be stopped, and progress is told."""
+"""Draws after which a chain can be stopped, and progress is reported."""
 _ACCEPTANCE: Final = 0.9
-_CAREFUL: Final = 0.97
-"""Of steeper ridges: Merton's chains meet theirs with 0.93, where tails of 20,000 draws are worth
-3,000 and some diverge; with this 8,000, and none, for two fifths more steps."""
-_FEW_ENTRIES: Final = 4
-"""Three parameters and the noise: without a divergence, and more steps are not free."""
-_DEEPEST_TREE: Final = 8
+_HIGH_ACCEPTANCE: Final = 0.97
+"""For steep ridges: with 0.93, 20,000 draws of Merton have a tail ESS of 3,000 and some diverge;
+with 0.97 it is 8,000 without divergences, for 40% more steps."""
+_LOW_DIMENSION: Final = 4
+"""Three parameters and the noise, for which there are no divergences at the lower rate."""
+_MAX_TREE_DEPTH: Final = 8
 _STATISTICS: Final = {
     "diverging": "diverging",
     "accept_prob": "acceptance_rate",
@@ -46,24 +46,24 @@ _STATISTICS: Final = {
 
 @register
 class NumPyroNuts(Sampler):
-    """Chains side by side, a thread each: compiled code runs without the interpreter."""
+    """Runs a thread per chain: compiled code releases the interpreter lock."""
 
     name = "numpyro-nuts"
     method = "Markov chain Monte Carlo: chains of the No-U-Turn sampler"
     packages = ("numpyro", "jax", "numpy")
 
-    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
+    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
         v, statistics = _Chains(_program(target.density, plan.n_warmup), plan).run(
             target.geometry, progress
         )
-        kept = {name: one[:, plan.n_warmup :] for name, one in statistics.items()}
+        kept = {name: values[:, plan.n_warmup :] for name, values in statistics.items()}
         return target.draws(v[:, plan.n_warmup :], kept)
 
 
 @dataclass(frozen=True)
 class _Program:
-    """Compiled steps: how a chain begins, and how it goes on."""
+    """Compiled functions that start and advance a chain."""
 
     begin: Callable[[Any, Geometry], Any]
     advance: Callable[[Any, Geometry, int], Any]
@@ -71,7 +71,7 @@ class _Program:
 
 @lru_cache(maxsize=8)
 def _program(density: Density, n_warmup: int) -> _Program:
-    """For all posteriors that differ in their data alone; steps before `n_warmup` adapt."""
+    """Return the program for all posteriors of a density; it adapts for `n_warmup` steps."""
     init, step = hmc(potential_fn_gen=lambda geometry: lambda v: -density(v, geometry), algo="NUTS")
 
     @jax.jit
@@ -81,8 +81,8 @@ def _program(density: Density, n_warmup: int) -> _Program:
             jax.random.normal(start, (density.size,)),
             n_warmup,
             dense_mass=True,
-            target_accept_prob=_ACCEPTANCE if density.size <= _FEW_ENTRIES else _CAREFUL,
-            max_tree_depth=_DEEPEST_TREE,
+            target_accept_prob=_ACCEPTANCE if density.size <= _LOW_DIMENSION else _HIGH_ACCEPTANCE,
+            max_tree_depth=_MAX_TREE_DEPTH,
             model_args=(geometry,),
             rng_key=chain,
         )
@@ -101,7 +101,7 @@ def _program(density: Density, n_warmup: int) -> _Program:
 
 @dataclass(frozen=True)
 class _Block:
-    """Draws of one chain: v, shape (length, size), their statistics, the step size at their end."""
+    """Draws v of one chain, shape (length, size), their statistics, and the last step size."""
 
     v: np.ndarray
     statistics: dict[str, np.ndarray]
@@ -109,14 +109,14 @@ class _Block:
 
     @classmethod
     def of(cls, v: np.ndarray, statistics: dict[str, np.ndarray], step_size: Any) -> Self:
-        """From what NumPyro calls by its own names."""
-        named = {name: statistics[own] for own, name in _STATISTICS.items()}
-        return cls(v, named, float(step_size))
+        """Return a block, with statistics renamed."""
+        renamed = {name: statistics[own] for own, name in _STATISTICS.items()}
+        return cls(v, renamed, float(step_size))
 
 
 @dataclass(frozen=True)
 class _Chains:
-    """Chains side by side.
+    """Parallel chains.
 
     Attributes
     ----------
@@ -128,15 +128,15 @@ class _Chains:
     plan: SamplingPlan
 
     def run(
-        self, geometry: Geometry, progress: Progress
+        self, geometry: Geometry, progress: ProgressCallback
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """All draws, shape (n_chains, n_warmup + n_samples, size), and their statistics."""
+        """Return draws, shape (n_chains, n_warmup + n_samples, size), and their statistics."""
         n = self.plan.n_warmup + self.plan.n_samples
         keys = jax.random.split(jax.random.key(self.plan.seed), self.plan.n_chains)
-        # One by one, before there are threads: NumPyro's set-up is not made for them.
+        # Sequentially, before threads are started: NumPyro's set-up is not thread-safe.
         states = [self.program.begin(key, geometry) for key in keys]
         chains: list[list[_Block]] = [[] for _ in states]
-        told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        finished: queue.SimpleQueue[bool] = queue.SimpleQueue()
         stopped = threading.Event()
 
         def advance(state: Any, blocks: list[_Block]) -> None:
@@ -146,41 +146,43 @@ class _Chains:
                         break
                     state, block = self.program.advance(state, geometry, length)
                     blocks.append(_Block.of(*jax.device_get(block)))
-                    told.put(True)
+                    finished.put(True)
             except BaseException:
-                # Whoever waits is to see the failure, and not to wait for more.
-                told.put(False)
+                # Ends the loop below, which then raises the error.
+                finished.put(False)
                 raise
 
         with ThreadPoolExecutor(min(len(states), os.cpu_count() or 1)) as threads:
-            running = [threads.submit(advance, *each) for each in zip(states, chains, strict=True)]
+            running = [
+                threads.submit(advance, *chain) for chain in zip(states, chains, strict=True)
+            ]
             try:
                 for k in range(1, len(states) * len(_blocks(n)) + 1):
-                    if not told.get():
+                    if not finished.get():
                         break
-                    progress(self._standing(chains, k))
+                    progress(self._progress(chains, k))
             finally:
                 stopped.set()
-        for each in running:
-            each.result()
+        for future in running:
+            future.result()
         return _joined(chains)
 
-    def _standing(self, chains: list[list["_Block"]], n_blocks: int) -> Standing:
-        """How far all are, and what is told by the blocks that every chain has."""
+    def _progress(self, chains: list[list["_Block"]], n_blocks: int) -> Progress:
+        """Return the progress, with diagnostics of the blocks that every chain has."""
         lengths = _blocks(self.plan.n_warmup + self.plan.n_samples)
         share = n_blocks / (len(chains) * len(lengths))
         n_whole = min(len(blocks) for blocks in chains)
         if not n_whole:
-            return Standing(share)
+            return Progress(share)
         whole = [blocks[:n_whole] for blocks in chains]
         v, statistics = _joined(whole)
         step_sizes = [blocks[-1].step_size for blocks in whole]
         kept = v[:, self.plan.n_warmup :]
-        return Standing(share, of_chains(kept, statistics, step_sizes))
+        return Progress(share, chain_diagnostics(kept, statistics, step_sizes))
 
 
 def _blocks(n: int) -> list[int]:
-    """Lengths that sum to n; few of them differ, since each length is compiled."""
+    """Return lengths that sum to n; few differ, since each length is compiled."""
     whole, rest = divmod(n, _BLOCK)
     return [_BLOCK] * whole + [rest] * (rest > 0)
 
@@ -189,7 +191,7 @@ def _joined(chains: list[list[_Block]]) -> tuple[np.ndarray, dict[str, np.ndarra
     v = np.stack([np.concatenate([block.v for block in blocks]) for blocks in chains])
     statistics = {
         name: np.stack(
-            [np.concatenate([block.statistics[name] for block in each]) for each in chains]
+            [np.concatenate([block.statistics[name] for block in blocks]) for blocks in chains]
         )
         for name in _STATISTICS.values()
     }

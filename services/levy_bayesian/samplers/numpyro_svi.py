@@ -1,7 +1,7 @@
-"""Stochastic variational inference by NumPyro: a normal, fitted to a posterior by its gradient.
+"""Stochastic variational inference by NumPyro with a full-rank normal guide.
 
-The guide is of full rank, and lives where the target's map has already straightened the posterior:
-map and normal together are a flow guide, whose bends need not be found by stochastic gradients.
+The guide is defined in the coordinates of the target's transport map: map and normal together are a
+flow whose nonlinear part does not have to be fitted by stochastic gradients.
 
 References
 ----------
@@ -23,8 +23,8 @@ import numpyro.distributions as dist
 from numpyro.infer import SVI, Trace_ELBO, init_to_value
 from numpyro.infer.autoguide import AutoMultivariateNormal
 
-from levy_bayesian.progress import Progress, Standing
-from levy_bayesian.samplers.diagnostics import of_bound, of_weights
+from levy_bayesian.progress import Progress, ProgressCallback
+from levy_bayesian.samplers.diagnostics import elbo_diagnostics, weight_diagnostics
 from levy_bayesian.samplers.guide import RESAMPLED_GUIDE, weighted_draws
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Density, Geometry, Target
@@ -32,40 +32,40 @@ from levy_numerics.inference.posterior import Posterior
 
 _STEPS: Final = 400
 _BLOCK: Final = 50
-"""Steps between two of which the work can be ended."""
-# One after another: side by side they compile for minutes, and are no faster on few cores.
+"""Steps after which the fit can be stopped."""
+# Not vectorised: that compiles for minutes, and is not faster on few cores.
 _ELBO: Final = Trace_ELBO(num_particles=16, vectorize_particles=False)
-_FIRST_RATE: Final = 2e-2
-_LAST_RATE: Final = 1e-4
-_FITTED: Final = 0.8
-"""Of the work, about; the rest is weighing."""
+_INITIAL_RATE: Final = 2e-2
+_FINAL_RATE: Final = 1e-4
+_FIT_SHARE: Final = 0.8
+"""Approximate fraction of the work; the rest is importance weighting."""
 
 
 @register
 class NumPyroSvi(Sampler):
-    """A second or two; `pareto_k` says how near the normal came, and its draws are weighted."""
+    """Takes seconds; draws are importance-weighted, and `pareto_k` is the diagnostic."""
 
     name = "numpyro-svi"
     method = RESAMPLED_GUIDE
     packages = ("numpyro", "jax", "numpy")
 
-    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
+    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
         program = _program(target.density)
         state = program.begin(jax.random.key(plan.seed), target.geometry)
-        progress(Standing(0.0))
+        progress(Progress(0.0))
         for done in range(_BLOCK, _STEPS + 1, _BLOCK):
             state, loss = program.advance(state, target.geometry)
-            progress(Standing(_FITTED * done / _STEPS, of_bound(-float(loss))))
+            progress(Progress(_FIT_SHARE * done / _STEPS, elbo_diagnostics(-float(loss))))
         centre, factor = program.normal(state)
         draws = weighted_draws(target, centre, factor, plan)
-        progress(Standing(1.0, of_weights(draws.pareto_k)))
+        progress(Progress(1.0, weight_diagnostics(draws.pareto_k)))
         return draws
 
 
 @dataclass(frozen=True)
 class _Program:
-    """Compiled steps: how a fit begins, goes on with what loss, and what normal it has come to."""
+    """Compiled functions that start and advance a fit, and return its normal."""
 
     begin: Callable[[Any, Geometry], Any]
     advance: Callable[[Any, Geometry], tuple[Any, Any]]
@@ -74,7 +74,7 @@ class _Program:
 
 @lru_cache(maxsize=8)
 def _program(density: Density) -> _Program:
-    """For all posteriors that differ in their data alone."""
+    """Return the program for all posteriors of a density."""
     anywhere = dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,))
 
     def model(geometry: Geometry) -> None:
@@ -96,12 +96,12 @@ def _program(density: Density) -> _Program:
         return after, losses.mean()
 
     def normal(state: Any) -> tuple[np.ndarray, np.ndarray]:
-        found = guide.get_posterior(svi.get_params(state))
-        return np.asarray(found.mean), np.asarray(found.scale_tril)
+        fitted = guide.get_posterior(svi.get_params(state))
+        return np.asarray(fitted.mean), np.asarray(fitted.scale_tril)
 
     return _Program(svi.init, advance, normal)
 
 
 def _rate(step: Any) -> Any:
-    """Of learning: geometric decay, so that the last steps average noise away."""
-    return _FIRST_RATE * (_LAST_RATE / _FIRST_RATE) ** (step / _STEPS)
+    """Return the learning rate; it decays geometrically, which averages out noise at the end."""
+    return _INITIAL_RATE * (_FINAL_RATE / _INITIAL_RATE) ** (step / _STEPS)

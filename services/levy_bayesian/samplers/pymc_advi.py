@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from levy_bayesian.progress import Progress, Standing
-from levy_bayesian.samplers.diagnostics import of_bound, of_weights
+from levy_bayesian.progress import Progress, ProgressCallback
+from levy_bayesian.samplers.diagnostics import elbo_diagnostics, weight_diagnostics
 from levy_bayesian.samplers.guide import RESAMPLED_GUIDE, weighted_draws
 from levy_bayesian.samplers.pymc_model import pm, pymc_model
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
@@ -22,44 +22,44 @@ from levy_bayesian.samplers.target import Target
 from levy_numerics.inference.posterior import Posterior
 
 _STEPS: Final = 3000
-_TOLD_EVERY: Final = 100
+_REPORT_EVERY: Final = 100
 _RATE: Final = 1e-2
-_FITTED: Final = 0.9
+_FIT_SHARE: Final = 0.9
 
 
 @register
 class PyMCAdvi(Sampler):
-    """Seconds; `pareto_k` says how near the normal came, and its draws are weighted."""
+    """Takes seconds; draws are importance-weighted, and `pareto_k` is the diagnostic."""
 
     name = "pymc-advi"
     method = RESAMPLED_GUIDE
     packages = ("pymc", "jax", "numpy")
 
-    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
+    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
-        averaged = _Averaged()
+        average = _IterateAverage()
 
-        with pymc_model(target), _told_no_more():
+        with pymc_model(target), _info_logs_disabled():
             fit = pm.FullRankADVI(random_seed=plan.seed)
 
-            def told(_: Any, losses: np.ndarray, step: int) -> None:
-                if step % _TOLD_EVERY == 0:
-                    bound = of_bound(-float(np.mean(losses[-_TOLD_EVERY:])))
-                    progress(Standing(_FITTED * step / _STEPS, bound))
+            def report(_: Any, losses: np.ndarray, step: int) -> None:
+                if step % _REPORT_EVERY == 0:
+                    bound = elbo_diagnostics(-float(np.mean(losses[-_REPORT_EVERY:])))
+                    progress(Progress(_FIT_SHARE * step / _STEPS, bound))
                 if step > _STEPS // 2:
-                    averaged.add({k: v.get_value() for k, v in fit.approx.params_dict.items()})
+                    average.add({k: v.get_value() for k, v in fit.approx.params_dict.items()})
 
             optimiser = pm.adam(learning_rate=_RATE)
-            fit.fit(_STEPS, callbacks=[told], obj_optimizer=optimiser, progressbar=False)
-            averaged.put(fit.approx.params_dict)
+            fit.fit(_STEPS, callbacks=[report], obj_optimizer=optimiser, progressbar=False)
+            average.put(fit.approx.params_dict)
             centre, covariance = fit.approx.mean.eval(), fit.approx.cov.eval()
         draws = weighted_draws(target, centre, np.linalg.cholesky(covariance), plan)
-        progress(Standing(1.0, of_weights(draws.pareto_k)))
+        progress(Progress(1.0, weight_diagnostics(draws.pareto_k)))
         return draws
 
 
-class _Averaged:
-    """Mean of what the fit wanders about in its second half: its steps do not shrink."""
+class _IterateAverage:
+    """Mean of the iterates in the second half of the fit, whose step size is constant."""
 
     def __init__(self) -> None:
         self._n = 0
@@ -77,8 +77,8 @@ class _Averaged:
 
 
 @contextmanager
-def _told_no_more() -> Iterator[None]:
-    """PyMC logs each fit's end as news; whoever asked is told by `progress`."""
+def _info_logs_disabled() -> Iterator[None]:
+    """Suppress PyMC's log line at the end of each fit."""
     log = logging.getLogger("pymc")
     before = log.level
     log.setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The posterior as PyMC knows it: the JAX pricer, with its derivative, inside PyTensor."""
+"""The posterior as a PyMC model: the JAX density and its gradient as PyTensor operations."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from pytensor.link.jax.dispatch.basic import jax_funcify
 from levy_bayesian.samplers.target import Target
 
 with warnings.catch_warnings():
-    # ArviZ, which both import, announces its successor once a day.
+    # Both import ArviZ, which announces its successor once a day.
     warnings.filterwarnings("ignore", r"\s*ArviZ is undergoing", FutureWarning)
     import nutpie
     import pymc as pm
@@ -23,7 +23,7 @@ __all__ = ["LogDensity", "nutpie", "pm", "pymc_model"]
 
 
 def pymc_model(target: Target) -> pm.Model:
-    """A model of one variable `v`, all of space, with the log posterior as its density."""
+    """Return a model of one unconstrained variable `v` with the log posterior as its density."""
     with pm.Model() as model:
         v = pm.Flat("v", shape=target.size)
         pm.Potential("posterior", LogDensity(target)(v))
@@ -31,22 +31,22 @@ def pymc_model(target: Target) -> pm.Model:
 
 
 class LogDensity(Op):
-    """log posterior at v, compiled by JAX; PyTensor's other back ends call it from outside."""
+    """The log posterior at v, compiled by JAX; callable from other back ends of PyTensor."""
 
     itypes = (pt.dvector,)
     otypes = (pt.dscalar,)
 
     def __init__(self, target: Target) -> None:
         geometry = target.geometry
-        self.of = lambda v: target.density(v, geometry)
-        self._compiled = jax.jit(self.of)
-        self._slope = _LogDensityGradient(jax.jit(jax.grad(self.of)))
+        self.log_density = lambda v: target.density(v, geometry)
+        self._compiled = jax.jit(self.log_density)
+        self._gradient = _LogDensityGradient(jax.jit(jax.grad(self.log_density)))
 
     def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: Any) -> None:
         output_storage[0][0] = np.asarray(self._compiled(inputs[0]))
 
     def grad(self, inputs: Sequence[Any], output_grads: Sequence[Any]) -> list[Any]:
-        return [output_grads[0] * self._slope(inputs[0])]
+        return [output_grads[0] * self._gradient(inputs[0])]
 
 
 class _LogDensityGradient(Op):
@@ -62,5 +62,5 @@ class _LogDensityGradient(Op):
 
 @jax_funcify.register(LogDensity)
 def _as_jax(op: LogDensity, **_: Any) -> Any:
-    """Within JAX there is no outside: the density is traced, and JAX differentiates it."""
-    return op.of
+    """Return the density itself, which JAX traces and differentiates."""
+    return op.log_density

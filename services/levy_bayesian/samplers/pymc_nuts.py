@@ -1,4 +1,4 @@
-"""The No-U-Turn sampler for PyMC's models, by nutpie: another adaptation, other code.
+"""The No-U-Turn sampler for PyMC models, by nutpie: an independent implementation.
 
 PyMC's own sampler calls each gradient through Python, one chain at a time unless it forks, which
 JAX does not survive; nutpie runs chains in threads, on the gradient that JAX compiles.
@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from levy_bayesian.progress import Progress, Standing
-from levy_bayesian.samplers.diagnostics import of_chains
+from levy_bayesian.progress import Progress, ProgressCallback
+from levy_bayesian.samplers.diagnostics import chain_diagnostics
 from levy_bayesian.samplers.pymc_model import nutpie, pymc_model
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import Target
@@ -35,13 +35,13 @@ _STATISTICS: Final = {
 
 @register
 class PyMCNuts(Sampler):
-    """Slower than NumPyro's: each gradient passes through Python. It is there to agree."""
+    """Slower than NumPyro's, since gradients pass through Python; a cross-check of its results."""
 
     name = "pymc-nuts"
     method = "Markov chain Monte Carlo: chains of the No-U-Turn sampler"
     packages = ("pymc", "nutpie", "jax", "numpy")
 
-    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
+    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
         compiled = nutpie.compile_pymc_model(
             pymc_model(target), backend="jax", gradient_backend="jax"
@@ -57,51 +57,51 @@ class PyMCNuts(Sampler):
             blocking=False,
         )
         try:
-            found = _awaited(running, plan, progress)
+            trace = _wait(running, plan, progress)
         except BaseException:
             running.cancel()
             raise
         statistics = {
-            name: np.asarray(found.sample_stats[own]) for own, name in _STATISTICS.items()
+            name: np.asarray(trace.sample_stats[own]) for own, name in _STATISTICS.items()
         }
-        draws = target.draws(np.asarray(found.posterior["v"]), statistics)
-        progress(Standing(1.0))
+        draws = target.draws(np.asarray(trace.posterior["v"]), statistics)
+        progress(Progress(1.0))
         return draws
 
 
-def _awaited(running: Any, plan: SamplingPlan, progress: Progress) -> Any:
-    """The trace, once it is whole; told of meanwhile."""
-    standing = Standing(0.0)
+def _wait(running: Any, plan: SamplingPlan, progress: ProgressCallback) -> Any:
+    """Return the complete trace; report progress meanwhile."""
+    latest = Progress(0.0)
     while True:
-        progress(standing)
+        progress(latest)
         try:
             return running.wait(timeout=_POLLED_SECONDS)
         except TimeoutError:
-            now = _standing(running, plan)
-            standing = replace(now, share=max(standing.share, now.share))
+            now = _progress(running, plan)
+            latest = replace(now, share=max(latest.share, now.share))
 
 
-def _standing(running: Any, plan: SamplingPlan) -> Standing:
-    """How far all chains are; where one is ahead, the others' draws are not a number yet."""
+def _progress(running: Any, plan: SamplingPlan) -> Progress:
+    """Return the progress of all chains; draws that a chain does not have yet are NaN."""
     with warnings.catch_warnings():
-        # ArviZ takes a trace that has hardly begun for one that lies on its side.
+        # ArviZ assumes that a short trace is transposed.
         warnings.filterwarnings("ignore", "More chains", UserWarning)
         trace = running.inspect()
     n_warm, n_kept = _n_drawn(trace, "warmup_posterior"), _n_drawn(trace, "posterior")
     n_all = plan.n_chains * (plan.n_warmup + plan.n_samples)
     share = 0.99 * min(int((n_warm + n_kept).sum()) / n_all, 1.0)
     if not n_kept.size or not (n := int(n_kept.min())):
-        return Standing(share)
-    said = trace["sample_stats"]
-    statistics = {name: np.asarray(said[own])[:, :n] for own, name in _STATISTICS.items()}
-    step_sizes = np.asarray(said["step_size"])[:, n - 1].tolist()
-    return Standing(
-        share, of_chains(np.asarray(trace["posterior"]["v"])[:, :n], statistics, step_sizes)
+        return Progress(share)
+    stats = trace["sample_stats"]
+    statistics = {name: np.asarray(stats[own])[:, :n] for own, name in _STATISTICS.items()}
+    step_sizes = np.asarray(stats["step_size"])[:, n - 1].tolist()
+    return Progress(
+        share, chain_diagnostics(np.asarray(trace["posterior"]["v"])[:, :n], statistics, step_sizes)
     )
 
 
 def _n_drawn(trace: Any, group: str) -> np.ndarray:
-    """Draws of each chain so far, shape (n_chains,); of none where there is no such group."""
+    """Return the number of draws of each chain so far, shape (n_chains,)."""
     if group not in trace.groups():
         return np.zeros(1, dtype=int)
     return np.asarray(np.isfinite(trace[group]["v"][..., 0]).sum(axis=-1))

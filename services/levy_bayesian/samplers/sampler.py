@@ -1,4 +1,4 @@
-"""What a sampler is: from a posterior to draws, told as it goes."""
+"""The base class of samplers, and their registry."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import ClassVar, Final, TypeVar, get_args
 
 import numpy as np
 
-from levy_bayesian.progress import Progress
+from levy_bayesian.progress import ProgressCallback
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.inference.posterior import Posterior
 from levy_schemas.jobs import Engine
@@ -16,13 +16,13 @@ from levy_schemas.jobs import Engine
 
 @dataclass(frozen=True)
 class SamplingPlan:
-    """How much is to be drawn.
+    """Numbers of chains and draws.
 
     Attributes
     ----------
     n_chains, n_samples, n_warmup : int
-        Draws are `n_chains` × `n_samples`, after `n_warmup` a chain that are dropped. Variational
-        engines have no chains and no warm-up: their independent draws are counted alike.
+        There are `n_chains` × `n_samples` draws, after `n_warmup` discarded ones per chain.
+        Variational engines have no chains and no warm-up; they return as many draws.
     seed : int
     """
 
@@ -54,49 +54,49 @@ class Draws:
     Attributes
     ----------
     points : ndarray, shape (n_chains, n_samples, size)
-        As `Posterior` has them: the model's coordinates, and log of the noise where it is sampled.
+        Points of `Posterior`: the model's coordinates, and the log noise if it is sampled.
     statistics : mapping of str to ndarray, each of shape (n_chains, n_samples)
-        What the engine says of each draw: `diverging`, `acceptance_rate`, `n_steps`, …
+        Statistics of each draw: `diverging`, `acceptance_rate`, `n_steps`, …
     pareto_k : float, optional
-        Of engines that approximate: above 0.7 their draws are not to be relied on.
-    n_independent : float, optional
-        Of engines that weigh: independent draws that would tell as much.
-    n_weighed : int, optional
-        Of engines that weigh: draws that were weighed.
+        Diagnostic of importance weights; above 0.7 the draws are unreliable.
+    effective_sample_size : float, optional
+        Of importance weights.
+    n_weighted : int, optional
+        Number of weighted draws.
     weighted : WeightedPoints, optional
-        Of engines that weigh: the draws that were weighed, of which `points` are a resample.
-    settled : bool
-        Of engines that learn what to propose: whether what they learnt stopped changing.
+        The weighted draws of which `points` are a resample.
+    adaptation_converged : bool
+        Whether the adaptation of the proposal converged.
     price_error : float
-        Largest estimated error of a price the draws rest on, in units of the noise.
+        Largest estimated price error, in units of the noise.
     """
 
     points: np.ndarray
     statistics: Mapping[str, np.ndarray] = field(default_factory=dict)
     pareto_k: float | None = None
-    n_independent: float | None = None
-    n_weighed: int | None = None
+    effective_sample_size: float | None = None
+    n_weighted: int | None = None
     weighted: WeightedPoints | None = None
-    settled: bool = True
+    adaptation_converged: bool = True
     price_error: float = 0.0
 
     @property
     def n_divergences(self) -> int:
-        """Draws whose trajectory diverged."""
+        """Number of divergent draws."""
         return int(np.sum(self.statistics.get("diverging", 0)))
 
 
 class Sampler(ABC):
-    """Draws from a posterior.
+    """A sampler of posteriors.
 
     Attributes
     ----------
     name : str
-        On the wire.
+        Name in requests.
     method : str
-        What the draws are, in a sentence; stored with them.
+        Description of the method, stored with the draws.
     packages : tuple of str
-        Distributions whose versions are stored with the draws.
+        Packages whose versions are stored with the draws.
     """
 
     name: ClassVar[Engine]
@@ -104,15 +104,15 @@ class Sampler(ABC):
     packages: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:
-        """Draw, and tell how far it is as it goes.
+    def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
+        """Return draws of a posterior, and report progress.
 
         Parameters
         ----------
         posterior : Posterior
         plan : SamplingPlan
         progress : callable
-            What it raises ends the work.
+            An exception that it raises ends the work.
         """
 
 
@@ -121,26 +121,26 @@ _SAMPLERS: Final[dict[str, Sampler]] = {}
 
 
 def register(cls: _Registered) -> _Registered:
-    """Make an engine known under its name."""
+    """Register a sampler under its name (class decorator)."""
     _SAMPLERS[cls.name] = cls()
     return cls
 
 
 def get(name: str) -> Sampler:
-    """Return the engine of that name, imported from the module of that name.
+    """Return a sampler, imported from the module of its name.
 
     Raises
     ------
     InvalidInputError
-        There is none.
+        The engine does not exist.
     """
     if name not in names():
-        raise InvalidInputError(f"no engine is called {name!r}; known are {', '.join(names())}")
+        raise InvalidInputError(f"unknown engine {name!r}; available: {', '.join(names())}")
     if name not in _SAMPLERS:
         import_module(f"levy_bayesian.samplers.{name.replace('-', '_')}")
     return _SAMPLERS[name]
 
 
 def names() -> tuple[Engine, ...]:
-    """Return the names of all engines, as the wire has them."""
+    """Return the names of all engines."""
     return get_args(Engine)

@@ -1,8 +1,8 @@
-"""The log posterior as compiled engines see it: nearly a standard normal, on all of space.
+"""The log posterior in preconditioned coordinates, for compiled samplers.
 
-The model's coordinates z live in a box; u, the logit of the place in the box, does not; and a map
-learnt from weighted draws carries v, a standard normal, about to u. Whatever the model, its units
-and how the quotes bend its posterior, engines that move in v meet much the same.
+The model's coordinates z are in a box; their logits u are unconstrained; and a transport map,
+fitted to weighted draws, maps v, which is approximately standard normal, to u. Samplers in v meet a
+similar density whatever the model, its units and the shape of its posterior.
 """
 
 from collections.abc import Mapping
@@ -32,15 +32,15 @@ from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.pricing.sinh_jax import CompiledPricer
 
-_NEIGHBOURS: Final = 256
+_N_PRICED: Final = 256
 _ADAPTATIONS: Final = 10
-_LEARNT_FROM: Final = 4096
-"""Draws of the last proposal: maps from fewer are poor in their tails."""
-_CHECKED: Final = 200
+_N_MAP_DRAWS: Final = 4096
+"""Draws of the last proposal; maps fitted to fewer are inaccurate in the tails."""
+_N_CHECKED: Final = 200
 _ALLOWED_ERROR: Final = 2e-3
-"""Of a price, in units of the noise, near what the map was learnt from."""
+"""Allowed price error in units of the noise, at draws to which the map is fitted."""
 _TOLERANCES: Final = (1e-6, 1e-8, 1e-10, 1e-12)
-"""Few, so that surfaces much alike share a contour, and a program."""
+"""Few, so that similar surfaces share a contour and a compiled program."""
 
 for _kind, _fields, _static in (
     (Box, ("low", "high"), ("model_type",)),
@@ -58,18 +58,18 @@ for _kind, _fields, _static in (
 )
 @dataclass(frozen=True)
 class Geometry:
-    """What a compiled density is told at each call, so that one program serves many surfaces.
+    """Arguments of a compiled density, so that one program serves many surfaces.
 
     Attributes
     ----------
     pricer : CompiledPricer
-        Right in the neighbourhood of the posterior.
+        Prices that are accurate near the posterior.
     space : Box or Support
-        From u to the posterior's points.
+        Maps u to the posterior's points.
     transport : Transport
-        From v to u.
+        Maps v to u.
     price, scale : array, shape (n,)
-        The quotes, and what one unit of their errors is worth.
+        Prices of the quotes, and their error scales in currency.
     """
 
     pricer: CompiledPricer
@@ -79,15 +79,15 @@ class Geometry:
     scale: Array
 
     def points(self, v: Array) -> tuple[Array, Array]:
-        """Points of the posterior, shape of `v`, (size, …), and log |∂z/∂v|."""
-        u, log_carried = self.transport.from_standard(v.reshape(v.shape[0], -1))
-        z, log_filled = self.space.constrain(u)
-        return z.reshape(v.shape), (log_carried + log_filled).reshape(v.shape[1:])
+        """Return points of the posterior, shape (size, …) like `v`, and log |∂z/∂v|."""
+        u, log_map = self.transport.from_standard(v.reshape(v.shape[0], -1))
+        z, log_box = self.space.constrain(u)
+        return z.reshape(v.shape), (log_map + log_box).reshape(v.shape[1:])
 
 
 @dataclass(frozen=True)
 class Density:
-    """A log posterior but for its data: what is compiled, and the key under which it is kept.
+    """A log posterior without its data, which is compiled, and the key of the compiled program.
 
     Attributes
     ----------
@@ -105,27 +105,27 @@ class Density:
 
     @classmethod
     def of(cls, posterior: Posterior) -> Self:
-        """The part of a posterior that other quotes can share."""
+        """Return the part of a posterior that does not depend on the quotes."""
         priors = tuple(posterior.priors.by_parameter.items())
         return cls(posterior.model_type, priors, posterior.noise, posterior.degrees_of_freedom)
 
     @property
     def size(self) -> int:
-        """Entries of v."""
+        """Dimension of v."""
         return len(self.priors) + isinstance(self.noise, LogNormal)
 
     def __call__(self, v: Array, geometry: Geometry) -> Array:
-        """log posterior at v, shape (size,), up to a constant; differentiable."""
+        """Return the log posterior at v, shape (size,), up to a constant; differentiable."""
         point, log_volume = geometry.points(v)
         errors = (geometry.pricer.prices(self.parameters(point)) - geometry.price) / geometry.scale
-        found = log_likelihood(errors, noise_at(self.noise, point), self.degrees_of_freedom)
+        log_density = log_likelihood(errors, noise_at(self.noise, point), self.degrees_of_freedom)
         priors = Priors(self.model_type, dict(self.priors))
-        found = found + priors.log_density_at(point[: len(self.priors)])
-        found = found + log_noise_density(self.noise, point) + log_volume
-        return jnp.where(jnp.isfinite(found), found, -jnp.inf)
+        log_density = log_density + priors.log_density_at(point[: len(self.priors)])
+        log_density = log_density + log_noise_density(self.noise, point) + log_volume
+        return jnp.where(jnp.isfinite(log_density), log_density, -jnp.inf)
 
     def parameters(self, point: Array) -> Array:
-        """The model's, in the order of declaration, at a point, shape (size,)."""
+        """Return the model's parameters, in the order of declaration, at a point, shape (size,)."""
         z = point[: len(self.priors)]
         fields = self.model_type.from_coordinates(z).as_mapping().values()
         return jnp.stack([jnp.asarray(value, dtype=z.dtype) for value in fields])
@@ -133,7 +133,7 @@ class Density:
 
 @dataclass(frozen=True)
 class Target:
-    """A posterior, and the geometry in which it is easy.
+    """A posterior and its geometry, which preconditions it.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class Target:
     density : Density
     geometry : Geometry
     fit : Model
-        The least-squares fit about which it was made.
+        The least-squares fit from which it was constructed.
     """
 
     posterior: Posterior
@@ -151,15 +151,17 @@ class Target:
 
     @classmethod
     def of(cls, posterior: Posterior) -> Self:
-        """Fit by least squares, learn the map, and make prices for where the posterior is."""
+        """Fit by least squares, fit the transport map, and prepare prices near the posterior."""
         fit = calibrate(posterior.model_type, posterior.quotes, seed=0).model
-        found = importance_sample(posterior, fit, n_adaptations=_ADAPTATIONS, n_last=_LEARNT_FROM)
-        some = found.resample(np.random.default_rng(0), _NEIGHBOURS)
-        pricer = _pricer(posterior, found.model.select(some), found.noise[some])
+        weighted = importance_sample(
+            posterior, fit, n_adaptations=_ADAPTATIONS, n_last=_N_MAP_DRAWS
+        )
+        chosen = weighted.resample(np.random.default_rng(0), _N_PRICED)
+        pricer = _pricer(posterior, weighted.model.select(chosen), weighted.noise[chosen])
         geometry = Geometry(
             pricer,
             bijector_of(posterior.priors),
-            found.transport(),
+            weighted.transport(),
             jnp.asarray(posterior.quotes.price),
             jnp.asarray(posterior.scale),
         )
@@ -168,32 +170,32 @@ class Target:
 
     @property
     def size(self) -> int:
-        """Entries of v."""
+        """Dimension of v."""
         return self.density.size
 
     def points(self, v: np.ndarray) -> np.ndarray:
         """Return points of the posterior, shape of `v`, (…, size)."""
-        moved, _ = self.geometry.points(jnp.moveaxis(jnp.asarray(v), -1, 0))
-        return np.moveaxis(np.asarray(moved), 0, -1)
+        points, _ = self.geometry.points(jnp.moveaxis(jnp.asarray(v), -1, 0))
+        return np.moveaxis(np.asarray(points), 0, -1)
 
     def draws(self, v: np.ndarray, statistics: Mapping[str, np.ndarray]) -> Draws:
-        """Draws of the posterior, from those of v, shape (n_chains, n_samples, size)."""
+        """Return draws of the posterior from those of v, shape (n_chains, n_samples, size)."""
         points = self.points(v)
         return Draws(points, statistics, price_error=self.price_error(points))
 
     def price_error(self, points: np.ndarray) -> float:
-        """Return the largest error of a compiled price among some draws, in units of the noise.
+        """Return the largest error of a compiled price at a subset of draws, in units of the noise.
 
-        The reference is the default pricer, which refines its contour where that is necessary.
+        The reference is the default pricer, which refines its contour where necessary.
         """
         flat = points.reshape(-1, points.shape[-1])
-        some = flat[:: max(1, len(flat) // _CHECKED)].T
-        parameters = jax.vmap(self.density.parameters, in_axes=1)(jnp.asarray(some))
+        chosen = flat[:: max(1, len(flat) // _N_CHECKED)].T
+        parameters = jax.vmap(self.density.parameters, in_axes=1)(jnp.asarray(chosen))
         compiled = np.asarray(_compiled_prices(self.geometry.pricer, parameters))
         model = self.posterior.model_type(*np.asarray(parameters).T)
         exact = SinhPricer(self.posterior.quotes.contracts).price(model)
         error = np.abs(compiled - exact.value) + exact.error
-        noise = np.asarray(self.posterior.noise_at(some))[:, None]
+        noise = np.asarray(self.posterior.noise_at(chosen))[:, None]
         return float(np.max(error / (self.posterior.scale * noise)))
 
 
@@ -202,7 +204,7 @@ _compiled_prices = jax.jit(jax.vmap(CompiledPricer.prices, in_axes=(None, 0)))
 
 
 def _pricer(posterior: Posterior, near: Model, noise: np.ndarray) -> CompiledPricer:
-    """Return prices whose estimated errors are negligible beside the noise τ of each set."""
+    """Return prices whose estimated errors are negligible relative to the noise τ of each set."""
     contracts = posterior.quotes.contracts
     allowed = posterior.scale * noise[:, None] * _ALLOWED_ERROR
     for tolerance in _TOLERANCES:

@@ -1,4 +1,4 @@
-"""Whether today's surfaces and parameters are like those of training."""
+"""Drift of the surfaces and parameters from their distribution in training."""
 
 from levy_calibration.drift.inputs import INPUTS, inputs
 from levy_calibration.drift.reference import Reference

@@ -1,4 +1,4 @@
-"""What a desk would call the look of a surface, in a few numbers."""
+"""Summary statistics of surfaces, whose drift is monitored."""
 
 from typing import Final
 
@@ -18,42 +18,42 @@ INPUTS: Final = (
     "shortest_maturity_years",
     "longest_maturity_years",
 )
-"""Four of the smile, five of the listing."""
+"""Four quantities of the smile, and five of the listed quotes."""
 
-_PIECE: Final = 64
-"""Surfaces at a time, so that intermediate results stay in the cache."""
+_BLOCK: Final = 64
+"""Surfaces per block, so that intermediate results fit into the cache."""
 _RIDGE: Final = 1e-6
-"""Of each regressor's square: what quotes leave open is zero."""
-_NOTHING: Final = 1e-12
-"""Of the weights: a regressor whose square is less does not vary but by rounding."""
+"""Relative to each regressor's square; undetermined coefficients become zero."""
+_MIN_VARIATION: Final = 1e-12
+"""Relative to the weights; a regressor with a smaller square varies only by rounding."""
 _DECIMALS: Final = 6
-"""Of listings: half a minute, and 1e-6 of a strike; the same expiry is the same number."""
+"""Rounding of strikes and maturities (half a minute), so that equal expiries are equal."""
 
 
 def inputs(surfaces: PricedSurfaces) -> np.ndarray:
-    """Describe surfaces, shape (n, 9), in the order of `INPUTS`.
+    """Return statistics of surfaces, shape (n, 9), in the order of `INPUTS`.
 
-    Near the money, the volatility v of a quote at k = ln(K/F) is taken as
+    Near the money, the volatility v of a quote at k = ln(K/F) is fitted as
 
         ln v = ln(atm_vol) + skew·x + curvature·x²/2 + term_slope·(ln T − mean), x = k/√T,
 
-    by least squares with weights exp(−(x/v)²/2), quotes counting less by their distance from the
-    money in deviations. `atm_vol` is per √year, at the weighted geometric mean of the maturities;
-    `skew` is per unit of x. `term_slope` is NaN where all quotes expire together.
+    by least squares with weights exp(−(x/v)²/2), which decrease with the distance from the money in
+    standard deviations. `atm_vol` is per √year, at the weighted geometric mean of the maturities;
+    `skew` is per unit of x. `term_slope` is NaN if there is one expiry.
 
     Parameters
     ----------
     surfaces : PricedSurfaces
-        Each with one quote at least.
+        Surfaces with at least one quote.
     """
-    pieces = [
-        _piece(surfaces.select(slice(start, start + _PIECE)))
-        for start in range(0, surfaces.n_surfaces, _PIECE)
+    blocks = [
+        _block(surfaces.select(slice(start, start + _BLOCK)))
+        for start in range(0, surfaces.n_surfaces, _BLOCK)
     ]
-    return np.concatenate(pieces) if pieces else np.empty((0, len(INPUTS)))
+    return np.concatenate(blocks) if blocks else np.empty((0, len(INPUTS)))
 
 
-def _piece(surfaces: PricedSurfaces) -> np.ndarray:
+def _block(surfaces: PricedSurfaces) -> np.ndarray:
     shape, present = surfaces.price.shape, surfaces.present
     strike = np.broadcast_to(surfaces.log_strike, shape)
     years = np.broadcast_to(surfaces.maturity_years, shape)
@@ -73,7 +73,7 @@ def _piece(surfaces: PricedSurfaces) -> np.ndarray:
 def _smile(
     scaled: np.ndarray, log_years: np.ndarray, log_vol: np.ndarray, present: np.ndarray
 ) -> np.ndarray:
-    """At-the-money volatility, skew, curvature and term slope, shape (n, 4)."""
+    """Return at-the-money volatility, skew, curvature and term slope, shape (n, 4)."""
     distance = np.where(present, 0.5 * (scaled * np.exp(-log_vol)) ** 2, np.inf)
     weight = np.exp(distance.min(axis=1, keepdims=True) - distance)
     centre = (weight * log_years).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
@@ -82,9 +82,9 @@ def _smile(
     )
     weighted = regressors * weight[:, None]
     gram = weighted @ np.swapaxes(regressors, 1, 2)
-    size = np.sqrt(np.maximum(np.einsum("nii->ni", gram), _NOTHING * gram[:, :1, 0]))
+    size = np.sqrt(np.maximum(np.einsum("nii->ni", gram), _MIN_VARIATION * gram[:, :1, 0]))
     scaled_gram = gram / size[:, :, None] / size[:, None, :] + _RIDGE * np.eye(4)
     moment = (weighted @ log_vol[..., None]) / size[..., None]
-    found = np.linalg.solve(scaled_gram, moment)[..., 0] / size
-    found[:, 0] = np.exp(found[:, 0])
-    return np.asarray(found)
+    coefficients = np.linalg.solve(scaled_gram, moment)[..., 0] / size
+    coefficients[:, 0] = np.exp(coefficients[:, 0])
+    return np.asarray(coefficients)

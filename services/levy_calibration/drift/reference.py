@@ -1,4 +1,4 @@
-"""How inputs and parameters were distributed in training."""
+"""The distribution of inputs and parameters in training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ class Reference:
     Attributes
     ----------
     quantiles : mapping of str to ndarray, shape (500,)
-        Increasing; each stands for 0.2% of the surfaces, so that the least and the greatest leave
-        0.1% outside. A quantity of which training knows one value only, such as the number of
-        quotes of those who read a grid, is not there: nothing can drift from it by degrees.
+        Increasing; each represents 0.2% of the surfaces, so that 0.1% are below the first and above
+        the last. Quantities that are constant in training, such as the number of quotes of a grid,
+        are left out.
     """
 
     quantiles: Mapping[str, np.ndarray]
 
     @classmethod
     def of(cls, samples: Mapping[str, np.ndarray]) -> Self:
-        """Learn from samples of training, shape (n,) each; NaN is what a surface does not tell."""
-        made = {}
+        """Estimate from samples of training, shape (n,) each; NaN where undefined."""
+        quantiles = {}
         for name, sample in samples.items():
-            known = np.asarray(sample, dtype=float)
-            known = known[np.isfinite(known)]
-            if known.size and known.min() < known.max():
-                # Values that occurred, not means of them: many surfaces share an expiry.
-                made[name] = np.quantile(known, _LEVELS, method="inverted_cdf")
-        return cls({name: q for name, q in made.items() if q[0] < q[-1]})
+            values = np.asarray(sample, dtype=float)
+            values = values[np.isfinite(values)]
+            if values.size and values.min() < values.max():
+                # Observed values, not interpolated ones: many surfaces have the same expiry.
+                quantiles[name] = np.quantile(values, _LEVELS, method="inverted_cdf")
+        return cls({name: q for name, q in quantiles.items() if q[0] < q[-1]})
 
-    def places(self, quantity: str, values: np.ndarray) -> np.ndarray:
-        """Share of training below each value, and half of what equals it; 0 and 1 are outside."""
+    def cdf(self, quantity: str, values: np.ndarray) -> np.ndarray:
+        """Return the mid-distribution function of training; 0 and 1 are out of range."""
         quantiles = self.quantiles[quantity]
         below = np.searchsorted(quantiles, values, side="left")
         up_to = np.searchsorted(quantiles, values, side="right")
@@ -46,13 +46,13 @@ class Reference:
 
 
 def pack(reference: Reference) -> bytes:
-    """Reference as the bytes of a file."""
+    """Return a reference as the content of a file."""
     content = BytesIO()
     np.savez_compressed(content, allow_pickle=False, **dict(reference.quantiles))
     return content.getvalue()
 
 
 def unpack(content: bytes) -> Reference:
-    """Inverse of `pack`."""
-    with np.load(BytesIO(content), allow_pickle=False) as found:
-        return Reference({name: found[name] for name in found.files})
+    """Return the reference of a file's content."""
+    with np.load(BytesIO(content), allow_pickle=False) as arrays:
+        return Reference({name: arrays[name] for name in arrays.files})

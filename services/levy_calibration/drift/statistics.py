@@ -1,4 +1,4 @@
-"""How far a window of values is from those of training."""
+"""Statistics of drift between a window of values and training."""
 
 from typing import Final
 
@@ -6,30 +6,30 @@ import numpy as np
 
 N_BINS: Final = 10
 _PRIOR: Final = 0.5
-"""Values as of training that are added for each bin, so that an empty one is no infinity."""
+"""Pseudo-count per bin, distributed as in training, so that the index of an empty bin is finite."""
 
 
 def psi(values: np.ndarray, quantiles: np.ndarray) -> float:
-    """Population stability index Σ (a − e)·ln(a/e) over the deciles of training.
+    """Return the population stability index Σ (a − e)·ln(a/e) over the deciles of training.
 
-    e and a are shares of training and of the values in each bin; deciles that coincide, where
-    training has the same value many times, make one. Samples of training itself have a mean of
-    about (bins − 1)/n: n·PSI is then nearly χ² with bins − 1 degrees of freedom.
+    e and a are the fractions of training and of the values in each bin; equal deciles, where
+    training has a value many times, are one bin. Without drift, n·PSI is approximately χ² with
+    bins − 1 degrees of freedom.
 
     Parameters
     ----------
     values : ndarray, shape (n,)
         Finite; n ≥ 1.
     quantiles : ndarray, shape (m,)
-        Of training, increasing, each standing for 1/m of it; m a multiple of ten.
+        Quantiles of training, increasing, each for 1/m of it; m is a multiple of ten.
 
     References
     ----------
     Siddiqi (2006), Credit Risk Scorecards, Wiley. Yurdakul and Naranjo (2020), Statistical
     properties of the population stability index, Journal of Risk Model Validation 14(4).
     """
-    every = quantiles.size // N_BINS
-    edges = np.unique(quantiles[every - 1 :: every])
+    step = quantiles.size // N_BINS
+    edges = np.unique(quantiles[step - 1 :: step])
     edges = edges[edges < quantiles[-1]]
     n_bins = edges.size + 1
     expected = _counts(quantiles, edges, n_bins) / quantiles.size
@@ -39,21 +39,21 @@ def psi(values: np.ndarray, quantiles: np.ndarray) -> float:
 
 
 def ks(values: np.ndarray, quantiles: np.ndarray) -> float:
-    """Kolmogorov-Smirnov statistic: the greatest distance between two distribution functions.
+    """Return the Kolmogorov-Smirnov statistic, the largest distance of distribution functions.
 
     Parameters
     ----------
     values, quantiles : ndarray
-        As for `psi`; m quantiles in place of all of training change it by 1/(2m) at most.
+        As for `psi`; replacing training by m quantiles changes the statistic by at most 1/(2m).
     """
-    values, both = np.sort(values), np.concatenate((values, quantiles))
-    ours = np.searchsorted(values, both, side="right") / values.size
-    theirs = np.searchsorted(quantiles, both, side="right") / quantiles.size
-    return float(np.max(np.abs(ours - theirs)))
+    values, points = np.sort(values), np.concatenate((values, quantiles))
+    empirical = np.searchsorted(values, points, side="right") / values.size
+    training = np.searchsorted(quantiles, points, side="right") / quantiles.size
+    return float(np.max(np.abs(empirical - training)))
 
 
-def outside(values: np.ndarray, quantiles: np.ndarray) -> float:
-    """Share of values below the least or above the greatest of the quantiles."""
+def out_of_range_fraction(values: np.ndarray, quantiles: np.ndarray) -> float:
+    """Return the fraction of values below the first or above the last quantile."""
     return float(np.mean((values < quantiles[0]) | (values > quantiles[-1])))
 
 

@@ -1,4 +1,4 @@
-"""The last surfaces of one model, and how far they are from training."""
+"""The latest surfaces of one model, and their drift from training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,37 +7,37 @@ from typing import Self
 import numpy as np
 
 from levy_calibration.drift.reference import Reference
-from levy_calibration.drift.statistics import ks, outside, psi
+from levy_calibration.drift.statistics import ks, out_of_range_fraction, psi
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a quantity is from training.
+    """Drift of one quantity.
 
     Attributes
     ----------
     quantity : str
-    psi, ks, outside : float
-        As in `levy_calibration.drift.statistics`; NaN where it cannot be told.
+    psi, ks, out_of_range_fraction : float
+        See `levy_calibration.drift.statistics`; NaN if there are too few values.
     """
 
     quantity: str
     psi: float
     ks: float
-    outside: float
+    out_of_range_fraction: float
 
 
 @dataclass(frozen=True)
 class Window:
-    """Quantities of the last surfaces, as they were: they outlive a change of reference.
+    """Quantities of the latest surfaces, which remain valid when the reference changes.
 
     Attributes
     ----------
     quantities : tuple of str
     values : ndarray, shape (n, q)
-        Oldest first; NaN is what a surface does not tell.
+        Oldest first; NaN where undefined.
     size : int
-        Surfaces that it holds at most.
+        Maximum number of surfaces.
     """
 
     quantities: tuple[str, ...]
@@ -46,27 +46,30 @@ class Window:
 
     @classmethod
     def of(cls, quantities: Sequence[str], size: int) -> Self:
-        """Return an empty one."""
+        """Return an empty window."""
         return cls(tuple(quantities), np.empty((0, len(quantities))), size)
 
     @property
     def n_surfaces(self) -> int:
-        """How many it holds."""
+        """Number of surfaces in the window."""
         return len(self.values)
 
     def extended(self, values: np.ndarray) -> "Window":
-        """Copy with newer surfaces, shape (m, q), and without those that are too old for it."""
+        """Return a window with newer surfaces, shape (m, q), without the oldest above `size`."""
         joined = np.concatenate((self.values, values))
         return Window(self.quantities, joined[max(0, len(joined) - self.size) :], self.size)
 
-    def drift(self, reference: Reference, fewest: int) -> Iterator[Drift]:
-        """Compare each quantity of which the window knows `fewest` values at least."""
+    def drift(self, reference: Reference, minimum: int) -> Iterator[Drift]:
+        """Yield the drift of each quantity, NaN if it has fewer than `minimum` values."""
         for name, column in zip(self.quantities, self.values.T, strict=True):
-            known = column[np.isfinite(column)]
+            values = column[np.isfinite(column)]
             quantiles = reference.quantiles.get(name)
-            if quantiles is None or known.size < max(fewest, 1):
+            if quantiles is None or values.size < max(minimum, 1):
                 yield Drift(name, np.nan, np.nan, np.nan)
             else:
                 yield Drift(
-                    name, psi(known, quantiles), ks(known, quantiles), outside(known, quantiles)
+                    name,
+                    psi(values, quantiles),
+                    ks(values, quantiles),
+                    out_of_range_fraction(values, quantiles),
                 )

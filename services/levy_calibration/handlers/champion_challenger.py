@@ -108,11 +108,11 @@ class ChampionChallengerRouter:
 
     def _log_refusal(self, model_type: str, alias: Alias) -> None:
         key = (model_type, alias)
-        reason = self._registry.refused.get(key, "")
+        reason = self._registry.rejected.get(key, "")
         if reason != self._logged.get(key, ""):
             self._logged[key] = reason
-            self._metrics.network_refused.labels(*key).set(1 if reason else 0)
+            self._metrics.network_rejected.labels(*key).set(1 if reason else 0)
             if reason:
-                _log.error("network.refused", model=model_type, alias=alias, reason=reason)
+                _log.error("network.rejected", model=model_type, alias=alias, reason=reason)
             else:
                 _log.info("network.accepted", model=model_type, alias=alias)

@@ -91,7 +91,7 @@ class DriftMonitor:
                 self._reported.add(key)
                 self._metrics.drift_psi.labels(*key).set(drift.psi)
                 self._metrics.drift_ks.labels(*key).set(drift.ks)
-                self._metrics.drift_outside.labels(*key).set(drift.outside)
+                self._metrics.drift_out_of_range.labels(*key).set(drift.out_of_range_fraction)
         self._observe_quantiles(model_type, training, values[:, len(INPUTS) :])
 
     def _observe_quantiles(
@@ -99,8 +99,8 @@ class DriftMonitor:
     ) -> None:
         for name, fitted in zip(_parameters(model_type), parameters.T, strict=True):
             if name in reference.quantiles:
-                histogram = self._metrics.parameter_place.labels(model_type, name)
-                for place in reference.places(name, fitted[np.isfinite(fitted)]):
+                histogram = self._metrics.parameter_quantile.labels(model_type, name)
+                for place in reference.cdf(name, fitted[np.isfinite(fitted)]):
                     histogram.observe(place)
 
 

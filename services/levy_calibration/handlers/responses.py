@@ -16,9 +16,9 @@ from levy_schemas.calibration import (
     CalibrationResult,
     FitQuality,
     FitStatus,
-    Functional,
     MaturityCalibration,
     MaturityFit,
+    Moment,
     Uncertainty,
 )
 from levy_schemas.surface import DroppedQuote
@@ -111,8 +111,8 @@ def fitted_model(
         "fit_quality": quality(fit.fit),
         "intervals": uncertainty.intervals,
         "singular_values": tuple(float(v) for v in fit.singular_values if math.isfinite(v)),
-        "functionals": _functionals(fit, with_errors=with_errors),
-        "limits": fit.limits,
+        "moments": _moments(fit, with_errors=with_errors),
+        "boundary_parameters": fit.limits,
         "n_evaluations": fit.n_evaluations,
         "warnings": (*uncertainty.warnings, *fit.warnings),
     }
@@ -167,7 +167,9 @@ def _term_structure(
     )
     worst = max((expiry.status for expiry in expiries), key=_BEST_FIRST.index)
     n_worst = sum(expiry.status == worst for expiry in expiries)
-    limits = tuple(dict.fromkeys(limit for expiry in expiries for limit in expiry.limits))
+    limits = tuple(
+        dict.fromkeys(limit for expiry in expiries for limit in expiry.boundary_parameters)
+    )
     n_warned = sum(bool(expiry.warnings) for expiry in expiries)
     warned = (f"{n_warned} of {len(expiries)} expiries have warnings; see `per_maturity`",)
     return {
@@ -178,17 +180,17 @@ def _term_structure(
         "fit_by_maturity": tuple(fit_by_maturity(r)[0] for r in fit.results),
         "intervals": None,
         "singular_values": None,
-        "functionals": None,
-        "limits": limits,
+        "moments": None,
+        "boundary_parameters": limits,
         "per_maturity": expiries,
         "n_evaluations": sum(expiry.n_evaluations for expiry in expiries),
         "warnings": warned if n_warned else (),
     }
 
 
-def _functionals(fit: calibration.CalibrationResult, *, with_errors: bool) -> dict[str, Functional]:
+def _moments(fit: calibration.CalibrationResult, *, with_errors: bool) -> dict[str, Moment]:
     return {
-        name: Functional(
+        name: Moment(
             value=_finite(moment.value),
             interval=finite_pair(*moment.interval(LEVEL)) if with_errors else None,
         )

@@ -1,5 +1,4 @@
-"""Networks that propose parameters, one architecture a file.
+"""Networks that propose parameters; each architecture has a module.
 
-Importing this package imports nothing: `architectures` needs Keras and TensorFlow, for training;
-`proposer` needs neither, and serves what was trained.
+`registry` requires Keras and TensorFlow, for training; `trained` requires only LiteRT, for serving.
 """

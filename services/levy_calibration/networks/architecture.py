@@ -1,8 +1,8 @@
-"""What an architecture is, and which ones there are.
+"""The base class of architectures, and their registry.
 
-A network reads the features of surfaces and answers with the place of the parameters in the
-model's box and the logarithms of the deviations of its error. Places come out of a logistic
-function, so that every answer is a model with a forward.
+A network maps the features of surfaces to unit parameters, which are positions in the model's box,
+and to the logarithms of their standard errors. Unit parameters are the output of a logistic
+function, so that each output is an admissible model.
 """
 
 from abc import ABC, abstractmethod
@@ -21,23 +21,24 @@ Reads = Literal["grid", "points"]
 N_GRID: Final = grid.SHAPE[0] * grid.SHAPE[1]
 N_CHANNELS: Final = len(POINT_CHANNELS)
 
-PLACES: Final = "places"
+UNIT_PARAMETERS: Final = "places"
+"""Name of the output in stored networks."""
 LOG_DEVIATIONS: Final = "log_deviations"
 SUMMARY: Final = "summary"
 
-_FIRST_LOG_DEVIATION: Final = -2.0
+_INITIAL_LOG_DEVIATION: Final = -2.0
 _A = TypeVar("_A", bound=type["Architecture"])
 _REGISTERED: dict[str, type["Architecture"]] = {}
 
 
 @dataclass(frozen=True)
 class Architecture(ABC):
-    """Sizes of one kind of network; subclasses add fields, and know how to build it.
+    """Hyperparameters of an architecture; subclasses add fields and build the network.
 
     Attributes
     ----------
     dropout : float
-        Share of the last hidden units that is left out in training.
+        Dropout rate of the last hidden layer in training.
     l2 : float
         Penalty on squared weights of dense layers.
     """
@@ -50,30 +51,30 @@ class Architecture(ABC):
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """Build from a recipe's options.
+        """Return the architecture with a recipe's options.
 
         Raises
         ------
         InvalidInputError
-            An option is unknown, or its value is not admissible.
+            An option is unknown, or its value is invalid.
         """
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(options) - known)
+        names = {f.name for f in fields(cls)}
+        unknown = sorted(set(options) - names)
         if unknown:
             raise InvalidInputError(
-                f"{cls.name} has no option {', '.join(unknown)}; known are "
-                f"{', '.join(sorted(known))}"
+                f"{cls.name} has no option {', '.join(unknown)}; available: "
+                f"{', '.join(sorted(names))}"
             )
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in options.items()
         }
-        made = cls(**given)
-        made.check()
-        return made
+        architecture = cls(**given)
+        architecture.check()
+        return architecture
 
     def check(self) -> None:
-        """Raise `InvalidInputError` unless a network can be built."""
+        """Raise `InvalidInputError` if an option is invalid."""
         if not (0.0 <= self.dropout < 1.0):
             raise InvalidInputError(f"dropout = {self.dropout} must lie in [0, 1)")
         if not (0.0 <= self.l2 < 1.0):
@@ -86,22 +87,22 @@ class Architecture(ABC):
         Parameters
         ----------
         n_targets : int
-            p, the parameters of the model.
+            Number p of the model's parameters.
         scaler : StandardScaler
-            Of what the network reads: log volatilities of the grid, or channels of a point.
+            Scaler of the input: log volatilities of the grid, or channels of a point.
         seed : int
-            Of the weights.
+            Random seed of the weights.
 
         Returns
         -------
         keras.Model
             From features, shape (n, 200) or (n, any, 5), to `places` and `log_deviations`, shapes
-            (n, p), and `summary`, by which surfaces unlike those of training are known.
+            (n, p), and `summary`, the input of the out-of-distribution detector.
         """
 
 
 class SingleNetwork(Architecture):
-    """A trunk of its own under the common last layer."""
+    """A network with its own trunk and the common output layer."""
 
     def build(self, n_targets: int, scaler: StandardScaler, seed: int = 0) -> keras.Model:
         keras.utils.set_random_seed(seed)
@@ -117,10 +118,10 @@ class SingleNetwork(Architecture):
     def trunk(
         self, features: keras.KerasTensor, scaler: StandardScaler
     ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-        """All but the last layer: hidden units, and the summary."""
+        """Return the last hidden layer and the summary."""
 
     def dense(self, width: int, name: str, activation: str | None = "silu") -> keras.layers.Layer:
-        """Make a dense layer with the architecture's penalty."""
+        """Return a dense layer with the architecture's penalty."""
         penalty = keras.regularizers.L2(self.l2) if self.l2 else None
         return keras.layers.Dense(
             width, activation=activation, kernel_regularizer=penalty, name=name
@@ -128,22 +129,22 @@ class SingleNetwork(Architecture):
 
 
 def head(hidden: keras.KerasTensor, n_targets: int) -> dict[str, keras.KerasTensor]:
-    """Last layer: where in the box, and how surely.
+    """Return the output layer: unit parameters and log deviations.
 
-    Deviations begin at an eighth of the box, whatever the surface.
+    Initial deviations are an eighth of the box for every surface.
     """
-    places = keras.layers.Dense(n_targets, activation="sigmoid", name=PLACES)(hidden)
+    units = keras.layers.Dense(n_targets, activation="sigmoid", name=UNIT_PARAMETERS)(hidden)
     deviations = keras.layers.Dense(
         n_targets,
         kernel_initializer="zeros",
-        bias_initializer=keras.initializers.Constant(_FIRST_LOG_DEVIATION),
+        bias_initializer=keras.initializers.Constant(_INITIAL_LOG_DEVIATION),
         name=LOG_DEVIATIONS,
     )(hidden)
-    return {PLACES: places, LOG_DEVIATIONS: deviations}
+    return {UNIT_PARAMETERS: units, LOG_DEVIATIONS: deviations}
 
 
 def standardised(features: keras.KerasTensor, scaler: StandardScaler) -> keras.KerasTensor:
-    """Features less their mean, over their deviation."""
+    """Return features minus their mean, over their standard deviation."""
     layer = keras.layers.Normalization(
         mean=scaler.mean, variance=scaler.deviation**2, name="standardised"
     )
@@ -151,13 +152,13 @@ def standardised(features: keras.KerasTensor, scaler: StandardScaler) -> keras.K
 
 
 def register(cls: _A) -> _A:
-    """Class decorator that makes an architecture known under its `name`."""
+    """Register an architecture under its `name` (class decorator)."""
     _REGISTERED[cls.name] = cls
     return cls
 
 
 def names() -> tuple[str, ...]:
-    """Names of the architectures."""
+    """Return the names of the architectures."""
     return tuple(_REGISTERED)
 
 
@@ -167,8 +168,8 @@ def get(name: str) -> type[Architecture]:
     Raises
     ------
     InvalidInputError
-        There is none.
+        The architecture does not exist.
     """
     if name not in _REGISTERED:
-        raise InvalidInputError(f"no network is called {name!r}; known are {', '.join(names())}")
+        raise InvalidInputError(f"unknown network {name!r}; available: {', '.join(names())}")
     return _REGISTERED[name]

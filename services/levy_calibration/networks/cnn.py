@@ -1,4 +1,4 @@
-"""A convolutional network that sees the standard grid as an image."""
+"""A convolutional network on the standard grid."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from levy_surfaces.synthetic.scaling import StandardScaler
 @register
 @dataclass(frozen=True)
 class Cnn(SingleNetwork):
-    """Convolutions of 3 × 3 over (maturity, strike), in strides of two.
+    """3 × 3 convolutions over (maturity, strike) with stride 2, then dense layers.
 
     Attributes
     ----------
     channels : tuple of int
-        Of each convolution.
+        Channels of each convolution.
     widths : tuple of int
-        Units of the dense layers that follow.
+        Units of each dense layer.
     """
 
     channels: tuple[int, ...] = (24, 48)

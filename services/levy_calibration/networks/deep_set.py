@@ -1,4 +1,4 @@
-"""A network that reads any set of quotes, in any order."""
+"""A permutation-invariant network, which reads any set of quotes."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from levy_surfaces.synthetic.scaling import StandardScaler
 
 @register
 @dataclass(frozen=True)
-class SetNetwork(SingleNetwork):
+class DeepSet(SingleNetwork):
     """Quotes pooled by least squares in a learned basis, then dense layers.
 
     Attributes
     ----------
     n_basis, basis_width : int
-        Of the pooling.
+        Size of the pooling layer.
     widths : tuple of int
-        Units of the dense layers.
+        Units of each dense layer.
     """
 
     n_basis: int = 24

@@ -1,4 +1,4 @@
-"""Several networks of other architectures that answer together."""
+"""An ensemble of networks of several architectures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ from levy_calibration.networks import architecture
 from levy_calibration.networks.architecture import (
     LOG_DEVIATIONS,
     N_GRID,
-    PLACES,
     SUMMARY,
+    UNIT_PARAMETERS,
     Architecture,
     register,
 )
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.synthetic.scaling import StandardScaler
 
-_AGREED = 1e-4
+_MIN_DISAGREEMENT = 1e-4
 
 
 @register
 @dataclass(frozen=True)
 class Ensemble(Architecture):
-    """Members are trained on their own; their answers are one mixture of normals.
+    """A mixture of normal distributions, one of each separately trained member.
 
-    Where they disagree, the surface is unlike those they were trained on: the summary ends with the
-    logarithms of the deviations among them.
+    Members disagree outside the training distribution, so that the summary includes the logarithms
+    of the deviations between them.
 
     Attributes
     ----------
     members : tuple of str
-        Architectures that read the grid.
+        Names of architectures that read the grid.
     """
 
     members: tuple[str, ...] = ("mlp", "cnn", "resnet")
@@ -44,43 +44,45 @@ class Ensemble(Architecture):
     def check(self) -> None:
         super().check()
         if len(self.members) < 2 or len(set(self.members)) < len(self.members):
-            raise InvalidInputError("an ensemble has at least two members, each another network")
+            raise InvalidInputError("an ensemble requires at least two different members")
         for name in self.members:
             if name == self.name or architecture.get(name).reads != self.reads:
-                raise InvalidInputError(f"{name} cannot be a member of an ensemble")
+                raise InvalidInputError(
+                    f"{name} cannot be a member of an ensemble: it does not read the grid"
+                )
 
     def build(self, n_targets: int, scaler: StandardScaler, seed: int = 0) -> keras.Model:
-        made = [
+        members = [
             architecture.get(name)().build(n_targets, scaler, seed + k)
             for k, name in enumerate(self.members)
         ]
-        return assemble(made)
+        return assemble(members)
 
 
 def assemble(members: Sequence[keras.Model]) -> keras.Model:
-    """One network of trained members."""
+    """Return one network of trained members."""
     features = keras.Input((N_GRID,), name="features")
-    answers = [member(features) for member in members]
-    places, deviations, disagreement = Mixture(name="mixture")(
-        [[answer[PLACES] for answer in answers], [answer[LOG_DEVIATIONS] for answer in answers]]
+    outputs = [member(features) for member in members]
+    units, deviations, disagreement = Mixture(name="mixture")(
+        [[o[UNIT_PARAMETERS] for o in outputs], [o[LOG_DEVIATIONS] for o in outputs]]
     )
-    summary = keras.layers.Concatenate(name="told")([answers[0][SUMMARY], disagreement])
-    outputs = {PLACES: places, LOG_DEVIATIONS: deviations, SUMMARY: summary}
-    return keras.Model(features, outputs, name=Ensemble.name)
+    summary = keras.layers.Concatenate(name="told")([outputs[0][SUMMARY], disagreement])
+    combined = {UNIT_PARAMETERS: units, LOG_DEVIATIONS: deviations, SUMMARY: summary}
+    return keras.Model(features, combined, name=Ensemble.name)
 
 
 @keras.saving.register_keras_serializable("levy")
 class Mixture(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
-    """Mean and deviation of a mixture of normals, and how far its members lie apart."""
+    """Mean and deviation of a mixture of normals, and the disagreement of its members."""
 
-    def call(self, answers: Any) -> Any:
-        """Return places, log deviations and log disagreement, shapes (n, p)."""
-        places, log_deviations = (ops.stack(each, axis=0) for each in answers)
-        mean = ops.mean(places, axis=0)
-        apart = ops.mean(ops.square(places - mean), axis=0)
+    def call(self, outputs: Any) -> Any:
+        """Return unit parameters, log deviations and log disagreement, shapes (n, p)."""
+        units, log_deviations = (ops.stack(values, axis=0) for values in outputs)
+        mean = ops.mean(units, axis=0)
+        apart = ops.mean(ops.square(units - mean), axis=0)
         within = ops.mean(ops.exp(2.0 * log_deviations), axis=0)
         return (
             mean,
             0.5 * ops.log(within + apart),
-            0.5 * ops.log(apart + _AGREED**2),
+            0.5 * ops.log(apart + _MIN_DISAGREEMENT**2),
         )

@@ -6,38 +6,38 @@ import keras
 from keras import ops
 
 _NEAR_THE_MONEY: Final = 0.5
-"""Deviations within which a quote tells the level of volatility."""
+"""Standard deviations from the money within which quotes determine the level of volatility."""
 _TINY: Final = 1e-6
 _RESIDUAL_FLOOR: Final = 1e-4
-_LEAST_RIDGE: Final = 1e-3
+_MIN_RIDGE: Final = 1e-3
 
 
 @keras.saving.register_keras_serializable("levy")
 class LeastSquaresPooling(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
-    """Any number of quotes as one vector: the smile's coefficients in a learned basis.
+    """Pool any number of quotes into the smile's coefficients in a learned basis.
 
     The level of volatility m is a weighted mean of log volatilities near the money. Functions
     φ(k/(e^m √T), log T, m), learned, then explain log σ − m by weighted ridge regression,
 
         c = (ΦᵀWΦ + diag(λ))⁻¹ ΦᵀW(log σ − m),
 
-    so that what is missing is missing, not zero: where the quotes that remain determine the smile,
-    the coefficients stay as they were. Means over points, the usual choice, move with the sample.
-    The order of quotes has no influence, and quotes of no weight have none either.
+    so that missing quotes do not count as zeros: while the others determine the smile, the
+    coefficients do not change. Means over points, the usual pooling, change with the sample. The
+    order of quotes, and quotes with weight zero, have no influence.
 
     Parameters
     ----------
     n_basis : int
-        Functions.
+        Number of basis functions.
     width : int
-        Hidden units of the two layers that make them.
+        Hidden units of the two layers that compute them.
     unrolled : bool
-        Whether to solve by elimination written out in elementary operations, which any runtime
-        has, rather than by a Cholesky factor, which is faster in batches.
+        Whether to solve by elimination in elementary operations, which every runtime supports,
+        instead of a Cholesky factorisation, which is faster in batches.
 
     References
     ----------
-    Zaheer et al. (2017), Deep sets, NeurIPS (what permutation invariance allows); Bertinetto et
+    Zaheer et al. (2017), Deep sets, NeurIPS (permutation invariance); Bertinetto et
     al. (2019), Meta-learning with differentiable closed-form solvers, ICLR.
     """
 
@@ -52,7 +52,7 @@ class LeastSquaresPooling(keras.layers.Layer):  # type: ignore[misc]  # Keras sh
         self.basis = keras.layers.Dense(n_basis, name="basis")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the weights; the input is points, shape (n, any, 5)."""
+        """Create the weights for points, shape (n, any, 5)."""
         shape: tuple[int | None, ...] = (*input_shape[:-1], 3)
         for layer in self.hidden:
             layer.build(shape)
@@ -72,10 +72,10 @@ class LeastSquaresPooling(keras.layers.Layer):  # type: ignore[misc]  # Keras sh
         weighted = functions * ops.expand_dims(weight, -1)
         transposed = ops.transpose(weighted, (0, 2, 1))
         gram = ops.matmul(transposed, functions)
-        ridge = _LEAST_RIDGE + ops.exp(self.log_ridge)
+        ridge = _MIN_RIDGE + ops.exp(self.log_ridge)
         normal = gram + ridge * ops.eye(self.n_basis)
         right = ops.matmul(transposed, ops.expand_dims(smile, -1))
-        coefficients = (_eliminated if self.unrolled else _by_cholesky)(normal, right)
+        coefficients = (_by_elimination if self.unrolled else _by_cholesky)(normal, right)
         residual = smile - ops.matmul(functions, coefficients)[..., 0]
         mean_square = _sum(weight * ops.square(residual)) / (_sum(weight) + _TINY)
         determined = _sum_of_squares(weighted, functions) / ridge
@@ -90,7 +90,7 @@ class LeastSquaresPooling(keras.layers.Layer):  # type: ignore[misc]  # Keras sh
         )
 
     def _functions(self, moneyness: Any, log_maturity: Any, level: Any) -> Any:
-        """Basis at every quote, shape (n, any, n_basis)."""
+        """Return the basis at every quote, shape (n, any, n_basis)."""
         inputs = [_asinh(moneyness), log_maturity, level + ops.zeros_like(log_maturity)]
         hidden = ops.stack(inputs, axis=-1)
         for layer in self.hidden:
@@ -98,17 +98,17 @@ class LeastSquaresPooling(keras.layers.Layer):  # type: ignore[misc]  # Keras sh
         return self.basis(hidden) / self.n_basis**0.5
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """(n, 2·n_basis + 2)."""
+        """Return (n, 2·n_basis + 2)."""
         return (input_shape[0], 2 * self.n_basis + 2)
 
     def get_config(self) -> dict[str, Any]:
-        """What it takes to make the layer again."""
+        """Return the arguments of the constructor."""
         own = {"n_basis": self.n_basis, "width": self.width, "unrolled": self.unrolled}
         return {**super().get_config(), **own}
 
 
 def _sum(values: Any) -> Any:
-    """Over quotes, shape (n, 1)."""
+    """Return the sum over quotes, shape (n, 1)."""
     return ops.sum(values, axis=-1, keepdims=True)
 
 
@@ -117,7 +117,7 @@ def _sum_of_squares(weighted: Any, functions: Any) -> Any:
 
 
 def _asinh(values: Any) -> Any:
-    """Of operations that every runtime has."""
+    """Return asinh by operations that every runtime supports."""
     size = ops.abs(values)
     return ops.sign(values) * ops.log(size + ops.sqrt(ops.square(size) + 1.0))
 
@@ -128,8 +128,8 @@ def _by_cholesky(normal: Any, right: Any) -> Any:
     return ops.solve_triangular(ops.transpose(factor, (0, 2, 1)), half, lower=False)
 
 
-def _eliminated(normal: Any, right: Any) -> Any:
-    """Gauss-Jordan elimination; positive definite matrices need no pivoting."""
+def _by_elimination(normal: Any, right: Any) -> Any:
+    """Solve by Gauss-Jordan elimination; positive definite matrices need no pivoting."""
     size = normal.shape[-1]
     table = ops.concatenate([normal, right], axis=-1)
     unit = ops.eye(size)

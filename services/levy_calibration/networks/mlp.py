@@ -11,12 +11,12 @@ from levy_surfaces.synthetic.scaling import StandardScaler
 @register
 @dataclass(frozen=True)
 class Mlp(SingleNetwork):
-    """Dense layers, one after the other.
+    """Dense layers.
 
     Attributes
     ----------
     widths : tuple of int
-        Units of each.
+        Units of each layer.
     """
 
     widths: tuple[int, ...] = (256, 256, 128)

@@ -1,4 +1,4 @@
-"""How unlike the training surfaces a surface is."""
+"""Detection of surfaces outside the training distribution."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -7,20 +7,21 @@ import numpy as np
 
 _QUANTILE: Final = 0.999
 _RIDGE: Final = 1e-3
-"""Of a summary's variance: directions in which training surfaces hardly vary prove little."""
+"""Of the summary's variance: directions in which training surfaces hardly vary carry little
+information."""
 
 
 @dataclass(frozen=True)
-class Novelty:
-    """Mahalanobis distance of a network's summary, in units of what 99.9% of training show.
+class OutOfDistributionDetector:
+    """Mahalanobis distance of a network's summary, relative to the 99.9% quantile of training.
 
     Attributes
     ----------
     mean : ndarray, shape (s,)
     whitener : ndarray, shape (s, s)
-        Makes the covariance of training summaries one.
+        Maps training summaries to unit covariance.
     limit : float
-        Distance that one in a thousand exceeds.
+        The 99.9% quantile of the distance in training.
 
     References
     ----------
@@ -34,7 +35,7 @@ class Novelty:
 
     @classmethod
     def fit(cls, summaries: np.ndarray) -> Self:
-        """Learn from summaries of training surfaces, noise and gaps included, shape (n, s)."""
+        """Fit to summaries of training surfaces, with noise and gaps, shape (n, s)."""
         values = np.asarray(summaries, dtype=float)
         mean, deviation = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-9)
         scaled = (values - mean) / deviation
@@ -45,6 +46,6 @@ class Novelty:
         return cls(unit.mean, unit.whitener, float(np.quantile(unit.score(values), _QUANTILE)))
 
     def score(self, summaries: np.ndarray) -> np.ndarray:
-        """Distance over the limit, shape (n,): above one is unlike the training surfaces."""
+        """Return distance over limit, shape (n,); above one is out of distribution."""
         white = (summaries - self.mean) @ self.whitener
         return np.asarray(np.sqrt(np.mean(white**2, axis=1)) / self.limit)

@@ -1,4 +1,4 @@
-"""All architectures, registered by being imported."""
+"""All architectures, which register on import."""
 
 from levy_calibration.networks import cnn, deep_set, ensemble, mlp, resnet
 from levy_calibration.networks.architecture import Architecture, get, names

@@ -11,14 +11,14 @@ from levy_surfaces.synthetic.scaling import StandardScaler
 @register
 @dataclass(frozen=True)
 class Resnet(SingleNetwork):
-    """Blocks h ← h + W·silu(Vh + b) + c about a stream of constant width.
+    """Residual blocks h ← h + W·silu(Vh + b) + c of constant width.
 
     Attributes
     ----------
     width : int
-        Of the stream.
+        Units of h.
     bottleneck : int
-        Units inside a block: half the width costs half the weights.
+        Units inside a block.
     blocks : int
     """
 

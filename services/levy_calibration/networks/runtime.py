@@ -11,40 +11,40 @@ import numpy as np
 
 from levy_numerics.errors import InvalidInputError
 
-_MANY: Final = 64
-"""Surfaces in one pass when there are several; the last pass is padded."""
-_FEWEST: Final = 48
-"""Surfaces below which single passes are quicker than a padded one."""
-_LEAST_POINTS: Final = 32
+_BATCH: Final = 64
+"""Surfaces in one pass; the last pass is padded."""
+_MIN_BATCH: Final = 48
+"""Number of surfaces below which single passes are faster than a padded one."""
+_MIN_POINTS: Final = 32
 _SIGNATURE: Final = "serving_default"
 _STDERR: Final = 2
-_GREETING: Final = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
+_BANNER: Final = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a network says of n surfaces.
+class NetworkOutput:
+    """Output of a network for n surfaces.
 
     Attributes
     ----------
-    places : ndarray, shape (n, p)
-        Of the parameters in the model's box, in [0, 1].
+    unit_parameters : ndarray, shape (n, p)
+        Positions of the parameters in the model's box, in [0, 1].
     log_deviations : ndarray, shape (n, p)
-        Of their errors.
+        Logarithms of their predicted standard errors.
     summary : ndarray, shape (n, s)
-        By which surfaces unlike those of training are known.
+        Input of the out-of-distribution detector.
     """
 
-    places: np.ndarray
+    unit_parameters: np.ndarray
     log_deviations: np.ndarray
     summary: np.ndarray
 
 
 class Runtime:
-    """A network, ready to answer; safe to share between threads.
+    """A loaded network; safe to share between threads.
 
-    An interpreter is made for each shape of input and kept: points are padded to the next power of
-    two, surfaces to one or to many.
+    Each input shape has its interpreter, created at first use. To limit their number, points are
+    padded to a power of two, and surfaces are passed singly or in batches of one size.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Runtime:
     Raises
     ------
     InvalidInputError
-        It is none.
+        The content is not a network that LiteRT can run.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -63,39 +63,41 @@ class Runtime:
         self._lock = Lock()
         _Pass(content, None)
 
-    def __call__(self, features: np.ndarray) -> Answers:
-        """Answer features of shape (n, 200), or (n, any, 5)."""
+    def __call__(self, features: np.ndarray) -> NetworkOutput:
+        """Return the output for features of shape (n, 200) or (n, any, 5)."""
         padded = _padded_points(features)
         if len(padded) == 1:
             return self._pass(padded.shape)(padded)
-        if len(padded) < _FEWEST:
+        if len(padded) < _MIN_BATCH:
             parts = [self(padded[k : k + 1]) for k in range(len(padded))]
         else:
-            parts = [self._many(padded[k : k + _MANY]) for k in range(0, len(padded), _MANY)]
-        return Answers(
+            parts = [self._batch(padded[k : k + _BATCH]) for k in range(0, len(padded), _BATCH)]
+        return NetworkOutput(
             *(
                 np.concatenate([getattr(part, name) for part in parts])
-                for name in ("places", "log_deviations", "summary")
+                for name in ("unit_parameters", "log_deviations", "summary")
             )
         )
 
-    def _many(self, features: np.ndarray) -> Answers:
+    def _batch(self, features: np.ndarray) -> NetworkOutput:
         n = len(features)
-        filled = np.zeros((_MANY, *features.shape[1:]), dtype=np.float32)
+        filled = np.zeros((_BATCH, *features.shape[1:]), dtype=np.float32)
         filled[:n] = features
-        found = self._pass(filled.shape)(filled)
-        return Answers(found.places[:n], found.log_deviations[:n], found.summary[:n])
+        output = self._pass(filled.shape)(filled)
+        return NetworkOutput(
+            output.unit_parameters[:n], output.log_deviations[:n], output.summary[:n]
+        )
 
     def _pass(self, shape: tuple[int, ...]) -> "_Pass":
         with self._lock:
             if shape not in self._passes:
-                with _ungreeted():
+                with _banner_suppressed():
                     self._passes[shape] = _Pass(self._content, shape)
             return self._passes[shape]
 
 
 class _Pass:
-    """One interpreter, for inputs of one shape."""
+    """An interpreter for inputs of one shape."""
 
     def __init__(self, content: bytes, shape: tuple[int, ...] | None) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -104,34 +106,38 @@ class _Pass:
             self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
             signature = self._interpreter.get_signature_list()[_SIGNATURE]
         except (ValueError, RuntimeError, KeyError) as error:
-            raise InvalidInputError(f"this is no network that LiteRT can run: {error}") from None
+            raise InvalidInputError(
+                f"the file is not a network that LiteRT can run: {error}"
+            ) from None
         (self._input,) = signature["inputs"]
         self._run = self._interpreter.get_signature_runner(_SIGNATURE)
         self._lock = Lock()
         if shape is not None:
             self(np.zeros(shape, dtype=np.float32))
 
-    def __call__(self, features: np.ndarray) -> Answers:
+    def __call__(self, features: np.ndarray) -> NetworkOutput:
         with self._lock:
-            return Answers(**self._run(**{self._input: features}))
+            output = self._run(**{self._input: features})
+            # "places" is the name in the stored networks.
+            return NetworkOutput(output["places"], output["log_deviations"], output["summary"])
 
 
 def _padded_points(features: np.ndarray) -> np.ndarray:
-    """Points up to a power of two: zeros have no weight."""
+    """Pad points with zeros, which have no weight, to a power of two."""
     if features.ndim == 2:
         return np.ascontiguousarray(features, dtype=np.float32)
     n, width, channels = features.shape
-    wanted = max(_LEAST_POINTS, 1 << (width - 1).bit_length())
-    padded = np.zeros((n, wanted, channels), dtype=np.float32)
+    length = max(_MIN_POINTS, 1 << (width - 1).bit_length())
+    padded = np.zeros((n, length, channels), dtype=np.float32)
     padded[:, :width] = features
     return padded
 
 
 @contextmanager
-def _ungreeted() -> Iterator[None]:
-    """Keep LiteRT's greeting off standard error, where logs and problems are read.
+def _banner_suppressed() -> Iterator[None]:
+    """Remove LiteRT's banner from standard error, which carries the logs.
 
-    It says it once a process, from C++, and no setting stops it. Other lines pass.
+    LiteRT prints it once per process, from C++, and no setting prevents that. Other lines pass.
     """
     reading, writing = os.pipe()
     kept = os.dup(_STDERR)
@@ -142,7 +148,7 @@ def _ungreeted() -> Iterator[None]:
     finally:
         os.dup2(kept, _STDERR)
         os.close(kept)
-        with os.fdopen(reading, "rb") as held:
-            for line in held:
-                if not line.startswith(_GREETING):
+        with os.fdopen(reading, "rb") as lines:
+            for line in lines:
+                if not line.startswith(_BANNER):
                     os.write(_STDERR, line)

@@ -1,4 +1,4 @@
-"""A trained network as a proposer."""
+"""A trained network, loaded for serving."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 
 from levy_calibration.drift.reference import Reference
-from levy_calibration.networks.grid_interpolation import gridded
-from levy_calibration.networks.out_of_distribution import Novelty
-from levy_calibration.networks.runtime import Answers, Runtime
+from levy_calibration.networks.grid_interpolation import interpolate_to_grid
+from levy_calibration.networks.out_of_distribution import OutOfDistributionDetector
+from levy_calibration.networks.runtime import NetworkOutput, Runtime
 from levy_numerics.calibration.hybrid import Proposal
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
@@ -20,18 +20,18 @@ from levy_surfaces.synthetic.ranges import Box
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A `Proposer`: features in by the same code as in training, places out to parameters.
+    """A `Proposer` that computes features by the same code as training.
 
     Attributes
     ----------
     model_type, network, version : str
     reads : {"grid", "points"}
     box : Box
-        Of the model: what places mean.
+        The model's box, which maps unit parameters to parameters.
     runtime : Runtime
-    novelty : Novelty
+    detector : OutOfDistributionDetector
     reference : Reference, optional
-        How inputs and parameters were distributed in training.
+        Distribution of inputs and parameters in training.
     """
 
     model_type: str
@@ -40,41 +40,43 @@ class TrainedNetwork:
     reads: Literal["grid", "points"]
     box: Box
     runtime: Runtime
-    novelty: Novelty
+    detector: OutOfDistributionDetector
     reference: Reference | None = None
 
     def propose(self, quotes: Quotes) -> Proposal:
-        """Read one surface; see `Proposer`."""
+        """Return the proposal for one surface; see `Proposer`."""
         return self.propose_many([quotes])[0]
 
     def propose_many(self, surfaces: Sequence[Quotes]) -> list[Proposal]:
-        """Read several at once."""
+        """Return the proposals for several surfaces."""
         if not surfaces:
             return []
-        answers = self.answers(PricedSurfaces.of_quotes(surfaces))
-        models = self.box.model(answers.places)
-        spreads = self.box.spread(np.exp(answers.log_deviations))
-        scores = self.novelty.score(answers.summary)
+        output = self.output(PricedSurfaces.of_quotes(surfaces))
+        models = self.box.model(output.unit_parameters)
+        spreads = self.box.spread(np.exp(output.log_deviations))
+        scores = self.detector.score(output.summary)
         return [
-            Proposal(_with_numbers(models.select(k)), spreads[k], float(scores[k]))
+            Proposal(_with_floats(models.select(k)), spreads[k], float(scores[k]))
             for k in range(len(surfaces))
         ]
 
-    def answers(self, surfaces: PricedSurfaces) -> Answers:
-        """What the network says of n surfaces, as it says it."""
+    def output(self, surfaces: PricedSurfaces) -> NetworkOutput:
+        """Return the network's output for n surfaces."""
         return self.runtime(self.features(surfaces))
 
     def features(self, surfaces: PricedSurfaces) -> np.ndarray:
-        """What the network reads, shape (n, 200) or (n, any, 5).
+        """Return the network's input, shape (n, 200) or (n, any, 5).
 
         Raises
         ------
         UnsupportedError
-            It reads the standard grid, which these quotes are too few to be moved to.
+            The quotes are too few to be interpolated to the standard grid.
         """
-        return gridded(surfaces) if self.reads == "grid" else point_features(surfaces)[0]
+        return (
+            interpolate_to_grid(surfaces) if self.reads == "grid" else point_features(surfaces)[0]
+        )
 
 
-def _with_numbers(model: Model) -> Model:
-    """The same parameters as plain numbers."""
+def _with_floats(model: Model) -> Model:
+    """Return the model with parameters of type float."""
     return type(model)(**{name: float(value) for name, value in model.as_mapping().items()})

@@ -1,4 +1,4 @@
-"""Which network of a model answers, and which is tried beside it."""
+"""The champion and the challenger of each model."""
 
 import json
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from levy_surfaces.atomic_files import write_atomically
 Alias = Literal["champion", "challenger"]
 ALIASES: Final[tuple[Alias, ...]] = ("champion", "challenger")
 Stamp = tuple[int, ...] | None
-"""What differs between two versions of a file; None where there is none."""
+"""Identifies the content of a file; None if it does not exist."""
 _FILE: Final = "aliases.json"
 
 
 @dataclass(frozen=True)
 class Aliases:
-    """Versions by alias, and how they came to be so.
+    """Versions of a model's networks by alias, and the history of changes.
 
     Attributes
     ----------
@@ -33,19 +33,19 @@ class Aliases:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Those of the model whose folder this is; none where nothing was promoted."""
+        """Return the aliases in a model's folder, empty if nothing was promoted."""
         path = folder / _FILE
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            return cls(found["champion"], found["challenger"], tuple(found["history"]))
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(values["champion"], values["challenger"], tuple(values["history"]))
         except FileNotFoundError:
             return cls()
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise InvalidInputError(f"{path} does not tell the aliases: {error}") from None
+            raise InvalidInputError(f"{path} is not a file of aliases: {error}") from None
 
     @staticmethod
     def stamp(folder: Path) -> Stamp:
-        """What changes when they do: who reads them often need not read the same ones again."""
+        """Return a stamp that changes with the file, by which readers avoid parsing it again."""
         try:
             status = (folder / _FILE).stat()
         except FileNotFoundError:
@@ -53,7 +53,7 @@ class Aliases:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def write(self, folder: Path) -> None:
-        """Write all of it or nothing."""
+        """Write the file atomically."""
         document = {
             "champion": self.champion,
             "challenger": self.challenger,
@@ -62,33 +62,33 @@ class Aliases:
         write_atomically(folder / _FILE, (json.dumps(document, indent=1) + "\n").encode())
 
     def version(self, alias: Alias) -> str | None:
-        """Who has the alias."""
+        """Return the version with the alias."""
         return self.champion if alias == "champion" else self.challenger
 
     def changed(self, alias: Alias, version: str | None) -> "Aliases":
-        """Copy in which `version` has the alias."""
+        """Return aliases in which `version` has the alias."""
         change = {"alias": alias, "from": self.version(alias), "to": version}
-        made = replace(self, history=(*self.history, change))
+        result = replace(self, history=(*self.history, change))
         if alias == "champion":
-            return replace(made, champion=version)
-        return replace(made, challenger=version)
+            return replace(result, champion=version)
+        return replace(result, challenger=version)
 
     def rolled_back(self, alias: Alias) -> "Aliases":
-        """Copy without the latest change of an alias.
+        """Return aliases without the latest change of an alias.
 
         Raises
         ------
         InvalidInputError
-            There is nothing to go back to.
+            There is no earlier version.
         """
-        for place in range(len(self.history) - 1, -1, -1):
-            change = self.history[place]
+        for i in range(len(self.history) - 1, -1, -1):
+            change = self.history[i]
             if change["alias"] == alias:
                 break
         else:
-            raise InvalidInputError(f"no {alias} was ever promoted: there is nothing to undo")
+            raise InvalidInputError(f"no {alias} has been promoted; there is nothing to roll back")
         if alias == "champion" and change["from"] is None:
-            raise InvalidInputError("there was no champion before this one: nothing to undo")
-        made = self.changed(alias, change["from"])
-        kept = (*self.history[:place], *self.history[place + 1 :])
-        return replace(made, history=kept)
+            raise InvalidInputError("there is no earlier champion to roll back to")
+        result = self.changed(alias, change["from"])
+        history = (*self.history[:i], *self.history[i + 1 :])
+        return replace(result, history=history)

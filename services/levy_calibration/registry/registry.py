@@ -1,4 +1,4 @@
-"""Trained networks by model: listed, loaded once verified, promoted and rolled back."""
+"""The registry of trained networks: list, load, promote and roll back."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,95 +13,93 @@ from levy_calibration.registry.artifact import MANIFEST, Artifact
 from levy_numerics.errors import InvalidInputError, LevyError
 
 PACKAGED: Final = Path(__file__).parents[1] / "trained"
-"""Networks that come with the engine."""
+"""Networks that are installed with the engine."""
 _RETRY_SECONDS: Final = 10.0
-"""How long a network that was refused is not looked at again: its hash costs milliseconds."""
+"""Time before an invalid network is verified again, which takes milliseconds."""
 
 
 @dataclass
 class Registry:
     """A folder of artifacts, `model/version/`, and of aliases, `model/aliases.json`.
 
-    A change of alias is seen at the next call, without a restart. A new champion that is refused,
-    because a file is not what its manifest says, leaves the former one in place.
+    A change of alias takes effect at the next call, without a restart. A champion whose files do
+    not match its manifest does not replace the one in use.
 
     Attributes
     ----------
     root : Path
-    refused : dict
-        Why an alias' network is not the one that answers, by (model, alias).
+    rejected : dict
+        Why the network with an alias is not in use, by (model, alias).
     clock : callable
-        Seconds that never run backwards.
+        A monotonic clock, in seconds.
     """
 
     root: Path
-    refused: dict[tuple[str, Alias], str] = field(default_factory=dict)
+    rejected: dict[tuple[str, Alias], str] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
     _loaded: dict[tuple[str, Alias], TrainedNetwork] = field(default_factory=dict, repr=False)
-    _tried: dict[tuple[str, Alias], tuple[str, float]] = field(default_factory=dict, repr=False)
+    _attempts: dict[tuple[str, Alias], tuple[str, float]] = field(default_factory=dict, repr=False)
     _aliases: dict[str, tuple[Stamp, Aliases]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
     def open(cls, root: str | Path | None = None) -> Self:
-        """Open a folder; by default that of the networks that come with the engine.
+        """Open a folder; by default that of the installed networks.
 
         Raises
         ------
         InvalidInputError
-            There is no such folder.
+            The folder does not exist.
         """
         folder = PACKAGED if root is None else Path(root)
         if not folder.is_dir():
-            raise InvalidInputError(f"{folder} is no folder of trained networks")
+            raise InvalidInputError(f"{folder} is not a folder of trained networks")
         return cls(folder)
 
     def models(self) -> tuple[str, ...]:
-        """Names of the models for which there are networks."""
+        """Return the names of the models with networks."""
         return tuple(sorted({path.parents[1].name for path in self.root.glob(f"*/*/{MANIFEST}")}))
 
     def artifacts(self, model: str | None = None) -> Iterator[Artifact]:
-        """All artifacts, or those of a model, by name."""
+        """Yield all artifacts, or those of a model, by name."""
         pattern = f"{model or '*'}/*/{MANIFEST}"
         return (Artifact.read(path.parent) for path in sorted(self.root.glob(pattern)))
 
     def artifact(self, model: str, version: str) -> Artifact:
-        """One of them, by its version, or by its network where there is but one.
+        """Return an artifact by its version, or by its network if that is unique.
 
         Raises
         ------
         InvalidInputError
-            There is none, or there are several.
+            There is no such artifact, or several.
         """
-        known = list(self.artifacts(model))
-        found = [one for one in known if version in (one.version, one.network)]
-        if len(found) != 1:
-            told = "several" if found else "none"
-            names = ", ".join(one.version for one in found or known) or "nothing"
-            raise InvalidInputError(
-                f"of {model}'s networks, {told} answer to {version!r}; there is {names}"
-            )
-        return found[0]
+        artifacts = list(self.artifacts(model))
+        matching = [a for a in artifacts if version in (a.version, a.network)]
+        if len(matching) != 1:
+            reason = "several networks match" if matching else "no network matches"
+            names = ", ".join(a.version for a in matching or artifacts) or "none"
+            raise InvalidInputError(f"{model}: {reason} {version!r}; available: {names}")
+        return matching[0]
 
     def aliases(self, model: str) -> Aliases:
-        """Who answers for a model; read again only when the file has changed."""
+        """Return a model's aliases, read again only if the file has changed."""
         folder = self.root / model
         stamp = Aliases.stamp(folder)
-        known = self._aliases.get(model)
-        if known is None or known[0] != stamp:
-            self._aliases[model] = known = stamp, Aliases.read(folder)
-        return known[1]
+        cached = self._aliases.get(model)
+        if cached is None or cached[0] != stamp:
+            self._aliases[model] = cached = stamp, Aliases.read(folder)
+        return cached[1]
 
     def champion(self, model_type: str) -> TrainedNetwork | None:
-        """Who answers for this model; None where nobody was trained."""
+        """Return the network in use for a model, or None."""
         return self._current(model_type, "champion")
 
     def challenger(self, model_type: str) -> TrainedNetwork | None:
-        """Who is tried beside the champion."""
+        """Return the challenger of a model, or None."""
         return self._current(model_type, "challenger")
 
     def promote(self, model: str, version: str, alias: Alias = "champion") -> Aliases:
-        """Give an alias to an artifact, once it has been verified and loaded."""
+        """Set an alias to an artifact, after verifying and loading it."""
         artifact = self.artifact(model, version)
         artifact.load()
         changed = self.aliases(model).changed(alias, artifact.version)
@@ -109,10 +107,10 @@ class Registry:
         return changed
 
     def rollback(self, model: str, alias: Alias = "champion") -> Aliases:
-        """Give an alias back to whoever had it before."""
+        """Set an alias to its previous version."""
         changed = self.aliases(model).rolled_back(alias)
-        if (former := changed.version(alias)) is not None:
-            self.artifact(model, former).load()
+        if (previous := changed.version(alias)) is not None:
+            self.artifact(model, previous).load()
         changed.write(self.root / model)
         return changed
 
@@ -120,17 +118,17 @@ class Registry:
         key = (model, alias)
         with self._lock:
             try:
-                self._follow(key)
+                self._update(key)
             except LevyError as error:
-                self.refused[key] = error.message
+                self.rejected[key] = error.message
                 if key not in self._loaded:
                     raise
             else:
-                self.refused.pop(key, None)
+                self.rejected.pop(key, None)
             return self._loaded.get(key)
 
-    def _follow(self, key: tuple[str, Alias]) -> None:
-        """Load whoever has the alias now; whoever had it stays until that is done."""
+    def _update(self, key: tuple[str, Alias]) -> None:
+        """Load the network with the alias; the previous one is in use until that is done."""
         model, alias = key
         version = self.aliases(model).version(alias)
         loaded = self._loaded.get(key)
@@ -139,8 +137,9 @@ class Registry:
             return
         if loaded is not None and loaded.version == version:
             return
-        tried, tried_at = self._tried.get(key, (None, 0.0))
-        if tried == version and key in self.refused and self.clock() - tried_at < _RETRY_SECONDS:
-            raise InvalidInputError(self.refused[key])
-        self._tried[key] = (version, self.clock())
+        attempted, attempted_at = self._attempts.get(key, (None, 0.0))
+        is_recent = self.clock() - attempted_at < _RETRY_SECONDS
+        if attempted == version and key in self.rejected and is_recent:
+            raise InvalidInputError(self.rejected[key])
+        self._attempts[key] = (version, self.clock())
         self._loaded[key] = self.artifact(model, version).load()

@@ -1,1 +1,1 @@
-"""Requests read, handlers called, answers shaped."""
+"""HTTP routes."""

@@ -1,4 +1,4 @@
-"""`POST /calibrate`: one surface, or a batch of them."""
+"""`POST /calibrate`: one surface, or a batch."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,12 +15,12 @@ from levy_schemas.calibration import (
     CalibrationBody,
     CalibrationRequest,
     CalibrationResult,
-    SurfaceAnswer,
+    SurfaceOutcome,
 )
 from levy_service import request_id
 from levy_service.body import StrictJsonRoute
-from levy_service.documentation import OF_A_BODY, problems
-from levy_service.problems import coded_problem
+from levy_service.documentation import BODY_PROBLEMS, problems
+from levy_service.problems import problem_of
 from levy_service.work import Checkpoint, Threads
 
 
@@ -28,7 +28,7 @@ class Handler(Protocol):
     """Fits one surface."""
 
     def __call__(self, request: CalibrationRequest, *, checkpoint: Checkpoint) -> CalibrationResult:
-        """Fit; `checkpoint` is called before and between what takes long."""
+        """Return the fit; `checkpoint` is called before each long step."""
 
 
 class BatchHandler(Protocol):
@@ -40,7 +40,7 @@ class BatchHandler(Protocol):
         """Return the fit of each, to run in any thread."""
 
 
-_PROBLEMS = (*OF_A_BODY, "unknown-model", "arbitrage", "unsupported", "deadline")
+_PROBLEMS = (*BODY_PROBLEMS, "unknown-model", "arbitrage", "unsupported", "deadline")
 _PATH = "/calibrate"
 _log = structlog.get_logger()
 
@@ -48,10 +48,10 @@ _log = structlog.get_logger()
 def router(
     handler: Handler, batch_handler: BatchHandler, threads: Threads, metrics: CalibrationMetrics
 ) -> APIRouter:
-    """Make the route around handlers of one surface and of several."""
+    """Return the route of the handlers of one surface and of a batch."""
     routes = APIRouter(route_class=StrictJsonRoute, tags=["calibration"])
 
-    def finished(result: CalibrationResult) -> CalibrationResult:
+    def recorded(result: CalibrationResult) -> CalibrationResult:
         metrics.record(result)
         _log.info(
             "calibration.finished",
@@ -64,22 +64,23 @@ def router(
         )
         return result.model_copy(update={"request_id": request_id.current()})
 
-    async def each(batch: CalibrationBatch, request: Request) -> CalibrationBatchResult:
+    async def fit_batch(batch: CalibrationBatch, request: Request) -> CalibrationBatchResult:
         started = time.perf_counter()
 
         def prepare(
             checkpoint: Checkpoint,
-        ) -> list[Callable[[Checkpoint], CalibrationResult | SurfaceAnswer]]:
+        ) -> list[Callable[[Checkpoint], CalibrationResult | SurfaceOutcome]]:
             fits = batch_handler(batch.surfaces, checkpoint=checkpoint)
             return [partial(_result_or_problem, fit) for fit in fits]
 
-        found = await threads.run_each(prepare, request)
-        results = tuple(
-            SurfaceAnswer(result=finished(one)) if isinstance(one, CalibrationResult) else one
-            for one in found
+        outcomes = tuple(
+            SurfaceOutcome(result=recorded(outcome))
+            if isinstance(outcome, CalibrationResult)
+            else outcome
+            for outcome in await threads.run_each(prepare, request)
         )
         return CalibrationBatchResult(
-            results=results,
+            results=outcomes,
             calibration_time_ms=1e3 * (time.perf_counter() - started),
             request_id=request_id.current(),
         )
@@ -88,29 +89,29 @@ def router(
     async def calibrate(
         body: CalibrationBody, request: Request
     ) -> CalibrationResult | CalibrationBatchResult:
-        """Fit a model to one surface of quotes, or to each of a batch."""
+        """Calibrate a model to one surface of quotes, or to each surface of a batch."""
         if isinstance(body, CalibrationBatch):
-            return await each(body, request)
-        run = threads.run_brief if _is_brief(body) else threads.run
-        return finished(await run(lambda checkpoint: handler(body, checkpoint=checkpoint), request))
+            return await fit_batch(body, request)
+        run = threads.run_inline if _is_brief(body) else threads.run
+        return recorded(await run(lambda checkpoint: handler(body, checkpoint=checkpoint), request))
 
     return routes
 
 
 def _is_brief(surface: CalibrationRequest) -> bool:
-    """Whether a network's start is to leave but a few evaluations."""
-    whole = surface.method != "least_squares" and not surface.per_maturity
-    return whole and surface.uncertainty != "psis"
+    """Return whether a network's initial guess usually leaves only a few evaluations."""
+    has_guess = surface.method != "least_squares" and not surface.per_maturity
+    return has_guess and surface.uncertainty != "psis"
 
 
 def _result_or_problem(
     fit: Callable[[Checkpoint], CalibrationResult], checkpoint: Checkpoint
-) -> CalibrationResult | SurfaceAnswer:
-    """Fit one surface of a batch; one that cannot be fitted is a problem in its place."""
+) -> CalibrationResult | SurfaceOutcome:
+    """Return the fit of one surface of a batch, or the problem if it fails."""
     try:
         return fit(checkpoint)
     except Exception as error:
-        problem = coded_problem(error, _PATH)
+        problem = problem_of(error, _PATH)
         if problem is None:
             raise
-        return SurfaceAnswer(problem=problem)
+        return SurfaceOutcome(problem=problem)

@@ -9,7 +9,7 @@ from levy_calibration.metrics import CalibrationMetrics
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
 from levy_service import request_id
 from levy_service.body import StrictJsonRoute
-from levy_service.documentation import OF_A_BODY, problems
+from levy_service.documentation import BODY_PROBLEMS, problems
 from levy_service.work import Checkpoint, Threads
 
 
@@ -17,20 +17,20 @@ class Handler(Protocol):
     """Compares models on one surface."""
 
     def __call__(self, request: ComparisonRequest, *, checkpoint: Checkpoint) -> ComparisonResult:
-        """Compare; `checkpoint` raises when nobody waits any more."""
+        """Return the comparison; `checkpoint` raises if the request is cancelled."""
 
 
-_PROBLEMS = (*OF_A_BODY, "unknown-model", "arbitrage", "unsupported", "deadline")
+_PROBLEMS = (*BODY_PROBLEMS, "unknown-model", "arbitrage", "unsupported", "deadline")
 _log = structlog.get_logger()
 
 
 def router(handler: Handler, threads: Threads, metrics: CalibrationMetrics) -> APIRouter:
-    """Make the route around a handler."""
+    """Return the route of a handler."""
     routes = APIRouter(route_class=StrictJsonRoute, tags=["calibration"])
 
     @routes.post("/compare", responses=problems(*_PROBLEMS))
     async def compare(body: ComparisonRequest, request: Request) -> ComparisonResult:
-        """Fit several models to one surface of quotes, and rank them."""
+        """Calibrate several models to one surface of quotes, and rank them."""
         result = await threads.run(lambda checkpoint: handler(body, checkpoint=checkpoint), request)
         metrics.record_comparison(result)
         _log.info(

@@ -9,12 +9,12 @@ from levy_service.documentation import problems
 
 
 def router(served: Callable[[], ServedNetworks]) -> APIRouter:
-    """Make the route around what tells who answers now."""
+    """Return the route."""
     routes = APIRouter(tags=["models"])
 
     @routes.get("/networks", responses=problems())
     async def networks() -> ServedNetworks:
-        """Tell which networks propose starts: by this the gateway knows results out of date."""
+        """Return the networks in use, by which the gateway invalidates cached results."""
         return served()
 
     return routes

@@ -1,4 +1,4 @@
-"""What an interrupted training run needs to go on as if nothing had happened."""
+"""Checkpoints, from which an interrupted training run continues exactly."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,19 +17,19 @@ _FILE: Final = "checkpoint.npz"
 
 @dataclass
 class Progress:
-    """How far a run is.
+    """Progress of a training run.
 
     Attributes
     ----------
     history : list of dict
-        One for each epoch that is done: score (see `score_of`) in training and on the holdout,
-        learning rate, seconds.
+        Score in training and on the holdout (see `score_of`), learning rate and seconds of each
+        epoch.
     best_score : float
         Smallest score on the holdout.
     best_weights : list of ndarray
-        The weights that had it.
+        Weights with the best score.
     since_best : int
-        Epochs without a better one.
+        Epochs since the best score.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Progress:
     since_best: int = 0
 
     def add(self, epoch: dict[str, float], model: keras.Model) -> None:
-        """Take note of an epoch."""
+        """Add the scores of an epoch."""
         self.history.append(epoch)
         if epoch["holdout_score"] < self.best_score:
             self.best_score, self.since_best = epoch["holdout_score"], 0
@@ -47,8 +47,8 @@ class Progress:
             self.since_best += 1
 
     def write(self, folder: Path, model: keras.Model, fingerprint: str) -> None:
-        """Write it, with all variables of model and optimiser, in one step."""
-        told = {
+        """Write a checkpoint with all variables of model and optimiser, atomically."""
+        state = {
             "fingerprint": fingerprint,
             "history": self.history,
             "best_score": self.best_score,
@@ -57,37 +57,37 @@ class Progress:
         arrays: dict[str, Any] = {f"variable_{k}": v for k, v in enumerate(_values(model))}
         arrays |= {f"best_{k}": v for k, v in enumerate(self.best_weights)}
         content = BytesIO()
-        np.savez(content, told=np.array(json.dumps(told)), **arrays)
+        np.savez(content, told=np.array(json.dumps(state)), **arrays)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / _FILE, content.getvalue())
 
     @classmethod
     def read(cls, folder: Path, model: keras.Model, fingerprint: str) -> Self:
-        """Read it, and put model and optimiser where they were.
+        """Read a checkpoint and restore model and optimiser.
 
         Raises
         ------
         InvalidInputError
-            There is none, or it belongs to another recipe or other data.
+            There is no checkpoint, or it belongs to another recipe or other data.
         """
         path = folder / _FILE
         if not path.is_file():
-            raise InvalidInputError(f"{folder} holds no interrupted run; train without --resume")
-        with np.load(path, allow_pickle=False) as found:
-            told = json.loads(str(found["told"]))
-            if told["fingerprint"] != fingerprint:
+            raise InvalidInputError(f"{folder} has no checkpoint; train without --resume")
+        with np.load(path, allow_pickle=False) as arrays:
+            state = json.loads(str(arrays["told"]))
+            if state["fingerprint"] != fingerprint:
                 raise InvalidInputError(
                     f"{path} belongs to another recipe or other data; train without --resume"
                 )
             variables = _variables(model)
             for k, variable in enumerate(variables):
-                variable.assign(found[f"variable_{k}"])
-            best = [found[f"best_{k}"] for k in range(len(model.weights))]
-        return cls(told["history"], told["best_score"], best, told["since_best"])
+                variable.assign(arrays[f"variable_{k}"])
+            best = [arrays[f"best_{k}"] for k in range(len(model.weights))]
+        return cls(state["history"], state["best_score"], best, state["since_best"])
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """Weights, generators' states, and the optimiser's moments."""
+    """Return weights, states of random generators, and the optimiser's moments."""
     return [*model.variables, *model.optimizer.variables]
 
 

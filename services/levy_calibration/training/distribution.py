@@ -1,4 +1,4 @@
-"""Several devices or hosts that share each batch, by `tf.distribute`."""
+"""Distributed training by `tf.distribute`."""
 
 from typing import Any, Final, Literal
 
@@ -11,20 +11,20 @@ STRATEGIES: Final[tuple[Strategy, ...]] = ("none", "mirrored", "multi_worker")
 
 
 def strategy_of(name: Strategy) -> Any:
-    """Return a strategy, or None.
+    """Return a distribution strategy, or None.
 
-    `mirrored` copies the network to every device of this host and adds gradients up;
-    `multi_worker` does so across hosts that the variable TF_CONFIG names.
+    `mirrored` copies the network to every device of this host and sums gradients;
+    `multi_worker` does so across the hosts in the environment variable TF_CONFIG.
 
     Raises
     ------
     UnsupportedError
-        Keras runs on another backend than TensorFlow.
+        The backend of Keras is not TensorFlow.
     """
     if name == "none":
         return None
     if keras.backend.backend() != "tensorflow":
-        raise UnsupportedError(f"strategy {name} needs KERAS_BACKEND=tensorflow")
+        raise UnsupportedError(f"strategy {name} requires KERAS_BACKEND=tensorflow")
     import tensorflow as tf
 
     if name == "multi_worker":

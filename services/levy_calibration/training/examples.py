@@ -1,4 +1,4 @@
-"""What a network is shown: surfaces with noise and gaps, drawn anew each round."""
+"""Training examples: surfaces with random noise and gaps."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,31 +19,31 @@ LAYOUTS_READ: Final[dict[Reads, tuple[Layout, ...]]] = {
     "grid": ("grid",),
     "points": ("grid", "scattered"),
 }
-MOST_POINTS: Final = 200
-"""Quotes of one surface that a set network sees at a time in training."""
-_FEWER_POINTS: Final = (24, 24, 48, 48, 96, 96, MOST_POINTS)
-_RELATIVE: Final = (1e-4, 2e-2)
-_SEE_SPREAD, _SEE_NOISE, _SEE_SUBSET = 0.3, 0.3, 0.5
-"""Shares of surfaces with spreads, with errors that no spread tells, and with listings cut down."""
+MAX_POINTS: Final = 200
+"""Maximum quotes of one surface in the input of a set network during training."""
+_POINT_COUNTS: Final = (24, 24, 48, 48, 96, 96, MAX_POINTS)
+_NOISE_RANGE: Final = (1e-4, 2e-2)
+_P_SPREAD, _P_NOISE, _P_SUBSET = 0.3, 0.3, 0.5
+"""Fractions of surfaces with spreads, with errors without spreads, and with missing quotes."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Exact surfaces of one layout, with their places in the box."""
+    """Exact surfaces of one layout, with their unit parameters (positions in the box)."""
 
     surfaces: PricedSurfaces
     targets: np.ndarray
 
     @classmethod
     def of(cls, data: DataSet, most: int | None = None) -> Self:
-        """Read a data set, or the first `most` of its surfaces, into memory."""
+        """Load a data set, or the first `most` of its surfaces."""
         parts, left = [], data.size if most is None else min(most, data.size)
         for examples in data.parts():
             if left <= 0:
                 break
             parts.append((examples.surfaces.select(slice(left)), examples.targets[:left]))
             left -= len(examples.targets)
-        targets = np.concatenate([each for _, each in parts]).astype(np.float32)
+        targets = np.concatenate([values for _, values in parts]).astype(np.float32)
         return cls(_joined([surfaces for surfaces, _ in parts]), targets)
 
     @property
@@ -52,13 +52,13 @@ class Source:
         return len(self.targets)
 
     def select(self, which: np.ndarray) -> "Source":
-        """Some of the surfaces."""
+        """Return a subset of the surfaces."""
         return Source(self.surfaces.select(which), self.targets[which])
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Features and places of many surfaces, as a network reads them."""
+class Examples:
+    """Features and unit parameters of surfaces, as a network reads them."""
 
     features: np.ndarray
     targets: np.ndarray
@@ -66,15 +66,15 @@ class Shown:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """All that a training run needs of data sets on disk.
+    """The data sets of a training run.
 
     Attributes
     ----------
     box : Box
     sources : tuple of Source
-        One for each layout.
+        Surfaces of each layout.
     data_hash : mapping
-        Of each layout.
+        Hash of each layout's data set.
     """
 
     box: Box
@@ -85,16 +85,18 @@ class TrainingData:
     def open(
         cls, root: str | Path, model: str, reads: Reads, *, seed: int = 0, most: int | None = None
     ) -> Self:
-        """Open what a network that reads this needs, checked against its manifest."""
+        """Load the data sets for a network's input format, verified by their manifests."""
         sets = [
             DataSet.open(root, model, layout=layout, seed=seed) for layout in LAYOUTS_READ[reads]
         ]
-        hashes = {one.plan.layout: one.manifest.data_hash for one in sets}
-        return cls(Box.of(model), tuple(Source.of(one, most) for one in sets), hashes)
+        hashes = {data.plan.layout: data.manifest.data_hash for data in sets}
+        return cls(Box.of(model), tuple(Source.of(data, most) for data in sets), hashes)
 
 
-def shown(source: Source, reads: Reads, rng: np.random.Generator, *, exact: bool = False) -> Shown:
-    """Draw noise and gaps, and make features.
+def make_examples(
+    source: Source, reads: Reads, rng: np.random.Generator, *, exact: bool = False
+) -> Examples:
+    """Return the features of surfaces with random noise and gaps.
 
     Parameters
     ----------
@@ -102,38 +104,38 @@ def shown(source: Source, reads: Reads, rng: np.random.Generator, *, exact: bool
     reads : {"grid", "points"}
     rng : numpy Generator
     exact : bool
-        Leave prices and listings as they are.
+        Use exact prices and all quotes.
     """
-    surfaces = source.surfaces if exact else as_seen(source.surfaces, reads, rng)
+    surfaces = source.surfaces if exact else augmented(source.surfaces, reads, rng)
     if reads == "grid":
-        return Shown(grid_features(surfaces), source.targets)
-    points, _ = point_features(shuffled(surfaces, rng, MOST_POINTS))
-    return Shown(points, source.targets)
+        return Examples(grid_features(surfaces), source.targets)
+    points, _ = point_features(shuffled(surfaces, rng, MAX_POINTS))
+    return Examples(points, source.targets)
 
 
-def as_seen(surfaces: PricedSurfaces, reads: Reads, rng: np.random.Generator) -> PricedSurfaces:
-    """Surfaces with noise, and for those who read any quotes with gaps."""
+def augmented(surfaces: PricedSurfaces, reads: Reads, rng: np.random.Generator) -> PricedSurfaces:
+    """Return surfaces with noise and, for networks that read points, with gaps."""
     noisy = with_noise(surfaces, rng)
     return noisy if reads == "grid" else _with_gaps(noisy, rng)
 
 
 def with_noise(surfaces: PricedSurfaces, rng: np.random.Generator) -> PricedSurfaces:
-    """Exact prices for some, mids in a spread for others, errors that nothing tells for more."""
+    """Return surfaces with mids in a spread, with errors without a spread, or exact, at random."""
     n = surfaces.n_surfaces
     spread = SpreadNoise()(surfaces, rng)
-    low, high = _RELATIVE
+    low, high = _NOISE_RANGE
     deviation = low * (high / low) ** rng.random((n, 1))
     kind = rng.random((n, 1))
-    in_spread, in_error = kind < _SEE_SPREAD, kind > 1.0 - _SEE_NOISE
-    erring = surfaces.price * (1.0 + deviation * rng.standard_normal(surfaces.price.shape))
-    price = np.where(in_spread, spread.price, np.where(in_error, erring, surfaces.price))
+    in_spread, in_error = kind < _P_SPREAD, kind > 1.0 - _P_NOISE
+    perturbed = surfaces.price * (1.0 + deviation * rng.standard_normal(surfaces.price.shape))
+    price = np.where(in_spread, spread.price, np.where(in_error, perturbed, surfaces.price))
     half = np.where(in_spread, spread.half_spread, 0.0)
     return replace(surfaces, price=np.maximum(price, 0.0), half_spread=half)
 
 
 def _with_gaps(surfaces: PricedSurfaces, rng: np.random.Generator) -> PricedSurfaces:
     cut = random_subsets(surfaces, rng)
-    kept = rng.random((surfaces.n_surfaces, 1)) >= _SEE_SUBSET
+    kept = rng.random((surfaces.n_surfaces, 1)) >= _P_SUBSET
     present = np.where(kept, surfaces.present, cut.present)
     return replace(
         surfaces,
@@ -144,7 +146,7 @@ def _with_gaps(surfaces: PricedSurfaces, rng: np.random.Generator) -> PricedSurf
 
 
 def shuffled(surfaces: PricedSurfaces, rng: np.random.Generator, width: int) -> PricedSurfaces:
-    """Quotes in random order, those that are missing last, and no more than `width` of them."""
+    """Return at most `width` quotes of each surface in random order, missing ones last."""
     shape = surfaces.price.shape
     order = np.argsort(rng.random(shape, dtype=np.float32) + ~surfaces.present, axis=1)[:, :width]
 
@@ -161,31 +163,31 @@ def shuffled(surfaces: PricedSurfaces, rng: np.random.Generator, width: int) -> 
 
 
 def batches(
-    data: Sequence[Shown], size: int, rng: np.random.Generator, replicas: int = 1
+    data: Sequence[Examples], size: int, rng: np.random.Generator, replicas: int = 1
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Every surface once, in random order, `size` of one source at a time.
+    """Yield every surface once, in random order, in batches of about `size` of one source.
 
-    Of points, each batch sees the first few: they are in random order already. Where replicas share
-    a batch, each has as many; the few that cannot be shared are left to other epochs.
+    A batch of points has the first few of each surface, which are in random order. Replicas get
+    equal shares of a batch; a remainder is left to other epochs.
     """
     cuts = [
         (k, piece)
-        for k, one in enumerate(data)
+        for k, examples in enumerate(data)
         for piece in np.array_split(
-            rng.permutation(len(one.targets)), max(1, len(one.targets) // size)
+            rng.permutation(len(examples.targets)), max(1, len(examples.targets) // size)
         )
     ]
-    for place in rng.permutation(len(cuts)):
-        k, piece = cuts[place]
+    for i in rng.permutation(len(cuts)):
+        k, piece = cuts[i]
         which = np.sort(piece[: len(piece) // replicas * replicas])
         features = data[k].features[which]
         if features.ndim == 3:
-            features = features[:, : rng.choice(_FEWER_POINTS)]
+            features = features[:, : rng.choice(_POINT_COUNTS)]
         yield features, data[k].targets[which]
 
 
 def _joined(parts: Sequence[PricedSurfaces]) -> PricedSurfaces:
-    """Surfaces of several files, padded to the widest."""
+    """Concatenate surfaces of several files, padded to the widest."""
     first = parts[0]
     if first.log_strike.shape[0] == 1 and first.width == parts[-1].width:
         return PricedSurfaces(
@@ -198,13 +200,13 @@ def _joined(parts: Sequence[PricedSurfaces]) -> PricedSurfaces:
         )
     width = max(part.width for part in parts)
 
-    def padded(name: str, filling: float) -> np.ndarray:
+    def padded(name: str, value: float) -> np.ndarray:
         return np.concatenate(
             [
                 np.pad(
                     getattr(part, name),
                     ((0, 0), (0, width - part.width)),
-                    constant_values=filling,
+                    constant_values=value,
                 )
                 for part in parts
             ]

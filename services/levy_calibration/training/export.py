@@ -1,4 +1,4 @@
-"""From a trained network to an artifact."""
+"""Convert a trained network to the files of an artifact."""
 
 import json
 import platform
@@ -17,32 +17,33 @@ import numpy as np
 from levy_calibration.networks import registry  # noqa: F401  # registers custom layers
 from levy_calibration.networks.architecture import N_CHANNELS, N_GRID, SUMMARY
 from levy_calibration.networks.layers import LeastSquaresPooling
-from levy_calibration.networks.out_of_distribution import Novelty
-from levy_calibration.registry.artifact import NOVELTY, SERVED, TRAINABLE, pack
+from levy_calibration.networks.out_of_distribution import OutOfDistributionDetector
+from levy_calibration.registry.artifact import DETECTOR, SERVED, TRAINABLE, pack
 
 _PACKAGES: Final = ("levy-calibration-engine", "keras", "numpy", "tensorflow", "ai-edge-litert")
 _PIECE: Final = 2048
 
 
 def files_of(network: keras.Model, features: Sequence[np.ndarray]) -> dict[str, bytes]:
-    """Content of an artifact's files.
+    """Return the content of an artifact's files.
 
     Parameters
     ----------
     network : keras.Model
     features : sequence of ndarray
-        Of surfaces with noise and gaps, by which others will be known to be unlike them.
+        Features of surfaces with noise and gaps, on which the out-of-distribution detector is
+        fitted.
     """
-    summaries = np.concatenate([_summaries(network, each) for each in features])
+    summaries = np.concatenate([_summaries(network, values) for values in features])
     return {
         SERVED: served(network),
         TRAINABLE: trainable(network),
-        NOVELTY: pack(Novelty.fit(summaries)),
+        DETECTOR: pack(OutOfDistributionDetector.fit(summaries)),
     }
 
 
 def served(network: keras.Model) -> bytes:
-    """The network as a LiteRT flat buffer, for any number of surfaces and points."""
+    """Return the network as a LiteRT flat buffer, for any number of surfaces and points."""
     reads_points = len(network.input.shape) == 3
     shape = (None, None, N_CHANNELS) if reads_points else (None, N_GRID)
     plain = keras.models.clone_model(network, clone_function=_unrolled) if reads_points else network
@@ -56,7 +57,7 @@ def served(network: keras.Model) -> bytes:
 
 
 def trainable(network: keras.Model) -> bytes:
-    """The network as Keras keeps it, to train further: the same bytes whenever it is written."""
+    """Return the network in Keras' format for further training, as reproducible bytes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, TRAINABLE)
         network.save(path)
@@ -64,13 +65,13 @@ def trainable(network: keras.Model) -> bytes:
 
 
 def load_trainable(path: Path) -> keras.Model:
-    """Read what `trainable` wrote; code in the file is not run."""
+    """Load a network written by `trainable`, without running code in the file."""
     loaded: keras.Model = keras.saving.load_model(path, compile=False, safe_mode=True)
     return loaded
 
 
 def provenance() -> dict[str, Any]:
-    """What made a network, for its manifest."""
+    """Return versions, backend and device, for the manifest of a network."""
     return {
         "versions": {name: version(name) for name in _PACKAGES},
         "python": platform.python_version(),
@@ -80,39 +81,39 @@ def provenance() -> dict[str, Any]:
 
 
 def _undated(path: Path) -> bytes:
-    """An archive of Keras without times and addresses: versions follow from the content alone."""
+    """Return an archive of Keras without times and addresses, so that equal networks are equal."""
     content = BytesIO()
     with ZipFile(path) as dated, ZipFile(content, "w") as undated:
         for entry in dated.infolist():
-            inside = dated.read(entry)
-            if entry.filename in _PLAIN:
-                inside = _PLAIN[entry.filename](inside.decode()).encode()
-            undated.writestr(ZipInfo(entry.filename), inside, compress_type=entry.compress_type)
+            data = dated.read(entry)
+            if entry.filename in _NORMALISED:
+                data = _NORMALISED[entry.filename](data.decode()).encode()
+            undated.writestr(ZipInfo(entry.filename), data, compress_type=entry.compress_type)
     return content.getvalue()
 
 
 def _without_date(metadata: str) -> str:
-    told = json.loads(metadata)
-    return json.dumps({key: told[key] for key in told if key != "date_saved"})
+    content = json.loads(metadata)
+    return json.dumps({key: content[key] for key in content if key != "date_saved"})
 
 
 def _without_addresses(config: str) -> str:
-    """Objects that are shared are named by their place in memory; here by their first mention."""
+    """Number shared objects by their first occurrence instead of their memory address."""
     number: dict[str, int] = {}
     return _SHARED.sub(
-        lambda found: f"{found[1]}{number.setdefault(found[2], len(number))}", config
+        lambda match: f"{match[1]}{number.setdefault(match[2], len(number))}", config
     )
 
 
 _SHARED: Final = re.compile(r'("shared_object_id": )(\d+)')
-_PLAIN: Final[Mapping[str, Callable[[str], str]]] = {
+_NORMALISED: Final[Mapping[str, Callable[[str], str]]] = {
     "metadata.json": _without_date,
     "config.json": _without_addresses,
 }
 
 
 def _unrolled(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Copy of a layer of operations that LiteRT has."""
+    """Return a copy of a layer that uses only operations of LiteRT."""
     options: Mapping[str, Any] = layer.get_config()
     if isinstance(layer, LeastSquaresPooling):
         options = {**options, "unrolled": True}

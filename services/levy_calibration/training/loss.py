@@ -1,4 +1,4 @@
-"""What networks are trained to lose little of."""
+"""Loss functions of training."""
 
 from collections.abc import Callable
 from typing import Any, Final, Literal
@@ -13,11 +13,12 @@ _WEIGHT_POWER: Final = 0.5
 
 
 def loss_of(kind: Loss, n_targets: int) -> Callable[[Any, Any], Any]:
-    """Loss of targets, shape (n, p), and answers, shape (n, 2p): places, then log deviations.
+    """Return the loss of targets, shape (n, p), and outputs, shape (n, 2p).
 
-    `mse` is the mean squared error of places. `likelihood` is the normal one, each term weighted by
-    a power of the deviation that it states, held fixed: noisy surfaces then do not drown exact
-    ones, as they would by squares, nor are hard ones given up, as they would be by the likelihood.
+    Outputs are unit parameters, then log deviations. `mse` is the mean squared error of unit
+    parameters. `likelihood` is the negative normal log-likelihood, each term weighted by a power
+    of its predicted deviation, without its gradient: noisy surfaces then do not dominate exact
+    ones, as with squared errors, and difficult ones are not neglected, as with the likelihood.
 
     References
     ----------
@@ -25,12 +26,12 @@ def loss_of(kind: Loss, n_targets: int) -> Callable[[Any, Any], Any]:
     estimation with probabilistic neural networks, ICLR, eq. (5), β = ½.
     """
 
-    def squares(targets: Any, answers: Any) -> Any:
-        return ops.mean(ops.square(targets - answers[:, :n_targets]))
+    def squares(targets: Any, outputs: Any) -> Any:
+        return ops.mean(ops.square(targets - outputs[:, :n_targets]))
 
-    def likelihood(targets: Any, answers: Any) -> Any:
-        log_deviation = ops.clip(answers[:, n_targets:], *_LOG_DEVIATION)
-        scaled = (targets - answers[:, :n_targets]) * ops.exp(-log_deviation)
+    def likelihood(targets: Any, outputs: Any) -> Any:
+        log_deviation = ops.clip(outputs[:, n_targets:], *_LOG_DEVIATION)
+        scaled = (targets - outputs[:, :n_targets]) * ops.exp(-log_deviation)
         weight = ops.stop_gradient(ops.exp(2.0 * _WEIGHT_POWER * log_deviation))
         return ops.mean(weight * (log_deviation + 0.5 * ops.square(scaled)))
 
@@ -38,16 +39,16 @@ def loss_of(kind: Loss, n_targets: int) -> Callable[[Any, Any], Any]:
 
 
 def score_of(kind: Loss, n_targets: int) -> Callable[[Any, Any], Any]:
-    """What training is watched by: the mean squared error, or the mean of −log likelihood.
+    """Return the score of an epoch: mean squared error, or mean negative log-likelihood.
 
-    The weighted likelihood cannot be compared between epochs: its weights shrink with the errors.
+    The weighted likelihood is not comparable between epochs: its weights shrink with the errors.
     """
     if kind == "mse":
         return loss_of("mse", n_targets)
 
-    def surprise(targets: Any, answers: Any) -> Any:
-        log_deviation = ops.clip(answers[:, n_targets:], *_LOG_DEVIATION)
-        scaled = (targets - answers[:, :n_targets]) * ops.exp(-log_deviation)
+    def negative_log_likelihood(targets: Any, outputs: Any) -> Any:
+        log_deviation = ops.clip(outputs[:, n_targets:], *_LOG_DEVIATION)
+        scaled = (targets - outputs[:, :n_targets]) * ops.exp(-log_deviation)
         return ops.mean(log_deviation + 0.5 * ops.square(scaled), axis=-1)
 
-    return surprise
+    return negative_log_likelihood

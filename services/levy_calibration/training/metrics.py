@@ -1,4 +1,4 @@
-"""How well proposals hit: parameters, functionals, prices and volatilities."""
+"""Accuracy of networks: errors of parameters, moments, prices and volatilities."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,14 +17,14 @@ _BASIS_POINTS: Final = 1e4
 
 @dataclass(frozen=True)
 class Errors:
-    """Of one quantity.
+    """Errors of one quantity.
 
     Attributes
     ----------
     r2 : float
-        Share of the variance explained.
+        Fraction of the variance explained.
     mae, rmse : float
-        In its unit.
+        In the quantity's unit.
     median_relative : float
         Median of |error/value|.
     """
@@ -35,9 +35,9 @@ class Errors:
     median_relative: float
 
     @classmethod
-    def of(cls, found: np.ndarray, true: np.ndarray) -> "Errors":
+    def of(cls, estimate: np.ndarray, true: np.ndarray) -> "Errors":
         """Compare arrays of shape (n,)."""
-        error = found - true
+        error = estimate - true
         return cls(
             r2=float(1.0 - np.mean(error**2) / np.var(true)),
             mae=float(np.mean(np.abs(error))),
@@ -46,12 +46,12 @@ class Errors:
         )
 
     def as_mapping(self) -> dict[str, float]:
-        """For manifests."""
+        """Return the errors as in manifests."""
         return dict(vars(self))
 
 
-def functionals(model: Model) -> dict[str, np.ndarray]:
-    """Variance, skewness and excess kurtosis of the log-return at one year, shape (n,) each."""
+def moments(model: Model) -> dict[str, np.ndarray]:
+    """Return variance, skewness and excess kurtosis of the log-return at one year, shape (n,)."""
     _, variance, third, fourth = (np.asarray(k) for k in model.cumulants(1.0))
     return {
         "variance": variance,
@@ -60,22 +60,22 @@ def functionals(model: Model) -> dict[str, np.ndarray]:
     }
 
 
-def parameter_errors(found: Model, true: Model) -> dict[str, Errors]:
-    """Errors of each parameter, then of each functional."""
-    ours = found.as_mapping() | functionals(found)
-    theirs = true.as_mapping() | functionals(true)
-    return {name: Errors.of(np.asarray(ours[name]), np.asarray(theirs[name])) for name in theirs}
+def parameter_errors(estimate: Model, true: Model) -> dict[str, Errors]:
+    """Return the errors of each parameter, then of each moment."""
+    estimates = estimate.as_mapping() | moments(estimate)
+    truth = true.as_mapping() | moments(true)
+    return {name: Errors.of(np.asarray(estimates[name]), np.asarray(truth[name])) for name in truth}
 
 
-def repricing_errors(found: Model, true_price: np.ndarray) -> dict[str, float]:
-    """Errors of prices and of implied volatilities on the standard grid, in basis points.
+def repricing_errors(estimate: Model, true_price: np.ndarray) -> dict[str, float]:
+    """Return errors of prices and implied volatilities on the standard grid, in basis points.
 
     Parameters
     ----------
-    found : Model
-        n of them.
+    estimate : Model
+        n parameter sets.
     true_price : ndarray, shape (n, 200)
-        Exact, over the forward; volatilities are compared where they are above the price floor.
+        Exact prices over the forward; volatilities are compared above the price floor.
 
     Returns
     -------
@@ -83,10 +83,10 @@ def repricing_errors(found: Model, true_price: np.ndarray) -> dict[str, float]:
         `price_bp`, the mean over surfaces of the root mean square, in 1e-4 of the forward;
         `vol_bp`, the median over surfaces of the root mean square, in 1e-4 of volatility.
     """
-    price = SinhPricer(grid.grid_contracts(), _TOLERANCE).price(found).value
-    ours, theirs = (np.exp(log_vols(_on_grid(each))) for each in (price, true_price))
-    told = (true_price > PRICE_FLOOR) & (price > PRICE_FLOOR)
-    square = np.where(told, (ours - theirs) ** 2, 0.0).sum(axis=1) / told.sum(axis=1)
+    price = SinhPricer(grid.grid_contracts(), _TOLERANCE).price(estimate).value
+    vol, true_vol = (np.exp(log_vols(_on_grid(p))) for p in (price, true_price))
+    compared = (true_price > PRICE_FLOOR) & (price > PRICE_FLOOR)
+    square = np.where(compared, (vol - true_vol) ** 2, 0.0).sum(axis=1) / compared.sum(axis=1)
     price_rmse = np.sqrt(np.mean((price - true_price) ** 2, axis=1))
     return {
         "price_bp": float(_BASIS_POINTS * np.mean(price_rmse)),
@@ -95,8 +95,8 @@ def repricing_errors(found: Model, true_price: np.ndarray) -> dict[str, float]:
 
 
 def as_mapping(errors: dict[str, Errors]) -> dict[str, Any]:
-    """For manifests."""
-    return {name: each.as_mapping() for name, each in errors.items()}
+    """Return errors as in manifests."""
+    return {name: error.as_mapping() for name, error in errors.items()}
 
 
 def _on_grid(price: np.ndarray) -> PricedSurfaces:

@@ -1,4 +1,4 @@
-"""Recipes: everything on which a trained network depends besides its data."""
+"""Recipes: everything on which a trained network depends except its data."""
 
 import hashlib
 import json
@@ -43,24 +43,24 @@ class Recipe:
     network : str
         Architecture.
     options : mapping
-        Of the architecture: widths, dropout, l2, …
+        Options of the architecture: widths, dropout, l2, …
     loss : {"likelihood", "mse"}
     epochs, batch_size : int
-        Passes over the surfaces, and surfaces in a step.
+        Number of passes over the surfaces, and of surfaces in a step.
     learning_rate : float
-        Of Adam at its highest; it rises over `warmup_steps`, then decays to nothing along a cosine,
-        or by a factor of 100 exponentially.
+        Maximum learning rate of Adam, reached after `warmup_steps`; it then decays to zero along
+        a cosine, or exponentially by a factor of 100.
     rounds : int
-        How often noise and gaps are drawn anew.
+        Number of times that noise and gaps are drawn.
     patience : int
-        Epochs without a better loss on the holdout after which training stops; the best weights
-        are kept.
+        Epochs without an improvement on the holdout after which training stops; the best weights
+        are used.
     holdout : float
-        Share of the surfaces that is not trained on.
+        Fraction of the surfaces that is held out.
     surfaces : int
-        Of each layout, the first so many of the data set.
+        Number of surfaces of each layout, from the start of the data set.
     seed : int
-        Of weights, holdout, noise and order.
+        Random seed of weights, holdout, noise and order.
     """
 
     network: str
@@ -79,51 +79,53 @@ class Recipe:
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """Read and check a YAML file.
+        """Read and validate a YAML file.
 
         Raises
         ------
         InvalidInputError
-            It is no recipe, or has a name or a value that is not admissible.
+            The file is not a recipe, or has an invalid name or value.
         """
         try:
             text = Path(path).read_text(encoding="utf-8")
-            found = yaml.load(text, _UniqueKeyLoader)
+            values = yaml.load(text, _UniqueKeyLoader)
         except yaml.YAMLError as error:
-            raise InvalidInputError(f"{path} is no YAML: {error}") from None
-        if not isinstance(found, dict):
-            raise InvalidInputError(f"{path} is no recipe: a mapping of names to values")
+            raise InvalidInputError(f"{path} is not valid YAML: {error}") from None
+        if not isinstance(values, dict):
+            raise InvalidInputError(
+                f"{path} is not a recipe, which is a mapping of names to values"
+            )
         try:
-            return cls.of(found)
+            return cls.of(values)
         except InvalidInputError as error:
             raise InvalidInputError(f"{path}: {error.message}") from None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Make a recipe of its parts, as `read`."""
-        known = {f.name: f for f in fields(cls)}
-        unknown = sorted(set(values) - set(known))
+        """Return a validated recipe; raises as `read`."""
+        names = [f.name for f in fields(cls)]
+        unknown = sorted(set(values) - set(names))
         if unknown:
             raise InvalidInputError(
-                f"a recipe has no {', '.join(unknown)}; known are {', '.join(known)}"
+                f"a recipe has no {', '.join(unknown)}; available: {', '.join(names)}"
             )
         if "network" not in values:
-            raise InvalidInputError("a recipe names its network")
-        made = cls(**values)
-        made.check()
-        return made
+            raise InvalidInputError("a recipe requires network (missing)")
+        recipe = cls(**values)
+        recipe.check()
+        return recipe
 
     def check(self) -> None:
         """Raise `InvalidInputError` unless a network can be trained by it."""
-        for name, known in (("loss", LOSSES), ("schedule", _SCHEDULES)):
-            if getattr(self, name) not in known:
+        for name, allowed in (("loss", LOSSES), ("schedule", _SCHEDULES)):
+            if getattr(self, name) not in allowed:
                 raise InvalidInputError(
-                    f"{name} = {getattr(self, name)!r}; known are {', '.join(known)}"
+                    f"{name} = {getattr(self, name)!r}; available: {', '.join(allowed)}"
                 )
-        for name, least in _LEAST.items():
+        for name, minimum in _MINIMA.items():
             value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise InvalidInputError(f"{name} = {value!r} must be a whole number ≥ {least}")
+            if type(value) is not int or value < minimum:
+                raise InvalidInputError(f"{name} = {value!r} must be an integer ≥ {minimum}")
         for name, high in (("learning_rate", 1.0), ("holdout", 0.9)):
             value = getattr(self, name)
             if not (isinstance(value, float) and 0.0 < value <= high):
@@ -137,17 +139,17 @@ class Recipe:
         return registry.get(self.network).of(self.options)
 
     def as_mapping(self) -> dict[str, Any]:
-        """For manifests."""
+        """Return the recipe as in manifests."""
         return {**asdict(self), "options": dict(self.options)}
 
     @property
     def digest(self) -> str:
-        """Fingerprint."""
+        """Hash of the recipe."""
         text = json.dumps(self.as_mapping(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-_LEAST: Final = {
+_MINIMA: Final = {
     "epochs": 1,
     "batch_size": 1,
     "warmup_steps": 0,

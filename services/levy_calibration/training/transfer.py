@@ -1,4 +1,4 @@
-"""Training that begins from a trained network: on new data, or for another model."""
+"""Initial networks from trained ones, for fine-tuning or for another model."""
 
 from pathlib import Path
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import keras
 import numpy as np
 
-from levy_calibration.networks.architecture import LOG_DEVIATIONS, PLACES
+from levy_calibration.networks.architecture import LOG_DEVIATIONS, UNIT_PARAMETERS
 from levy_calibration.registry.artifact import TRAINABLE, Artifact
 from levy_calibration.training.export import load_trainable
 from levy_calibration.training.recipe import Recipe
@@ -14,23 +14,23 @@ from levy_numerics.errors import InvalidInputError
 from levy_surfaces.synthetic.ranges import Box
 from levy_surfaces.synthetic.scaling import StandardScaler
 
-_HEAD: Final = (PLACES, LOG_DEVIATIONS)
+_HEAD: Final = (UNIT_PARAMETERS, LOG_DEVIATIONS)
 _SCALER: Final = "standardised"
 
 
-def start_from(artifact: Artifact, recipe: Recipe, model: str) -> keras.Model:
-    """A network to go on from.
+def initial_network(artifact: Artifact, recipe: Recipe, model: str) -> keras.Model:
+    """Return the network of an artifact as an initial network.
 
-    For the model it was trained for it is taken whole, for another without its last layer.
+    For the same model it is used whole, for another model without its last layer.
 
     Raises
     ------
     InvalidInputError
-        The artifact is of another architecture than the recipe's, or of other sizes.
+        The artifact's architecture or layer sizes differ from the recipe's.
     """
     if artifact.network != recipe.network:
         raise InvalidInputError(
-            f"{artifact.version} is a {artifact.network}, the recipe makes a {recipe.network}"
+            f"{artifact.version} is of network {artifact.network}, the recipe of {recipe.network}"
         )
     artifact.verify()
     source = load_trainable(Path(artifact.folder, TRAINABLE))
@@ -49,15 +49,15 @@ def _copy(source: keras.Model, layer: keras.layers.Layer) -> None:
         layer.set_weights(source.get_layer(layer.name).get_weights())
     except ValueError as error:
         raise InvalidInputError(
-            f"layer {layer.name} of the two networks differs; use the recipe's options of the "
-            f"first ({str(error).splitlines()[0]})"
+            f"layer {layer.name} differs in size; use the options of the recipe of the initial "
+            f"network ({str(error).splitlines()[0]})"
         ) from None
 
 
 def _scaler_of(network: keras.Model) -> StandardScaler:
-    """What the first layer takes off and divides by; nothing where there is no such layer."""
+    """Return the scaler of the first layer, the identity if there is no such layer."""
     if _SCALER not in {layer.name for layer in network.layers}:
         return StandardScaler(np.zeros(1), np.ones(1))
-    told = network.get_layer(_SCALER).get_config()
-    mean, variance = (np.asarray(told[name], dtype=float) for name in ("mean", "variance"))
+    config = network.get_layer(_SCALER).get_config()
+    mean, variance = (np.asarray(config[name], dtype=float) for name in ("mean", "variance"))
     return StandardScaler(mean.ravel(), np.sqrt(variance).ravel())

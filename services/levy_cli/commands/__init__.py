@@ -1,1 +1,1 @@
-"""One module a command; `run(options)` returns the exit code."""
+"""One module for each command; `run(options)` returns the exit code."""

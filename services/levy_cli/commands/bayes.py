@@ -9,13 +9,18 @@ from pydantic import TypeAdapter, ValidationError
 from levy_bayesian.handlers.sample import Sampling
 from levy_bayesian.summary import NOISE
 from levy_cli.cleaned import CleanedQuotes
-from levy_cli.output import console, print_json, refuse_unwritable, sentence, show_warnings, table
-from levy_cli.posterior_rows import (
+from levy_cli.output import (
     POSTERIOR_COLUMNS,
     PREDICTED_COLUMNS,
+    console,
     option_name,
     posterior_cells,
     predicted_cells,
+    print_json,
+    refuse_unwritable,
+    sentence,
+    show_warnings,
+    table,
 )
 from levy_cli.progress import progress
 from levy_numerics import models
@@ -34,19 +39,19 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_FEWEST: Final = 100
-"""Draws of a chain, of warm-up too: diagnostics of fewer say nothing."""
-_DESCRIBED: Final = TypeAdapter(dict[str, Prior])
+_MIN_DRAWS: Final = 100
+"""Minimum draws of a chain, and of its warm-up, for meaningful diagnostics."""
+_PRIORS: Final = TypeAdapter(dict[str, Prior])
 
 
 def run(options: argparse.Namespace) -> int:
-    """Sample the posterior, and say and keep what was found."""
+    """Sample the posterior; print and write the results."""
     import jax
 
     refuse_unwritable(options.out, options.plot, inputs=[options.quotes, options.predict])
     for name in ("samples", "warmup"):
-        if getattr(options, name) < _FEWEST:
-            raise InvalidInputError(f"--{name} must be {_FEWEST} or more")
+        if getattr(options, name) < _MIN_DRAWS:
+            raise InvalidInputError(f"--{name} must be at least {_MIN_DRAWS}")
     if options.seed < 0:
         raise InvalidInputError("--seed must not be negative")
     sampling = Sampling(
@@ -64,25 +69,23 @@ def run(options: argparse.Namespace) -> int:
     quotes = CleanedQuotes.of(options)
     predict, warnings = None, quotes.surface.warnings
     if options.predict:
-        predict, about_options = _to_predict(options, quotes.surface)
-        warnings = tuple(dict.fromkeys((*warnings, *about_options)))
+        predict, file_warnings = _to_predict(options, quotes.surface)
+        warnings = tuple(dict.fromkeys((*warnings, *file_warnings)))
     jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call] # JAX's own
     with progress(f"Sampling {options.model}: percent") as advance:
         result, draws = sampling.run(
             quotes.surface.quotes,
-            lambda standing: advance(
-                round(100 * standing.share), 100, note_of(standing.diagnostics)
-            ),
+            lambda state: advance(round(100 * state.share), 100, note_of(state.diagnostics)),
             quote_warnings=warnings,
             predict=predict,
         )
     if options.out:
         write_atomically(options.out, draws)
     if options.plot:
-        from levy_cli.posterior_page import SampledSurface, write_posterior_page
+        from levy_cli.reports.posterior import SampledSurface, write_posterior_report
 
         sampled = SampledSurface(quotes, result, draws, sampling.priors_by_parameter())
-        write_posterior_page(sampled, options.plot)
+        write_posterior_report(sampled, options.plot)
     if options.json:
         print_json({**result.model_dump(mode="json"), **quotes.as_document()})
         return 0
@@ -92,9 +95,9 @@ def run(options: argparse.Namespace) -> int:
     if result.predicted:
         out.print(_predicted(result))
     if options.out:
-        out.print(f"Draws are in {printable(options.out)}", soft_wrap=True)
+        out.print(f"Draws written to {printable(options.out)}", soft_wrap=True)
     if options.plot:
-        out.print(f"Plots are in {printable(options.plot)}", soft_wrap=True)
+        out.print(f"Report written to {printable(options.plot)}", soft_wrap=True)
     return 0
 
 
@@ -104,34 +107,36 @@ def _to_predict(options: argparse.Namespace, surface: Surface) -> tuple[Contract
     Raises
     ------
     InvalidInputError
-        It holds none, too many, or one at a maturity that is not quoted.
+        The file has no options, too many, or one at a maturity that is not quoted.
     """
     frame, warnings = read_options(
         options.predict, quote_date=surface.quote_date, expiry_time=options.expiry_time
     )
     if len(frame) > MAX_OPTIONS:
-        raise InvalidInputError(f"{len(frame)} options to predict, at most {MAX_OPTIONS} are taken")
+        raise InvalidInputError(
+            f"{len(frame)} options in {options.predict}; at most {MAX_OPTIONS} can be predicted"
+        )
     return contracts_on(surface, frame), warnings
 
 
-def note_of(seen: Diagnostics | None) -> str:
-    """What the draws say of themselves so far, in a line."""
-    if seen is None:
+def note_of(diagnostics: Diagnostics | None) -> str:
+    """Return the diagnostics of the draws so far as one line."""
+    if diagnostics is None:
         return ""
-    told = {
-        "{} draws": seen.draws,
-        "R-hat {:.4f}": seen.r_hat,
-        "{} diverged": seen.divergences,
-        "acceptance {:.2f}": seen.acceptance_rate,
-        "step {:.2g}": seen.step_size,
-        "ELBO {:.2f}": seen.elbo,
-        "Pareto k {:.2f}": seen.pareto_k,
+    values = {
+        "{} draws": diagnostics.draws,
+        "R-hat {:.4f}": diagnostics.r_hat,
+        "{} diverged": diagnostics.divergences,
+        "acceptance {:.2f}": diagnostics.acceptance_rate,
+        "step {:.2g}": diagnostics.step_size,
+        "ELBO {:.2f}": diagnostics.elbo,
+        "Pareto k {:.2f}": diagnostics.pareto_k,
     }
-    return ", ".join(form.format(value) for form, value in told.items() if value is not None)
+    return ", ".join(form.format(value) for form, value in values.items() if value is not None)
 
 
 def _priors(text: str) -> dict[str, dict[str, Any]]:
-    """Read priors, in the form that a request has.
+    """Parse priors in the format of a request.
 
     Raises
     ------
@@ -139,30 +144,30 @@ def _priors(text: str) -> dict[str, dict[str, Any]]:
         It is not a JSON object of distributions.
     """
     try:
-        described = _DESCRIBED.validate_python(strict_json.loads(text))
+        priors = _PRIORS.validate_python(strict_json.loads(text))
     except strict_json.RepeatedKeyError as error:
         raise InvalidInputError(f"--priors{error.pointer}: {error.msg}; give it once") from None
     except json.JSONDecodeError as error:
         raise InvalidInputError(f"--priors is not valid JSON: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InvalidInputError(f"--priors{' ' + place if place else ''}: {first['msg']}") from None
-    return {name: prior.described() for name, prior in described.items()}
+        path = ".".join(str(part) for part in first["loc"])
+        raise InvalidInputError(f"--priors{' ' + path if path else ''}: {first['msg']}") from None
+    return {name: prior.spec() for name, prior in priors.items()}
 
 
 def _predicted(result: BayesianResult) -> "Table":
-    shown = table(
-        left=["option"], right=[*PREDICTED_COLUMNS], title="What the posterior expects of others"
+    listing = table(
+        left=["option"], right=[*PREDICTED_COLUMNS], title="Posterior predictive of other options"
     )
-    for one in result.predicted:
-        shown.add_row(option_name(one), *predicted_cells(one))
-    return shown
+    for option in result.predicted:
+        listing.add_row(option_name(option), *predicted_cells(option))
+    return listing
 
 
 def _show(out: "Console", result: BayesianResult) -> None:
     verdict = "converged" if result.converged else "not converged"
-    shown = table(
+    listing = table(
         left=["parameter"],
         right=[*POSTERIOR_COLUMNS],
         last=["meaning"],
@@ -170,8 +175,8 @@ def _show(out: "Console", result: BayesianResult) -> None:
     )
     meaning = {p.name: p.meaning for p in models.get(result.model_type).parameters()}
     meaning[NOISE] = "scale of the quotes' errors, in the unit of the weights"
-    for name, one in result.parameters.items():
-        shown.add_row(name, *posterior_cells(one), meaning[name])
-    out.print(shown)
+    for name, parameter in result.parameters.items():
+        listing.add_row(name, *posterior_cells(parameter), meaning[name])
+    out.print(listing)
     out.print(f"{sentence(result.reason)}. {result.draws:,} draws, {result.seconds:.1f} s.")
     show_warnings(out, result.warnings)

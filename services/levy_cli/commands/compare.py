@@ -15,64 +15,65 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fit every model, and say or draw how they rank."""
+    """Fit the models; print and write their ranking."""
     refuse_unwritable(options.plot, inputs=[options.quotes])
-    wanted = models_named(options.models)
+    selected = models_named(options.models)
     quotes = CleanedQuotes.of(options)
     with progress("Comparing: models") as advance:
         compared = compare_models(
-            quotes, wanted, weights=options.weights, workers=options.workers, progress=advance
+            quotes, selected, weights=options.weights, workers=options.workers, progress=advance
         )
     if options.plot:
-        from levy_cli.comparison_page import write_comparison_page
+        from levy_cli.reports.comparison import write_comparison_report
 
-        write_comparison_page(compared, options.plot)
+        write_comparison_report(compared, options.plot)
     if options.json:
         print_json(compared.as_document())
     else:
         _show(compared)
         if options.plot:
-            console().print(f"Plots are in {printable(options.plot)}")
+            console().print(f"Report written to {printable(options.plot)}")
     return 0
 
 
 def _show(compared: ComparedModels) -> None:
     from rich.text import Text
 
-    out, answer = console(), compared.answer
+    out, result = console(), compared.result
     compared.quotes.show(out)
     _show_ranking(out, compared)
-    for left in answer.not_fitted:
-        out.print(Text.assemble(("Not fitted:", "yellow"), f" {left.model_type}: {left.detail}"))
+    for failure in result.not_fitted:
+        text = f" {failure.model_type}: {failure.detail}"
+        out.print(Text.assemble(("Not fitted:", "yellow"), text))
     out.print(
-        f"Errors of implied volatility in vol points, by weights {answer.weights}; ranked by those "
-        "out of sample: on alternate strikes that the fit had not seen. In spread: share of all "
-        f"quotes. {1e-3 * answer.comparison_time_ms:.1f} s."
+        f"Errors of implied volatility in vol points, weights {result.weights}; ranked by "
+        "out-of-sample error, on alternate strikes. In spread: fraction of all quotes. "
+        f"{1e-3 * result.comparison_time_ms:.1f} s."
     )
-    for one in answer.results[:1]:
-        out.print(f"Best is {one.model_type}: {_parameters(one)}")
-    show_warnings(out, answer.warnings)
+    for best in result.results[:1]:
+        out.print(f"Best: {best.model_type}, {_parameters(best)}")
+    show_warnings(out, result.warnings)
 
 
 def _show_ranking(out: "Console", compared: ComparedModels) -> None:
-    shown = table(
+    listing = table(
         left=["model"],
         right=["in sample", "out of sample", "all", "price RMSE", "in spread", "seconds"],
         last=["status"],
     )
-    for one in compared.answer.results:
-        shown.add_row(
-            one.model_type,
-            "–" if one.in_sample is None else vol_points(one.in_sample.implied_vol_rmse),
-            "–" if one.out_of_sample is None else vol_points(one.out_of_sample.implied_vol_rmse),
-            vol_points(one.fit_quality.implied_vol_rmse),
-            f"{one.fit_quality.rmse:.4g}",
-            "–" if one.in_spread_share is None else f"{one.in_spread_share:.0%}",
-            f"{1e-3 * one.calibration_time_ms:.1f}",
-            ", ".join(one.limits) or one.status,
+    for fit in compared.result.results:
+        listing.add_row(
+            fit.model_type,
+            "–" if fit.in_sample is None else vol_points(fit.in_sample.implied_vol_rmse),
+            "–" if fit.out_of_sample is None else vol_points(fit.out_of_sample.implied_vol_rmse),
+            vol_points(fit.fit_quality.implied_vol_rmse),
+            f"{fit.fit_quality.rmse:.4g}",
+            "–" if fit.in_spread_share is None else f"{fit.in_spread_share:.0%}",
+            f"{1e-3 * fit.calibration_time_ms:.1f}",
+            ", ".join(fit.boundary_parameters) or fit.status,
         )
-    out.print(shown)
+    out.print(listing)
 
 
-def _parameters(one: ComparedModel) -> str:
-    return ", ".join(f"{name} = {value:.5g}" for name, value in one.parameters.items())
+def _parameters(fit: ComparedModel) -> str:
+    return ", ".join(f"{name} = {value:.5g}" for name, value in fit.parameters.items())

@@ -22,17 +22,19 @@ from levy_surfaces.synthetic.manifest import Plan
 
 
 def run(options: argparse.Namespace) -> int:
-    """MakeChunk or continue a data set, or clean real quotes and keep them."""
+    """Generate or continue a data set, or clean real quotes and add them."""
     if (options.model is None) == (options.quotes is None):
-        raise InvalidInputError("give either --model, to make surfaces, or --quotes, to keep some")
-    return _keep(options) if options.quotes else _make(options)
+        raise InvalidInputError(
+            "give either --model, to generate surfaces, or --quotes, to add real ones"
+        )
+    return _add(options) if options.quotes else _generate(options)
 
 
-def _make(options: argparse.Namespace) -> int:
+def _generate(options: argparse.Namespace) -> int:
     plan = Plan(options.model, options.size, seed=options.seed, layout=options.layout)
     plan.check()
     started = time.perf_counter()
-    with progress(f"Making {plan.model}: surfaces") as advance:
+    with progress(f"Generating {plan.model}: surfaces") as advance:
         manifest = generate(
             plan,
             options.out,
@@ -72,7 +74,7 @@ def _executor(plan: Plan, options: argparse.Namespace) -> Executor:
     return ProcessExecutor(n_workers) if min(n_workers, plan.n_chunks) > 1 else SerialExecutor()
 
 
-def _keep(options: argparse.Namespace) -> int:
+def _add(options: argparse.Namespace) -> int:
     quotes = CleanedQuotes.of(options)
     Path(options.out).mkdir(parents=True, exist_ok=True)
     path = keep_surface(quotes.surface, options.out)
@@ -83,5 +85,5 @@ def _keep(options: argparse.Namespace) -> int:
         out = console()
         quotes.show(out)
         show_warnings(out, warnings)
-        out.print(f"Kept in {printable(str(path))}", soft_wrap=True)
+        out.print(f"Written to {printable(str(path))}", soft_wrap=True)
     return 0

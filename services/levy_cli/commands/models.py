@@ -3,33 +3,33 @@
 import argparse
 
 from levy_calibration.registry import Registry
+from levy_cli.networks import registry_at
 from levy_cli.output import print_json
-from levy_cli.trained import networks
 from levy_pricing.handlers.catalogue import catalogue
 from levy_schemas.catalogue import CatalogueEntry, ModelsResult
 from levy_schemas.networks import ServedNetwork
-from levy_service.version import engine_version
+from levy_service import engine_version
 
 
 def run(options: argparse.Namespace) -> int:
-    """List the models."""
-    known = ModelsResult.of(catalogue(engine_version()), _champions(networks()))
+    """Print the models."""
+    result = ModelsResult.of(catalogue(engine_version()), _champions(registry_at()))
     if options.json:
-        print_json(known)
+        print_json(result)
     else:
-        _show(known.catalogue)
+        _show(result.catalogue)
     return 0
 
 
 def _champions(registry: Registry) -> dict[str, ServedNetwork]:
-    """Who answers for each model, by what manifests say: nothing is loaded."""
-    found = {}
+    """Return the champion of each model, from the manifests, without loading networks."""
+    champions = {}
     for model in registry.models():
         version = registry.aliases(model).champion
         if version is not None:
             reads = registry.artifact(model, version).manifest["reads"]
-            found[model] = ServedNetwork.of(version, reads)
-    return found
+            champions[model] = ServedNetwork.of(version, reads)
+    return champions
 
 
 def _show(entries: tuple[CatalogueEntry, ...]) -> None:
@@ -37,7 +37,7 @@ def _show(entries: tuple[CatalogueEntry, ...]) -> None:
 
     out = console()
     for entry in entries:
-        shown = table(
+        listing = table(
             left=["parameter", "symbol", "condition", "unit"],
             right=["default"],
             last=["meaning"],
@@ -45,5 +45,5 @@ def _show(entries: tuple[CatalogueEntry, ...]) -> None:
         )
         for p in entry.parameters:
             default = "" if p.default is None else f"{p.default:g}"
-            shown.add_row(p.name, p.symbol, p.domain, p.unit, default, p.meaning)
-        out.print(shown)
+            listing.add_row(p.name, p.symbol, p.domain, p.unit, default, p.meaning)
+        out.print(listing)

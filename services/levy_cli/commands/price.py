@@ -27,7 +27,7 @@ _OPTIONS: Final = {
 
 
 def run(options: argparse.Namespace) -> int:
-    """Price the options that were asked for."""
+    """Price the options; print the result."""
     request = _request(options)
     result = price(request)
     if options.json:
@@ -52,7 +52,7 @@ def _request(options: argparse.Namespace) -> PriceRequest:
             greeks=options.greeks,
         )
     except ValidationError as error:
-        raise InvalidInputError("; ".join(_complaints(error))) from None
+        raise InvalidInputError("; ".join(_messages(error))) from None
 
 
 def _parameters(text: str) -> dict[str, Any]:
@@ -67,31 +67,31 @@ def _parameters(text: str) -> dict[str, Any]:
     return parameters
 
 
-def _complaints(error: ValidationError) -> Iterator[str]:
-    for problem in error.errors():
-        first, *rest = problem["loc"] or ("",)
-        place = " ".join([_OPTIONS.get(str(first), str(first)), *(str(step) for step in rest)])
-        yield f"{place}: {problem['msg']}".removeprefix(": ")
+def _messages(error: ValidationError) -> Iterator[str]:
+    for item in error.errors():
+        first, *rest = item["loc"] or ("",)
+        option = " ".join([_OPTIONS.get(str(first), str(first)), *(str(step) for step in rest)])
+        yield f"{option}: {item['msg']}".removeprefix(": ")
 
 
 def _show(request: PriceRequest, result: PriceResult) -> None:
     out = console()
-    shown = table(
+    listing = table(
         right=["maturity", "strike", "price", "implied vol", *_greek_names(result)],
         title=f"{request.model_type} {request.option_type}s by {request.method}",
     )
     for i, maturity in enumerate(request.maturities):
         for j, strike in enumerate(request.strikes):
             vol = result.implied_vols[i][j]
-            shown.add_row(
+            listing.add_row(
                 f"{maturity:g}",
                 f"{strike:g}",
                 f"{result.prices[i][j]:.8g}",
                 "–" if vol is None else f"{vol:.4%}",
                 *_greek_cells(result, i, j),
             )
-        shown.add_section()
-    out.print(shown)
+        listing.add_section()
+    out.print(listing)
     show_warnings(out, result.warnings)
 
 

@@ -6,14 +6,14 @@ from typing import Any
 from levy_calibration.registry import Registry
 from levy_calibration.registry.aliases import ALIASES
 from levy_calibration.registry.artifact import Artifact
+from levy_cli.networks import registry_at
 from levy_cli.output import console, print_json, table
-from levy_cli.trained import networks
 from levy_numerics.errors import InvalidInputError
 
 
 def run(options: argparse.Namespace) -> int:
-    """List or show trained networks, or change which of them answers."""
-    registry = networks(options.registry)
+    """List or show trained networks, or change which one is in use."""
+    registry = registry_at(options.registry)
     return {"list": _list, "show": _show, "promote": _promote, "rollback": _rollback}[
         options.action
     ](registry, options)
@@ -24,11 +24,11 @@ def _list(registry: Registry, options: argparse.Namespace) -> int:
     if options.json:
         print_json({"registry": str(registry.root), "networks": rows})
         return 0
-    shown = table(
+    listing = table(
         left=["model", "version", "alias"], right=["weights", "MB", "worst R²", "vol error, bp"]
     )
     for row in rows:
-        shown.add_row(
+        listing.add_row(
             row["model"],
             row["version"],
             ", ".join(row["aliases"]),
@@ -37,26 +37,26 @@ def _list(registry: Registry, options: argparse.Namespace) -> int:
             f"{row['worst_r2']:.4f}",
             f"{row['vol_bp']:.2f}",
         )
-    console().print(shown if rows else "No networks are trained.")
+    console().print(listing if rows else "No trained networks.")
     return 0
 
 
 def _row(registry: Registry, artifact: Artifact) -> dict[str, Any]:
-    told, aliases = artifact.manifest, registry.aliases(artifact.model)
+    manifest, aliases = artifact.manifest, registry.aliases(artifact.model)
     return {
         "model": artifact.model,
         "version": artifact.version,
         "network": artifact.network,
         "aliases": [name for name in ALIASES if aliases.version(name) == artifact.version],
-        "n_weights": told["n_weights"],
+        "n_weights": manifest["n_weights"],
         "bytes": artifact.size_bytes,
-        "worst_r2": min(each["r2"] for each in told["metrics"]["errors"].values()),
-        "vol_bp": told["metrics"]["vol_bp"],
+        "worst_r2": min(error["r2"] for error in manifest["metrics"]["errors"].values()),
+        "vol_bp": manifest["metrics"]["vol_bp"],
     }
 
 
 def _show(registry: Registry, options: argparse.Namespace) -> int:
-    artifact = _named(registry, options)
+    artifact = registry.artifact(*_model_and_version(options))
     artifact.verify()
     aliases = registry.aliases(artifact.model)
     document = {
@@ -67,38 +67,39 @@ def _show(registry: Registry, options: argparse.Namespace) -> int:
     if options.json:
         print_json(document)
         return 0
-    out, told = console(), artifact.manifest
-    out.print(f"{artifact.version} for {artifact.model}; files are as trained")
+    out, manifest = console(), artifact.manifest
+    out.print(f"{artifact.version} for {artifact.model}; checksums of its files are valid")
     out.print(
-        f"{told['n_weights']:,} weights, reads {told['reads']}, trained on {told['backend']} "
-        f"({told['device']}), seed {told['seed']}"
+        f"{manifest['n_weights']:,} weights, input {manifest['reads']}, trained on "
+        f"{manifest['backend']} "
+        f"({manifest['device']}), seed {manifest['seed']}"
     )
-    shown = table(left=["quantity"], right=["R²", "MAE", "RMSE", "median relative"])
-    for name, each in told["metrics"]["errors"].items():
-        shown.add_row(
+    listing = table(left=["quantity"], right=["R²", "MAE", "RMSE", "median relative"])
+    for name, error in manifest["metrics"]["errors"].items():
+        listing.add_row(
             name,
-            f"{each['r2']:.5f}",
-            f"{each['mae']:.2g}",
-            f"{each['rmse']:.2g}",
-            f"{each['median_relative']:.2%}",
+            f"{error['r2']:.5f}",
+            f"{error['mae']:.2g}",
+            f"{error['rmse']:.2g}",
+            f"{error['median_relative']:.2%}",
         )
-    out.print(shown)
+    out.print(listing)
     return 0
 
 
 def _promote(registry: Registry, options: argparse.Namespace) -> int:
-    changed = registry.promote(*_required(options), alias=options.alias)
-    return _told(options, changed.champion, changed.challenger)
+    changed = registry.promote(*_model_and_version(options), alias=options.alias)
+    return _show_aliases(options, changed.champion, changed.challenger)
 
 
 def _rollback(registry: Registry, options: argparse.Namespace) -> int:
     if options.model is None:
-        raise InvalidInputError("levy registry rollback needs --model")
+        raise InvalidInputError("levy registry rollback requires --model (missing)")
     changed = registry.rollback(options.model, alias=options.alias)
-    return _told(options, changed.champion, changed.challenger)
+    return _show_aliases(options, changed.champion, changed.challenger)
 
 
-def _told(options: argparse.Namespace, champion: str | None, challenger: str | None) -> int:
+def _show_aliases(options: argparse.Namespace, champion: str | None, challenger: str | None) -> int:
     if options.json:
         print_json({"model": options.model, "champion": champion, "challenger": challenger})
     else:
@@ -108,11 +109,7 @@ def _told(options: argparse.Namespace, champion: str | None, challenger: str | N
     return 0
 
 
-def _named(registry: Registry, options: argparse.Namespace) -> Artifact:
-    return registry.artifact(*_required(options))
-
-
-def _required(options: argparse.Namespace) -> tuple[str, str]:
+def _model_and_version(options: argparse.Namespace) -> tuple[str, str]:
     if options.model is None or options.version is None:
-        raise InvalidInputError(f"levy registry {options.action} needs --model and a version")
+        raise InvalidInputError(f"levy registry {options.action} requires --model and a version")
     return options.model, options.version

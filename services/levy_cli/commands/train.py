@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from levy_calibration.registry.aliases import ALIASES
 from levy_cli.output import console, print_json, table
-from levy_cli.training_progress import training_progress
+from levy_cli.progress import Advance, progress
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.atomic_files import write_atomically
 
@@ -19,13 +20,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train a network and put it into the registry, or cross-validate its recipe."""
-    # Keras takes seconds to import: only those who train pay.
+    """Train a network and register it, or cross-validate its recipe."""
+    # Imported here: Keras takes seconds.
     from levy_calibration.registry import PACKAGED
-    from levy_calibration.training.publish import Workshop
+    from levy_calibration.training.publish import TrainingContext
     from levy_calibration.training.recipe import Recipe
 
-    shop = Workshop(
+    context = TrainingContext(
         data=Path(options.data),
         recipes=Path(options.recipes),
         runs=Path(options.runs),
@@ -34,16 +35,18 @@ def run(options: argparse.Namespace) -> int:
     recipe = (
         Recipe.read(options.recipe)
         if options.recipe
-        else shop.recipe(options.model, options.network)
+        else context.recipe(options.model, options.network)
     )
     if recipe.network != options.network:
-        raise InvalidInputError(f"{options.recipe} makes a {recipe.network}")
+        raise InvalidInputError(
+            f"{options.recipe} is a recipe of network {recipe.network}, not {options.network}"
+        )
     if options.folds:
-        return _cross_validate(shop, recipe, options)
-    return _train(shop, recipe, options)
+        return _cross_validate(context, recipe, options)
+    return _train(context, recipe, options)
 
 
-def _train(shop: Any, recipe: Any, options: argparse.Namespace) -> int:
+def _train(context: Any, recipe: Any, options: argparse.Namespace) -> int:
     from levy_calibration.registry import Registry
     from levy_calibration.training.distribution import strategy_of
     from levy_calibration.training.publish import publish
@@ -51,88 +54,97 @@ def _train(shop: Any, recipe: Any, options: argparse.Namespace) -> int:
     start = None
     if options.start:
         model, _, version = options.start.rpartition("/")
-        start = Registry.open(shop.registry).artifact(model or options.model, version)
-    with training_progress(f"{options.model} {recipe.network}") as told:
+        start = Registry.open(context.registry).artifact(model or options.model, version)
+    with progress(f"{options.model} {recipe.network}: epochs") as advance:
         artifact, history = publish(
-            shop,
+            context,
             options.model,
             recipe,
             resume=options.resume,
             start=start,
             strategy=strategy_of(options.strategy),
-            told=told,
+            on_epoch=_on_epoch(advance),
         )
-    _promote(Registry.open(shop.registry), artifact, options.promote)
-    page = _write_curves(shop, options.model, recipe.network, history)
+    _promote(Registry.open(context.registry), artifact, options.promote)
+    page = _write_curves(context, options.model, recipe.network, history)
     if options.json:
         print_json({**artifact.manifest, "folder": str(artifact.folder), "history": history})
         return 0
     _show(artifact.manifest["metrics"])
-    console().print(f"{artifact.version} is in {artifact.folder}", soft_wrap=True)
+    console().print(f"{artifact.version} written to {artifact.folder}", soft_wrap=True)
     if page:
-        console().print(f"Learning curves are in {page}", soft_wrap=True)
+        console().print(f"Learning curves written to {page}", soft_wrap=True)
     return 0
 
 
-def _promote(registry: Any, artifact: Any, asked: str | None) -> None:
-    """Give it the alias that was asked for, if any; a model's first network is its champion."""
-    held = registry.aliases(artifact.model)
-    first = "champion" if held.champion is None else None
+def _promote(registry: Any, artifact: Any, requested: str | None) -> None:
+    """Set the requested alias; a model's first network becomes its champion."""
+    aliases = registry.aliases(artifact.model)
+    first = "champion" if aliases.champion is None else None
     for alias in ALIASES:
-        if alias in (asked, first) and held.version(alias) != artifact.version:
+        if alias in (requested, first) and aliases.version(alias) != artifact.version:
             registry.promote(artifact.model, artifact.version, alias=alias)
 
 
-def _cross_validate(shop: Any, recipe: Any, options: argparse.Namespace) -> int:
-    from levy_calibration.training.publish import cross_validated
+def _on_epoch(advance: Advance) -> Callable[[int, int, dict[str, float]], None]:
+    """Return the callback that shows the scores of each epoch."""
 
-    with training_progress(f"{options.model} {recipe.network}, {options.folds} folds") as told:
-        found = cross_validated(shop, options.model, recipe, options.folds, told)
+    def on_epoch(done: int, total: int, epoch: dict[str, float]) -> None:
+        advance(done, total, f"{epoch['score']:.3f}, held out {epoch['holdout_score']:.3f}")
+
+    return on_epoch
+
+
+def _cross_validate(context: Any, recipe: Any, options: argparse.Namespace) -> int:
+    from levy_calibration.training.publish import cross_validate
+
+    with progress(f"{options.model} {recipe.network}, {options.folds} folds: epochs") as advance:
+        folds = cross_validate(context, options.model, recipe, options.folds, _on_epoch(advance))
     if options.json:
-        print_json({"model": options.model, "network": recipe.network, "folds": found})
+        print_json({"model": options.model, "network": recipe.network, "folds": folds})
         return 0
-    shown = table(left=["quantity"], right=["R², mean", "± deviation", "median relative"])
-    for name in found[0]["errors"]:
-        r2 = [fold["errors"][name]["r2"] for fold in found]
-        relative = [fold["errors"][name]["median_relative"] for fold in found]
-        shown.add_row(name, f"{np.mean(r2):.5f}", f"{np.std(r2):.5f}", f"{np.mean(relative):.2%}")
-    console().print(shown)
+    listing = table(left=["quantity"], right=["R², mean", "± deviation", "median relative"])
+    for name in folds[0]["errors"]:
+        r2 = [fold["errors"][name]["r2"] for fold in folds]
+        relative = [fold["errors"][name]["median_relative"] for fold in folds]
+        listing.add_row(name, f"{np.mean(r2):.5f}", f"{np.std(r2):.5f}", f"{np.mean(relative):.2%}")
+    console().print(listing)
     return 0
 
 
 def _show(metrics: dict[str, Any]) -> None:
-    shown = table(left=["quantity"], right=["R²", "MAE", "RMSE", "median relative"])
-    for name, each in metrics["errors"].items():
-        shown.add_row(
+    listing = table(left=["quantity"], right=["R²", "MAE", "RMSE", "median relative"])
+    for name, error in metrics["errors"].items():
+        listing.add_row(
             name,
-            f"{each['r2']:.5f}",
-            f"{each['mae']:.2g}",
-            f"{each['rmse']:.2g}",
-            f"{each['median_relative']:.2%}",
+            f"{error['r2']:.5f}",
+            f"{error['mae']:.2g}",
+            f"{error['rmse']:.2g}",
+            f"{error['median_relative']:.2%}",
         )
-    console().print(shown)
+    console().print(listing)
     console().print(
-        f"On {metrics['n']:,} exact surfaces that were held out: volatilities off by "
-        f"{metrics['vol_bp']:.2f} bp, prices by {metrics['price_bp']:.3f} bp of the forward."
+        f"Mean errors on {metrics['n']:,} surfaces of the holdout: volatilities "
+        f"{metrics['vol_bp']:.2f} bp, prices {metrics['price_bp']:.3f} bp of the forward."
     )
 
 
 def _write_curves(
-    shop: Any, model: str, network: str, history: list[dict[str, float]]
+    context: Any, model: str, network: str, history: list[dict[str, float]]
 ) -> Path | None:
-    """Learning curves as JSON and as a page; none for an ensemble."""
+    """Write learning curves as JSON and HTML; return the page, None for an ensemble."""
     if not history:
         return None
     from plotly.graph_objects import Figure
 
-    folder = shop.run_folder(model, network)
+    folder = context.run_folder(model, network)
     write_atomically(folder / "curves.json", json.dumps(history, indent=1).encode())
     figure = Figure()
     epochs = list(range(1, len(history) + 1))
     for name in ("score", "holdout_score"):
-        figure.add_scatter(x=epochs, y=[each[name] for each in history], name=name)
+        figure.add_scatter(x=epochs, y=[epoch[name] for epoch in history], name=name)
     figure.update_layout(
-        title=f"{model}, {network}: −log likelihood, or squared error",
+        title=f"{model}, {network}: negative log-likelihood, or squared error",
         xaxis_title="epoch",
         template="plotly_white",
     )

@@ -1,4 +1,4 @@
-"""One process of the system, that never outlives its supervisor."""
+"""One process of the system, which ends with its supervisor."""
 
 import ctypes
 import os
@@ -19,13 +19,12 @@ class Child:
     Parameters
     ----------
     name : str
-        For people.
+        Name in messages.
     command : sequence of str
-        What is run.
     environment : mapping
-        Added to that of this process.
+        Added to the environment of this process.
     log : Path, optional
-        Where its output goes; standard error if absent.
+        File of its output; standard error if absent.
     """
 
     def __init__(
@@ -44,34 +43,34 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # Ctrl-C in a terminal reaches the supervisor alone, which stops all in order.
+                # Ctrl-C in a terminal reaches only the supervisor, which stops all in order.
                 start_new_session=True,
-                preexec_fn=_dying_with(os.getpid()),
+                preexec_fn=_killed_with_parent(os.getpid()),
             )
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended; None while it runs."""
+        """The exit status, None while the process runs."""
         return self._process.poll()
 
-    def epitaph(self) -> str:
-        """Say how it ended."""
+    def exit_message(self) -> str:
+        """Return a description of how the process ended, with the end of its log."""
         status = self._process.returncode
         if status < 0:
             return f"{self.name} was killed by {signal.Signals(-status).name}"
-        ended = f"{self.name} ended with exit status {status}"
+        message = f"{self.name} ended with exit status {status}"
         if self.log is not None and self.log.exists():
             lines = self.log.read_text(errors="replace").splitlines()[-5:]
-            ended = "\n  ".join([ended, *lines])
-        return ended
+            message = "\n  ".join([message, *lines])
+        return message
 
-    def ask_to_stop(self) -> None:
-        """Let it finish what it is doing."""
+    def stop(self) -> None:
+        """Send SIGTERM, upon which the process finishes its work."""
         if self.exit_status is None:
             self._process.terminate()
 
     def kill(self) -> None:
-        """End it at once, if it still runs."""
+        """Kill the process if it still runs, and wait for it."""
         if self.exit_status is None:
             self._process.kill()
         self._process.wait()
@@ -79,7 +78,7 @@ class Child:
 
 @contextmanager
 def _output(log: Path | None) -> Iterator[int]:
-    """Descriptor of a file, or that of standard error, which stays open."""
+    """Yield the descriptor of the log, or of standard error, which stays open."""
     if log is None:
         yield 2
         return
@@ -87,8 +86,8 @@ def _output(log: Path | None) -> Iterator[int]:
         yield file.fileno()
 
 
-def _dying_with(supervisor: int) -> Callable[[], None] | None:
-    """Make the kernel stop the child should its supervisor be killed; Linux alone can."""
+def _killed_with_parent(supervisor: int) -> Callable[[], None] | None:
+    """Return a hook that has the kernel stop the child if its supervisor is killed (Linux only)."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""Starts every service, watches them, and stops them all."""
+"""Start, supervise and stop all services."""
 
 import signal
 import sys
@@ -12,37 +12,37 @@ from types import FrameType
 from typing import Final, Protocol
 
 from levy_cli.serve.child import Child
-from levy_cli.serve.parts import (
+from levy_cli.serve.processes import (
     RedisMissingError,
-    RedisPart,
-    ServicePart,
+    RedisProcess,
+    ServiceProcess,
     free_port,
-    port_trouble,
+    port_error,
 )
 
 _LOOPBACK: Final = "127.0.0.1"
 _POLL_SECONDS: Final = 0.05
 _READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 12.0
-"""Longer than a service drains."""
+"""Longer than the drain time of a service."""
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Part(Protocol):
-    """Something to start."""
+class Startable(Protocol):
+    """A process that can be started."""
 
     name: str
 
     def start(self) -> Child:
-        """Start it."""
+        """Start the process."""
 
     def ready(self) -> bool:
-        """Whether it can do its work."""
+        """Return whether the process is ready."""
 
 
-class _PartFailedError(Exception):
-    """A part ended, or did not become ready."""
+class _ProcessFailedError(Exception):
+    """A process ended, or did not become ready."""
 
 
 def serve(port: int = 8000, *, host: str = _LOOPBACK) -> int:
@@ -51,119 +51,119 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK) -> int:
     Parameters
     ----------
     port : int
-        Of the gateway; 0 takes a free one.
+        Port of the gateway; 0 chooses a free one.
     host : str
-        Address that the gateway listens on; the others listen on the loopback alone.
+        Address of the gateway; the other services listen on the loopback interface only.
 
     Returns
     -------
     int
-        Exit status: 0 if it was asked to stop, 1 if it could not start or a part failed.
+        Exit status: 0 after a signal, 1 if the start or a process failed.
     """
-    trouble = port_trouble(host, port)
-    if trouble is not None:
-        _complain(f"cannot listen on {host}:{port}: {trouble}; choose another with --port")
+    reason = port_error(host, port)
+    if reason is not None:
+        _print_error(f"cannot listen on {host}:{port}: {reason}; choose another with --port")
         return 1
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="levy-") as folder, _asked_to_stop() as stop:
-        parts = _parts(host, port or free_port(host), Path(folder))
+    with tempfile.TemporaryDirectory(prefix="levy-") as folder, _stop_requested() as stop:
+        processes = _processes(host, port or free_port(host), Path(folder))
         children: list[Child] = []
         try:
-            for part in parts:
-                children.append(part.start())  # noqa: PERF401 - those started must be known
-            if not _wait_until_ready(parts, children, stop):
+            for process in processes:
+                children.append(process.start())  # noqa: PERF401 - those started must be stopped
+            if not _wait_until_ready(processes, children, stop):
                 return 0
-            _announce(parts, time.monotonic() - started)
+            _announce(processes, time.monotonic() - started)
             while not stop.wait(_POLL_SECONDS):
-                _require_all_alive(children)
-        except (_PartFailedError, RedisMissingError, OSError) as error:
-            _complain(str(error))
+                _require_running(children)
+        except (_ProcessFailedError, RedisMissingError, OSError) as error:
+            _print_error(str(error))
             return 1
         finally:
             _stop_all(children, stop)
     return 0
 
 
-def _parts(host: str, port: int, folder: Path) -> tuple[Part, ...]:
-    pricing = ServicePart("pricing", _LOOPBACK, free_port(_LOOPBACK))
-    calibration = ServicePart("calibration", _LOOPBACK, free_port(_LOOPBACK))
-    redis = RedisPart(folder)
+def _processes(host: str, port: int, folder: Path) -> tuple[Startable, ...]:
+    pricing = ServiceProcess("pricing", _LOOPBACK, free_port(_LOOPBACK))
+    calibration = ServiceProcess("calibration", _LOOPBACK, free_port(_LOOPBACK))
+    redis = RedisProcess(folder)
     settings = {
         "PRICING_URL": pricing.address,
         "CALIBRATION_URL": calibration.address,
         "REDIS_URL": redis.address,
     }
-    bayesian = ServicePart(
+    bayesian = ServiceProcess(
         "bayesian",
         _LOOPBACK,
         free_port(_LOOPBACK),
-        # Nothing outlives this run: a job that runs need not be waited for.
+        # Jobs do not outlive this run: a running one need not be awaited.
         {"REDIS_URL": redis.address, "DRAIN_SECONDS": "0"},
     )
-    gateway = ServicePart("gateway", host, port, settings)
+    gateway = ServiceProcess("gateway", host, port, settings)
     return (redis, pricing, calibration, bayesian, gateway)
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """Give an event that a signal sets; the former handlers come back afterwards."""
+def _stop_requested() -> Iterator[threading.Event]:
+    """Yield an event that a signal sets; restore the previous handlers at the end."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    former = {number: signal.signal(number, on_signal) for number in _SIGNALS}
+    previous = {number: signal.signal(number, on_signal) for number in _SIGNALS}
     try:
         yield stop
     finally:
-        for number, handler in former.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def _wait_until_ready(
-    parts: Sequence[Part], children: Sequence[Child], stop: threading.Event
+    processes: Sequence[Startable], children: Sequence[Child], stop: threading.Event
 ) -> bool:
-    """Wait for every part; False if a signal came first."""
-    give_up = time.monotonic() + _READY_SECONDS
-    waiting = list(parts)
+    """Wait until every process is ready; return False if a signal came first."""
+    deadline = time.monotonic() + _READY_SECONDS
+    waiting = list(processes)
     while True:
-        _require_all_alive(children)
-        waiting = [part for part in waiting if not part.ready()]
+        _require_running(children)
+        waiting = [process for process in waiting if not process.ready()]
         if not waiting:
             return True
-        if time.monotonic() > give_up:
-            names = ", ".join(part.name for part in waiting)
+        if time.monotonic() > deadline:
+            names = ", ".join(process.name for process in waiting)
             message = f"not ready after {_READY_SECONDS:.0f} s: {names}"
-            raise _PartFailedError(message)
+            raise _ProcessFailedError(message)
         if stop.wait(_POLL_SECONDS):
             return False
 
 
-def _require_all_alive(children: Sequence[Child]) -> None:
+def _require_running(children: Sequence[Child]) -> None:
     for child in children:
         if child.exit_status is not None:
-            message = f"{child.epitaph()}; stopping everything"
-            raise _PartFailedError(message)
+            message = f"{child.exit_message()}; stopping everything"
+            raise _ProcessFailedError(message)
 
 
 def _stop_all(children: Sequence[Child], stop: threading.Event) -> None:
-    """Stop in the reverse order of starting, so that who asks goes before who answers.
+    """Stop in reverse order, so that clients stop before their services.
 
-    A further signal cuts the draining short.
+    A second signal kills the processes without waiting.
     """
     stop.clear()
     for child in reversed(children):
-        child.ask_to_stop()
-        give_up = time.monotonic() + _STOP_SECONDS
-        while child.exit_status is None and time.monotonic() < give_up and not stop.is_set():
+        child.stop()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while child.exit_status is None and time.monotonic() < deadline and not stop.is_set():
             time.sleep(_POLL_SECONDS / 5)
         child.kill()
 
 
-def _announce(parts: Sequence[Part], seconds: float) -> None:
-    redis, *_, gateway = parts
-    assert isinstance(redis, RedisPart)
-    assert isinstance(gateway, ServicePart)
+def _announce(processes: Sequence[Startable], seconds: float) -> None:
+    redis, *_, gateway = processes
+    assert isinstance(redis, RedisProcess)
+    assert isinstance(gateway, ServiceProcess)
     url = gateway.address
     print(
         f"""\
@@ -191,5 +191,5 @@ _EXAMPLE: Final = (
 )
 
 
-def _complain(message: str) -> None:
+def _print_error(message: str) -> None:
     print(f"levy serve: {message}", file=sys.stderr, flush=True)

@@ -1,1 +1,1 @@
-"""The use cases; they know no HTTP."""
+"""Use cases, independent of HTTP."""

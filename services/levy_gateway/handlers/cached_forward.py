@@ -1,62 +1,60 @@
-"""Answering what was answered before."""
+"""Forward requests through the result cache."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import BaseModel
 
-from levy_gateway.cache import ResultCache, key_of
+from levy_gateway.cache import ResultCache, cache_key
 from levy_gateway.clients import Reply
 from levy_gateway.handlers.forward import Forward
-from levy_gateway.handlers.served_versions import Versions
+from levy_gateway.handlers.served_versions import ServedVersionsPoller
 from levy_gateway.metrics import GatewayMetrics
 
 _JSON: Final = "application/json"
 
 
 @dataclass(frozen=True)
-class Freshness:
-    """What a client allows.
+class CachePolicy:
+    """A client's `Cache-Control`.
 
     Attributes
     ----------
-    may_find : bool
-        Whether an answer kept from before will do.
-    may_keep : bool
-        Whether this answer may be kept for others.
+    use_cache : bool
+        Whether a cached result may be returned.
+    store : bool
+        Whether the result may be cached.
     """
 
-    may_find: bool = True
-    may_keep: bool = True
+    use_cache: bool = True
+    store: bool = True
 
 
 @dataclass(frozen=True)
-class Remembered:
-    """An answer, and where it came from, in the words of RFC 9211."""
+class CachedReply:
+    """A response and its `Cache-Status` (RFC 9211)."""
 
     reply: Reply
     cache_status: str
 
 
-class Remember:
-    """Looks for a result before it asks, and keeps what it is told.
+class CachedForward:
+    """Return cached results, and cache those of forwarded requests.
 
     Parameters
     ----------
     forward : Forward
-        Who is asked.
-    versions : Versions
-        Of whoever answers there; results of other versions are not found.
+    versions : ServedVersionsPoller
+        Versions of the upstream service, which are part of the cache key.
     cache : ResultCache, optional
-        Where results are kept; nothing is if absent.
+        Without it, every request is forwarded.
     metrics : GatewayMetrics
-        Where lookups are counted.
     """
 
     def __init__(
         self,
         forward: Forward,
-        versions: Versions,
+        versions: ServedVersionsPoller,
         cache: ResultCache | None,
         metrics: GatewayMetrics,
     ) -> None:
@@ -67,41 +65,38 @@ class Remember:
         self.deadline_seconds = forward.deadline_seconds
 
     async def __call__(
-        self, path: str, asked: BaseModel, body: bytes, seconds: float, freshness: Freshness
-    ) -> Remembered:
-        """Answer from before, or ask now.
+        self, path: str, request: BaseModel, body: bytes, seconds: float, policy: CachePolicy
+    ) -> CachedReply:
+        """Return a cached result, or forward the request.
 
         Parameters
         ----------
         path : str
-            Of the neighbour.
-        asked : BaseModel
-            What the body means.
+            Path at the upstream service.
+        request : BaseModel
+            The validated request.
         body : bytes
-            As the client sent it.
+            The request as the client sent it.
         seconds : float
-            The longest to wait.
-        freshness : Freshness
-            What the client allows.
+            Time limit.
+        policy : CachePolicy
         """
         version = None if self._cache is None else await self._versions.current()
         if self._cache is None or version is None:
-            return Remembered(await self._forward(path, body, seconds), "levy; fwd=bypass")
-        if not (freshness.may_find or freshness.may_keep):
-            # To name what was asked costs as much as to check it.
-            self._metrics.looked_up(path, "refused")
-            return Remembered(await self._forward(path, body, seconds), "levy; fwd=request")
-        key = key_of(path, asked, version)
-        if freshness.may_find:
-            found = await self._cache.find(key)
-            self._metrics.looked_up(path, "miss" if found is None else "hit")
-            if found is not None:
-                return Remembered(Reply(200, _JSON, found), "levy; hit")
+            return CachedReply(await self._forward(path, body, seconds), "levy; fwd=bypass")
+        if not (policy.use_cache or policy.store):
+            # Computing a key costs as much as validation, and is not needed here.
+            self._metrics.count_lookup(path, "refused")
+            return CachedReply(await self._forward(path, body, seconds), "levy; fwd=request")
+        key = cache_key(path, request, version)
+        if policy.use_cache:
+            cached = await self._cache.get(key)
+            self._metrics.count_lookup(path, "miss" if cached is None else "hit")
+            if cached is not None:
+                return CachedReply(Reply(200, _JSON, cached), "levy; hit")
         else:
-            self._metrics.looked_up(path, "refused")
+            self._metrics.count_lookup(path, "refused")
         reply = await self._forward(path, body, seconds)
-        stored = (
-            freshness.may_keep and reply.status == 200 and await self._cache.keep(key, reply.body)
-        )
-        why = "uri-miss" if freshness.may_find else "request"
-        return Remembered(reply, f"levy; fwd={why}{'; stored' if stored else ''}")
+        stored = policy.store and reply.status == 200 and await self._cache.put(key, reply.body)
+        reason = "uri-miss" if policy.use_cache else "request"
+        return CachedReply(reply, f"levy; fwd={reason}{'; stored' if stored else ''}")

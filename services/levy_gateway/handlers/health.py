@@ -1,35 +1,34 @@
-"""The system's health, gathered from its services."""
+"""Health of the system, from the health of its services."""
 
 import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from levy_gateway.clients import Neighbour, NeighbourFailedError, NeighbourUnavailableError
+from levy_gateway.clients import Upstream, UpstreamError, UpstreamUnavailableError
 from levy_gateway.job_store import JobStore
-from levy_schemas.health import Health, NeighbourHealth
+from levy_schemas.health import Health, UpstreamHealth
 from levy_service.work import DeadlineError
 
 _WORKERS: Final = "bayesian"
 
 
 async def health(
-    neighbours: Sequence[Neighbour], calibrates: str, seconds: float, jobs: JobStore | None = None
+    upstreams: Sequence[Upstream], calibration: str, seconds: float, jobs: JobStore | None = None
 ) -> Health:
-    """Ask every service whether it is ready, all at once, and hear whether workers are there.
+    """Return the readiness of every service, requested concurrently, and of the workers.
 
     Parameters
     ----------
-    neighbours : sequence of Neighbour
-        Who is asked.
-    calibrates : str
-        Name of the one whose readiness means that models are loaded.
+    upstreams : sequence of Upstream
+    calibration : str
+        Name of the calibration service, whose readiness means that models are loaded.
     seconds : float
-        The longest to wait.
+        Time limit.
     jobs : JobStore, optional
-        Counts workers; none are expected without it.
+        Counts workers; without it, none are expected.
     """
-    found = await asyncio.gather(*(_ask(neighbour, seconds) for neighbour in neighbours))
-    services = {n.name: state for n, state in zip(neighbours, found, strict=True)}
+    states = await asyncio.gather(*(_readiness(upstream, seconds) for upstream in upstreams))
+    services = {u.name: state for u, state in zip(upstreams, states, strict=True)}
     if jobs is not None:
         services[_WORKERS] = await _workers(jobs)
     ready = [state.status == "ready" for state in services.values()]
@@ -37,23 +36,23 @@ async def health(
     return Health.model_validate(
         {
             "status": status,
-            "model_loaded": services[calibrates].status == "ready",
+            "model_loaded": services[calibration].status == "ready",
             "services": services,
         }
     )
 
 
-async def _ask(neighbour: Neighbour, seconds: float) -> NeighbourHealth:
+async def _readiness(upstream: Upstream, seconds: float) -> UpstreamHealth:
     try:
-        reply = await neighbour.ask("GET", "/health/ready", seconds=seconds)
-    except (NeighbourUnavailableError, NeighbourFailedError, DeadlineError):
-        return NeighbourHealth(status="unreachable")
-    return NeighbourHealth(status="ready" if reply.status == 200 else "not_ready")
+        reply = await upstream.request("GET", "/health/ready", seconds=seconds)
+    except (UpstreamError, DeadlineError):
+        return UpstreamHealth(status="unreachable")
+    return UpstreamHealth(status="ready" if reply.status == 200 else "not_ready")
 
 
-async def _workers(jobs: JobStore) -> NeighbourHealth:
+async def _workers(jobs: JobStore) -> UpstreamHealth:
     try:
         n_workers = await jobs.workers()
-    except NeighbourUnavailableError:
-        return NeighbourHealth(status="unreachable", workers=0)
-    return NeighbourHealth(status="ready" if n_workers else "unreachable", workers=n_workers)
+    except UpstreamUnavailableError:
+        return UpstreamHealth(status="unreachable", workers=0)
+    return UpstreamHealth(status="ready" if n_workers else "unreachable", workers=n_workers)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from levy_gateway.clients import NeighbourUnavailableError
+from levy_gateway.clients import UpstreamUnavailableError
 from levy_gateway.job_store import JobStore
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.task_queue import TaskQueue
@@ -12,7 +12,7 @@ from levy_schemas.jobs import QUEUES
 
 
 @asynccontextmanager
-async def maintained(
+async def periodic_maintenance(
     jobs: JobStore, tasks: TaskQueue, metrics: GatewayMetrics, period_seconds: float
 ) -> AsyncIterator[None]:
     """Run the periodic step in the background.
@@ -43,7 +43,7 @@ async def _run(
             if await jobs.take_turn(period_seconds):
                 metrics.jobs_resent.inc(await jobs.resend(tasks.send))
                 await jobs.delete_expired()
-        except NeighbourUnavailableError:
+        except UpstreamUnavailableError:
             metrics.redis_failures.labels("jobs").inc()
         with suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), period_seconds)
@@ -52,5 +52,5 @@ async def _run(
 async def _measure(jobs: JobStore, metrics: GatewayMetrics) -> None:
     for queue in QUEUES:
         level = await jobs.level(queue)
-        metrics.queue_level(queue, level.waiting, level.oldest_seconds)
+        metrics.set_queue_level(queue, level.waiting, level.oldest_seconds)
     metrics.bayesian_workers.set(await jobs.workers())

@@ -1,26 +1,26 @@
-"""The catalogue, as clients see it."""
+"""The catalogue of models and networks."""
 
 from pydantic import ValidationError
 
-from levy_gateway.clients import Neighbour, NeighbourFailedError
-from levy_gateway.handlers.served_versions import Versions
+from levy_gateway.clients import Upstream, UpstreamError
+from levy_gateway.handlers.served_versions import ServedVersionsPoller
 from levy_schemas.catalogue import Catalogue, ModelsResult
 
 
-async def models(pricing: Neighbour, versions: Versions, seconds: float) -> ModelsResult:
-    """Ask the pricing service for the models it knows, and calibration for their networks.
+async def models(pricing: Upstream, versions: ServedVersionsPoller, seconds: float) -> ModelsResult:
+    """Return the pricing service's models with the calibration service's networks.
 
-    While calibration is away, models are listed as its last answer had them.
+    While the calibration service is unavailable, its last response is used.
 
     Raises
     ------
-    NeighbourFailedError
-        The answer is not a catalogue.
+    UpstreamError
+        The pricing service's response is not a catalogue.
     """
-    reply = await pricing.ask("GET", "/models", seconds=seconds)
+    reply = await pricing.request("GET", "/models", seconds=seconds)
     try:
-        known = Catalogue.model_validate_json(reply.body)
+        catalogue = Catalogue.model_validate_json(reply.body)
     except ValidationError as error:
-        raise NeighbourFailedError(pricing.name) from error
+        raise UpstreamError(pricing.name) from error
     await versions.refresh()
-    return ModelsResult.of(known, {} if versions.last is None else versions.last.networks)
+    return ModelsResult.of(catalogue, {} if versions.last is None else versions.last.networks)

@@ -1,4 +1,4 @@
-"""Which networks answer now: results of others are out of date."""
+"""Versions of the networks in use, which determine whether a cached result is current."""
 
 import time
 from collections.abc import Callable
@@ -7,30 +7,29 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from levy_gateway.clients import Neighbour, NeighbourFailedError, NeighbourUnavailableError
+from levy_gateway.clients import Upstream, UpstreamError
 from levy_schemas.networks import ServedNetworks
 from levy_service.work import DeadlineError
 
 _FRESH_SECONDS: Final = 2.0
-"""How long after a switch of networks an answer of the former one may still be found."""
+"""Time after a promotion during which cached results of the previous network are returned."""
 
 
-class Versions:
-    """Knows what the calibration service serves, as of at most `_FRESH_SECONDS` ago.
+class ServedVersionsPoller:
+    """Poll the networks of the calibration service, at most once in `_FRESH_SECONDS`.
 
     Parameters
     ----------
-    calibration : Neighbour
-        Who is asked.
+    calibration : Upstream
     seconds : float
-        The longest to wait for it.
+        Time limit of a poll.
     clock : callable
-        Seconds that never run backwards.
+        A monotonic clock, in seconds.
     """
 
     def __init__(
         self,
-        calibration: Neighbour,
+        calibration: Upstream,
         seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -38,32 +37,32 @@ class Versions:
         self._calibration = calibration
         self._seconds = seconds
         self._clock = clock
-        self._asked_at = -float("inf")
+        self._polled_at = -float("inf")
         self._version: str | None = None
 
     async def refresh(self) -> None:
-        """Ask again if it was long ago; `last` stays what it was while nobody answers."""
+        """Poll if the last response is old; an unavailable service leaves `last` unchanged."""
         now = self._clock()
-        if now - self._asked_at <= _FRESH_SECONDS:
+        if now - self._polled_at <= _FRESH_SECONDS:
             return
-        # Requests that come meanwhile go on with what was known before.
-        self._asked_at = now
-        served = await self._ask()
-        self._version = None if served is None else _name_of(served)
+        # Set before the poll: concurrent requests use the previous version meanwhile.
+        self._polled_at = now
+        served = await self._poll()
+        self._version = None if served is None else _version_of(served)
         self.last = served or self.last
 
     async def current(self) -> str | None:
-        """One name for everything served; None while nobody says."""
+        """Return one version for all networks, or None while the service is unavailable."""
         await self.refresh()
         return self._version
 
-    async def _ask(self) -> ServedNetworks | None:
+    async def _poll(self) -> ServedNetworks | None:
         try:
-            reply = await self._calibration.ask("GET", "/networks", seconds=self._seconds)
+            reply = await self._calibration.request("GET", "/networks", seconds=self._seconds)
             return ServedNetworks.model_validate_json(reply.body) if reply.status == 200 else None
-        except (NeighbourUnavailableError, NeighbourFailedError, DeadlineError, ValidationError):
+        except (UpstreamError, DeadlineError, ValidationError):
             return None
 
 
-def _name_of(served: ServedNetworks) -> str:
+def _version_of(served: ServedNetworks) -> str:
     return sha256(served.model_dump_json().encode()).hexdigest()[:16]

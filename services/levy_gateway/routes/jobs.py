@@ -9,7 +9,8 @@ from levy_gateway.job_store import JobStore
 from levy_schemas.headers import IDEMPOTENCY_KEY, RETRY_AFTER
 from levy_schemas.jobs import ENDED, BayesianRequest, JobAccepted, JobStatus
 from levy_service.body import StrictJsonRoute
-from levy_service.documentation import OF_A_BODY, problems
+from levy_service.documentation import BODY_PROBLEMS, problems
+from levy_service.problems import ProblemError
 
 NETCDF: Final = "application/x-netcdf"
 _PATH: Final = "/calibrate/bayesian"
@@ -17,7 +18,7 @@ _POLL_SECONDS: Final = 1
 """Recommended interval between two polls."""
 
 _ANONYMOUS: Final = ""
-"""Owner of jobs where there are no API keys: whoever knows the id has access."""
+"""Owner of jobs if no API keys are configured: the id alone gives access."""
 
 _RETRY: Final[dict[str, Any]] = {
     RETRY_AFTER: {
@@ -41,23 +42,21 @@ _DRAWS: Final[dict[int | str, dict[str, Any]]] = {
         "content": {NETCDF: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-_OF_JOBS: Final = ("neighbour-unavailable", "unsupported")
-_OF_A_JOB: Final = ("unknown-job", *_OF_JOBS)
-_OF_A_SUBMISSION: Final = (
+_JOBS_PROBLEMS: Final = ("upstream-unavailable", "unsupported")
+_JOB_PROBLEMS: Final = ("unknown-job", *_JOBS_PROBLEMS)
+_SUBMISSION_PROBLEMS: Final = (
     *("unknown-model", "idempotency-conflict", "queue-full"),
-    *("neighbour-failed", "deadline", *_OF_JOBS),
+    *("upstream-error", "deadline", *_JOBS_PROBLEMS),
 )
 
 
-class NoJobsError(Exception):
+class NoJobStoreError(ProblemError):
     """The gateway has no Redis for jobs."""
 
     code = "unsupported"
 
     def __init__(self) -> None:
-        self.message = "This gateway does not accept jobs: LEVY_GATEWAY_REDIS_URL is not set."
-        self.details: dict[str, object] = {}
-        super().__init__(self.message)
+        super().__init__("This gateway does not accept jobs: LEVY_GATEWAY_REDIS_URL is not set.")
 
 
 def router(jobs: JobStore | None, submit: Submit | None) -> APIRouter:
@@ -66,14 +65,14 @@ def router(jobs: JobStore | None, submit: Submit | None) -> APIRouter:
 
     def required_jobs() -> JobStore:
         if jobs is None:
-            raise NoJobsError
+            raise NoJobStoreError
         return jobs
 
     @routes.post(
         _PATH,
         status_code=202,
         response_model=JobAccepted,
-        responses=_ACCEPTED | problems(*OF_A_BODY, *_OF_A_SUBMISSION),
+        responses=_ACCEPTED | problems(*BODY_PROBLEMS, *_SUBMISSION_PROBLEMS),
     )
     async def start_job(
         body: BayesianRequest,
@@ -91,19 +90,19 @@ def router(jobs: JobStore | None, submit: Submit | None) -> APIRouter:
     ) -> JobAccepted:
         """Submit a job that samples the posterior of a model; return its status URL."""
         if submit is None:
-            raise NoJobsError
+            raise NoJobStoreError
         job_id = await submit(body, owner=_owner(request), idempotency_key=idempotency_key)
         status_url = f"{_PATH}/{job_id}"
         response.headers["Location"] = status_url
         response.headers[RETRY_AFTER] = str(_POLL_SECONDS)
         return JobAccepted(job_id=job_id, status_url=status_url)
 
-    @routes.get(_PATH + "/{job_id}", responses=_STATUS | problems(*_OF_A_JOB))
+    @routes.get(_PATH + "/{job_id}", responses=_STATUS | problems(*_JOB_PROBLEMS))
     async def follow_job(job_id: str, request: Request, response: Response) -> JobStatus:
         """Return the status of a job, and its result once it has succeeded."""
         return _with_retry_after(await required_jobs().status(job_id, _owner(request)), response)
 
-    @routes.delete(_PATH + "/{job_id}", responses=_STATUS | problems(*_OF_A_JOB))
+    @routes.delete(_PATH + "/{job_id}", responses=_STATUS | problems(*_JOB_PROBLEMS))
     async def cancel_job(job_id: str, request: Request, response: Response) -> JobStatus:
         """Cancel a job; a running one stops at its next block of draws."""
         return _with_retry_after(await required_jobs().cancel(job_id, _owner(request)), response)
@@ -111,13 +110,13 @@ def router(jobs: JobStore | None, submit: Submit | None) -> APIRouter:
     @routes.get(
         _PATH + "/{job_id}/inference-data",
         response_class=Response,
-        responses=_DRAWS | problems("no-draws", *_OF_A_JOB),
+        responses=_DRAWS | problems("no-draws", *_JOB_PROBLEMS),
     )
     async def download_draws(job_id: str, request: Request) -> Response:
         """Return the draws of a job that succeeded."""
         draws = await required_jobs().draws(job_id, _owner(request))
-        named = {"Content-Disposition": f'attachment; filename="{job_id}.nc"'}
-        return Response(draws, media_type=NETCDF, headers=named)
+        headers = {"Content-Disposition": f'attachment; filename="{job_id}.nc"'}
+        return Response(draws, media_type=NETCDF, headers=headers)
 
     return routes
 
@@ -129,6 +128,6 @@ def _with_retry_after(status: JobStatus, response: Response) -> JobStatus:
 
 
 def _owner(request: Request) -> str:
-    """Return the holder of the request's API key; addresses change, and do not own jobs."""
+    """Return the holder of the request's API key; an address may change, so it owns no jobs."""
     caller = str(request.state.caller)
     return _ANONYMOUS if ":" in caller else caller

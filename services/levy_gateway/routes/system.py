@@ -12,16 +12,16 @@ from levy_service.documentation import problems
 def router(
     models: Callable[[], Awaitable[ModelsResult]], health: Callable[[], Awaitable[Health]]
 ) -> APIRouter:
-    """Make the routes around their handlers."""
+    """Return the routes."""
     routes = APIRouter()
 
     @routes.get(
         "/models",
         tags=["models"],
-        responses=problems("neighbour-failed", "neighbour-unavailable", "deadline"),
+        responses=problems("upstream-error", "upstream-unavailable", "deadline"),
     )
     async def list_models() -> ModelsResult:
-        """List the models, their parameters, and what neural calibrators read."""
+        """List the models, their parameters and the input dimensions of their networks."""
         return await models()
 
     @routes.get(
@@ -31,9 +31,9 @@ def router(
         responses={503: {"model": Health, "description": "No service is ready"}},
     )
     async def gather_health(response: Response) -> Health:
-        """Say how the system is: healthy, degraded (some services are away), or unhealthy."""
-        found = await health()
-        response.status_code = 503 if found.status == "unhealthy" else 200
-        return found
+        """Return the status: healthy, degraded (some services are not ready), or unhealthy."""
+        report = await health()
+        response.status_code = 503 if report.status == "unhealthy" else 200
+        return report
 
     return routes

@@ -1,4 +1,4 @@
-"""The catalogue of models, read off their declarations."""
+"""The catalogue of models, from their declarations."""
 
 from levy_numerics import models
 from levy_numerics.parameters import Parameter
@@ -6,18 +6,12 @@ from levy_schemas.catalogue import Catalogue, CatalogueEntry, CatalogueParameter
 
 
 def catalogue(version: str) -> Catalogue:
-    """Every model the engine knows.
-
-    Parameters
-    ----------
-    version : str
-        Of the engine, which is that of the formulas.
-    """
+    """Return all models; `version` is that of the engine."""
     return Catalogue(
         catalogue=tuple(
             CatalogueEntry(
                 name=name,
-                parameters=tuple(_entry(p) for p in models.get(name).parameters()),
+                parameters=tuple(_parameter(p) for p in models.get(name).parameters()),
                 trained=False,
                 version=version,
             )
@@ -26,7 +20,7 @@ def catalogue(version: str) -> Catalogue:
     )
 
 
-def _entry(parameter: Parameter) -> CatalogueParameter:
+def _parameter(parameter: Parameter) -> CatalogueParameter:
     return CatalogueParameter(
         name=parameter.name,
         symbol=parameter.symbol,

@@ -1,4 +1,4 @@
-"""Pricing a grid of options."""
+"""Price a grid of options."""
 
 from typing import Final
 
@@ -12,8 +12,8 @@ from levy_numerics.pricing.greeks import greeks
 from levy_schemas.pricing import Greeks, PriceRequest, PriceResult
 from levy_schemas.wire import Matrix, SparseMatrix
 
-_WORTH_A_WARNING: Final = 1e-6
-"""Error of a price, as a fraction of the discounted forward, that a client is told of."""
+_WARNING_ERROR: Final = 1e-6
+"""Error of a price, as a fraction of the discounted forward, above which there is a warning."""
 
 
 def price(request: PriceRequest) -> PriceResult:
@@ -22,7 +22,7 @@ def price(request: PriceRequest) -> PriceResult:
     Raises
     ------
     LevyError
-        The model is unknown, its parameters are not admissible, or the method cannot answer.
+        The model is unknown, its parameters are not admissible, or the method does not apply.
     """
     model = models.from_mapping(request.model_type, request.parameters)
     contracts = Contracts.grid(
@@ -52,8 +52,8 @@ def price(request: PriceRequest) -> PriceResult:
         price_errors=_sparse(prices.error, shape),
         warnings=(
             *prices.notes,
-            *_about_errors(prices.error, contracts),
-            *_about_missing_vols(int(np.sum(~has_vol)), contracts.size),
+            *_error_warning(prices.error, contracts),
+            *_missing_vol_warning(int(np.sum(~has_vol)), contracts.size),
         ),
     )
 
@@ -61,31 +61,31 @@ def price(request: PriceRequest) -> PriceResult:
 def _greeks(
     model: Model, contracts: Contracts, request: PriceRequest, shape: tuple[int, int]
 ) -> Greeks:
-    found = greeks(model, contracts, spot=request.spot_price)
+    result = greeks(model, contracts, spot=request.spot_price)
     return Greeks(
-        delta=_sparse(found.delta, shape),
-        gamma=_sparse(found.gamma, shape),
-        theta=_sparse(found.theta, shape),
-        rho=_sparse(found.rho, shape),
-        dividend_rho=_sparse(found.dividend_rho, shape),
-        parameters={name: _sparse(values, shape) for name, values in found.parameters.items()},
+        delta=_sparse(result.delta, shape),
+        gamma=_sparse(result.gamma, shape),
+        theta=_sparse(result.theta, shape),
+        rho=_sparse(result.rho, shape),
+        dividend_rho=_sparse(result.dividend_rho, shape),
+        parameters={name: _sparse(values, shape) for name, values in result.parameters.items()},
     )
 
 
-def _about_errors(errors: np.ndarray, contracts: Contracts) -> tuple[str, ...]:
+def _error_warning(errors: np.ndarray, contracts: Contracts) -> tuple[str, ...]:
     relative = errors / (contracts.discount * contracts.forward)
     worst = float(np.max(relative, initial=0.0, where=np.isfinite(relative)))
-    if worst <= _WORTH_A_WARNING:
+    if worst <= _WARNING_ERROR:
         return ()
-    return (f"prices may be wrong by up to {worst:.1e} of the forward; see price_errors",)
+    return (f"estimated price errors are up to {worst:.1e} of the forward; see price_errors",)
 
 
-def _about_missing_vols(n_missing: int, n_options: int) -> tuple[str, ...]:
+def _missing_vol_warning(n_missing: int, n_options: int) -> tuple[str, ...]:
     if n_missing == 0:
         return ()
     return (
         f"{n_missing} of {n_options} options have no implied volatility: the error of the price "
-        "(see price_errors) is too large beside the time value to determine one within 1%",
+        "(see price_errors) is too large relative to the time value to determine it within 1%",
     )
 
 
@@ -94,7 +94,7 @@ def _matrix(values: np.ndarray, shape: tuple[int, int]) -> Matrix:
 
 
 def _sparse(values: np.ndarray, shape: tuple[int, int]) -> SparseMatrix:
-    """Null where there is no finite number."""
+    """Return nested tuples with None for entries that are not finite."""
     entries = values.astype(object)
     entries[~np.isfinite(values)] = None
     return tuple(tuple(row) for row in entries.reshape(shape).tolist())

@@ -7,12 +7,12 @@ from levy_service.documentation import problems
 
 
 def router(catalogue: Catalogue) -> APIRouter:
-    """Make the route; the catalogue does not change while the process lives."""
+    """Return the route; the catalogue is constant."""
     routes = APIRouter(tags=["models"])
 
     @routes.get("/models", responses=problems())
     async def models() -> Catalogue:
-        """List the models and their parameters."""
+        """Return the models and their parameters."""
         return catalogue
 
     return routes

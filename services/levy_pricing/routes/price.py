@@ -9,24 +9,24 @@ from levy_pricing.metrics import PricingMetrics
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_service import request_id
 from levy_service.body import StrictJsonRoute
-from levy_service.documentation import OF_A_BODY, problems
+from levy_service.documentation import BODY_PROBLEMS, problems
 from levy_service.work import Checkpoint, Threads
 
 Handler = Callable[[PriceRequest], PriceResult]
 
 _PROBLEMS = (
-    *OF_A_BODY,
+    *BODY_PROBLEMS,
     *("unknown-model", "invalid-parameter", "outside-strip", "unsupported", "deadline"),
 )
 
 
 def router(handler: Handler, threads: Threads, metrics: PricingMetrics) -> APIRouter:
-    """Make the route around a handler."""
+    """Return the route of a handler."""
     routes = APIRouter(route_class=StrictJsonRoute, tags=["pricing"])
 
     @routes.post("/price", responses=problems(*_PROBLEMS))
     async def price(body: PriceRequest, request: Request) -> PriceResult:
-        """Price European options, with implied volatilities and, if asked, Greeks."""
+        """Price European options, with implied volatilities and optional Greeks."""
 
         def work(_: Checkpoint) -> PriceResult:
             started = time.perf_counter()

@@ -227,7 +227,7 @@ def test_listings_drawn_as_in_training_are_near_the_champion_of_the_engine() -> 
         found.append(inputs(SpreadNoise()(exact, rng))[0])
     level = np.array(found)[:, 0]
     quantiles = champion.reference.quantiles["atm_vol"]
-    places = champion.reference.places("atm_vol", level)
+    places = champion.reference.cdf("atm_vol", level)
     assert abs(places.mean() - 0.5) < 0.1
     assert np.mean((level < quantiles[0]) | (level > quantiles[-1])) < 0.02
 

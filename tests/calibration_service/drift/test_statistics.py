@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 
 from levy_calibration.drift.reference import N_QUANTILES, Reference, pack, unpack
-from levy_calibration.drift.statistics import N_BINS, ks, outside, psi
+from levy_calibration.drift.statistics import N_BINS, ks, out_of_range_fraction, psi
 
 UNIFORM = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
 NORMAL = stats.norm.ppf(UNIFORM)
@@ -36,7 +36,7 @@ def test_ks_is_scipys(values: np.ndarray, name: str) -> None:
 def test_statistics_are_bounded_and_do_not_look_at_order(values: np.ndarray, name: str) -> None:
     reference = {"normal": NORMAL, "atoms": with_atoms()}[name]
     assert 0.0 <= ks(values, reference) <= 1.0
-    assert 0.0 <= outside(values, reference) <= 1.0
+    assert 0.0 <= out_of_range_fraction(values, reference) <= 1.0
     index = psi(values, reference)
     # The largest PSI is that of a window in a single bin.
     n, share = values.size, 1.0 / N_BINS
@@ -52,7 +52,7 @@ def test_training_itself_does_not_drift() -> None:
     for reference in (UNIFORM, NORMAL, with_atoms()):
         assert psi(reference, reference) < 1e-12
         assert ks(reference, reference) == 0.0
-        assert outside(reference, reference) == 0.0
+        assert out_of_range_fraction(reference, reference) == 0.0
 
 
 def test_psi_has_its_closed_form() -> None:
@@ -93,7 +93,7 @@ def test_a_shift_is_detected(shift: float, least: float) -> None:
 
 def test_what_lies_outside_is_a_share() -> None:
     values = np.array([UNIFORM[0] - 1e-9, UNIFORM[0], 0.5, UNIFORM[-1], 7.0])
-    assert outside(values, UNIFORM) == pytest.approx(0.4)
+    assert out_of_range_fraction(values, UNIFORM) == pytest.approx(0.4)
 
 
 def test_a_reference_keeps_values_that_occurred_and_leaves_out_constants() -> None:
@@ -118,11 +118,11 @@ def test_a_reference_keeps_values_that_occurred_and_leaves_out_constants() -> No
 
 def test_places_are_ranks_among_training() -> None:
     made = Reference({"u": UNIFORM, "atoms": with_atoms()})
-    below, above, middle, least = made.places("u", np.array([-1.0, 2.0, 0.5, UNIFORM[0]]))
+    below, above, middle, least = made.cdf("u", np.array([-1.0, 2.0, 0.5, UNIFORM[0]]))
     assert (below, above) == (0.0, 1.0)
     assert middle == pytest.approx(0.5)
     assert least > 0.0
-    (place,) = made.places("atoms", np.array([1.0]))
+    (place,) = made.cdf("atoms", np.array([1.0]))
     assert place == pytest.approx(0.2)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levy_calibration.drift import Reference
-from levy_calibration.drift.statistics import ks, outside, psi
+from levy_calibration.drift.statistics import ks, out_of_range_fraction, psi
 from levy_calibration.drift.window import Window
 
 REFERENCE = Reference.of({"vol": np.linspace(0.1, 0.9, 2_001), "skew": np.linspace(-1, 1, 2_001)})
@@ -30,11 +30,15 @@ def test_each_quantity_is_compared_with_its_own_distribution() -> None:
     vol, skew = Window.of(("vol", "skew"), 500).extended(values).drift(REFERENCE, 200)
     for one, column in ((vol, values[:, 0]), (skew, values[:, 1])):
         quantiles = REFERENCE.quantiles[one.quantity]
-        expected = psi(column, quantiles), ks(column, quantiles), outside(column, quantiles)
-        assert (one.psi, one.ks, one.outside) == expected
+        expected = (
+            psi(column, quantiles),
+            ks(column, quantiles),
+            out_of_range_fraction(column, quantiles),
+        )
+        assert (one.psi, one.ks, one.out_of_range_fraction) == expected
     assert vol.psi < 0.1
     assert skew.psi > 0.25
-    assert skew.outside == pytest.approx(0.5, abs=0.1)
+    assert skew.out_of_range_fraction == pytest.approx(0.5, abs=0.1)
 
 
 def test_too_few_values_and_unknown_quantities_are_not_reported() -> None:
@@ -44,6 +48,6 @@ def test_too_few_values_and_unknown_quantities_are_not_reported() -> None:
     vol, skew, n_quotes = window.drift(REFERENCE, 60)
     assert vol.psi < 0.5
     for one in (skew, n_quotes):
-        assert all(math.isnan(value) for value in (one.psi, one.ks, one.outside))
+        assert all(math.isnan(value) for value in (one.psi, one.ks, one.out_of_range_fraction))
     assert all(math.isnan(one.psi) for one in window.drift(REFERENCE, 101))
     assert all(math.isnan(one.psi) for one in Window.of(("vol",), 10).drift(REFERENCE, 0))

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from levy_calibration.networks import registry
-from levy_calibration.networks.architecture import LOG_DEVIATIONS, N_CHANNELS, N_GRID, PLACES
+from levy_calibration.networks.architecture import (
+    LOG_DEVIATIONS,
+    N_CHANNELS,
+    N_GRID,
+    UNIT_PARAMETERS,
+)
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.synthetic.scaling import StandardScaler
 
@@ -36,7 +41,7 @@ def test_answers_lie_in_the_box_for_any_batch(name: str, n: int) -> None:
     built = network(name)
     for scale in (1.0, 10.0):
         answers = built(scale * features(name, n))
-        places = np.asarray(answers[PLACES])
+        places = np.asarray(answers[UNIT_PARAMETERS])
         assert places.shape == (n, N_TARGETS)
         assert np.all((places >= 0.0) & (places <= 1.0))
         assert np.asarray(answers[LOG_DEVIATIONS]).shape == (n, N_TARGETS)
@@ -63,7 +68,9 @@ def test_the_order_of_quotes_has_no_influence() -> None:
     built, seen = network("set"), features("set", 4)
     shuffled = seen[:, np.random.default_rng(1).permutation(seen.shape[1])]
     np.testing.assert_allclose(
-        np.asarray(built(shuffled)[PLACES]), np.asarray(built(seen)[PLACES]), atol=1e-4
+        np.asarray(built(shuffled)[UNIT_PARAMETERS]),
+        np.asarray(built(seen)[UNIT_PARAMETERS]),
+        atol=1e-4,
     )
 
 
@@ -71,7 +78,9 @@ def test_quotes_without_weight_have_no_influence() -> None:
     built, seen = network("set"), features("set", 4)
     padded = np.concatenate([seen, np.zeros_like(seen[:, :7])], axis=1)
     np.testing.assert_allclose(
-        np.asarray(built(padded)[PLACES]), np.asarray(built(seen)[PLACES]), atol=1e-4
+        np.asarray(built(padded)[UNIT_PARAMETERS]),
+        np.asarray(built(seen)[UNIT_PARAMETERS]),
+        atol=1e-4,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from levy_calibration.networks import registry
-from levy_calibration.networks.architecture import LOG_DEVIATIONS, PLACES
+from levy_calibration.networks.architecture import LOG_DEVIATIONS, UNIT_PARAMETERS
 from levy_calibration.training.loss import LOSSES, Loss, loss_of
 from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.features import grid_features, point_features
@@ -87,7 +87,7 @@ def test_gradients_are_finite_whatever_is_read(
     network = registry.get(name)().build(N_TARGETS, scaler, seed=3)
     with tf.GradientTape() as tape:
         answers = network(features(surfaces), training=True)
-        joined = tf.concat([answers[PLACES], answers[LOG_DEVIATIONS]], axis=-1)
+        joined = tf.concat([answers[UNIT_PARAMETERS], answers[LOG_DEVIATIONS]], axis=-1)
         loss = loss_of(kind, N_TARGETS)(TARGETS, joined)
     gradients = tape.gradient(loss, [each.value for each in network.trainable_variables])
     assert np.isfinite(loss)

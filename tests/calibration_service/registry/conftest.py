@@ -7,7 +7,7 @@ import pytest
 
 from levy_calibration.networks import registry
 from levy_calibration.registry.artifact import Artifact
-from levy_calibration.training.examples import MOST_POINTS, shuffled
+from levy_calibration.training.examples import MAX_POINTS, shuffled
 from levy_calibration.training.export import files_of
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_surfaces.synthetic import grid
@@ -34,7 +34,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, surfaces: PricedSurfaces) -> 
     """Create a registry with two multilayer perceptrons and a set network."""
     folder = tmp_path_factory.mktemp("registry")
     on_grid = grid_features(surfaces)
-    points, _ = point_features(shuffled(surfaces, np.random.default_rng(0), MOST_POINTS))
+    points, _ = point_features(shuffled(surfaces, np.random.default_rng(0), MAX_POINTS))
     for name, seed, seen in (("mlp", 1, on_grid), ("cnn", 2, on_grid), ("set", 3, points)):
         architecture = registry.get(name)()
         built = architecture.build(len(Box.of(MODEL).axes), StandardScaler.fit(seen), seed)

@@ -50,11 +50,11 @@ def test_proposals_are_close_to_the_truth(model: str, version: str) -> None:
     network = REGISTRY.artifact(model, version).load()
     true, price = fresh(model)
     surfaces = PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
-    answers = network.answers(surfaces)
-    errors = parameter_errors(network.box.model(answers.places), true)
+    answers = network.output(surfaces)
+    errors = parameter_errors(network.box.model(answers.unit_parameters), true)
     assert errors["variance"].median_relative < 0.03
     assert errors["skewness"].median_relative < 0.1
-    assert np.mean(network.novelty.score(answers.summary) <= 1.0) > 0.95
+    assert np.mean(network.detector.score(answers.summary) <= 1.0) > 0.95
 
 
 @pytest.mark.parametrize(("model", "version"), EVERY)
@@ -118,7 +118,7 @@ def test_reading_a_surface_prints_nothing_to_stdout() -> None:
         "from levy_calibration.networks import runtime\n"
         "from levy_calibration.registry import Registry\n"
         "Registry.open().champion('CGMY').runtime(np.zeros((1, 9, 5)))\n"
-        "with runtime._ungreeted():\n"
+        "with runtime._banner_suppressed():\n"
         "    os.write(2, b'a line of another thread\\n')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from levy_calibration.drift import Reference
-from levy_calibration.networks.architecture import LOG_DEVIATIONS, PLACES, SUMMARY
+from levy_calibration.networks.architecture import LOG_DEVIATIONS, SUMMARY, UNIT_PARAMETERS
 from levy_calibration.registry import Registry
 from levy_calibration.registry.artifact import FILES, REFERENCE, SERVED, TRAINABLE, Artifact
 from levy_calibration.training.export import load_trainable
@@ -42,12 +42,16 @@ def test_what_is_served_is_what_was_trained(
     artifact = Registry.open(root).artifact(MODEL, name)
     loaded, trained = artifact.load(), load_trainable(artifact.folder / TRAINABLE)
     some = surfaces.select(slice(n))
-    served = loaded.answers(some)
+    served = loaded.output(some)
     expected = trained(loaded.features(some), training=False)
-    for key in (PLACES, LOG_DEVIATIONS, SUMMARY):
-        wanted = keras.ops.convert_to_numpy(expected[key])
+    for values, name_of_output in (
+        (served.unit_parameters, UNIT_PARAMETERS),
+        (served.log_deviations, LOG_DEVIATIONS),
+        (served.summary, SUMMARY),
+    ):
+        wanted = keras.ops.convert_to_numpy(expected[name_of_output])
         # Float32, and coefficients of a ridge regression in another order of operations.
-        np.testing.assert_allclose(getattr(served, key), wanted, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(values, wanted, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -70,7 +74,7 @@ def test_a_network_keeps_its_name_whatever_reference_it_is_given(registry: Regis
     assert again.size_bytes > before.size_bytes
     reference = again.load().reference
     assert reference is not None
-    assert reference.places("sigma", np.array([0.5]))[0] == pytest.approx(0.5, abs=2e-3)
+    assert reference.cdf("sigma", np.array([0.5]))[0] == pytest.approx(0.5, abs=2e-3)
 
 
 def test_a_reference_that_was_changed_is_refused(registry: Registry) -> None:
@@ -89,7 +93,7 @@ def test_a_champion_that_is_refused_leaves_the_former_in_place(registry: Registr
     registry.promote(MODEL, "cnn")
     spoil(registry.artifact(MODEL, "cnn"), SERVED)
     assert registry.champion(MODEL) is former
-    assert "refused" in registry.refused[MODEL, "champion"]
+    assert "refused" in registry.rejected[MODEL, "champion"]
 
 
 def test_a_network_that_was_refused_is_looked_at_again_after_a_while(registry: Registry) -> None:
@@ -101,11 +105,11 @@ def test_a_network_that_was_refused_is_looked_at_again_after_a_while(registry: R
     spoil(registry.artifact(MODEL, "mlp"), SERVED)
     for now in (0.0, 5.0):
         path.write_bytes(whole if now else path.read_bytes())
-        with pytest.raises(InvalidInputError, match="refused"):
+        with pytest.raises(InvalidInputError, match="does not match its manifest"):
             serving.champion(MODEL)
     now = 20.0
     assert serving.champion(MODEL) is not None
-    assert serving.refused == {}
+    assert serving.rejected == {}
 
 
 def test_a_promotion_is_seen_without_a_restart_and_can_be_undone(registry: Registry) -> None:
@@ -124,16 +128,16 @@ def test_a_promotion_is_seen_without_a_restart_and_can_be_undone(registry: Regis
     assert (champion.network, challenger.network) == ("mlp", "cnn")
     registry.rollback(MODEL, alias="challenger")
     assert serving.challenger(MODEL) is None
-    with pytest.raises(InvalidInputError, match="nothing to undo"):
+    with pytest.raises(InvalidInputError, match="no earlier champion"):
         registry.rollback(MODEL)
 
 
 def test_a_network_for_other_ranges_is_refused(registry: Registry) -> None:
     path = registry.artifact(MODEL, "mlp").folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["box"]["axes"][0]["high"] += 1.0
-    path.write_text(json.dumps(manifest))
-    with pytest.raises(InvalidInputError, match="other ranges"):
+    told = json.loads(path.read_text())
+    told["box"]["axes"][0]["high"] += 1.0
+    path.write_text(json.dumps(told))
+    with pytest.raises(InvalidInputError, match="another range"):
         registry.artifact(MODEL, "mlp").load()
 
 
@@ -146,7 +150,7 @@ def test_an_invalid_manifest_is_rejected(text: str, registry: Registry) -> None:
 
 
 def test_names_that_nothing_or_several_have_are_refused(registry: Registry) -> None:
-    with pytest.raises(InvalidInputError, match="none answer"):
+    with pytest.raises(InvalidInputError, match="no network matches"):
         registry.artifact(MODEL, "transformer")
-    with pytest.raises(InvalidInputError, match="no folder"):
+    with pytest.raises(InvalidInputError, match="not a folder"):
         Registry.open(registry.root / "elsewhere")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from levy_calibration.training.publish import Workshop
+from levy_calibration.training.publish import TrainingContext
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.layouts import Layout
 from levy_surfaces.synthetic.manifest import Plan
@@ -40,6 +40,6 @@ def recipes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shop(data_folder: Path, recipes_folder: Path, tmp_path: Path) -> Workshop:
-    """Return a training context with a temporary registry and checkpoints."""
-    return Workshop(data_folder, recipes_folder, tmp_path / "runs", tmp_path / "registry")
+def context(data_folder: Path, recipes_folder: Path, tmp_path: Path) -> TrainingContext:
+    """With a registry and checkpoints of the test's own."""
+    return TrainingContext(data_folder, recipes_folder, tmp_path / "runs", tmp_path / "registry")

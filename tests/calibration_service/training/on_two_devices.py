@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from levy_calibration.networks.architecture import PLACES
+from levy_calibration.networks.architecture import UNIT_PARAMETERS
 from levy_calibration.registry.artifact import Artifact
 from levy_calibration.training.distribution import strategy_of
-from levy_calibration.training.examples import TrainingData, shown
+from levy_calibration.training.examples import TrainingData, make_examples
 from levy_calibration.training.export import files_of
 from levy_calibration.training.recipe import Recipe
 from levy_calibration.training.trainer import train
@@ -38,11 +38,11 @@ def main(data_folder: Path, registry: Path) -> None:
     data = TrainingData.open(data_folder, MODEL, "grid")
     strategy = strategy_of("mirrored")
     run = train(recipe, data, strategy=strategy)
-    held = shown(run.held[0], "grid", np.random.default_rng(0), exact=True)
-    trained = np.asarray(run.network(held.features, training=False)[PLACES])
-    manifest = {"model": MODEL, "network": "mlp", "reads": "grid"}
-    loaded = Artifact.write(registry, manifest, files_of(run.network, [held.features])).load()
-    served = loaded.answers(run.held[0].surfaces).places
+    held = make_examples(run.held[0], "grid", np.random.default_rng(0), exact=True)
+    trained = np.asarray(run.network(held.features, training=False)[UNIT_PARAMETERS])
+    told = {"model": MODEL, "network": "mlp", "reads": "grid"}
+    loaded = Artifact.write(registry, told, files_of(run.network, [held.features])).load()
+    served = loaded.output(run.held[0].surfaces).unit_parameters
     copies = strategy.experimental_local_results(run.network.weights[-1].value)
     found = {
         "replicas": strategy.num_replicas_in_sync,

@@ -10,7 +10,7 @@ import pytest
 
 from levy_calibration.registry import Registry
 from levy_calibration.registry.artifact import MANIFEST
-from levy_calibration.training.publish import Workshop, cross_validated, publish
+from levy_calibration.training.publish import TrainingContext, cross_validate, publish
 from levy_calibration.training.recipe import Recipe
 from levy_numerics.errors import InvalidInputError, LevyError
 from levy_surfaces.synthetic.datasets import DataSet, holdout
@@ -20,19 +20,19 @@ MODEL = "VarianceGamma"
 SURFACES = 600
 
 
-def published(shop: Workshop, network: str, **options: object) -> Registry:
-    publish(shop, MODEL, shop.recipe(MODEL, network), **options)
-    return Registry.open(shop.registry)
+def published(context: TrainingContext, network: str, **options: object) -> Registry:
+    publish(context, MODEL, context.recipe(MODEL, network), **options)
+    return Registry.open(context.registry)
 
 
 @pytest.mark.parametrize(
     ("network", "layouts"), [("mlp", ("grid",)), ("set", ("grid", "scattered"))]
 )
-def test_a_published_artifact_records_its_origin_and_can_be_used(
-    network: str, layouts: tuple[str, ...], shop: Workshop
+def test_a_published_artifact_has_its_provenance_and_can_be_evaluated(
+    network: str, layouts: tuple[str, ...], context: TrainingContext
 ) -> None:
-    recipe = shop.recipe(MODEL, network)
-    artifact, history = publish(shop, MODEL, recipe)
+    recipe = context.recipe(MODEL, network)
+    artifact, history = publish(context, MODEL, recipe)
     manifest = artifact.manifest
     assert len(history) == recipe.epochs
     assert {path.name for path in artifact.folder.iterdir()} == {MANIFEST, *artifact.files}
@@ -40,16 +40,12 @@ def test_a_published_artifact_records_its_origin_and_can_be_used(
         name: file_hash(artifact.folder / name) for name in artifact.files
     }
     assert (
-        manifest["recipe"]
-        == Registry.open(shop.registry).artifact(MODEL, network).manifest["recipe"]
+        told["recipe"]
+        == Registry.open(context.registry).artifact(MODEL, network).manifest["recipe"]
     )
-    assert (manifest["model"], manifest["network"], manifest["seed"]) == (
-        MODEL,
-        network,
-        recipe.seed,
-    )
-    assert manifest["data_hash"] == {
-        layout: DataSet.open(shop.data, MODEL, layout=layout).manifest.data_hash
+    assert (told["model"], told["network"], told["seed"]) == (MODEL, network, recipe.seed)
+    assert told["data_hash"] == {
+        layout: DataSet.open(context.data, MODEL, layout=layout).manifest.data_hash
         for layout in layouts
     }
     assert manifest["metrics"]["n"] == SURFACES // 5
@@ -57,96 +53,106 @@ def test_a_published_artifact_records_its_origin_and_can_be_used(
     assert set(manifest["metrics"]["errors"]) == expected
     loaded = artifact.load()
     assert loaded.reference is not None
-    part = next(DataSet.open(shop.data, MODEL).parts())
-    answers = loaded.answers(part.surfaces.select(slice(5)))
-    assert answers.places.shape == (5, 3)
-    assert np.all((answers.places > 0.0) & (answers.places < 1.0))
+    part = next(DataSet.open(context.data, MODEL).parts())
+    answers = loaded.output(part.surfaces.select(slice(5)))
+    assert answers.unit_parameters.shape == (5, 3)
+    assert np.all((answers.unit_parameters > 0.0) & (answers.unit_parameters < 1.0))
     assert np.all(np.isfinite(answers.log_deviations))
 
 
-def test_a_run_that_is_done_lands_as_the_same_version_again(shop: Workshop) -> None:
-    first, _ = publish(shop, MODEL, shop.recipe(MODEL, "mlp"))
-    again, history = publish(shop, MODEL, shop.recipe(MODEL, "mlp"), resume=True)
+def test_a_run_that_is_done_lands_as_the_same_version_again(context: TrainingContext) -> None:
+    first, _ = publish(context, MODEL, context.recipe(MODEL, "mlp"))
+    again, history = publish(context, MODEL, context.recipe(MODEL, "mlp"), resume=True)
     assert len(history) == 2
     assert again.manifest == first.manifest
-    assert [each.version for each in Registry.open(shop.registry).artifacts()] == [first.version]
+    assert [each.version for each in Registry.open(context.registry).artifacts()] == [first.version]
 
 
 def test_an_ensemble_takes_its_members_up_and_is_judged_on_what_none_has_seen(
-    shop: Workshop,
+    context: TrainingContext,
 ) -> None:
     for name in ("mlp", "resnet"):
-        published(shop, name)
-    before = {path: path.stat().st_mtime_ns for path in shop.runs.rglob("checkpoint.npz")}
-    artifact, history = publish(shop, MODEL, shop.recipe(MODEL, "ensemble"), resume=True)
+        published(context, name)
+    before = {path: path.stat().st_mtime_ns for path in context.runs.rglob("checkpoint.npz")}
+    artifact, history = publish(context, MODEL, context.recipe(MODEL, "ensemble"), resume=True)
     assert history == []
-    assert before == {path: path.stat().st_mtime_ns for path in shop.runs.rglob("checkpoint.npz")}
+    assert before == {
+        path: path.stat().st_mtime_ns for path in context.runs.rglob("checkpoint.npz")
+    }
     held = [set(holdout(SURFACES, 0.2, seed=seed)[1]) for seed in (1, 3)]
     assert artifact.manifest["metrics"]["n"] == len(held[0] & held[1]) > 0
-    registry = Registry.open(shop.registry)
-    part = next(DataSet.open(shop.data, MODEL).parts()).surfaces.select(slice(7))
+    registry = Registry.open(context.registry)
+    part = next(DataSet.open(context.data, MODEL).parts()).surfaces.select(slice(7))
     names = ("mlp", "resnet", "ensemble")
-    one, other, joint = (registry.artifact(MODEL, name).load().answers(part) for name in names)
-    np.testing.assert_allclose(joint.places, 0.5 * (one.places + other.places), atol=1e-5)
+    one, other, joint = (registry.artifact(MODEL, name).load().output(part) for name in names)
+    np.testing.assert_allclose(
+        joint.unit_parameters, 0.5 * (one.unit_parameters + other.unit_parameters), atol=1e-5
+    )
 
 
-def test_training_goes_on_from_what_was_published(shop: Workshop) -> None:
-    start = published(shop, "mlp").artifact(MODEL, "mlp")
-    others = replace(shop, runs=shop.runs / "again")
-    recipe = Recipe.of(shop.recipe(MODEL, "mlp").as_mapping() | {"epochs": 1})
+def test_training_goes_on_from_what_was_published(context: TrainingContext) -> None:
+    start = published(context, "mlp").artifact(MODEL, "mlp")
+    others = replace(context, runs=context.runs / "again")
+    recipe = Recipe.of(context.recipe(MODEL, "mlp").as_mapping() | {"epochs": 1})
     artifact, history = publish(others, MODEL, recipe, start=start)
-    fresh, _ = publish(replace(others, runs=shop.runs / "fresh"), MODEL, recipe)
+    fresh, _ = publish(replace(others, runs=context.runs / "fresh"), MODEL, recipe)
     assert artifact.manifest["started_from"] == start.version
     assert fresh.manifest["started_from"] is None
     assert len({start.version, artifact.version, fresh.version}) == 3
-    first = publish(shop, MODEL, shop.recipe(MODEL, "mlp"), resume=True)[1][0]
+    first = publish(context, MODEL, context.recipe(MODEL, "mlp"), resume=True)[1][0]
     assert history[0]["holdout_score"] < first["holdout_score"]
 
 
-def test_a_recipe_for_one_model_goes_before_the_general_one(shop: Workshop, tmp_path: Path) -> None:
-    recipes = shutil.copytree(shop.recipes, tmp_path / "recipes")
+def test_a_recipe_for_one_model_goes_before_the_general_one(
+    context: TrainingContext, tmp_path: Path
+) -> None:
+    recipes = shutil.copytree(context.recipes, tmp_path / "recipes")
     (recipes / MODEL).mkdir()
     (recipes / MODEL / "mlp.yaml").write_text("network: mlp\nseed: 77\n")
-    ours = replace(shop, recipes=recipes)
+    ours = replace(context, recipes=recipes)
     assert ours.recipe(MODEL, "mlp").seed == 77
     assert ours.recipe("NIG", "mlp").seed == 1
 
 
-def test_folds_are_judged_apart_and_leave_nothing(shop: Workshop) -> None:
-    found = cross_validated(shop, MODEL, shop.recipe(MODEL, "mlp"), 3)
+def test_folds_are_judged_apart_and_leave_nothing(context: TrainingContext) -> None:
+    found = cross_validate(context, MODEL, context.recipe(MODEL, "mlp"), 3)
     assert [fold["n"] for fold in found] == [SURFACES // 3] * 3
-    assert not shop.registry.exists()
+    assert not context.registry.exists()
 
 
-def no_data(shop: Workshop) -> None:
-    publish(shop, "NIG", shop.recipe("NIG", "mlp"))
+def no_data(context: TrainingContext) -> None:
+    publish(context, "NIG", context.recipe("NIG", "mlp"))
 
 
-def no_recipe(shop: Workshop) -> None:
-    shop.recipe(MODEL, "transformer")
+def no_recipe(context: TrainingContext) -> None:
+    context.recipe(MODEL, "transformer")
 
 
-def spoiled_data(shop: Workshop) -> None:
-    data = Path(shutil.copytree(shop.data, shop.runs / "spoiled"))
+def spoiled_data(context: TrainingContext) -> None:
+    data = Path(shutil.copytree(context.data, context.runs / "spoiled"))
     part = next(data.rglob("layout=grid/**/part-00000.parquet"))
     content = bytearray(part.read_bytes())
     content[len(content) // 2] ^= 1
     part.write_bytes(content)
-    publish(replace(shop, data=data), MODEL, shop.recipe(MODEL, "mlp"))
+    publish(replace(context, data=data), MODEL, context.recipe(MODEL, "mlp"))
 
 
-def ensemble_from_a_start(shop: Workshop) -> None:
-    start = published(replace(shop, registry=shop.runs / "other"), "mlp").artifact(MODEL, "mlp")
-    publish(shop, MODEL, shop.recipe(MODEL, "ensemble"), start=start)
+def ensemble_from_a_start(context: TrainingContext) -> None:
+    start = published(replace(context, registry=context.runs / "other"), "mlp").artifact(
+        MODEL, "mlp"
+    )
+    publish(context, MODEL, context.recipe(MODEL, "ensemble"), start=start)
 
 
-def start_of_another_kind(shop: Workshop) -> None:
-    start = published(replace(shop, registry=shop.runs / "other"), "mlp").artifact(MODEL, "mlp")
-    publish(shop, MODEL, shop.recipe(MODEL, "cnn"), start=start)
+def start_of_another_kind(context: TrainingContext) -> None:
+    start = published(replace(context, registry=context.runs / "other"), "mlp").artifact(
+        MODEL, "mlp"
+    )
+    publish(context, MODEL, context.recipe(MODEL, "cnn"), start=start)
 
 
-def folds_of_an_ensemble(shop: Workshop) -> None:
-    cross_validated(shop, MODEL, shop.recipe(MODEL, "ensemble"), 3)
+def folds_of_an_ensemble(context: TrainingContext) -> None:
+    cross_validate(context, MODEL, context.recipe(MODEL, "ensemble"), 3)
 
 
 @pytest.mark.parametrize(
@@ -156,14 +162,14 @@ def folds_of_an_ensemble(shop: Workshop) -> None:
         (no_recipe, r"cnn, ensemble, mlp, resnet, set"),
         (spoiled_data, "part-00000"),
         (ensemble_from_a_start, "members"),
-        (start_of_another_kind, "is a mlp"),
+        (start_of_another_kind, "is of network mlp"),
         (folds_of_an_ensemble, "members"),
     ],
 )
 def test_what_cannot_be_published_is_refused_and_leaves_nothing(
-    asked: Callable[[Workshop], None], said: str, shop: Workshop
+    asked: Callable[[TrainingContext], None], said: str, context: TrainingContext
 ) -> None:
     with pytest.raises(LevyError, match=said) as refused:
-        asked(shop)
+        asked(context)
     assert isinstance(refused.value, InvalidInputError)
-    assert not shop.registry.exists()
+    assert not context.registry.exists()

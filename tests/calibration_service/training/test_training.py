@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from levy_calibration.drift.statistics import ks
-from levy_calibration.networks.architecture import PLACES
-from levy_calibration.training.examples import Source, TrainingData, shown
-from levy_calibration.training.publish import reference_of
+from levy_calibration.networks.architecture import UNIT_PARAMETERS
+from levy_calibration.training.examples import Source, TrainingData, make_examples
+from levy_calibration.training.publish import reference_distribution
 from levy_calibration.training.recipe import Recipe
 from levy_calibration.training.trainer import train
 from levy_numerics.errors import InvalidInputError
@@ -44,9 +44,9 @@ def test_a_network_learns(data: TrainingData) -> None:
     run = train(SMALL, data)
     scores = [epoch["holdout_score"] for epoch in run.history]
     assert scores[-1] == min(scores)
-    held = shown(run.held[0], "grid", np.random.default_rng(0), exact=True)
-    errors = np.asarray(run.network(held.features)[PLACES]) - held.targets
-    # σ explains half of the loss; the midpoint has an error of 0.29.
+    held = make_examples(run.held[0], "grid", np.random.default_rng(0), exact=True)
+    errors = np.asarray(run.network(held.features)[UNIT_PARAMETERS]) - held.targets
+    # σ alone is half of what is to be learned; guessing the middle errs by 0.29.
     assert np.sqrt(np.mean(errors**2)) < 0.2
 
 
@@ -70,7 +70,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(data: TrainingData, tmp_path:
 def test_the_distribution_of_training_is_that_of_what_is_shown(
     data: TrainingData, reads: str
 ) -> None:
-    reference = reference_of(data, Recipe(network=reads))
+    reference = reference_distribution(data, Recipe(network=reads))
     known, ours = reference.quantiles, data.box.model(data.sources[0].targets).as_mapping()
     for name, values in ours.items():
         assert ks(np.asarray(values), known[name]) < 0.005

