@@ -1,7 +1,8 @@
-"""Draws as people read them: InferenceData, and the summary that goes over the wire."""
+"""Draws as ArviZ reads them, and the summary that goes over the wire."""
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from levy_numerics.inference.psis import RELIABLE_K, reliable_k
 from levy_schemas.jobs import ParameterSummary, PredictiveInterval
 
 if TYPE_CHECKING:
-    from arviz import InferenceData
+    from xarray import Dataset, DataTree
 
     from levy_bayesian.samplers.sampler import Draws, Sampler
 
@@ -28,6 +29,8 @@ MAX_PRICE_ERROR: Final = 0.01
 MAX_SHARE_AT_EDGE: Final = 0.1
 """Of the draws, at an edge of the search box."""
 
+_TAILS: Final = (0.05, 0.95)
+"""Quantiles whose effective sample sizes the tail ESS is the smaller of."""
 _EDGE: Final = 1e-3
 """Of the width of the search box: what counts as its edge."""
 _FEW_INDEPENDENT: Final = 100.0
@@ -80,8 +83,8 @@ def summarise(posterior: Posterior, draws: "Draws", *, seed: int = 0) -> Summary
 
 def inference_data(
     posterior: Posterior, draws: "Draws", *, engine: "type[Sampler] | None" = None, seed: int = 0
-) -> "InferenceData":
-    """Return draws and what they rest on, as ArviZ reads them.
+) -> "DataTree":
+    """Return draws and what they rest on in the groups of ArviZ's InferenceData schema.
 
     Groups are `posterior` (each parameter, and the noise where it is sampled), `sample_stats`
     where the engine has some, `observed_data` (`price`) and `constant_data` (contracts, the scale
@@ -98,30 +101,35 @@ def inference_data(
         What made the draws; without it, attributes do not describe it.
     seed : int
     """
+    from xarray import DataTree
+
     quotes, c = posterior.quotes, posterior.quotes.contracts
     fields = ("strike", "maturity_years", "forward", "discount", "is_call")
     constant = {name: getattr(c, name) for name in fields} | {"error_scale": posterior.scale}
-    by_quote = {name: ["quote"] for name in ("price", *constant)}
-    groups: dict[str, Any] = {
-        "posterior": sampled_values(posterior, stored_points(draws, seed)),
-        "observed_data": {"price": quotes.price},
-        "constant_data": constant | _held_fixed(posterior, draws.points),
+    sampled, by_quote = ("chain", "draw"), ("quote",)
+    groups = {
+        "posterior": _dataset(sampled_values(posterior, stored_points(draws, seed)), sampled),
+        "observed_data": _dataset({"price": quotes.price}, by_quote),
+        "constant_data": _dataset(constant | _held_fixed(posterior, draws.points), by_quote),
     }
     if draws.statistics:
-        groups["sample_stats"] = dict(draws.statistics)
-    attributes = _attributes(posterior, draws, engine, seed)
-    arviz = _arviz()
-    made: Any = arviz.from_dict(**groups, dims=by_quote, attrs=attributes)
+        groups["sample_stats"] = _dataset(draws.statistics, sampled)
     if draws.weighted is not None:
         values = sampled_values(posterior, draws.weighted.points[None])
         values["log_weight"] = draws.weighted.log_weights[None]
-        weighted = arviz.dict_to_dataset(values, attrs=attributes)
-        with warnings.catch_warnings():
-            # ArviZ's scheme has no group for weighted draws, and it says so.
-            warnings.filterwarnings("ignore", "The group weighted_draws", UserWarning)
-            made.add_groups({"weighted_draws": weighted})
-    data: InferenceData = made
+        groups["weighted_draws"] = _dataset(values, sampled)
+    data = DataTree.from_dict(groups)
+    data.attrs = _attributes(posterior, draws, engine, seed)
     return data
+
+
+def _dataset(values: Mapping[str, Any], dimensions: tuple[str, ...]) -> "Dataset":
+    """Return arrays that share dimensions, whose coordinates count from zero, and scalars."""
+    from xarray import Dataset
+
+    variables = {name: (dimensions[: np.ndim(value)], value) for name, value in values.items()}
+    dataset = Dataset(variables)
+    return dataset.assign_coords({name: np.arange(n) for name, n in dataset.sizes.items()})
 
 
 def stored_points(draws: "Draws", seed: int) -> np.ndarray:
@@ -183,7 +191,7 @@ def _held_fixed(posterior: Posterior, points: np.ndarray) -> dict[str, float]:
 
 
 def _arviz() -> Any:
-    """ArviZ, seconds to import, and announcing its successor once a day."""
+    """Import ArviZ, which takes seconds; releases before 1.0 announce their successor daily."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"\s*ArviZ is undergoing", FutureWarning)
         import arviz
@@ -210,7 +218,8 @@ def _of_chains(x: np.ndarray) -> tuple[float | None, float | None, float | None]
     with np.errstate(all="ignore"):
         # Of chains that never moved it divides nothing by nothing.
         r_hat = _finite(arviz.rhat(x)) if len(x) > 1 else None
-        bulk, tail = (_finite(arviz.ess(x, method=method)) for method in ("bulk", "tail"))
+        bulk = _finite(arviz.ess(x, method="bulk"))
+        tail = _finite(arviz.ess(x, method="tail", prob=_TAILS))
     return r_hat, bulk, tail
 
 

@@ -103,6 +103,6 @@ def _standing(running: Any, plan: SamplingPlan) -> Standing:
 
 def _n_drawn(trace: Any, group: str) -> np.ndarray:
     """Draws of each chain so far, shape (n_chains,); of none where there is no such group."""
-    if group not in trace.groups():
+    if group not in trace:
         return np.zeros(1, dtype=int)
     return np.asarray(np.isfinite(trace[group]["v"][..., 0]).sum(axis=-1))
