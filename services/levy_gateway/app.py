@@ -96,7 +96,7 @@ def create_app(
     app.include_router(forwarded.router(Forward(pricing, to_price), remember))
     app.include_router(
         system.router(
-            partial(models, pricing, versions, to_price),
+            partial(models, pricing, versions, to_price, jobs),
             partial(health, neighbours, calibration.name, settings.health_seconds, jobs),
         )
     )

@@ -2,12 +2,16 @@
 
 from pydantic import ValidationError
 
-from levy_gateway.clients import Neighbour, NeighbourFailedError
+from levy_gateway.clients import Neighbour, NeighbourFailedError, NeighbourUnavailableError
 from levy_gateway.handlers.served_versions import Versions
+from levy_gateway.job_store import JobStore
 from levy_schemas.catalogue import Catalogue, ModelsResult
+from levy_schemas.jobs import Engine
 
 
-async def models(pricing: Neighbour, versions: Versions, seconds: float) -> ModelsResult:
+async def models(
+    pricing: Neighbour, versions: Versions, seconds: float, jobs: JobStore | None = None
+) -> ModelsResult:
     """Ask the pricing service for the models it knows, and calibration for their networks.
 
     While calibration is away, models are listed as its last answer had them.
@@ -23,4 +27,12 @@ async def models(pricing: Neighbour, versions: Versions, seconds: float) -> Mode
     except ValidationError as error:
         raise NeighbourFailedError(pricing.name) from error
     await versions.refresh()
-    return ModelsResult.of(known, {} if versions.last is None else versions.last.networks)
+    networks = {} if versions.last is None else versions.last.networks
+    return ModelsResult.of(known, networks, await _engines(jobs))
+
+
+async def _engines(jobs: JobStore | None) -> tuple[Engine, ...]:
+    try:
+        return await jobs.engines() if jobs else ()
+    except NeighbourUnavailableError:
+        return ()
