@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 OK: Final = 0
 FAILURE: Final = 1
 MISUSE: Final = 2
+_EXTRA_OF: Final = {"train": "training", "dataset": "cluster"}
+"""Extra that a command requires beyond `serve`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = command_line()
     options = parser.parse_args(arguments)
+    if options.version:
+        from levy_service.version import engine_version
+
+        print(f"levy {engine_version()}")
+        return OK
     if options.command is None:
         parser.print_help(sys.stderr)
         return MISUSE
@@ -55,9 +62,10 @@ def _told(command: str, error: Exception) -> int:
         print(f"levy {command}: {printable(error.message)}", file=sys.stderr)
         return MISUSE
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("levy_"):
+        extra = _EXTRA_OF.get(command, "serve")
         print(
             f"levy {command}: {error.name} is not installed; "
-            "pip install 'levy-calibration-engine[serve]' has all that the command line needs",
+            f"install it with pip install 'levy-calibration-engine[{extra}]'",
             file=sys.stderr,
         )
         return FAILURE
@@ -74,6 +82,7 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=24),
         description="Price options under exponential-Lévy models, and fit the models to quotes.",
     )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_price(commands)
     _add_calibrate(commands)
