@@ -1,4 +1,4 @@
-# What a person does with a checkout. `make` alone lists it.
+# Developer commands. Run `make` to list them.
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,64 +8,75 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+INSTALLED_SERVE := $(VENV)/.installed-serve
 INSTALLED_BENCH := $(VENV)/.installed-bench
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 AUDIT := build/audit
 SOURCES := libs services tests
-# One test process a core, up to four: each imports the numerics anew.
+# One test process per core, at most four, because each imports the numerical libraries.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
 
 .PHONY: help setup run test test-all check check-prices format lint types contracts manifests system audit bench load sbc posteriors networks train real-quotes whole-surfaces extras clean
 
-help: ## show this list
+help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
 	  | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 setup: $(INSTALLED) ## install everything into .venv
 
+# $(call install,EXTRA): installs the project with an extra into .venv, which is created if absent.
+define install
+@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+  || { echo "Python 3.11 to 3.13 is required: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+@echo "Installing the extra '$(1)' into $(VENV)"
+$(PIP_INSTALL) -e ".[$(1)]"
+$(BIN)/python -m levy_numerics.precompile
+@touch $@
+endef
+
 $(INSTALLED): pyproject.toml constraints.txt
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-	  || { echo "Python 3.11 is needed: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
-	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	$(PIP_INSTALL) -e ".[dev]"
-	$(BIN)/python -m levy_numerics.precompile
-	@touch $@
+	$(call install,dev)
+	@touch $(INSTALLED_SERVE) # the extra dev contains serve
+
+$(INSTALLED_SERVE): pyproject.toml constraints.txt
+	$(call install,serve)
 
 $(INSTALLED_BENCH): $(INSTALLED)
 	$(PIP_INSTALL) -e ".[bench]"
 	@touch $@
 
-run: setup ## serve the engine on one machine: make run PORT=8000
+run: $(INSTALLED_SERVE) ## start the engine on this machine: make run PORT=8000
 	@exec $(BIN)/levy serve --port $(PORT)
 
-test: setup ## fast tests
+test: setup ## run the fast tests
 	$(PYTEST)
 
-test-all: setup ## every test but the nightly ones: full sizes, and the composed stack from outside
+test-all: setup ## run all tests except the nightly ones, including slow tests and system tests
 	$(PYTEST) -m "not nightly"
 
-check: format lint types contracts test ## what must pass before a change lands
+check: format lint types contracts test ## run every check required before merging
 
-format: setup
+format: setup ## check the format (ruff)
 	$(BIN)/ruff format --check .
 
-lint: setup
+lint: setup ## run the linter (ruff)
 	$(BIN)/ruff check .
 
-types: setup ## mypy, strict
+types: setup ## check the types (mypy, strict)
 	$(BIN)/mypy
 
-contracts: setup ## who leans on whom, drawn from the imports
+contracts: setup ## check import-layer contracts (import-linter)
 	$(BIN)/lint-imports --no-logo
 
-manifests: setup ## write the dashboards, and the rules for Prometheus' operator, from their sources
+manifests: setup ## generate the Grafana dashboards and the PrometheusRule manifest
 	$(BIN)/python -m grafana
 	$(BIN)/python -m k8s
 
-system: setup ## build the images, start the composed stack, test it from outside; TESTS= some alone
+system: setup ## build the images, start the Compose stack and run its tests; TESTS= selects tests
 	@PYTHON=$(BIN)/python deploy/system $(TESTS)
 
-audit: $(AUDIT)/.installed ## secrets in git, bills of materials into build/bom, advisories on what is pinned
+audit: $(AUDIT)/.installed ## scan for secrets and vulnerable dependencies; write SBOMs to build/bom
 	BIN=$(AUDIT)/bin deploy/audit
 
 $(AUDIT)/.installed: constraints.txt
@@ -74,38 +85,38 @@ $(AUDIT)/.installed: constraints.txt
 	  cyclonedx-bom detect-secrets pip-audit
 	@touch $@
 
-bench: $(INSTALLED_BENCH) ## speed and accuracy beside other libraries; writes build/bench.json
+bench: $(INSTALLED_BENCH) ## compare speed and accuracy with other libraries; writes build/bench.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks $(BENCH)
 
-check-prices: setup ## compare stated with true price errors, into docs/accuracy.md; CHECK_PRICES= for other options
+check-prices: setup ## compare stated and true price errors; writes docs/accuracy.md; CHECK_PRICES= sets options
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.check_prices \
 	  $(or $(CHECK_PRICES),--page docs/accuracy.md)
 
-load: setup ## what the gateway and calibration bear, beside doing nothing; writes build/load.json
+load: setup ## measure throughput and latency against an empty two-hop baseline; writes build/load.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.load $(LOAD)
 
-posteriors: setup ## posteriors by every engine and of real quotes, into docs/bayesian.md; half an hour
+posteriors: setup ## sample posteriors with every engine; writes docs/bayesian.md; 30 minutes
 	$(BIN)/python -m tests.benchmarks.posteriors
 
-sbc: setup ## are posteriors honest? simulated surfaces, into docs/posterior-checks.md; hours
+sbc: setup ## run simulation-based calibration (SBC); writes docs/posterior-checks.md; hours
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.sbc $(SBC)
 
-networks: setup ## what trained networks propose, into docs/network-accuracy.md; real quotes with LEVY_MARKET_DATA
+networks: setup ## measure the trained networks out of sample; writes docs/network-accuracy.md
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.network_accuracy $(NETWORKS)
 
-real-quotes: setup ## fit real quotes, into docs/real-quotes.md; needs LEVY_MARKET_DATA
+real-quotes: setup ## fit real quotes; writes docs/real-quotes.md; requires LEVY_MARKET_DATA
 	$(BIN)/python -m tests.benchmarks.real_quotes
 
-whole-surfaces: setup ## fit real surfaces by every model, into docs/whole-surfaces.md; the same
+whole-surfaces: setup ## fit real surfaces with every model; writes docs/whole-surfaces.md; requires LEVY_MARKET_DATA
 	$(BIN)/python -m tests.benchmarks.whole_surfaces
 
-train: setup ## make data sets and train every network again, into build/trained; an hour and a half
+train: setup ## regenerate the data sets and retrain all networks into build/trained; 90 minutes
 	BIN=$(BIN) deploy/training/all build/data build/trained
 
-extras: ## install each service's extra alone and import its entry point; EXTRAS= some alone
+extras: ## check that each extra installs and imports on its own; EXTRAS= selects extras
 	@PYTHON="$(PYTHON)" .ci/extras $(EXTRAS)
 
-clean: ## remove what was built, compiled and installed
+clean: ## remove build outputs, caches and the virtual environment
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache .schemathesis
 	find libs -name '*.nb[ic]' -delete

@@ -111,7 +111,7 @@ class Session:
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
         # The copy must never install itself into the environment it borrows.
-        installed = "-o .venv/.installed"
+        installed = "-o .venv/.installed -o .venv/.installed-serve"
         return {**os.environ, "PATH": path, "MAKEFLAGS": installed}
 
 
