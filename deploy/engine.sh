@@ -1,15 +1,15 @@
-# A Docker engine for tests: sourced by the scripts beside it.
-#   find_engine    uses the engine that runs; else starts one, installing Debian's if CI asks
-#   stop_engine    stops it again if it was started here
-#   find_tools     $docker, the client, and $compose, the words that run Compose
-#   image_of NAME  the image of that name in .env.example
+# Functions for a Docker daemon in tests; sourced by the other scripts.
+#   find_engine    use the running daemon, or start one; with CI=true, install Debian's if missing
+#   stop_engine    stop the daemon if find_engine started it
+#   find_tools     set $docker, the client, and $compose, the command that runs Compose
+#   image_of NAME  print the image of that name in .env.example
 
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 engine_folder=""
 
 image_of() { sed -n "s/^$1=//p" "$deploy/../.env.example"; }
 
-# A client that can build with BuildKit: Debian's has it inside, newer ones need the plugin.
+# Print a client that can build with BuildKit: built in up to version 22, later a plugin.
 find_client() {
   local candidate
   for candidate in docker /usr/bin/docker; do
@@ -30,21 +30,21 @@ find_compose() {
   fi
 }
 
-# Compose 1 builds by BuildKit only if told to, and by the first client on the path.
+# Compose 1 uses BuildKit only with these variables, and the first client on the path.
 find_tools() {
-  docker=$(find_client) || { echo "no Docker client that builds with BuildKit" && return 1; }
-  compose=$(find_compose) || { echo "no Docker Compose" && return 1; }
+  docker=$(find_client) || { echo "no Docker client with BuildKit" && return 1; }
+  compose=$(find_compose) || { echo "Docker Compose is not installed" && return 1; }
   export docker compose DOCKER_BUILDKIT=1 COMPOSE_DOCKER_CLI_BUILD=1
   export PATH="$(dirname "$(command -v "$docker")"):$PATH"
 }
 
-# Says why there is no engine and fails, if there is none.
+# Without a daemon, print the reason and fail.
 find_engine() {
   if find_tools >/dev/null && "$docker" info >/dev/null 2>&1; then
     return
   fi
   if [ "$(id -u)" != 0 ]; then
-    echo "no Docker engine answers, and only root could start one" && return 1
+    echo "no Docker daemon is running, and only root can start one" && return 1
   fi
   install_engine || return 1
   find_tools || return 1
@@ -59,7 +59,7 @@ install_engine() {
     || missing+=(docker-compose)
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "${CI:-}" != true ]; then
-    echo "missing: ${missing[*]}; with CI=true they are installed" && return 1
+    echo "missing packages: ${missing[*]} (installed only with CI=true)" && return 1
   fi
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
       apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null 2>&1 \
@@ -71,7 +71,7 @@ start_engine() {
   setsid dockerd --pidfile "$engine_folder/pid" >"$engine_folder/log" 2>&1 &
   local waited
   for waited in $(seq 60); do
-    "$docker" info >/dev/null 2>&1 && echo "started a Docker engine" && return
+    "$docker" info >/dev/null 2>&1 && echo "started a Docker daemon" && return
     sleep 0.5
   done
   echo "dockerd did not start: $(grep -v level=info "$engine_folder/log" | tail -1)"

@@ -1,1 +1,1 @@
-"""Dashboards, as code: `python -m grafana` writes `grafana/dashboards/*.json`."""
+"""Dashboards as code: `python -m grafana` writes `grafana/dashboards/*.json`."""

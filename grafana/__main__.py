@@ -1,11 +1,11 @@
-"""Writes every dashboard to `grafana/dashboards`, as Grafana reads them."""
+"""Write every dashboard to `grafana/dashboards`."""
 
 from pathlib import Path
 
-from grafana.made import made
+from grafana.build import dashboard_files
 
 FOLDER = Path(__file__).parent / "dashboards"
 
 if __name__ == "__main__":
-    for name, text in made().items():
+    for name, text in dashboard_files().items():
         (FOLDER / name).write_text(text)

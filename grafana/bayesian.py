@@ -1,119 +1,119 @@
-"""Posteriors: who waits, how long it takes, whether they are to be believed."""
+"""Dashboard of Bayesian jobs: queues, durations, convergence."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from grafana.panels import dashboard, lines, number, quantile
+from grafana.panels import dashboard, quantile, stat, time_series
 
 
 def bayesian_jobs() -> Dashboard:
-    """The queues, the jobs, and what the chains say of themselves."""
-    made = dashboard(
+    """Build the dashboard: queues, jobs, convergence diagnostics."""
+    board = dashboard(
         "levy-bayesian",
         "Lévy: Bayesian jobs",
-        "Whether jobs get their turn, and their chains converge",
+        "Queues, job durations and convergence diagnostics",
     )
-    for row in (_queues, _jobs, _chains):
-        made = row(made)
-    return made
+    for row in (_queues, _jobs, _convergence):
+        board = row(board)
+    return board
 
 
-def _queues(made: Dashboard) -> Dashboard:
+def _queues(board: Dashboard) -> Dashboard:
     return (
-        made.with_row(Row("Queues"))
+        board.with_row(Row("Queues"))
         .with_panel(
-            lines(
-                "Jobs that wait",
+            time_series(
+                "Queued jobs",
                 "none",
                 ("max by (queue) (levy_gateway_jobs_queued)", "{{queue}}"),
-                meaning="KEDA scales the workers by the same number",
+                description="KEDA scales the workers by this number",
             )
         )
         .with_panel(
-            lines(
-                "Age of the oldest",
+            time_series(
+                "Age of the oldest queued job",
                 "s",
                 ("max by (queue) (levy_gateway_oldest_job_age_seconds)", "{{queue}}"),
-                meaning="LevyQueueAge when it grows too old",
+                description="Over a minute (short) or 20 minutes (long): LevyQueueAge",
             )
         )
         .with_panel(
-            number(
+            stat(
                 "Workers",
                 "none",
                 ("max(levy_gateway_bayesian_workers)", "alive"),
-                meaning="Alive, by what Redis tells; none while jobs wait: LevyWorkerLost",
+                description="Workers with a heartbeat; zero while jobs are queued: LevyWorkerLost",
             )
         )
     )
 
 
-def _jobs(made: Dashboard) -> Dashboard:
+def _jobs(board: Dashboard) -> Dashboard:
     return (
-        made.with_row(Row("Jobs"))
+        board.with_row(Row("Jobs"))
         .with_panel(
-            lines(
-                "Ended",
+            time_series(
+                "Ended jobs",
                 "ops",
                 (
                     "sum by (model, engine, status) (rate(levy_bayesian_jobs_total[5m]))",
                     "{{model}} {{engine}} {{status}}",
                 ),
-                meaning="A job that did not converge has succeeded all the same",
+                description="Jobs by final status; jobs that did not converge count as succeeded",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Duration",
                 "s",
                 (_over_an_hour(0.5, "levy_bayesian_job_seconds", "engine"), "{{engine}} p50"),
                 (_over_an_hour(0.95, "levy_bayesian_job_seconds", "engine"), "{{engine}} p95"),
-                meaning="From its start to its end, compilation included",
+                description="From start to end, including compilation",
             )
         )
         .with_panel(
-            lines(
-                "Wait",
+            time_series(
+                "Time in the queue",
                 "s",
                 (_over_an_hour(0.5, "levy_bayesian_job_wait_seconds", "queue"), "{{queue}} p50"),
                 (_over_an_hour(0.95, "levy_bayesian_job_wait_seconds", "queue"), "{{queue}} p95"),
-                meaning="From the request to the start",
+                description="From submission to start",
             )
         )
     )
 
 
-def _chains(made: Dashboard) -> Dashboard:
+def _convergence(board: Dashboard) -> Dashboard:
     return (
-        made.with_row(Row("Chains"))
+        board.with_row(Row("Convergence"))
         .with_panel(
-            lines(
+            time_series(
                 "R-hat",
                 "none",
                 (_over_an_hour(0.5, "levy_bayesian_r_hat", "model"), "{{model}} p50"),
                 (_over_an_hour(0.95, "levy_bayesian_r_hat", "model"), "{{model}} p95"),
-                meaning="The worst parameter of a job; over 1.01 the chains disagree",
+                description="Largest R-hat of a job's parameters; over 1.01: not converged",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Effective sample size",
                 "none",
                 (_over_an_hour(0.05, "levy_bayesian_ess", "model"), "{{model}} p5"),
                 (_over_an_hour(0.5, "levy_bayesian_ess", "model"), "{{model}} p50"),
-                meaning="The worst parameter of a job; under 400 intervals are rough",
+                description="Smallest of a job's parameters; under 400: intervals are imprecise",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Divergences",
                 "ops",
                 ("sum by (model) (rate(levy_bayesian_divergences_total[5m]))", "{{model}}"),
-                meaning="Steps that left the posterior: where they are, it was not explored",
+                description="Divergent NUTS transitions: parts of the posterior may be unexplored",
             )
         )
     )
 
 
 def _over_an_hour(share: float, metric: str, by: str) -> str:
-    """A quantile of what happens a few times an hour."""
+    """Return a quantile over one hour, for events that are rare."""
     return quantile(share, metric, by, window="1h")

@@ -1,39 +1,39 @@
-"""Are the answers right: fits, networks, drift."""
+"""Dashboard of calibration quality: fits, networks, drift."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from grafana.panels import dashboard, lines, quantile, variable
+from grafana.panels import dashboard, quantile, time_series, variable
 
 _MODEL = 'model=~"$model"'
 
 
 def calibration_quality() -> Dashboard:
-    """Errors of fits, champion against challenger, how far from what networks were trained on."""
-    made = dashboard(
+    """Build the dashboard: fit errors, champion and challenger, drift from training."""
+    board = dashboard(
         "levy-calibration",
         "Lévy: calibration quality",
-        "How well models fit, what networks add, whether the market has left their training",
+        "Fit errors, network starts, and drift from the training data",
     ).with_variable(variable("model", "levy_calibration_fit_seconds_count"))
     for row in (_fits, _networks, _drift):
-        made = row(made)
-    return made
+        board = row(board)
+    return board
 
 
-def _fits(made: Dashboard) -> Dashboard:
+def _fits(board: Dashboard) -> Dashboard:
     rmse = "levy_calibration_fit_rmse_vol"
     return (
-        made.with_row(Row("Fits"))
+        board.with_row(Row("Fits"))
         .with_panel(
-            lines(
+            time_series(
                 "Fit error",
                 "percentunit",
                 (quantile(0.5, rmse, "model", where=_MODEL), "{{model}} p50"),
                 (quantile(0.9, rmse, "model", where=_MODEL), "{{model}} p90"),
-                meaning="Implied-volatility error; p90 over 3%: LevyAnomalousFits",
+                description="RMSE of implied volatility; p90 over 3%: LevyAnomalousFits",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Outcomes",
                 "ops",
                 (
@@ -41,19 +41,19 @@ def _fits(made: Dashboard) -> Dashboard:
                     f"(rate(levy_calibration_fit_seconds_count{{{_MODEL}}}[5m]))",
                     "{{model}} {{method}} {{outcome}}",
                 ),
-                meaning="Fits by how they ended",
+                description="Fits by final status",
             )
         )
         .with_panel(
-            lines(
-                "Less than asked",
+            time_series(
+                "Degraded fits",
                 "percentunit",
                 (f"model:levy_fits_degraded:ratio5m{{{_MODEL}}}", "{{model}}"),
-                meaning="Answered by least squares where a network was asked: LevyFitsDegraded",
+                description="Hybrid fits by multi-start least squares; over 10%: LevyFitsDegraded",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Duration of a fit",
                 "s",
                 (
@@ -64,22 +64,22 @@ def _fits(made: Dashboard) -> Dashboard:
                     quantile(0.99, "levy_calibration_fit_seconds", "model", "method", where=_MODEL),
                     "{{model}} {{method}} p99",
                 ),
-                meaning="Without HTTP",
+                description="Computation only, without HTTP",
             )
         )
         .with_panel(
-            lines(
-                "Quotes left out",
+            time_series(
+                "Dropped quotes",
                 "ops",
                 (
                     "sum by (reason) (rate(levy_calibration_quotes_dropped_total[5m]))",
                     "{{reason}}",
                 ),
-                meaning="A feed that has gone wrong shows here first",
+                description="By reason; problems of a data feed appear here first",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Pareto k of the intervals",
                 "none",
                 (
@@ -90,43 +90,43 @@ def _fits(made: Dashboard) -> Dashboard:
                     quantile(0.9, "levy_calibration_pareto_k", "model", where=_MODEL),
                     "{{model}} p90",
                 ),
-                meaning="Over 0.7 the posterior is not what Laplace takes it for",
+                description="Over 0.7: the importance-sampled intervals are unreliable",
             )
         )
     )
 
 
-def _networks(made: Dashboard) -> Dashboard:
+def _networks(board: Dashboard) -> Dashboard:
     evaluations = "levy_calibration_network_evaluations"
     return (
-        made.with_row(Row("Champion against challenger"))
+        board.with_row(Row("Champion and challenger"))
         .with_panel(
-            lines(
-                "Who is asked",
+            time_series(
+                "Surfaces by network",
                 "ops",
                 (
                     "sum by (model, network, alias) "
                     f"(rate(levy_calibration_answers_total{{{_MODEL}}}[5m]))",
                     "{{model}} {{network}} {{alias}}",
                 ),
-                meaning="Surfaces by the network that read them; none where there is none",
+                description='Surfaces by network; "none" if no network is trained',
             )
         )
         .with_panel(
-            lines(
-                "What became of the start",
+            time_series(
+                "Outcome of the network's start",
                 "ops",
                 (
                     "sum by (model, alias, outcome) "
                     f"(rate(levy_calibration_answers_total{{{_MODEL}}}[5m]))",
                     "{{model}} {{alias}} {{outcome}}",
                 ),
-                meaning="A better challenger has fewer poor starts",
+                description="A better network has fewer rejected starts",
             )
         )
         .with_panel(
-            lines(
-                "Surfaces priced from the start",
+            time_series(
+                "Evaluations from the network's start",
                 "none",
                 (
                     quantile(0.5, evaluations, "model", "alias", where=_MODEL),
@@ -136,75 +136,75 @@ def _networks(made: Dashboard) -> Dashboard:
                     quantile(0.95, evaluations, "model", "alias", where=_MODEL),
                     "{{model}} {{alias}} p95",
                 ),
-                meaning="The nearer the start, the fewer",
+                description="Model evaluations per fit; better starts need fewer",
             )
         )
     )
 
 
-def _drift(made: Dashboard) -> Dashboard:
+def _drift(board: Dashboard) -> Dashboard:
     place = "levy_calibration_parameter_place"
     return (
-        made.with_row(Row("Drift from what the networks were trained on"))
+        board.with_row(Row("Drift from training"))
         .with_panel(
-            lines(
+            time_series(
                 "Out of distribution",
                 "percentunit",
                 (f"model:levy_out_of_distribution:ratio15m{{{_MODEL}}}", "{{model}}"),
-                meaning="Of the surfaces read, those unlike any in training: LevyOutOfDistribution",
+                description="Fraction with a novelty score over 1: LevyOutOfDistribution",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Population stability index",
                 "none",
                 (
                     f"max by (model, quantity) (levy_calibration_drift_psi{{{_MODEL}}})",
                     "{{model}} {{quantity}}",
                 ),
-                meaning="Of each input and parameter; over 0.25 it is distributed otherwise",
+                description="Per input and parameter; over 0.25: differs from training",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Kolmogorov-Smirnov distance",
                 "none",
                 (
                     f"max by (model, quantity) (levy_calibration_drift_ks{{{_MODEL}}})",
                     "{{model}} {{quantity}}",
                 ),
-                meaning="The largest gap between the two distribution functions",
+                description="Largest distance between the two distribution functions",
             )
         )
         .with_panel(
-            lines(
-                "Outside of training",
+            time_series(
+                "Outside the training range",
                 "percentunit",
                 (
                     f"max by (model, quantity) (levy_calibration_drift_outside{{{_MODEL}}})",
                     "{{model}} {{quantity}}",
                 ),
-                meaning="Share of the window beyond 99.8% of training; over 5%, and PSI over "
+                description="Outside the central 99.8% of training; over 5% with a PSI over "
                 "0.25: LevyDrift",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Surfaces in the window",
                 "none",
                 (f"max by (model) (levy_calibration_drift_window{{{_MODEL}}})", "{{model}}"),
-                meaning="What drift is computed from; with few of them it says little",
+                description="Number of surfaces from which drift is computed",
             )
         )
         .with_panel(
-            lines(
-                "Where parameters lie",
+            time_series(
+                "Quantiles of fitted parameters",
                 "percentunit",
                 (
                     quantile(0.5, place, "model", "parameter", where=_MODEL),
                     "{{model}} {{parameter}} p50",
                 ),
-                meaning="Share of training below them: 0.5 is its middle, 0 and 1 are outside",
+                description="In the training distribution: 0.5 is its median, 0 and 1 are outside",
             )
         )
     )

@@ -1,4 +1,4 @@
-"""What our dashboards are put together from."""
+"""Building blocks of the dashboards."""
 
 from grafana_foundation_sdk.builders.common import VizLegendOptions, VizTooltipOptions
 from grafana_foundation_sdk.builders.dashboard import Dashboard, QueryVariable
@@ -23,21 +23,21 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
-"""As `provisioning/datasources` calls it, and as Kubernetes' usual stack does."""
+"""The uid in `provisioning/datasources`, which the kube-prometheus stack uses too."""
 
 Query = tuple[str, str]
-"""An expression, and what each of its series is called."""
+"""A PromQL expression and the legend of its series."""
 
 _HEIGHT = 7
 _THIRD = 8
 
 
-def dashboard(uid: str, title: str, meaning: str) -> Dashboard:
-    """Begin a dashboard: the last hour, asked anew each ten seconds."""
+def dashboard(uid: str, title: str, description: str) -> Dashboard:
+    """Return an empty dashboard that shows the last hour, refreshed every ten seconds."""
     return (
         Dashboard(title)
         .uid(uid)
-        .description(meaning)
+        .description(description)
         .tags(["levy"])
         .refresh("10s")
         .time("now-1h", "now")
@@ -48,7 +48,7 @@ def dashboard(uid: str, title: str, meaning: str) -> Dashboard:
 
 
 def variable(name: str, metric: str) -> QueryVariable:
-    """Let the reader choose values of a label; all of them at first."""
+    """Return a variable that selects values of a label; the default is all of them."""
     return (
         QueryVariable(name)
         .datasource(SOURCE)
@@ -61,25 +61,26 @@ def variable(name: str, metric: str) -> QueryVariable:
     )
 
 
-def lines(title: str, unit: str, *queries: Query, meaning: str, span: int = _THIRD) -> Timeseries:
-    """Levels over time.
+def time_series(
+    title: str, unit: str, *queries: Query, description: str, span: int = _THIRD
+) -> Timeseries:
+    """Return a time series panel.
 
     Parameters
     ----------
     title : str
     unit : str
-        Grafana's name of it: `s`, `reqps`, `percentunit`, `none` and so on.
+        Grafana's name of the unit: `s`, `reqps`, `percentunit`, `none` and so on.
     *queries : Query
-        Each with what its series are called.
-    meaning : str
-        What the reader is to look for.
+    description : str
+        Text of the panel's tooltip.
     span : int
-        Of 24 columns.
+        Width, of 24 columns.
     """
     panel = (
         Timeseries()
         .title(title)
-        .description(meaning)
+        .description(description)
         .datasource(SOURCE)
         .unit(unit)
         .span(span)
@@ -98,22 +99,22 @@ def lines(title: str, unit: str, *queries: Query, meaning: str, span: int = _THI
     return panel
 
 
-def number(
+def stat(
     title: str,
     unit: str,
     *queries: Query,
-    meaning: str,
+    description: str,
     red_from: float | None = None,
     span: int = _THIRD,
 ) -> Stat:
-    """One number for each series, as it is now.
+    """Return a panel with the current value of each series.
 
     Parameters
     ----------
-    title, unit, *queries, meaning, span
-        As of `lines`.
+    title, unit, *queries, description, span
+        As for `time_series`.
     red_from : float, optional
-        Green below it; always green if absent.
+        Threshold from which values are red; below it, and without it, they are green.
     """
     coloured = [Threshold(color="green")]
     if red_from is not None:
@@ -121,7 +122,7 @@ def number(
     panel = (
         Stat()
         .title(title)
-        .description(meaning)
+        .description(description)
         .datasource(SOURCE)
         .unit(unit)
         .span(span)
@@ -134,7 +135,7 @@ def number(
 
 
 def quantile(share: float, metric: str, *by: str, where: str = "", window: str = "5m") -> str:
-    """The expression of a quantile of a distribution, by labels, over some time."""
+    """Return the PromQL expression of a quantile of a histogram, grouped by labels."""
     labels = ", ".join((*by, "le"))
     matches = f"{{{where}}}" if where else ""
     rate = f"rate({metric}_bucket{matches}[{window}])"

@@ -1,169 +1,169 @@
-"""Is it up, is it fast, what is it doing."""
+"""Dashboard of the service: availability, latency, errors, saturation."""
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from grafana.panels import dashboard, lines, number, quantile
+from grafana.panels import dashboard, quantile, stat, time_series
 
-_NEIGHBOUR = "levy_gateway_neighbour_seconds"
+_UPSTREAM = "levy_gateway_neighbour_seconds"
 
 
 def service() -> Dashboard:
-    """Rate, errors and duration of each hop; breakers, cache, Redis, saturation."""
-    made = dashboard(
+    """Build the dashboard: rates, errors, durations, circuit breakers, cache, Redis, saturation."""
+    board = dashboard(
         "levy-service",
         "Lévy: service",
-        "Whether clients are answered, how fast, and what is in the way",
+        "Availability, request rates, latency, errors and saturation",
     )
-    for row in (_up, _clients, _hops, _room):
-        made = row(made)
-    return made
+    for row in (_availability, _clients, _upstream, _saturation):
+        board = row(board)
+    return board
 
 
-def _up(made: Dashboard) -> Dashboard:
+def _availability(board: Dashboard) -> Dashboard:
     return (
-        made.with_row(Row("Is it up"))
+        board.with_row(Row("Availability"))
         .with_panel(
-            number(
-                "Instances that answer",
+            stat(
+                "Instances up",
                 "none",
                 ('sum by (job) (up{job=~"gateway|pricing|calibration|bayesian|redis"})', "{{job}}"),
-                meaning="None of gateway, pricing or calibration: LevyServiceDown",
+                description="Zero for gateway, pricing or calibration: LevyServiceDown",
             )
         )
         .with_panel(
-            number(
-                "Alerts that fire",
+            stat(
+                "Firing alerts",
                 "none",
                 ('count(ALERTS{alertstate="firing"}) or vector(0)', "now"),
-                meaning="Each has a page in docs/runbooks",
+                description="Each alert has a runbook in docs/runbooks",
                 red_from=1,
             )
         )
         .with_panel(
-            lines(
-                "Circuits that are not closed",
+            time_series(
+                "Circuit breakers not closed",
                 "none",
                 (
                     'max by (neighbour, state) (levy_gateway_breaker_state{state!="closed"})',
                     "{{neighbour}} {{state}}",
                 ),
-                meaning="1 while the gateway rests a neighbour, or tries it again",
+                description="1 while the circuit breaker of an upstream service is not closed",
             )
         )
     )
 
 
-def _clients(made: Dashboard) -> Dashboard:
+def _clients(board: Dashboard) -> Dashboard:
     gateway = 'job="gateway"'
     return (
-        made.with_row(Row("What clients see"))
+        board.with_row(Row("Client requests"))
         .with_panel(
-            lines(
+            time_series(
                 "Rate",
                 "reqps",
                 (
                     f"sum by (route, status) (job_route_status:levy_requests:rate5m{{{gateway}}})",
                     "{{route}} {{status}}",
                 ),
-                meaning="Requests by route and status, health checks left out",
+                description="Requests by route and status, without health checks",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Errors",
                 "percentunit",
                 ("job:levy_request_errors:ratio5m", "{{job}}"),
-                meaning="Of all requests, those answered 5xx. Over 2% at the gateway: LevyErrors",
+                description="Fraction with status 5xx; over 2% at the gateway: LevyErrors",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Duration",
                 "s",
                 (f"job_route:levy_request_seconds:p50{{{gateway}}}", "{{route}} p50"),
                 (f"job_route:levy_request_seconds:p99{{{gateway}}}", "{{route}} p99"),
-                meaning="From the first byte of a request to the last of its answer",
+                description="From the first byte of a request to the last byte of its response",
             )
         )
         .with_panel(
-            lines(
-                "Kept results",
+            time_series(
+                "Result cache",
                 "reqps",
                 (
                     "sum by (route, outcome) (rate(levy_gateway_cache_requests_total[5m]))",
                     "{{route}} {{outcome}}",
                 ),
-                meaning="Results answered from Redis, and those that had to be computed",
+                description="Hits and misses of the result cache in Redis",
             )
         )
         .with_panel(
-            lines(
-                "Turned away",
+            time_series(
+                "Rejected requests",
                 "reqps",
                 (
                     "sum by (reason) (rate(levy_gateway_requests_refused_total[5m]))",
                     "{{reason}}",
                 ),
-                meaning="Before they were read: no key, or too many",
+                description="Missing or invalid API key, or rate limit exceeded",
             )
         )
         .with_panel(
-            lines(
-                "Answered without Redis",
+            time_series(
+                "Requests without Redis",
                 "reqps",
                 (
                     "sum by (purpose) (rate(levy_gateway_redis_failures_total[5m]))",
                     "{{purpose}}",
                 ),
-                meaning="By what they lacked; anything here: LevyRedisMissed",
+                description="By the feature that was unavailable; above zero: LevyRedisMissed",
             )
         )
     )
 
 
-def _hops(made: Dashboard) -> Dashboard:
+def _upstream(board: Dashboard) -> Dashboard:
     return (
-        made.with_row(Row("Hops to the neighbours"))
+        board.with_row(Row("Upstream requests"))
         .with_panel(
-            lines(
+            time_series(
                 "Rate",
                 "reqps",
                 (
-                    f"sum by (neighbour, outcome) (rate({_NEIGHBOUR}_count[5m]))",
+                    f"sum by (neighbour, outcome) (rate({_UPSTREAM}_count[5m]))",
                     "{{neighbour}} {{outcome}}",
                 ),
-                meaning="What became of what the gateway asked",
+                description="Requests of the gateway to upstream services, by outcome",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Duration",
                 "s",
-                (quantile(0.5, _NEIGHBOUR, "neighbour"), "{{neighbour}} p50"),
-                (quantile(0.99, _NEIGHBOUR, "neighbour"), "{{neighbour}} p99"),
-                meaning="As the gateway sees it, the way there and back included",
+                (quantile(0.5, _UPSTREAM, "neighbour"), "{{neighbour}} p50"),
+                (quantile(0.99, _UPSTREAM, "neighbour"), "{{neighbour}} p99"),
+                description="Measured by the gateway, network included",
             )
         )
         .with_panel(
-            lines(
-                "Duration inside",
+            time_series(
+                "Duration in the service",
                 "s",
                 (
                     'job_route:levy_request_seconds:p99{job=~"pricing|calibration"}',
                     "{{job}} {{route}} p99",
                 ),
-                meaning="As the service itself sees it; what lies between the two is the way",
+                description="Measured by the service; the difference to the gateway is the network",
             )
         )
     )
 
 
-def _room(made: Dashboard) -> Dashboard:
+def _saturation(board: Dashboard) -> Dashboard:
     return (
-        made.with_row(Row("How full it is"))
+        board.with_row(Row("Saturation"))
         .with_panel(
-            lines(
-                "Requests for a thread",
+            time_series(
+                "Threads",
                 "none",
                 (
                     'sum by (job) ({__name__=~"levy_(pricing|calibration)_threads_busy"})',
@@ -173,27 +173,27 @@ def _room(made: Dashboard) -> Dashboard:
                     'sum by (job) ({__name__=~"levy_(pricing|calibration)_threads_waiting"})',
                     "{{job}} waiting",
                 ),
-                meaning="More than two waiting: LevySaturated",
+                description="Running and waiting computations; over 2 waiting: LevySaturated",
             )
         )
         .with_panel(
-            lines(
-                "Processors",
+            time_series(
+                "CPU",
                 "none",
                 (
                     'sum by (job) (rate(process_cpu_seconds_total{job!="prometheus"}[5m]))',
                     "{{job}}",
                 ),
-                meaning="Cores in use by all instances of a service",
+                description="Cores in use by all instances of a service",
             )
         )
         .with_panel(
-            lines(
+            time_series(
                 "Memory",
                 "bytes",
                 ('max by (job) (process_resident_memory_bytes{job!="prometheus"})', "{{job}}"),
-                ("redis_memory_used_bytes", "data of Redis"),
-                meaning="Of the largest instance; of Redis what LevyRedisMemory compares",
+                ("redis_memory_used_bytes", "redis data"),
+                description="Largest instance of each service, and data in Redis (LevyRedisMemory)",
             )
         )
     )

@@ -1,1 +1,1 @@
-"""Manifests; what of them is made from other files, `python -m k8s` writes."""
+"""Kubernetes manifests; `python -m k8s` writes the generated ones."""

@@ -1,4 +1,4 @@
-"""Writes what the Prometheus operator is told of `prometheus/rules`."""
+"""Write the PrometheusRule manifest from `prometheus/rules`."""
 
 from k8s.rules import FILE, prometheus_rule
 

@@ -1,4 +1,4 @@
-"""The rules of Prometheus as the operator's resource, which kustomize cannot make of files."""
+"""Prometheus' rules as a PrometheusRule, which kustomize cannot generate from files."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ FILE = _ROOT / "k8s" / "components" / "watching" / "rules.yaml"
 
 
 def prometheus_rule() -> str:
-    """All groups of `prometheus/rules`, as one resource."""
+    """Return all groups of `prometheus/rules` as one resource."""
     files = sorted((_ROOT / "prometheus" / "rules").glob("*.yml"))
     groups = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
     resource = {
@@ -19,4 +19,4 @@ def prometheus_rule() -> str:
         "spec": {"groups": groups},
     }
     written = yaml.safe_dump(resource, sort_keys=False, allow_unicode=True, width=100)
-    return f"# Made of prometheus/rules by `make manifests`.\n{written}"
+    return f"# Generated from prometheus/rules by `make manifests`.\n{written}"

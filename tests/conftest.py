@@ -1,4 +1,4 @@
-"""What every test shares: reproducible examples."""
+"""Settings of all tests: reproducible Hypothesis examples."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Real processes for tests and for the load test: services, Redis, and what measures them."""
+"""Real processes for system tests and the load test: services and Redis."""
 
 import os
 import signal
@@ -19,22 +19,22 @@ _READY_SECONDS = 60.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 class Process:
-    """A process that is told apart by its name, and leaves nothing behind.
+    """A named process that is killed with all its children.
 
     Parameters
     ----------
     command : sequence of str
-        What runs.
+        Command line.
     environment : mapping
-        Added to ours.
+        Additional environment variables.
     log : Path, optional
-        Where its output goes; nowhere if absent.
+        File for its output, which is discarded by default.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Process:
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended; None while it runs."""
+        """Return the exit status; None while it runs."""
         return self._process.poll()
 
     def send(self, number: int) -> None:
@@ -62,22 +62,22 @@ class Process:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """End it at once, with whatever it started."""
+        """Kill the process and its children."""
         if self.exit_status is None:
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
     def stop(self, seconds: float = 20.0) -> int:
-        """Ask it to end and wait; its exit status."""
+        """Terminate the process, wait, and return its exit status."""
         self.send(signal.SIGTERM)
         return self._process.wait(timeout=seconds)
 
     def cpu_seconds(self) -> float:
-        """Processor time spent by it and by what it started, so far."""
+        """Return the processor time of the process and its children so far."""
         return sum(_cpu_seconds(pid) for pid in family_of(self.pid))
 
     def resident_mib(self) -> float:
-        """Memory held by it and by what it started."""
+        """Return the memory of the process and its children."""
         pages = sum(
             int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in family_of(self.pid)
         )
@@ -85,20 +85,20 @@ class Process:
 
 
 class Service(Process):
-    """One of our services, or an application of ours that stands in for one.
+    """A service, or a test application in its place.
 
     Parameters
     ----------
     name : str
-        Of its package, without the prefix.
+        Name of its package, without the prefix.
     port : int, optional
-        Where it listens; a free one if absent.
+        By default a free one.
     settings : mapping, optional
-        Without the prefix.
+        Settings without their prefix.
     command : sequence of str, optional
-        What to run instead of the package.
+        Command to run instead of the package.
     log : Path, optional
-        Where its output goes.
+        File for its output.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Service(Process):
         super().__init__(command or [sys.executable, "-m", f"levy_{name}"], environment, log)
 
     def wait_until_ready(self) -> Self:
-        """Wait until it says that it is ready."""
+        """Wait until it is ready."""
         give_up = time.monotonic() + _READY_SECONDS
         while time.monotonic() < give_up and self.exit_status is None:
             try:
@@ -132,14 +132,14 @@ class Service(Process):
 
 
 class Redis(Process):
-    """The bundled Redis on a socket of its own.
+    """The bundled Redis on a Unix socket.
 
     Parameters
     ----------
     folder : Path
-        Where its socket is.
+        Folder of its socket.
     persistent : bool
-        Whether each write is on disk before it is acknowledged.
+        Whether writes reach the disk before they are acknowledged.
     """
 
     def __init__(self, folder: Path, *, persistent: bool = False) -> None:
@@ -161,7 +161,7 @@ class Redis(Process):
         super().__init__([binary, *options, "--dir", str(folder)], {})
 
     def wait_until_ready(self) -> Self:
-        """Wait until it answers."""
+        """Wait until it responds."""
         give_up = time.monotonic() + _READY_SECONDS
         while not self._part.ready():
             if time.monotonic() > give_up:
@@ -171,7 +171,7 @@ class Redis(Process):
 
 
 class Stack(ExitStack):
-    """Processes that end together."""
+    """A stack of processes that are stopped together."""
 
     def service(self, name: str, **options: Any) -> Service:
         """Start a service and wait until it is ready; options are those of `Service`."""
@@ -187,12 +187,12 @@ class Stack(ExitStack):
 
 
 def family_of(pid: int) -> list[int]:
-    """A process and all that descend from it."""
+    """Return the process ids of a process and its descendants."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process has ended
             continue
     found = [pid]
     for each in found:

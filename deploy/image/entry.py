@@ -1,4 +1,4 @@
-"""Becomes the service that the image was made for, as process 1."""
+"""Start the service of this image as process 1."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 service = os.environ["SERVICE"]
 prefix = f"LEVY_{service.upper()}_"
-# In a container the outside is another host, and there is no neighbour to share a port with.
+# Clients of a container are on other hosts, and no other service of the container needs the port.
 os.environ.setdefault(f"{prefix}HOST", "0.0.0.0")
 os.environ.setdefault(f"{prefix}PORT", "8000")
 # Numba reads its cache only from a folder that it can write to.

@@ -1,4 +1,4 @@
-"""Whether the service in this container can do its work; the exit status tells."""
+"""Health check of the container: exit with 0 if the service is ready, otherwise with 1."""
 
 import http.client
 import os

@@ -1,6 +1,6 @@
-"""Black's formula, to full relative precision however far out of the money.
+"""Black's formula, to full relative precision also far out of the money.
 
-Everything rests on the normalised out-of-the-money price of Jäckel,
+All functions use the normalised out-of-the-money price of Jäckel,
 
     b(x, s) = exp(x/2) Φ(x/s + s/2) − exp(−x/2) Φ(x/s − s/2),   x = −|ln(F/K)|,  s = σ√T,
 
@@ -28,16 +28,17 @@ SQRT_HALF: Final = math.sqrt(0.5)
 SQRT_HALF_PI: Final = math.sqrt(0.5 * math.pi)
 SQRT_TWO_PI: Final = math.sqrt(2.0 * math.pi)
 
+# The difference of two R loses a factor 1/(s + |x|) of precision; below this value of s + |x| the
+# Taylor series is used.
 SERIES_BELOW: Final = 0.35
-"""The difference of two R loses a factor 1/(s + |x|); below this value the series takes over."""
+# The eighth term is below 2e-17 of the first for s < 0.35.
 SERIES_TERMS: Final = 7
-"""The eighth is under 2e-17 of the first when s < 0.35."""
-_TOTAL_VOL: Final = (1e-200, 70.0)
-"""Outside, a price is its intrinsic value, or its upper bound, in double precision."""
+# Outside this range a price equals its intrinsic value, or its upper bound, in double precision.
+TOTAL_VOL: Final = (1e-200, 70.0)
+# exp(−h²/2) underflows to zero below h = −38.6.
 LOWEST_H: Final = -50.0
-"""exp(−h²/2) is zero in double precision from −38.6 on."""
+# If t exceeds it and h + t > 0, the textbook formula is more precise.
 _DIRECT_ABOVE: Final = 1.0
-"""Where t exceeds it and h + t > 0, the textbook formula is the more precise one."""
 
 
 def black_price(
@@ -49,7 +50,7 @@ def black_price(
     vol: Any,
     is_call: Any,
 ) -> np.ndarray:
-    """Present value of a European option: D·(F Φ(d₁) − K Φ(d₂)) for a call.
+    """Return the present value of European options: D·(F Φ(d₁) − K Φ(d₂)) for a call.
 
     Parameters
     ----------
@@ -64,8 +65,8 @@ def black_price(
     Returns
     -------
     ndarray, of the arguments' broadcast shape
-        Out of the money the relative error is below 40 roundings times 1 + h² (h of the module's
-        text), the price's own condition number; in the money the intrinsic value is added.
+        Out of the money the relative error is below 40 roundings times 1 + h² (h as in the module
+        docstring), the condition number of the price; in the money the intrinsic value is added.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def black_price(
 def black_vega(
     *, forward: Any, strike: Any, maturity_years: Any, discount: Any, vol: Any
 ) -> np.ndarray:
-    """Derivative of `black_price` in the volatility: D·F·φ(d₁)·√T, calls and puts alike.
+    """Return the derivative of `black_price` in the volatility, D·F·φ(d₁)·√T.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def black_vega(
 
 
 def log_moneyness(forward: Any, strike: Any) -> np.ndarray:
-    """ln(F/K), with full relative precision also where the two are close.
+    """Return ln(F/K), with full relative precision also if F is close to K.
 
     Examples
     --------
@@ -143,7 +144,7 @@ def log_moneyness(forward: Any, strike: Any) -> np.ndarray:
 
 
 def normalised_price(x: Any, total_vol: Any) -> np.ndarray:
-    """b(x, s), the price of the out-of-the-money option in units of D√(FK).
+    """Return b(x, s), the price of the out-of-the-money option in units of D√(FK).
 
     Parameters
     ----------
@@ -152,18 +153,18 @@ def normalised_price(x: Any, total_vol: Any) -> np.ndarray:
     total_vol : array_like
         s = σ√T ≥ 0; infinity gives the upper bound exp(x/2).
     """
-    x, s = np.broadcast_arrays(x, np.clip(total_vol, *_TOTAL_VOL))
+    x, s = np.broadcast_arrays(x, np.clip(total_vol, *TOTAL_VOL))
     h, t = _h_and_t(x, s)
     price = np.asarray(_vega(h, t) * price_over_vega(h, t))
-    wide = np.flatnonzero((t > _DIRECT_ABOVE) & (h + t > 0.0))
-    if wide.size:
-        h, t, root = h.flat[wide], t.flat[wide], np.exp(0.5 * x.flat[wide])
-        price.flat[wide] = root * ndtr(h + t) - ndtr(h - t) / root
+    direct = np.flatnonzero((t > _DIRECT_ABOVE) & (h + t > 0.0))
+    if direct.size:
+        h, t, root = h.flat[direct], t.flat[direct], np.exp(0.5 * x.flat[direct])
+        price.flat[direct] = root * ndtr(h + t) - ndtr(h - t) / root
     return price
 
 
 def normalised_vega(x: Any, total_vol: Any) -> np.ndarray:
-    """b′(x, s) = ∂b/∂s, in units of D√(FK).
+    """Return b′(x, s) = ∂b/∂s, in units of D√(FK).
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ def _vega(h: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 
 def price_over_vega(h: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """r = b/b′ = R(h + t) − R(h − t), for h ≤ 0 and t > 0, arrays of one shape."""
+    """Return r = b/b′ = R(h + t) − R(h − t), for h ≤ 0 and t > 0, arrays of one shape."""
     low, half = -SQRT_HALF * h, SQRT_HALF * t
     ratio = np.asarray(SQRT_HALF_PI * (erfcx(low - half) - erfcx(low + half)))
     small = np.flatnonzero(2.0 * t * (1.0 - h) < SERIES_BELOW)
@@ -194,7 +195,7 @@ def _checked(vol: Any) -> np.ndarray:
     bad = np.flatnonzero(~(array >= 0.0))
     if bad.size:
         raise InvalidInputError(
-            f"vol[{bad[0]}] = {array.flat[bad[0]]:g} must not be negative",
+            f"vol[{bad[0]}] = {array.flat[bad[0]]:g} must be a number and not negative",
             field="vol",
             indices=bad.tolist(),
         )
@@ -202,12 +203,12 @@ def _checked(vol: Any) -> np.ndarray:
 
 
 def _h_and_t(x: Any, total_vol: Any) -> tuple[np.ndarray, np.ndarray]:
-    s = np.clip(total_vol, *_TOTAL_VOL)
+    s = np.clip(total_vol, *TOTAL_VOL)
     return np.maximum(x / s, LOWEST_H), 0.5 * s
 
 
 def _series(h: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """Taylor series 2 Σ R⁽ᵏ⁾(h) tᵏ/k! over odd k.
+    """Return r by the Taylor series 2 Σ R⁽ᵏ⁾(h) tᵏ/k! over odd k.
 
     R′ = 1 + zR gives R⁽ᵏ⁺²⁾ = (h² + 2k + 1) R⁽ᵏ⁾ − k(k−1) R⁽ᵏ⁻²⁾, with 1 for the last product
     where k = 1; terms are scaled by tᵏ⁻¹/k!.

@@ -1,20 +1,20 @@
-"""What numerics raise when they are misused; each error carries a stable code."""
+"""Exceptions of the numerical library, each with a stable code."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
 class LevyError(ValueError):
-    """A request that cannot be answered as put.
+    """Base class of all errors that invalid input causes.
 
     Attributes
     ----------
     code : str
-        Stable, for programs; the wire uses it unchanged.
+        Stable identifier for programs; HTTP responses contain it unchanged.
     message : str
-        The value, the condition it breaks and the remedy, for people.
+        Text for users: the input, what is wrong, and the remedy.
     details : dict
-        Whatever a program may want to know besides.
+        Further fields for programs.
     """
 
     code: ClassVar[str] = "invalid-input"
@@ -26,24 +26,24 @@ class LevyError(ValueError):
 
 
 class InvalidInputError(LevyError):
-    """Arrays of the wrong shape, negative maturities, numbers that are not finite."""
+    """Invalid array: wrong shape, wrong sign, or not finite."""
 
 
 class InvalidParameterError(LevyError):
-    """A model parameter outside its domain, missing, or unknown.
+    """Model parameter that is missing, unknown, or outside its domain.
 
     Parameters
     ----------
     parameter : str
-        Its name, or the names of several.
+        Its name, or several names separated by commas.
     value : object
-        What was given.
+        The value that was given.
     condition : str
-        What must hold.
+        The condition on it.
     remedy : str
-        What to do.
+        What the user can do.
     message : str, optional
-        What is wrong, where it is not that `value` breaks `condition`.
+        Replaces the usual text, "`parameter` = `value` violates the condition `condition`".
     """
 
     code = "invalid-parameter"
@@ -51,8 +51,8 @@ class InvalidParameterError(LevyError):
     def __init__(
         self, parameter: str, value: Any, condition: str, remedy: str = "", message: str = ""
     ) -> None:
-        shown = f"{value:g}" if isinstance(value, float | int) else str(value)
-        message = message or f"{parameter} = {shown} breaks the condition {condition}"
+        text = f"{value:g}" if isinstance(value, float | int) else str(value)
+        message = message or f"{parameter} = {text} violates the condition {condition}"
         super().__init__(
             f"{message}; {remedy}" if remedy else message,
             parameter=parameter,
@@ -62,22 +62,22 @@ class InvalidParameterError(LevyError):
 
 
 class OutsideStripError(LevyError):
-    """A transform was asked for where the characteristic function does not exist."""
+    """Characteristic function evaluated where it does not exist, such as an infinite forward."""
 
     code = "outside-strip"
 
 
 class UnknownModelError(LevyError):
-    """No model of that name is registered."""
+    """Model name that is not registered."""
 
     code = "unknown-model"
 
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"no model is called {name!r}; known are {', '.join(known)}", known=known)
+    def __init__(self, name: str, names: Sequence[str]) -> None:
+        super().__init__(f"unknown model {name!r}; choose one of {', '.join(names)}", known=names)
 
 
 class ArbitrageError(LevyError):
-    """Prices outside their no-arbitrage interval; `indices` says which."""
+    """Prices outside their no-arbitrage interval, with their `indices`."""
 
     code = "arbitrage"
 
@@ -87,6 +87,6 @@ class ArbitrageError(LevyError):
 
 
 class UnsupportedError(LevyError):
-    """A combination the engine does not offer."""
+    """Combination of options that the engine does not support."""
 
     code = "unsupported"

@@ -1,7 +1,7 @@
-"""Option contracts and their quotes, in forward terms.
+"""Option contracts and their quotes.
 
-Spot, rate and dividend yield exist only here, at the boundary; inside, a contract is a maturity,
-a strike, and the forward and discount factor that belong to its maturity.
+`Contracts.grid` converts spot, rate and dividend yield to the forward and the discount factor of
+each maturity; all other functions use these.
 """
 
 from collections.abc import Sequence
@@ -15,70 +15,73 @@ from levy_numerics.errors import ArbitrageError, InvalidInputError
 
 ArrayLike = Sequence[float] | np.ndarray | float
 
-_SHOWN_INDICES: Final = 8
-_WIDTHS_TRIED: Final = 17
+_N_INDICES_IN_MESSAGE: Final = 8
+_N_CANDIDATE_WIDTHS: Final = 17
+# Measured cost of one more row of a table, in contracts: it needs a characteristic function.
 _ROW_COST: Final = 8
-"""Cost of one more maturity row, in contracts: its characteristic function."""
 
 
 @dataclass(frozen=True)
 class MaturityTable:
-    """Contracts laid out by maturity, padded to a rectangle.
+    """Contracts arranged by maturity in a padded rectangle.
 
     Attributes
     ----------
     maturity_years : ndarray, shape (n_rows,)
-        Increasing. A maturity with far more contracts than most takes several rows, so that
-        padding stays small.
+        Increasing. A maturity with far more contracts than most takes several rows, to keep the
+        padding small.
     log_moneyness : ndarray, shape (n_rows, n_columns)
         ln(F/K); zero in the padding.
-    occupied : ndarray of bool, shape (n_rows, n_columns)
+    mask : ndarray of bool, shape (n_rows, n_columns)
+        False in the padding.
     position : ndarray of int, shape (n,)
-        Where each contract went, row after row.
+        Index of each contract in the flattened table.
     """
 
     maturity_years: np.ndarray
     log_moneyness: np.ndarray
-    occupied: np.ndarray
+    mask: np.ndarray
     position: np.ndarray
 
     @classmethod
     def of(cls, maturity_years: np.ndarray, log_moneyness: np.ndarray) -> Self:
-        """Lay out contracts, arrays of shape (n,)."""
+        """Arrange contracts, given as arrays of shape (n,)."""
+        # A stable sort keeps the order of strikes, so that the table of a grid is that grid.
         order = np.argsort(maturity_years, kind="stable")
-        ordered = maturity_years[order]
-        begins = np.flatnonzero(_begins(ordered))
-        counts = np.append(begins[1:], ordered.size) - begins
+        sorted_years = maturity_years[order]
+        starts = np.flatnonzero(_is_new(sorted_years))
+        counts = np.append(starts[1:], sorted_years.size) - starts
         width = _row_width(counts)
-        rows_each = -(-counts // width)
-        first_row = np.cumsum(rows_each) - rows_each
+        n_rows = -(-counts // width)
+        first_row = np.cumsum(n_rows) - n_rows
         position = np.empty_like(order)
-        position[order] = np.arange(ordered.size) + np.repeat(first_row * width - begins, counts)
-        table = np.zeros((int(rows_each.sum()), width))
-        occupied = np.zeros(table.shape, dtype=bool)
+        offset = np.repeat(first_row * width - starts, counts)
+        position[order] = np.arange(sorted_years.size) + offset
+        table = np.zeros((int(n_rows.sum()), width))
+        mask = np.zeros(table.shape, dtype=bool)
         table.reshape(-1)[position] = log_moneyness
-        occupied.reshape(-1)[position] = True
-        return cls(np.repeat(ordered[begins], rows_each), table, occupied, position)
+        mask.reshape(-1)[position] = True
+        return cls(np.repeat(sorted_years[starts], n_rows), table, mask, position)
 
     @property
     def row(self) -> np.ndarray:
-        """Of each contract, shape (n,)."""
+        """Row of each contract, shape (n,)."""
         return np.asarray(self.position // self.log_moneyness.shape[1])
 
     @property
     def column(self) -> np.ndarray:
-        """Of each contract, shape (n,)."""
+        """Column of each contract, shape (n,)."""
         return np.asarray(self.position % self.log_moneyness.shape[1])
 
-    @property
-    def expiries(self) -> tuple[np.ndarray, np.ndarray]:
-        """Distinct maturities, increasing; and which of them each contract has, shape (n,)."""
-        begins = _begins(self.maturity_years)
-        return self.maturity_years[begins], (np.cumsum(begins) - 1)[self.row]
+    @cached_property
+    def maturity_groups(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct maturities, increasing, and the index into them of each contract, shape (n,)."""
+        is_new = _is_new(self.maturity_years)
+        return self.maturity_years[is_new], (np.cumsum(is_new) - 1)[self.row]
 
     @cached_property
     def forward_ratio(self) -> np.ndarray:
-        """F/K, one in the padding."""
+        """F/K; one in the padding."""
         return np.asarray(np.exp(self.log_moneyness))
 
     @cached_property
@@ -86,35 +89,38 @@ class MaturityTable:
         """Whether contracts fill the table row by row, as those of a grid do."""
         return bool(np.array_equal(self.position, np.arange(self.log_moneyness.size)))
 
-    def flat(self, table: np.ndarray) -> np.ndarray:
-        """Contracts in their own order, shape (…, n), from a table (…, n_rows, n_columns)."""
+    def to_contract_order(self, table: np.ndarray) -> np.ndarray:
+        """Return values by contract, shape (…, n), from a table (…, n_rows, n_columns)."""
         raveled = table.reshape(*table.shape[:-2], -1)
         return raveled if self._in_order else raveled.take(self.position, axis=-1)
 
     def rows(self, which: np.ndarray) -> Self:
-        """Some of the rows; contracts can no longer be found in it."""
+        """Return a table of some rows, without the positions of contracts."""
         return type(self)(
             self.maturity_years[which],
             self.log_moneyness[which],
-            self.occupied[which],
+            self.mask[which],
             np.empty(0, dtype=int),
         )
 
 
-def _begins(ordered: np.ndarray) -> np.ndarray:
-    """Where something else begins than was before, boolean, shape (n,)."""
-    begins = np.empty(ordered.shape, dtype=bool)
-    begins[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
-    return begins
+def _is_new(values: np.ndarray) -> np.ndarray:
+    """Return which entries differ from the one before, boolean, shape (n,)."""
+    is_new = np.empty(values.shape, dtype=bool)
+    is_new[:1] = True
+    np.not_equal(values[1:], values[:-1], out=is_new[1:])
+    return is_new
 
 
 def _row_width(counts: np.ndarray) -> int:
-    """Width at which the padded rows, each with a fixed cost of its own, cost least."""
+    """Return the width of the cheapest table, given the contracts of each maturity.
+
+    Narrow tables split maturities into several rows, wide ones contain padding.
+    """
     ordered = np.sort(counts)
     if ordered[0] == ordered[-1]:
         return int(ordered[0])
-    candidates = ordered[np.linspace(0, ordered.size - 1, _WIDTHS_TRIED).round().astype(int)]
+    candidates = ordered[np.linspace(0, ordered.size - 1, _N_CANDIDATE_WIDTHS).round().astype(int)]
     n_rows = (-(-counts // candidates[:, None])).sum(axis=1)
     return int(candidates[np.argmin(n_rows * (candidates + _ROW_COST))])
 
@@ -126,7 +132,7 @@ class Contracts:
     Attributes
     ----------
     maturity_years, strike, forward, discount : ndarray, shape (n,)
-        Years; currency; currency; present value of one at maturity.
+        In years; in currency; in currency; present value of 1 paid at maturity.
     is_call : ndarray of bool, shape (n,)
     """
 
@@ -146,20 +152,22 @@ class Contracts:
         discount: ArrayLike = 1.0,
         is_call: Any = True,
     ) -> Self:
-        """Broadcast against each other, check and freeze.
+        """Build a set of contracts from arrays, broadcast to a common shape and validated.
 
         Raises
         ------
         InvalidInputError
-            Nothing is left, or a number is not finite and positive.
+            Shapes do not match, arrays are empty, or a number is not finite and positive.
         """
-        named = {
-            "maturity_years": maturity_years,
-            "strike": strike,
-            "forward": forward,
-            "discount": discount,
-        }
-        arrays = _broadcast({**named, "is_call": is_call})
+        arrays = _broadcast(
+            {
+                "maturity_years": maturity_years,
+                "strike": strike,
+                "forward": forward,
+                "discount": discount,
+                "is_call": is_call,
+            }
+        )
         flags = arrays.pop("is_call")
         for name, array in arrays.items():
             _require_positive(name, array)
@@ -176,14 +184,14 @@ class Contracts:
         maturities: ArrayLike,
         is_call: Any = True,
     ) -> Self:
-        """Every strike at every maturity, in (maturity, strike) row-major order.
+        """Build contracts of every strike at every maturity, ordered by maturity.
 
         Parameters
         ----------
         spot : float
-            Currency.
+            In currency.
         rate, dividend_yield : float
-            Continuous, per year.
+            Continuously compounded, per year.
         strikes, maturities : array_like, shapes (k,) and (m,)
         is_call : bool or array_like of shape (m, k)
         """
@@ -211,22 +219,22 @@ class Contracts:
 
     @cached_property
     def by_maturity(self) -> MaturityTable:
-        """The contracts laid out by maturity."""
+        """The contracts arranged by maturity."""
         return MaturityTable.of(self.maturity_years, self.log_moneyness)
 
     @cached_property
     def lower_bound(self) -> np.ndarray:
-        """Discounted intrinsic value of the forward, shape (n,): no arbitrage below."""
+        """Lower no-arbitrage bound: discounted intrinsic value of the forward, shape (n,)."""
         signed = np.where(self.is_call, self.forward - self.strike, self.strike - self.forward)
         return np.asarray(self.discount * np.maximum(signed, 0.0))
 
     @cached_property
     def upper_bound(self) -> np.ndarray:
-        """Present value of the forward (calls) or of the strike (puts): no arbitrage above."""
+        """Upper no-arbitrage bound: present value of the forward (calls) or strike (puts)."""
         return np.asarray(self.discount * np.where(self.is_call, self.forward, self.strike))
 
     def select(self, which: Any) -> "Contracts":
-        """Contracts picked by a mask or by indices."""
+        """Return the contracts that a mask or indices select."""
         return Contracts(
             self.maturity_years[which],
             self.strike[which],
@@ -238,15 +246,15 @@ class Contracts:
 
 @dataclass(frozen=True)
 class Quotes:
-    """What the market asks for contracts.
+    """Market prices of contracts.
 
     Attributes
     ----------
     contracts : Contracts
     price : ndarray, shape (n,)
-        Present value, currency; the mid where there are two sides.
+        Present value in currency; the mid price if there are bid and ask.
     bid, ask : ndarray of shape (n,), or None
-        Present values, where both sides are known.
+        Present values, if available.
     """
 
     contracts: Contracts
@@ -263,26 +271,28 @@ class Quotes:
         bid: ArrayLike | None = None,
         ask: ArrayLike | None = None,
     ) -> Self:
-        """Check shapes, signs and the order bid ≤ price ≤ ask.
+        """Build quotes after checks of shapes, signs and bid ≤ ask.
 
         Raises
         ------
         InvalidInputError
-            Shapes differ, a price is negative or not finite, or only one side is given.
+            Shapes differ, a price is negative or not finite, or only one of bid and ask is given.
         ArbitrageError
-            A bid is above its ask.
+            A bid exceeds its ask.
         """
         checked = _price_array("price", price, contracts.size)
         if bid is None and ask is None:
             return cls(contracts, checked)
         if bid is None or ask is None:
-            raise InvalidInputError("bid and ask go together; one of them is missing")
+            missing = "bid" if bid is None else "ask"
+            raise InvalidInputError(f"{missing} is missing: give bid and ask, or neither")
         low = _price_array("bid", bid, contracts.size)
         high = _price_array("ask", ask, contracts.size)
         crossed = np.flatnonzero(low > high)
         if crossed.size:
             raise ArbitrageError(
-                f"{crossed.size} quotes are crossed (bid above ask), first at {crossed[0]}",
+                f"{crossed.size} quotes are crossed (bid above ask), first at {crossed[0]}; "
+                "remove or correct them",
                 crossed.tolist(),
             )
         return cls(contracts, checked, low, high)
@@ -293,17 +303,17 @@ class Quotes:
         return self.contracts.size
 
     def select(self, which: Any) -> "Quotes":
-        """Quotes picked by a mask or by indices."""
+        """Return the quotes that a mask or indices select."""
         sides = [None if side is None else side[which] for side in (self.bid, self.ask)]
         return Quotes(self.contracts.select(which), self.price[which], *sides)
 
     def check_bounds(self, tolerance: float = 1e-9) -> None:
-        """Raise `ArbitrageError` where a price lies outside its no-arbitrage interval.
+        """Raise `ArbitrageError` if a price lies outside its no-arbitrage interval.
 
         Parameters
         ----------
         tolerance : float
-            Slack, as a fraction of the forward's present value.
+            Allowed excess, as a fraction of the forward's present value.
         """
         c = self.contracts
         slack = tolerance * c.forward * c.discount
@@ -311,10 +321,10 @@ class Quotes:
             ~((self.price >= c.lower_bound - slack) & (self.price <= c.upper_bound + slack))
         )
         if outside.size:
-            shown = ", ".join(str(i) for i in outside[:_SHOWN_INDICES])
+            indices = ", ".join(str(i) for i in outside[:_N_INDICES_IN_MESSAGE])
             raise ArbitrageError(
                 f"{outside.size} of {self.size} prices lie outside their no-arbitrage interval "
-                f"(quotes {shown}); drop them or correct forward and discount",
+                f"(quotes {indices}); drop them or correct forward and discount",
                 outside.tolist(),
             )
 
@@ -325,7 +335,8 @@ def _broadcast(named: dict[str, Any]) -> dict[str, np.ndarray]:
     except ValueError as error:
         raise InvalidInputError(f"shapes of {', '.join(named)} do not match: {error}") from None
     if arrays[0].ndim != 1 or arrays[0].size == 0:
-        raise InvalidInputError("contracts form a list of at least one")
+        raise InvalidInputError(f"{', '.join(named)} must be one-dimensional and not empty")
+    # Numba compiles again for each memory layout, and broadcast arrays have strides of zero.
     return dict(zip(named, (np.ascontiguousarray(a) for a in arrays), strict=True))
 
 
@@ -334,6 +345,7 @@ def _require_positive(name: str, values: np.ndarray) -> None:
         numbers = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         raise InvalidInputError(f"{name} must be numbers") from None
+    # The comparison is negated because NaN fails every comparison.
     if not (numbers.min(initial=np.inf) > 0 and numbers.max(initial=0.0) < np.inf):
         bad = np.flatnonzero(~((numbers > 0) & (numbers < np.inf)))
         raise InvalidInputError(
@@ -346,7 +358,9 @@ def _require_positive(name: str, values: np.ndarray) -> None:
 def _price_array(name: str, values: ArrayLike, size: int) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if array.shape != (size,):
-        raise InvalidInputError(f"{name} has shape {array.shape}, the contracts ({size},)")
+        raise InvalidInputError(
+            f"{name} has shape {array.shape}; give one value for each contract, shape ({size},)"
+        )
     bad = np.flatnonzero(~((array >= 0) & (array < np.inf)))
     if bad.size:
         raise InvalidInputError(

@@ -1,4 +1,4 @@
-"""Declaring a parameter once: everything else about it is derived from here."""
+"""Declaration of model parameters, from which bounds, checks and the catalogue are derived."""
 
 import dataclasses
 import math
@@ -9,24 +9,25 @@ from typing import Any, Final
 
 import numpy as np
 
+from levy_numerics.distributions import Distribution
 from levy_numerics.errors import InvalidParameterError
 
 _KEY: Final = "levy_parameter"
+# Between these magnitudes products of a few powers of parameters stay in double precision.
 SMALLEST: Final = 1e-20
 LARGEST: Final = 1e20
-"""Magnitudes between which products of a few powers of parameters stay in double precision."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Interval of the real line, open unless said otherwise.
+    """Interval of the real line, open by default.
 
     Parameters
     ----------
     low, high : float
-        End points; infinite where there is none.
+        End points, or infinity.
     includes_low : bool
-        Whether `low` itself belongs to it.
+        Whether `low` belongs to the interval.
     """
 
     low: float
@@ -34,22 +35,22 @@ class Interval:
     includes_low: bool = False
 
     def contains(self, value: Any) -> bool:
-        """Whether every entry of `value` lies inside; NaN does not."""
+        """Return whether every entry of `value` lies inside; NaN does not."""
         array = np.asarray(value, dtype=float)
         above = array >= self.low if self.includes_low else array > self.low
         return bool(np.all(above & (array < self.high)))
 
     def condition(self, name: str) -> str:
-        """The interval as an inequality, for people.
+        """Return the interval as an inequality, for messages.
 
         Examples
         --------
         >>> Interval(0.0, math.inf).condition("sigma")
         'sigma > 0'
         """
-        less = "≤" if self.includes_low else "<"
+        at_least = "≤" if self.includes_low else "<"
         if math.isfinite(self.low) and math.isfinite(self.high):
-            return f"{self.low:g} {less} {name} < {self.high:g}"
+            return f"{self.low:g} {at_least} {name} < {self.high:g}"
         if math.isfinite(self.low):
             return f"{name} {'≥' if self.includes_low else '>'} {self.low:g}"
         if math.isfinite(self.high):
@@ -63,23 +64,24 @@ real: Final = Interval(-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class Parameter:
-    """What the engine knows of one model parameter.
+    """Declaration of one model parameter.
 
     Attributes
     ----------
     name : str
-        On the wire and in Python.
+        Name in Python and in requests.
     symbol : str
-        In papers.
+        Symbol in papers.
     domain : Interval
-        Where the parameter is admissible on its own; conditions on several together are the
-        model's `check`.
+        Admissible values of this parameter alone; `Model.check` adds joint conditions.
     unit, meaning, source : str
-        For the catalogue and the docs.
+        Texts for the catalogue and the documentation.
     default : float
-        A realistic value, for an equity index.
-    plausible : tuple of float
-        Range inside which the engine's accuracy is tested and calibrations search.
+        A realistic value for an equity index.
+    typical_range : tuple of float
+        Range in which the accuracy is tested and calibrations choose their initial guesses.
+    prior : Distribution, optional
+        Prior; by default `inference.priors` derives one from the other attributes.
     """
 
     name: str
@@ -88,7 +90,8 @@ class Parameter:
     unit: str
     meaning: str
     default: float
-    plausible: tuple[float, float]
+    typical_range: tuple[float, float]
+    prior: Distribution | None = None
     source: str = ""
 
 
@@ -99,20 +102,22 @@ def parameter(
     unit: str,
     meaning: str,
     default: float,
-    plausible: tuple[float, float],
+    typical_range: tuple[float, float],
+    prior: Distribution | None = None,
     source: str = "",
 ) -> Any:
-    """Dataclass field that declares a model parameter; see `Parameter`."""
-    declared = {
+    """Return a dataclass field that declares a model parameter; see `Parameter`."""
+    declaration = {
         "symbol": symbol,
         "domain": domain,
         "unit": unit,
         "meaning": meaning,
         "default": default,
-        "plausible": plausible,
+        "typical_range": typical_range,
+        "prior": prior,
         "source": source,
     }
-    return dataclasses.field(metadata={_KEY: declared})
+    return dataclasses.field(metadata={_KEY: declaration})
 
 
 @cache
@@ -126,7 +131,7 @@ def declared_parameters(cls: type) -> tuple[Parameter, ...]:
 
 
 def redeclared(cls: type) -> list[tuple[str, Any, Any]]:
-    """Parameter fields of `cls` once more, for a dataclass that is made of them."""
+    """Return copies of the parameter fields of `cls`, for a dataclass that contains them."""
     return [
         (field.name, field.type, dataclasses.field(metadata=dict(field.metadata)))
         for field in dataclasses.fields(cls)
@@ -137,19 +142,22 @@ def redeclared(cls: type) -> list[tuple[str, Any, Any]]:
 def checked_values(
     parameters: tuple[Parameter, ...], values: Mapping[str, Any], model: str
 ) -> dict[str, Any]:
-    """Return `values` once names and domains have been checked.
+    """Return `values` as floats, after checks of names and domains.
 
     Raises
     ------
     InvalidParameterError
         A name is missing or unknown, or a value is not a number inside its domain.
     """
-    known = {p.name for p in parameters}
+    names = [p.name for p in parameters]
     for name in values:
-        if name not in known:
-            takes = f"{model} takes {', '.join(p.name for p in parameters)}"
+        if name not in names:
+            condition = f"{model} takes {', '.join(names)}"
             raise InvalidParameterError(
-                name, values[name], takes, message=f"{model} has no parameter {name}; {takes}"
+                name,
+                values[name],
+                condition,
+                message=f"{model} has no parameter {name}; {condition}",
             )
     for p in parameters:
         if p.name not in values:
@@ -166,9 +174,9 @@ def _as_float(value: Any) -> Any:
 def check_domain(p: Parameter, value: Any) -> None:
     """Raise `InvalidParameterError` unless every entry of `value` is inside the domain of `p`.
 
-    A number, or an array of floating-point numbers; what merely converts to one, such as a
-    string or a truth value, is refused. So are magnitudes that double precision cannot work with:
-    above `LARGEST`, and, of a parameter that must be positive, below `SMALLEST`.
+    `value` is a number or an array of floating-point numbers. Strings and booleans are rejected
+    although they convert to numbers, as are magnitudes above `LARGEST` and, for a positive
+    parameter, below `SMALLEST`.
     """
     if not (_is_numeric(value) and p.domain.contains(value)):
         raise InvalidParameterError(p.name, value, p.domain.condition(p.name))
@@ -178,11 +186,12 @@ def check_domain(p: Parameter, value: Any) -> None:
         raise InvalidParameterError(p.name, value, f"{p.name} ≥ {SMALLEST:g}", _PRECISION)
 
 
-_PRECISION: Final = "beyond it, terms of the formulas overflow or vanish in double precision"
+_PRECISION: Final = "other values overflow or underflow in double precision"
 
 
 def _is_numeric(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return False
     array = np.asarray(value)
+    # Arrays of integers are rejected: powers with negative exponents raise for them.
     return array.size > 0 and array.dtype.kind in ("fiu" if array.ndim == 0 else "f")

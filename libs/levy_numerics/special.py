@@ -1,4 +1,8 @@
-"""Functions the array standard lacks, for NumPy and JAX alike."""
+"""Special functions that the array API standard lacks, for NumPy, JAX and Numba.
+
+Numba compiles most of them from their source. Those that inspect their arrays have a second
+implementation, which Numba uses; these are at the end of the file.
+"""
 
 import math
 from collections.abc import Callable
@@ -6,31 +10,32 @@ from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
+from numba import types
+from numba.extending import overload, register_jitable
 from scipy import special as scipy_special
 
-EXP_DERIVATIVE_SERIES: Final = tuple(k / math.factorial(k + 1) for k in range(1, 9))
+# Taylor coefficients, from the constant on.
+_EXP_DERIVATIVE_SERIES: Final = tuple(k / math.factorial(k + 1) for k in range(1, 9))
 _LOG_DERIVATIVE_SERIES: Final = tuple((-1.0) ** k * k / (k + 1) for k in range(1, 14))
 _LOG_COMPLEMENT_SERIES: Final = tuple((-1.0) ** k / (k + 2) for k in range(13))
 _EXP_SECOND_SERIES: Final = tuple((-1.0) ** k / math.factorial(k + 2) for k in range(15))
 _EXP_SERIES_RADIUS: Final = 0.5
-SERIES_RADIUS: Final = 0.05
-"""Below it the Taylor series of degree 7 is exact to 1e-16; above, division loses no digits."""
+# Inside, the Taylor series of degree 7 is exact to 1e-16; outside, the quotient loses no digits.
+_SERIES_RADIUS: Final = 0.05
+# |z| below which (e^z − 1)/z is 1 + z/2 to rounding. Complex division by a number whose square
+# underflows, such as 1e-200, returns a wrong ratio without warning.
+_LINEAR_BELOW: Final = 1e-8
+# |1 + z|² − 1 below which log |1 + z| is computed from |1 + z|² itself.
+_NEAR_MINUS_ONE: Final = -0.5
 
-LINEAR_BELOW: Final = 1e-8
-"""|z| below which (e^z − 1)/z is 1 + z/2 to rounding. Complex division by a number whose square
-underflows, such as 1e-200, would return a wrong ratio without warning."""
-
-ABOUT_MINUS_ONE: Final = -0.5
-"""|1 + z|² − 1 below which log |1 + z| is taken from |1 + z|² itself."""
-
-
-_QUARTERS: Final = 2.0 / math.pi
-_QUARTER, _QUARTER_TAIL, _QUARTER_END = (
+_INVERSE_HALF_PI: Final = 2.0 / math.pi
+# π/2 in parts; the first two have 33 bits, so their products with integers up to 10⁶ are exact.
+_HALF_PI, _HALF_PI_TAIL, _HALF_PI_END = (
     1.57079632673412561417,
     6.07710050630396597660e-11,
     2.02226624871116645580e-21,
 )
-"""π/2 in parts, the first two of 33 bits: their products with a million are exact."""
+# Minimax polynomials on [−π/4, π/4], in even powers beyond the terms of first and second order.
 _SINE: Final = (
     -1.66666666666666324348e-01,
     8.33333333332248946124e-03,
@@ -48,14 +53,11 @@ _COSINE: Final = (
     -1.13596475577881948265e-11,
 )
 
-_LOWEST_EXPONENT: Final = -700.0
-_LOWEST: Final = math.exp(_LOWEST_EXPONENT)
-
 
 def array_namespace(*arrays: Any) -> ModuleType:
-    """Module (`numpy` or `jax.numpy`) whose functions act on these arrays.
+    """Return the module (`numpy` or `jax.numpy`) whose functions apply to these arrays.
 
-    JAX is never imported here: an array that comes from it brings its own namespace.
+    JAX is not imported here: its arrays provide their namespace.
     """
     for array in arrays:
         namespace = getattr(array, "__array_namespace__", None)
@@ -64,28 +66,27 @@ def array_namespace(*arrays: Any) -> ModuleType:
     return np
 
 
-def pair(first: Any, second: Any, beside: Any) -> Any:
-    """Two values as rows, to be broadcast against `beside`.
+def pair(first: Any, second: Any, like: Any) -> Any:
+    """Return two values as rows that broadcast against `like`.
 
     Parameters
     ----------
     first, second : float, or array of shape (…, 1)
         Broadcast against each other.
-    beside : array, shape (n,)
+    like : array, shape (n,)
 
     Returns
     -------
     array, shape (2, …, 1)
-        With an axis of length one, at least, for that of `beside`.
     """
-    xp = array_namespace(first, second, beside)
+    xp = array_namespace(first, second, like)
     both = xp.stack(xp.broadcast_arrays(first, second))
-    added = (1,) * max(np.ndim(beside) + 1 - both.ndim, 0)
+    added = (1,) * max(np.ndim(like) + 1 - both.ndim, 0)
     return both.reshape(both.shape[:1] + added + both.shape[1:])
 
 
 def scipy_namespace(xp: ModuleType) -> ModuleType:
-    """`scipy.special` or its twin in JAX."""
+    """Return `scipy.special`, or the module of JAX with the same functions."""
     if xp is np:
         return scipy_special
     from jax.scipy import special as jax_special
@@ -94,24 +95,24 @@ def scipy_namespace(xp: ModuleType) -> ModuleType:
 
 
 def gamma(x: Any) -> Any:
-    """Gamma function of a real argument."""
+    """Return the gamma function of a real argument."""
     return scipy_namespace(array_namespace(x)).gamma(x)
 
 
 def digamma(x: Any) -> Any:
-    """Logarithmic derivative of the gamma function, of a real argument."""
+    """Return the logarithmic derivative of the gamma function, of a real argument."""
     return scipy_namespace(array_namespace(x)).digamma(x)
 
 
 def expm1(z: Any) -> Any:
-    """e^z − 1, both parts exact to rounding of |z|, real or complex."""
+    """Return e^z − 1 for real or complex z, both parts exact to rounding of |z|."""
     return array_namespace(z).expm1(z)
 
 
 def log1p(z: Any) -> Any:
-    """Principal log(1 + z) for complex z, both parts exact to rounding of |z|.
+    """Return the principal log(1 + z) for complex z, both parts exact to rounding of |z|.
 
-    NumPy's own takes the real part from |1 + z|, which keeps no digit of it for small z, and
+    `numpy.log1p` computes the real part from |1 + z|, which loses all its digits for small z, and
     takes six times as long.
 
     Examples
@@ -122,28 +123,27 @@ def log1p(z: Any) -> Any:
     xp = array_namespace(z)
     x, y = xp.real(z), xp.imag(z)
     excess = x * (2.0 + x) + y * y  # |1 + z|² − 1
-    log_square = xp.log1p(xp.maximum(excess, ABOUT_MINUS_ONE))
-    if xp is not np or np.min(excess, initial=0.0) < ABOUT_MINUS_ONE:
-        # About z = −1 it is 1 + z that holds the digits.
-        near = excess < ABOUT_MINUS_ONE
+    log_square = xp.log1p(xp.maximum(excess, _NEAR_MINUS_ONE))
+    if xp is not np or np.min(excess, initial=0.0) < _NEAR_MINUS_ONE:
+        # Near z = −1 the excess cancels, and 1 + z does not.
+        near = excess < _NEAR_MINUS_ONE
         square = xp.where(near, (1.0 + x) ** 2 + y * y, 1.0)
         log_square = xp.where(near, xp.log(square), log_square)
     return 0.5 * log_square + 1j * xp.arctan2(y, 1.0 + x)
 
 
 def cos_and_sin(angle: Any, rint: Callable[[Any], Any] = np.rint) -> tuple[Any, Any]:
-    """Cosine and sine, to an absolute error of 3e-16 up to a million radians.
+    """Return cosine and sine, to an absolute error of 3e-16 up to 10⁶ radians.
 
-    Arithmetic alone, so that compilers turn loops over it into vector code, for which a library's
-    functions would be called number by number. Beyond a million radians it is as uncertain as an
-    angle of that size.
+    They use arithmetic only, so that compilers vectorise loops over them; the C library's functions
+    are called for one number at a time. Beyond 10⁶ radians the error grows with the angle.
 
     Parameters
     ----------
     angle : float or array
         Radians.
     rint : callable
-        Rounds to whole numbers, in the namespace of `angle`.
+        Rounds to integers, in the namespace of `angle`.
 
     Returns
     -------
@@ -152,13 +152,13 @@ def cos_and_sin(angle: Any, rint: Callable[[Any], Any] = np.rint) -> tuple[Any, 
 
     References
     ----------
-    Cody and Waite (1980), Software Manual for the Elementary Functions, chapter 8, for the
-    reduction by parts of π/2; polynomials and parts are those of Sun's fdlibm 5.3, k_sin.c, k_cos.c
-    and e_rem_pio2.c.
+    Cody and Waite (1980), Software Manual for the Elementary Functions, chapter 8: the reduction by
+    parts of π/2. Polynomials and parts are those of Sun's fdlibm 5.3, k_sin.c, k_cos.c and
+    e_rem_pio2.c.
     """
-    n_quarters = rint(angle * _QUARTERS)
-    rest = (angle - n_quarters * _QUARTER) - n_quarters * _QUARTER_TAIL
-    rest = rest - n_quarters * _QUARTER_END
+    n_quarters = rint(angle * _INVERSE_HALF_PI)
+    rest = (angle - n_quarters * _HALF_PI) - n_quarters * _HALF_PI_TAIL
+    rest = rest - n_quarters * _HALF_PI_END
     square = rest * rest
     s1, s2, s3, s4, s5, s6 = _SINE
     c1, c2, c3, c4, c5, c6 = _COSINE
@@ -166,40 +166,17 @@ def cos_and_sin(angle: Any, rint: Callable[[Any], Any] = np.rint) -> tuple[Any, 
     sine = rest + rest * square * tail
     tail = c1 + square * (c2 + square * (c3 + square * (c4 + square * (c5 + square * c6))))
     cosine = 1.0 - 0.5 * square + square * square * tail
-    # What is left of whole turns, −2 to 2 quarters; its own cosine and sine are 0, 1 or −1.
-    turned = n_quarters - 4.0 * rint(0.25 * n_quarters)
-    is_odd = turned * turned * (4.0 - turned * turned) / 3.0
-    by_cosine, by_sine = (1.0 - is_odd) * (1.0 - 0.5 * turned * turned), is_odd * turned
+    # The quadrant, from −2 to 2. Its cosine and sine, 0, 1 or −1, are polynomials: branches would
+    # prevent vector code.
+    quadrant = n_quarters - 4.0 * rint(0.25 * n_quarters)
+    is_odd = quadrant * quadrant * (4.0 - quadrant * quadrant) / 3.0
+    by_cosine = (1.0 - is_odd) * (1.0 - 0.5 * quadrant * quadrant)
+    by_sine = is_odd * quadrant
     return by_cosine * cosine - by_sine * sine, by_cosine * sine + by_sine * cosine
 
 
-def bounded_exp(z: Any, largest: float) -> Any:
-    """exp(z) for complex z, with the exponent's real part cut at `largest`; zero below e⁻⁷⁰⁰.
-
-    NumPy's own takes twice as long: there is vector code for the tangent of half the phase, and
-    none for a complex exponential, sine and cosine. Subnormal results would take fifty times
-    as long.
-    """
-    xp = array_namespace(z)
-    if xp is not np:
-        return xp.exp(xp.minimum(xp.real(z), largest) + 1j * xp.imag(z))
-    tangent = np.tan(0.5 * z.imag)
-    square = tangent * tangent
-    size = bounded_size(z.real, largest) / (1.0 + square)
-    found = np.empty(z.shape, dtype=complex)
-    np.multiply(size, 1.0 - square, out=found.real)
-    np.multiply(2.0 * size, tangent, out=found.imag)
-    return found
-
-
-def bounded_size(exponent: Any, largest: float) -> Any:
-    """exp of a real exponent cut at `largest`; zero below e⁻⁷⁰⁰."""
-    xp = array_namespace(exponent)
-    return xp.exp(xp.clip(exponent, _LOWEST_EXPONENT, largest)) - _LOWEST
-
-
 def expm1_ratio(z: Any) -> Any:
-    """(exp(z) − 1)/z for complex z, exact to rounding through z = 0.
+    """Return (exp(z) − 1)/z for complex z, exact to rounding through z = 0.
 
     Examples
     --------
@@ -208,52 +185,48 @@ def expm1_ratio(z: Any) -> Any:
     """
     xp = array_namespace(z)
     z = xp.asarray(z)
-    linear = xp.abs(z) < LINEAR_BELOW
+    linear = xp.abs(z) < _LINEAR_BELOW
+    # Both branches of `where` are evaluated, and under JAX differentiated: no division by zero.
     safe = xp.where(linear, 1.0, z)
     return xp.where(linear, 1.0 + 0.5 * z, xp.expm1(safe) / safe)
 
 
-def expm1_ratio_derivative(z: Any) -> Any:
-    """Derivative of `expm1_ratio`, exact to rounding through z = 0."""
-    return expm1_ratio_with_derivative(z)[1]
-
-
 def expm1_ratio_with_derivative(z: Any) -> tuple[Any, Any]:
-    """`expm1_ratio` and its derivative for the price of one."""
+    """Return `expm1_ratio` and its derivative, both exact to rounding through z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
     size = xp.abs(z)
-    linear, small = size < LINEAR_BELOW, size < SERIES_RADIUS
+    linear, small = size < _LINEAR_BELOW, size < _SERIES_RADIUS
     safe = xp.where(linear, 1.0, z)
     ratio = xp.where(linear, 1.0 + 0.5 * z, xp.expm1(safe) / safe)
     closed = ratio + (1.0 - ratio) / safe
-    return ratio, xp.where(small, _polynomial(z, EXP_DERIVATIVE_SERIES), closed)
+    return ratio, xp.where(small, _polynomial(z, _EXP_DERIVATIVE_SERIES), closed)
 
 
 def log1p_ratio(z: Any) -> Any:
     """Return log(1 + z)/z for complex z, exact to rounding through z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    linear = xp.abs(z) < LINEAR_BELOW
+    linear = xp.abs(z) < _LINEAR_BELOW
     safe = xp.where(linear, 1.0, z)
     return xp.where(linear, 1.0 - 0.5 * z, log1p(safe) / safe)
 
 
 def log1p_ratio_derivative(z: Any) -> Any:
-    """Derivative of `log1p_ratio`, exact to rounding through z = 0."""
+    """Return the derivative of `log1p_ratio`, exact to rounding through z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    small = xp.abs(z) < SERIES_RADIUS
+    small = xp.abs(z) < _SERIES_RADIUS
     safe = xp.where(small, 1.0, z)
     closed = (1.0 / (1.0 + safe) - log1p(safe) / safe) / safe
     return xp.where(small, _polynomial(z, _LOG_DERIVATIVE_SERIES), closed)
 
 
 def log1p_ratio_complement(z: Any) -> Any:
-    """Return 1 − log(1 + z)/z for complex z, to about 20 roundings of itself near z = 0."""
+    """Return 1 − log(1 + z)/z for complex z, to about 20 roundings near z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    small = xp.abs(z) < SERIES_RADIUS
+    small = xp.abs(z) < _SERIES_RADIUS
     safe = xp.where(small, 1.0, z)
     return xp.where(small, z * _polynomial(z, _LOG_COMPLEMENT_SERIES), 1.0 - log1p(safe) / safe)
 
@@ -268,18 +241,145 @@ def exp_second_difference(z: Any) -> Any:
 
 
 def _polynomial(z: Any, coefficients: tuple[float, ...]) -> Any:
-    """Horner's rule, from the constant up."""
+    """Evaluate a polynomial, coefficients from the constant on, by Horner's rule."""
     total = z * 0.0 + coefficients[-1]
     for c in reversed(coefficients[:-1]):
         total = total * z + c
     return total
 
 
-def either(condition: Any, when_true: Callable[[], Any], when_false: Callable[[], Any]) -> Any:
-    """`where`, but what no entry needs is not computed, unless the condition is being traced."""
-    if array_namespace(condition) is np:
-        if np.all(condition):
-            return when_true()
-        if not np.any(condition):
-            return when_false()
-    return array_namespace(condition).where(condition, when_true(), when_false())
+# Implementations for Numba, in loops over single numbers.
+
+_EXP_DERIVATIVE_FALLING: Final = _EXP_DERIVATIVE_SERIES[::-1]
+# Bernoulli numbers B₂ₖ/2k, from k = 7 down: at 10 the eighth term is below rounding.
+_ASYMPTOTIC_FROM: Final = 10.0
+_DIGAMMA_SERIES: Final = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
+
+
+def _array_namespace(*_arrays: Any) -> Callable[..., Any]:
+    def implementation(*_arrays: Any) -> Any:
+        return np
+
+    return implementation
+
+
+def _pair(first: Any, second: Any, like: Any) -> Callable[..., Any]:
+    """Implement `pair` for two numbers and an array of one axis."""
+
+    def implementation(first: Any, second: Any, like: Any) -> Any:
+        return np.array([[first], [second]])
+
+    return implementation
+
+
+def _log1p_of_number(z: Any) -> Any:
+    """Return log(1 + z) by the formula of `log1p`."""
+    x, y = z.real, z.imag
+    excess = x * (2.0 + x) + y * y
+    if excess < _NEAR_MINUS_ONE:
+        log_square = math.log((1.0 + x) ** 2 + y * y)
+    else:
+        log_square = math.log1p(excess)
+    return complex(0.5 * log_square, math.atan2(y, 1.0 + x))
+
+
+def _gamma_of_number(z: Any) -> Any:
+    """Return Γ(z) to first order about the real part, which is exact for complex steps."""
+    value = math.gamma(z.real)
+    return complex(value, value * _digamma_of_real(z.real) * z.imag)
+
+
+def _gamma_of_real(z: Any) -> Any:
+    return math.gamma(z)
+
+
+def _digamma_of_real(z: Any) -> Any:
+    """Return Γ′/Γ for z > 0, by recurrence to where its asymptotic series is exact."""
+    x, subtracted = z, 0.0
+    while x < _ASYMPTOTIC_FROM:
+        subtracted += 1.0 / x
+        x += 1.0
+    inverse = 1.0 / (x * x)
+    series = 0.0
+    for coefficient in _DIGAMMA_SERIES:
+        series = inverse * (coefficient + series)
+    return math.log(x) - 0.5 / x - series - subtracted
+
+
+def _digamma(z: Any) -> Callable[..., Any]:
+    return _digamma_of_real
+
+
+def _expm1_of_number(z: Any) -> Any:
+    """Return e^z − 1, both parts exact to rounding of |z|."""
+    real, sine = math.expm1(z.real), math.sin(0.5 * z.imag)
+    # cos y − 1 = −2 sin²(y/2) does not cancel near y = 0.
+    factor = 2.0 * (1.0 + real) * sine
+    return complex(real - factor * sine, factor * math.cos(0.5 * z.imag))
+
+
+def _ratio_with_derivative_of_number(z: Any) -> Any:
+    """Return the value of `expm1_ratio_with_derivative`."""
+    ratio = _expm1_of_number(z) / z if abs(z) >= _LINEAR_BELOW else 1.0 + 0.5 * z
+    if abs(z) >= _SERIES_RADIUS:
+        return ratio, ratio + (1.0 - ratio) / z
+    derivative = complex(0.0, 0.0)
+    for coefficient in _EXP_DERIVATIVE_FALLING:
+        derivative = derivative * z + coefficient
+    return ratio, derivative
+
+
+def _ratio_with_derivative_of_real(z: Any) -> Any:
+    ratio, derivative = _ratio_with_derivative_of_number(complex(z, 0.0))
+    return ratio.real, derivative.real
+
+
+def _ratio_with_derivative_of_array(z: Any) -> Any:
+    numbers = z.ravel()
+    ratio, derivative = np.empty_like(numbers), np.empty_like(numbers)
+    for k in range(len(numbers)):
+        ratio[k], derivative[k] = _ratio_with_derivative_of_number(numbers[k])
+    return ratio.reshape(z.shape), derivative.reshape(z.shape)
+
+
+def _elementwise(of_number: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return an overload for complex numbers and for arrays of them."""
+
+    def of_array(z: Any) -> Any:
+        numbers = z.ravel()
+        result = np.empty_like(numbers)
+        for k in range(len(numbers)):
+            result[k] = of_number(numbers[k])
+        return result.reshape(z.shape)
+
+    def implementation(z: Any) -> Callable[..., Any]:
+        return of_array if isinstance(z, types.Array) else of_number
+
+    return implementation
+
+
+def _gamma(z: Any) -> Callable[..., Any]:
+    return _gamma_of_real if isinstance(z, types.Float) else _elementwise(_gamma_of_number)(z)
+
+
+def _ratio_with_derivative(z: Any) -> Callable[..., Any]:
+    if isinstance(z, types.Array):
+        return _ratio_with_derivative_of_array
+    if isinstance(z, types.Float):
+        return _ratio_with_derivative_of_real
+    return _ratio_with_derivative_of_number
+
+
+# Numba resolves calls between implementations only if they are registered.
+for _function in (
+    *(_log1p_of_number, _gamma_of_number, _digamma_of_real, _expm1_of_number),
+    _ratio_with_derivative_of_number,
+):
+    register_jitable(_function)
+overload(array_namespace)(_array_namespace)
+overload(pair)(_pair)
+overload(log1p)(_elementwise(_log1p_of_number))
+overload(expm1)(_elementwise(_expm1_of_number))
+overload(gamma)(_gamma)
+overload(digamma)(_digamma)
+overload(expm1_ratio_with_derivative)(_ratio_with_derivative)

@@ -1,9 +1,10 @@
-"""Static arbitrage that survives the bid-ask spread: the fewest quotes whose removal ends it.
+"""Static arbitrage at bid and ask, and the fewest quotes whose removal ends it.
 
 All quotes are compared as calls: by parity a put is a call plus D·(F − K), spread unchanged. Mids
 of tick-size quotes are seldom convex, so mids are never compared; only a bid above what can be
-bought at the asks is an arbitrage. Series are checked together, since requests of a few hundred
-quotes must be checked in microseconds; only where something is found is it searched for culprits.
+bought at the asks is an arbitrage. All series are checked at once, because requests of a few
+hundred quotes must be checked in microseconds; quotes to remove are searched for only where there
+are violations.
 """
 
 import itertools
@@ -14,16 +15,18 @@ from typing import Final
 
 import numpy as np
 
-Conflicts = list[tuple[float, tuple[int, ...]]]
-"""Each arbitrage: its size, and the positions of the quotes that it is made of."""
+Violations = list[tuple[float, tuple[int, ...]]]
+"""Size of each arbitrage, and the positions of its quotes."""
 
 MID_ONLY_SPREAD: Final = (0.02, 1e-4)
 """Half-spread assumed where only one price is known: a fraction of it plus one of the forward."""
 
 _SLACK: Final = 1e-9
-_MAX_SUSPECTS: Final = 12
-_MANY_CONFLICTS: Final = 12
-"""Above it the quote with the largest share is removed untried: noise has many conflicts."""
+"""Per unit of discounted forward: rounding of prices that touch a bound exactly."""
+_MAX_CANDIDATES: Final = 12
+"""Removals that are tried for each quote removed; each costs a check of the series."""
+_MANY_VIOLATIONS: Final = 12
+"""Above it the quote with the largest share is removed without a search: noise violates often."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +93,10 @@ class CallEquivalents:
         return self.select(~np.isin(self.index, list(gone)))
 
     def admit_a_convex_curve(self) -> bool:
-        """Whether mids fall with the strike, by at most its increase, and are convex.
+        """Return whether mids fall with the strike, by at most its increase, and are convex.
 
-        Then a curve without arbitrage lies between all bids and asks, and neither `not_monotone`
-        nor `not_convex` finds anything. Noisy mids fail this although their spreads may pass.
+        Then a curve without arbitrage lies between all bids and asks, and no quote violates it at
+        bid and ask. Noisy mids fail this test although their spreads may pass.
         """
         mid = 0.5 * (self.bid + self.ask)
         new = np.append(True, (np.diff(self.moneyness) > 0.0) | (np.diff(self.series) > 0))
@@ -120,7 +123,7 @@ class CallEquivalents:
         return moneyness + series * (1.0 + float(np.max(self.moneyness, initial=0.0)))
 
 
-def not_monotone(calls: CallEquivalents) -> Conflicts:
+def vertical_spread_violations(calls: CallEquivalents) -> Violations:
     """Return the vertical spreads: calls that rise with the strike, or fall by more than D·ΔK."""
     if calls.index.size < 2:
         return []
@@ -132,12 +135,12 @@ def not_monotone(calls: CallEquivalents) -> Conflicts:
     bid, ask = calls.bid + calls.moneyness, calls.ask + calls.moneyness
     above = calls.index.size - 1 - _running_argmin((ask + shift)[::-1])[::-1][1:]
     rising = np.where(together, bid[:-1] - ask[above], -np.inf)
-    found = [(falling[j], (int(cheapest[j]), j + 1)) for j in _arbitrages(falling)]
-    found += [(rising[j], (j, int(above[j]))) for j in _arbitrages(rising)]
-    return [(float(size), positions) for size, positions in found]
+    violations = [(falling[j], (int(cheapest[j]), j + 1)) for j in _arbitrages(falling)]
+    violations += [(rising[j], (j, int(above[j]))) for j in _arbitrages(rising)]
+    return [(float(size), positions) for size, positions in violations]
 
 
-def not_convex(calls: CallEquivalents) -> Conflicts:
+def butterfly_violations(calls: CallEquivalents) -> Violations:
     """Return the butterflies: a bid above the lower convex envelope of the asks around it."""
     if calls.index.size < 3:
         return []
@@ -145,14 +148,14 @@ def not_convex(calls: CallEquivalents) -> Conflicts:
     corners = _lower_envelopes(x, calls.ask, calls.series)
     excess = calls.bid - np.interp(x, x[corners], calls.ask[corners])
     excess[corners] = -np.inf
-    found: Conflicts = []
+    violations: Violations = []
     for j in _arbitrages(excess):
         right = int(np.searchsorted(corners, j))
-        found.append((float(excess[j]), (int(corners[right - 1]), j, int(corners[right]))))
-    return found
+        violations.append((float(excess[j]), (int(corners[right - 1]), j, int(corners[right]))))
+    return violations
 
 
-def not_calendar(calls: CallEquivalents) -> Conflicts:
+def calendar_violations(calls: CallEquivalents) -> Violations:
     """Return the calendars: a bid above what the next series' asks pay for the same moneyness.
 
     E[(S_T/F_T − k)⁺] grows with T whatever the model, and linear interpolation of convex prices is
@@ -171,73 +174,74 @@ def not_calendar(calls: CallEquivalents) -> Conflicts:
     inside = (right < end) & ((right > begin) | (x[np.minimum(right, x.size - 1)] == target))
     near, right, target = near[inside], right[inside], target[inside]
     excess = calls.bid[near] - np.interp(target, x, calls.ask)
-    found: Conflicts = []
+    violations: Violations = []
     for i in _arbitrages(excess):
         j, k = int(near[i]), int(right[i])
         made_of = (j, k) if x[k] == target[i] else (j, k - 1, k)
-        found.append((float(excess[i]), made_of))
-    return found
+        violations.append((float(excess[i]), made_of))
+    return violations
 
 
-def culprits_in_strike(
-    calls: CallEquivalents, conflicts: Callable[[CallEquivalents], Conflicts]
+def quotes_to_remove(
+    calls: CallEquivalents, find_violations: Callable[[CallEquivalents], Violations]
 ) -> set[int]:
-    """Return the positions in the source of the quotes to remove until `conflicts` finds none."""
-    found = conflicts(calls)
-    culprits: set[int] = set()
-    for series in {int(calls.series[positions[0]]) for _, positions in found}:
-        culprits |= _removed(calls.select(calls.series == series), conflicts)
-    return culprits
-
-
-def culprits_in_calendar(calls: CallEquivalents) -> set[int]:
-    """Return the positions to remove until no two successive series allow a calendar spread."""
-    if not not_calendar(calls):
-        return set()
+    """Return the positions in the source of quotes whose removal ends the violations."""
+    violations = find_violations(calls)
     removed: set[int] = set()
-    every = np.unique(calls.series)
-    for near, far in itertools.pairwise(every):
-        both = calls.select((calls.series == near) | (calls.series == far))
-        removed |= _removed(both.without(removed), not_calendar)
+    for series in {int(calls.series[positions[0]]) for _, positions in violations}:
+        removed |= _fewest_to_remove(calls.select(calls.series == series), find_violations)
     return removed
 
 
-def _removed(calls: CallEquivalents, conflicts: Callable[[CallEquivalents], Conflicts]) -> set[int]:
-    """Remove, one at a time, the quote without which the least arbitrage is left.
+def calendar_quotes_to_remove(calls: CallEquivalents) -> set[int]:
+    """Return the positions of quotes whose removal ends calendar arbitrage of successive series."""
+    if not calendar_violations(calls):
+        return set()
+    removed: set[int] = set()
+    for near, far in itertools.pairwise(np.unique(calls.series)):
+        both = calls.select((calls.series == near) | (calls.series == far))
+        removed |= _fewest_to_remove(both.without(removed), calendar_violations)
+    return removed
 
-    Of several, the furthest from the money.
+
+def _fewest_to_remove(
+    calls: CallEquivalents, find_violations: Callable[[CallEquivalents], Violations]
+) -> set[int]:
+    """Remove, one at a time, the quote whose removal leaves the least arbitrage.
+
+    Ties are broken by the largest distance from the money.
     """
 
-    def find(gone: set[int]) -> Conflicts:
+    def find(gone: set[int]) -> Violations:
         rest = calls.without(gone)
         return [
             (size, tuple(int(rest.index[i]) for i in positions))
-            for size, positions in conflicts(rest)
+            for size, positions in find_violations(rest)
         ]
 
     moneyness = dict(zip(calls.index.tolist(), calls.moneyness.tolist(), strict=True))
     gone: set[int] = set()
-    found = find(gone)
-    while found:
-        left = {label: find(gone | {label}) for label in _suspects(found)}
-        culprit = min(left, key=lambda label: (_total(left[label]), -abs(np.log(moneyness[label]))))
-        gone.add(culprit)
-        found = left[culprit]
+    violations = find(gone)
+    while violations:
+        remaining = {k: find(gone | {k}) for k in _candidates(violations)}
+        quote = min(remaining, key=lambda k: (_total(remaining[k]), -abs(np.log(moneyness[k]))))
+        gone.add(quote)
+        violations = remaining[quote]
     return gone
 
 
-def _suspects(found: Conflicts) -> list[int]:
-    """Return the quotes that take part in the most arbitrage."""
+def _candidates(violations: Violations) -> list[int]:
+    """Return the quotes that contribute to the most arbitrage."""
     share: dict[int, float] = defaultdict(float)
-    for size, labels in found:
+    for size, labels in violations:
         for label in labels:
             share[label] += size
-    n_tried = _MAX_SUSPECTS if len(found) <= _MANY_CONFLICTS else 1
+    n_tried = _MAX_CANDIDATES if len(violations) <= _MANY_VIOLATIONS else 1
     return sorted(share, key=lambda label: -share[label])[:n_tried]
 
 
-def _total(found: Conflicts) -> float:
-    return round(sum(size for size, _ in found), 12)
+def _total(violations: Violations) -> float:
+    return round(sum(size for size, _ in violations), 12)
 
 
 def _arbitrages(sizes: np.ndarray) -> list[int]:

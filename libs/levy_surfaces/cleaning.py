@@ -7,24 +7,26 @@ import numpy as np
 import pandas as pd
 
 from levy_numerics.errors import InvalidInputError
+from levy_numerics.surface import DroppedQuote, Surface
 from levy_surfaces.forwards import ForwardSet, ForwardSource, derive_forwards
 from levy_surfaces.plausibility import bounds_warning, no_market_warning, volatility_warning
 from levy_surfaces.quote_dates import closed_market_warning
 from levy_surfaces.reading import QuoteTable
 from levy_surfaces.reasons import Reason
 from levy_surfaces.screening import Markets, Masks, QuoteArrays, equal_strikes
-from levy_surfaces.surface import Surface
+from levy_surfaces.surface import surface_of_rows
 
 Sides = Literal["prefer_otm", "otm", "all"]
 
 _BOUNDS_SLACK: Final = 1e-9
+"""Fraction of the discounted forward: rounding of prices at their bounds."""
 _MAX_CONFLICTING: Final = 0.5
-"""Share of the usable quotes: what is left beyond it is a selection by chance."""
+"""Share of the usable quotes above which the rest would be an arbitrary selection."""
 
 
 @dataclass(frozen=True)
 class CleaningRules:
-    """What to keep.
+    """Options of cleaning.
 
     Attributes
     ----------
@@ -33,14 +35,15 @@ class CleaningRules:
     moneyness : tuple of float
         Least and greatest K/F kept.
     sides : {"prefer_otm", "otm", "all"}
-        Drop in-the-money quotes where the other side of the strike is quoted, or always, or never.
+        Whether to drop in-the-money quotes: where the other side of the strike is quoted, always,
+        or never.
     forwards : {"parity", "given"}
-        Where forwards and discounts come from first.
+        Preferred source of forwards and discounts: put-call parity, or the file's columns.
     static_arbitrage : bool
-        Whether to drop what a vertical, butterfly or calendar spread turns into an arbitrage,
-        and what contradicts the other side of its strike.
+        Whether to drop quotes that admit arbitrage by a vertical, butterfly or calendar spread,
+        and quotes that violate put-call parity.
     fewest_per_maturity : int
-        Quotes that a maturity must be left with; one with fewer is dropped altogether.
+        Least number of quotes of a maturity; a maturity with fewer is dropped.
     """
 
     maturity_years: tuple[float, float] = (0.0, np.inf)
@@ -51,34 +54,9 @@ class CleaningRules:
     fewest_per_maturity: int = 1
 
 
-@dataclass(frozen=True)
-class CleaningReport:
-    """What became of the quotes.
-
-    Attributes
-    ----------
-    n_read, n_kept : int
-    dropped : DataFrame
-        `row` (place in the file), `expiry`, `maturity_years`, `strike`, `option_type`, `reason`.
-    warnings : tuple of str
-        What a user should know about quotes and forwards beyond what was dropped.
-    """
-
-    n_read: int
-    n_kept: int
-    dropped: pd.DataFrame
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of quotes dropped for each reason that occurred, most first."""
-        counts = self.dropped["reason"].value_counts()
-        return {str(reason): int(n) for reason, n in counts.items()}
-
-
 @dataclass
 class _Cleaning:
-    """The frame with the columns added on the way, and the reasons so far."""
+    """The frame, with the columns added by each step, and the reasons so far."""
 
     frame: pd.DataFrame
     reason: pd.Series = field(init=False)
@@ -101,6 +79,37 @@ class _Cleaning:
             self.drop(mask, reason)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Number of quotes dropped for each reason, most first."""
+        return {str(reason): int(n) for reason, n in self.reason[~self.kept].value_counts().items()}
+
+    def dropped(self) -> tuple[DroppedQuote, ...]:
+        """Return the quotes dropped, in the order of the file."""
+        gone = self.frame[~self.kept]
+        columns = (
+            gone["row"],
+            self.reason[~self.kept],
+            gone["strike"],
+            gone["maturity_years"],
+            gone["is_call"],
+            gone["expiry"].dt.strftime("%Y-%m-%d").fillna(""),
+        )
+        return tuple(
+            DroppedQuote(
+                pointer=f"/{row}",
+                reason=reason,
+                message=Reason(reason).meaning,
+                strike=strike,
+                maturity=years,
+                option_type="call" if is_call else "put",
+                expiry=expiry,
+            )
+            for row, reason, strike, years, is_call, expiry in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        )
+
+    @property
     def quotes(self) -> QuoteArrays:
         numbers = (self.frame[name].to_numpy(float) for name in ("price", "bid", "ask"))
         return QuoteArrays(
@@ -116,8 +125,8 @@ class _Cleaning:
         return Markets(*columns)
 
 
-def clean(table: QuoteTable, rules: CleaningRules | None = None) -> tuple[Surface, CleaningReport]:
-    """Drop the quotes that cannot be fitted, derive forwards, and return a surface of the rest.
+def clean(table: QuoteTable, rules: CleaningRules | None = None) -> Surface:
+    """Return a surface of the quotes that can be fitted, with forwards and the dropped quotes.
 
     Raises
     ------
@@ -139,11 +148,15 @@ def clean(table: QuoteTable, rules: CleaningRules | None = None) -> tuple[Surfac
     if not work.kept.any():
         raise _nothing_left(work, forwards)
     kept = work.frame[work.kept]
-    surface = Surface.of(table, kept, forwards.forwards)
-    work.warnings += closed_market_warning(table)
-    work.warnings += forwards.warnings(set(kept["series"]))
-    work.warnings += volatility_warning(surface.quotes)
-    return surface, _report(work)
+    surface = surface_of_rows(
+        table, kept, forwards.forwards, dropped=work.dropped(), warnings=tuple(work.warnings)
+    )
+    about = (
+        *closed_market_warning(table),
+        *forwards.warnings(set(kept["series"])),
+        *volatility_warning(surface.quotes),
+    )
+    return replace(surface, warnings=(*surface.warnings, *about))
 
 
 def _drop_unusable(work: _Cleaning) -> None:
@@ -168,7 +181,7 @@ def _drop_unusable(work: _Cleaning) -> None:
 
 
 def _refuse_conflicts(work: _Cleaning, rules: CleaningRules) -> None:
-    """Refuse quotes most of which contradict another quote of their contract."""
+    """Raise if most usable quotes are of contracts quoted at incompatible prices."""
     inside = work.frame["maturity_years"].between(*rules.maturity_years)
     conflicting = inside & (work.reason == str(Reason.CONFLICTING))
     repeated = inside & (work.reason == str(Reason.DUPLICATE))
@@ -185,7 +198,7 @@ def _refuse_conflicts(work: _Cleaning, rules: CleaningRules) -> None:
         f"{first['strike']:g}), and the others are not enough to rely on; give each class of "
         "options its own root, or AM- and PM-settled ones a settlement column, or select one "
         "snapshot",
-        counts=_report(work).counts,
+        counts=work.counts,
     )
 
 
@@ -256,32 +269,12 @@ def _drop_thin_maturities(work: _Cleaning, fewest: int) -> None:
 
 
 def _nothing_left(work: _Cleaning, forwards: ForwardSet) -> InvalidInputError:
-    report = _report(work)
-    counts = ", ".join(f"{reason}: {n}" for reason, n in report.counts.items())
-    first = next(iter(report.counts))
+    counts = work.counts
+    first = next(iter(counts))
     about = () if first == Reason.NO_FORWARD else (Reason(first).meaning,)
-    if Reason.NO_FORWARD in report.counts:
+    if Reason.NO_FORWARD in counts:
         about = (*about, *forwards.warnings(set()))
     why = "; ".join((*about, *work.warnings))
-    message = f"none of the {report.n_read} quotes can be fitted ({counts}): {why}"
-    return InvalidInputError(message, counts=report.counts)
-
-
-def _report(work: _Cleaning) -> CleaningReport:
-    gone = work.frame[~work.kept]
-    dropped = pd.DataFrame(
-        {
-            "row": gone["row"],
-            "expiry": gone["expiry"].dt.strftime("%Y-%m-%d"),
-            "maturity_years": gone["maturity_years"],
-            "strike": gone["strike"],
-            "option_type": gone["is_call"].map({True: "C", False: "P"}),
-            "reason": work.reason[~work.kept],
-        }
-    )
-    return CleaningReport(
-        len(work.frame),
-        int(work.kept.sum()),
-        dropped.reset_index(drop=True),
-        tuple(work.warnings),
-    )
+    listed = ", ".join(f"{reason}: {n}" for reason, n in counts.items())
+    message = f"none of the {len(work.frame)} quotes can be fitted ({listed}): {why}"
+    return InvalidInputError(message, counts=counts)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
+from levy_numerics.surface import Forward
 from levy_surfaces.given import GivenMarket
 from levy_surfaces.notes import MIN_PAIRS, Note, sentences
 from levy_surfaces.parity import Pairs, ParityLine, bounds_on_forward, forward_at
@@ -33,12 +34,16 @@ MAX_RATE: Final = 1.0
 """Magnitude of a believable continuous rate per year; the HTTP interface has the same limit."""
 
 _UNIT_FACTORS: Final = (2.0, 10.0)
-"""By which a slope must miss all discounts to be in a wrong unit; for few pairs, the second."""
+"""Factor beyond all possible discounts that shows a wrong unit; the second for few pairs."""
 
 _UNIT_ERROR: Final = 0.1
+"""Relative error of a slope up to which it is compared with discount factors."""
 _RATE_TOLERANCE: Final = 0.01
+"""Difference of continuous rates that is not reported."""
 _FORWARD_TOLERANCE: Final = 2e-4
+"""Relative difference of forwards within the precision of quotes at bid and ask."""
 _FORWARD_TOLERANCE_MID_ONLY: Final = 1e-3
+"""The same where only mids are quoted."""
 _WIDE_BOUNDS: Final = 0.005
 """Width of the bounds at bid and ask, over the forward, beyond which mids do not determine it."""
 
@@ -46,45 +51,18 @@ _WITHIN_BOUNDS: Final = "the file's forward, which lies within wide parity bound
 
 
 @dataclass(frozen=True)
-class SeriesForward:
-    """Forward and discount of one series (an expiry, and a root where there are several).
+class SeriesForward(Forward):
+    """A forward with the evidence for it.
 
     Attributes
     ----------
-    series : int
-    maturity_years, forward, discount : float
-    n_pairs : int
-        Strikes whose call and put were both used.
-    residual_scale : float
-        Robust standard deviation of C − P about the fitted line, currency; 0 without pairs.
-    rate_error : float
-        Standard error of the rate that the slope implies; infinite where it was not fitted.
-    source : str
-        How forward and discount came about, for people.
     line : ParityLine or None
         The line fitted to the pairs, whose discount need not be the one used.
     notes : tuple of Note
     """
 
-    series: int
-    maturity_years: float
-    forward: float
-    discount: float
-    n_pairs: int
-    residual_scale: float
-    rate_error: float
-    source: str
     line: ParityLine | None = None
     notes: tuple[Note, ...] = ()
-
-    @property
-    def rate(self) -> float:
-        """Continuous rate that the discount implies."""
-        return float(np.log(1.0 / self.discount) / self.maturity_years)
-
-    def dividend_yield(self, spot: float) -> float:
-        """Return the continuous yield that spot, forward and discount imply together."""
-        return float(self.rate - np.log(self.forward / spot) / self.maturity_years)
 
 
 @dataclass(frozen=True)
@@ -147,7 +125,7 @@ def derive_forwards(
     Raises
     ------
     InvalidInputError
-        The file's rates, yields, discounts or maturities cannot be what their columns say.
+        A rate, yield, discount or maturity of the file is out of range for its column.
     """
     frame = table.frame.assign(price=price)
     frame = frame[frame["maturity_years"] > 0]
@@ -165,7 +143,7 @@ def derive_forwards(
 
 @dataclass(frozen=True)
 class _Series:
-    """The quotes of one series, seen as pairs, and what the file gives for it."""
+    """The pairs of one series, and the market that the file's columns give."""
 
     number: int
     name: str
@@ -204,7 +182,7 @@ class _Series:
 
     @property
     def determines_rate(self) -> bool:
-        """Whether the pairs determine the discount well enough for other expiries too."""
+        """Whether the pairs determine the discount precisely enough to interpolate from."""
         return (
             self._slope_is_precise
             and self.line is not None
@@ -221,7 +199,7 @@ class _Series:
             and self.rate_error <= MAX_RATE_ERROR
         )
 
-    def _slope_is_better_than_nothing(self, line: ParityLine) -> bool:
+    def _slope_is_usable(self, line: ParityLine) -> bool:
         # Rates above 100% occur, but two or three pairs with a misprint imply them as well.
         believable = abs(self.rate) <= MAX_RATE or (line.is_verified and line.n_pairs >= MIN_PAIRS)
         return believable and self.rate_error <= MAX_RATE_ERROR_ALONE
@@ -230,7 +208,7 @@ class _Series:
         self, determined: list[tuple[float, float]], source: ForwardSource
     ) -> SeriesForward | Note:
         """Return the forward, or why there is none."""
-        fault = self._fault_of_units()
+        fault = self._unit_error()
         if fault is not None:
             return fault
         parity = self._by_parity(determined) if self.near.size else None
@@ -240,13 +218,13 @@ class _Series:
         contradictions = self._contradictions(parity, own, source)
         if source == "given" and self.given.is_complete:
             return replace(own, notes=contradictions)
-        if source == "parity" and self._cannot_tell(parity, own):
+        if source == "parity" and self._spreads_are_uninformative(parity, own):
             about_discount = parity.notes if self.given.discount is None else ()
             return replace(own, n_pairs=parity.n_pairs, source=_WITHIN_BOUNDS, notes=about_discount)
         not_given = (Note("not_given", self.given.lacking),) if source == "given" else ()
         return replace(parity, notes=(*parity.notes, *contradictions, *not_given))
 
-    def _fault_of_units(self) -> Note | None:
+    def _unit_error(self) -> Note | None:
         """Return why no discount factor can be the slope of the pairs; None where one can."""
         line = self.line
         if line is None:
@@ -298,13 +276,13 @@ class _Series:
         if determined:
             years, rates = zip(*determined, strict=True)
             rate = float(np.interp(self.years, years, rates))
-            return float(np.exp(-rate * self.years)), "discount from neighbouring expiries", ()
+            return float(np.exp(-rate * self.years)), "discount interpolated between expiries", ()
         if self.given.discount is not None:
             return self.given.discount, "discount from the file", ()
         if line is not None and self._slope_is_precise:
             note = Note("few_pairs", f"{line.n_pairs} pairs, {interval}")
             return line.discount, "", (note,) if line.n_pairs < MIN_PAIRS else ()
-        if line is not None and self._slope_is_better_than_nothing(line):
+        if line is not None and self._slope_is_usable(line):
             return line.discount, "", (Note("uncertain_discount", interval),)
         detail = f"{self.near.size} pairs" + (
             f", {interval}" if np.isfinite(self.rate_error) else ""
@@ -312,7 +290,7 @@ class _Series:
         return 1.0, "discount assumed to be 1", (Note("assumed_discount", detail),)
 
     def _as_given(self) -> SeriesForward | None:
-        """What the file itself gives, with the parity line for checks."""
+        """Return the forward of the file's own columns, with the parity line for checks."""
         if self.given.forward is None or self.given.discount is None:
             return None
         return SeriesForward(
@@ -328,7 +306,7 @@ class _Series:
         )
 
     def _completed(self, parity: SeriesForward) -> SeriesForward:
-        """What the file gives, with what it lacks from parity."""
+        """Return the forward of the file's columns, completed by parity."""
         forward, discount = self.given.forward, self.given.discount
         return replace(
             parity,
@@ -340,8 +318,8 @@ class _Series:
             notes=(),
         )
 
-    def _cannot_tell(self, parity: SeriesForward, own: SeriesForward) -> bool:
-        """Whether bids and asks are too wide to improve on a forward that the file states."""
+    def _spreads_are_uninformative(self, parity: SeriesForward, own: SeriesForward) -> bool:
+        """Return whether spreads are too wide to improve on a forward that the file states."""
         low, high, n_excluding = bounds_on_forward(self.pairs, parity.discount)
         is_wide = np.isfinite(low) and high - low > _WIDE_BOUNDS * parity.forward
         noise = self._noise_of_forward(parity)

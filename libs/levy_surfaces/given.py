@@ -9,7 +9,9 @@ import pandas as pd
 from levy_numerics.errors import InvalidInputError
 
 _MAX_RATE: Final = 1.0
+"""Continuous rates above 100% a year are taken for per cent."""
 _MAX_DISCOUNT: Final = 1.5
+"""Discount factor up to which negative rates are accepted for short maturities."""
 _LOW_RATE: Final = -0.05
 _MAX_MATURITY_YEARS: Final = 50.0
 _DISCOUNT_SLACK: Final = 1.1
@@ -18,7 +20,7 @@ _DISCOUNT_SLACK: Final = 1.1
 
 @dataclass(frozen=True)
 class GivenMarket:
-    """What a file's columns say of one series, and what they lack.
+    """Forward and discount of one series by the file's columns, and what is missing.
 
     Attributes
     ----------
@@ -49,7 +51,7 @@ class GivenMarket:
         Raises
         ------
         InvalidInputError
-            A rate, yield, discount or maturity cannot be in the unit that its column has.
+            A rate, yield, discount or maturity is out of range for the unit of its column.
         """
         forward, discount, rate, dividend = (
             float(group[column].median())

@@ -21,6 +21,7 @@ SAME_MATURITY_YEARS: Final = 60.0 / (86_400.0 * DAYS_PER_YEAR)
 """One minute: maturities that differ by less belong to one expiry."""
 
 _DISAGREEMENT_DAYS: Final = 7.0
+"""Business-day counts and rounding differ by less than a week, or by less than half."""
 _DISAGREEMENT_SHARE: Final = 0.5
 
 
@@ -81,7 +82,7 @@ class ContractDates:
             return self._settled_years(expiry_time)
         warnings = [] if expiry_time.is_default else [_unused_expiry_time(expiry_has_time)]
         if not expiry_has_time:
-            return self._calendar_years(), [*warnings, *self._lost_in_days()]
+            return self._calendar_years(), [*warnings, *self._calendar_day_warnings()]
         _refuse_mixed("expiry", self.expiry.present)
         if all(m.nanoseconds is None for m in quote):
             return self._calendar_years(), [*warnings, self._unused_times()]
@@ -100,8 +101,8 @@ class ContractDates:
         years: np.ndarray = (ends - starts) / DAYS_PER_YEAR
         return years
 
-    def _lost_in_days(self) -> list[str]:
-        """Return warnings about what calendar days cannot express."""
+    def _calendar_day_warnings(self) -> list[str]:
+        """Return warnings about differences that calendar days do not resolve."""
         warnings = []
         n_today = int(np.sum(self._calendar_years() == 0.0))
         if n_today:
@@ -115,7 +116,7 @@ class ContractDates:
         if any(len(settlements) > 1 for settlements in kinds.values()):
             warnings.append(
                 "AM- and PM-settled options of one date have the same maturity, in whole days, "
-                "because quote_date has no time of day; write one to tell them apart"
+                "because quote_date has no time of day; write one to distinguish them"
             )
         return warnings
 
@@ -128,7 +129,7 @@ class ContractDates:
         return codes, [(quotes[q], expiries[e], str(s), str(r)) for q, e, s, r in distinct]
 
     def _unused_times(self) -> str:
-        """Return a warning, or refuse expiries that differ only in their time of day."""
+        """Return a warning; raise if expiries differ only in their time of day."""
         times: dict[date, int | None] = {}
         for moment in self.expiry.present:
             if times.setdefault(moment.day, moment.nanoseconds) != moment.nanoseconds:
@@ -181,7 +182,7 @@ class ContractDates:
         return years[codes], [_assumed_times(expiry_time, place, any_am=any_am)]
 
     def _place(self) -> str:
-        """Return whose time zone an expiry time without one is in."""
+        """Describe the time zone of an expiry time that has none of its own."""
         has_offset = self.quote_date.present[0].offset_seconds is not None
         if has_offset and any(m.offset_seconds is not None for m in self.expiry.present):
             return "in the time zone of expiry"

@@ -1,4 +1,4 @@
-"""What a user should know about the forwards of a surface, one sentence for each kind."""
+"""Notes about the forwards of a surface, one sentence for each kind."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +44,7 @@ _HEADS: Final[Mapping[NoteKind, str]] = {
 
 
 class Note(NamedTuple):
-    """Something a user should know about a series."""
+    """A remark about one series, for the user."""
 
     kind: NoteKind
     detail: str

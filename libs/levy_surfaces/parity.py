@@ -2,7 +2,7 @@
 
 The slope of the line is −D and its root is F. Stale quotes and misprints lie far off the line, so
 it is fitted by a weighted Theil-Sen estimate and refined by iteratively reweighted least squares
-with Tukey's biweight. Each pair weighs 1/spread²: a quote of 25 / 38,429 counts for nothing.
+with Tukey's biweight. Each pair weighs 1/spread²: a quote of 25 / 38,429 has no weight.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,20 @@ import numpy as np
 from scipy.special import stdtrit
 
 _TUKEY: Final = 4.685
+"""Tuning constant of Tukey's biweight: 95% efficiency for normal errors."""
 _MAD_TO_SIGMA: Final = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 _MAX_PAIRS: Final = 400
+"""Theil-Sen compares all pairs of points: 400 of them are 80,000 slopes."""
 _N_REWEIGHTINGS: Final = 30
 _WINDOW: Final = (0.05, 0.5, 4.0)
+"""Half-width in ln K: least, most, and in standard deviations of the underlying."""
 _FEWEST_IN_WINDOW: Final = 10
 _SPREAD_FLOOR: Final = 0.1
 """Fraction of the typical spread below which a smaller spread adds no precision."""
 
 _DECIMALS: Final = 6
+"""Most decimals of a rounded price; more count as unrounded."""
 _SAMPLE: Final = 8
 _ROUNDING: Final = np.sqrt(2.0 / 12.0)
 """Standard deviation of the difference of two rounded prices, in units of the last digit."""
@@ -30,8 +35,9 @@ _UNVERIFIED_NOISE: Final = 0.25
 
 _MIN_CURVED: Final = 6
 _CURVED_SHARE: Final = 0.3
+"""Residual of a parabola over that of a line, below which call minus put is curved."""
 _CURVED_SCALE: Final = 2e-4
-"""Of the strike: below it, curvature moves a forward by less than quotes are good for."""
+"""Fraction of the strike: smaller curvature moves a forward by less than the quotes' precision."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +293,7 @@ def _sigma(
 
 
 def _is_curved(x: np.ndarray, y: np.ndarray, rounding: float) -> bool:
-    """Whether a parabola leaves far less than a line, and the line more than rounding."""
+    """Return whether a parabola leaves much less than a line, and the line more than rounding."""
     if x.size < _MIN_CURVED:
         return False
     scaled = (x - x[0]) / (x[-1] - x[0])
@@ -297,7 +303,7 @@ def _is_curved(x: np.ndarray, y: np.ndarray, rounding: float) -> bool:
 
 
 def _student_factor(degrees: float) -> float:
-    """Return by how much few degrees of freedom widen a 95% interval; 1 where none are counted."""
+    """Return the factor by which few degrees of freedom widen a 95% interval; 1 without any."""
     if degrees <= 0.0:
         return 1.0
     return float(stdtrit(degrees, 0.975) / 1.959964)

@@ -63,7 +63,7 @@ def _check_unnamed(path: Path, schema: Any) -> None:
         if is_unnamed(name) and not (pa.types.is_integer(kind) or pa.types.is_null(kind)):
             refuse(
                 path,
-                f"there is an index or column without a name that holds {kind}; name it "
+                f"there is an index or column without a name of type {kind}; name it "
                 "(underlying, for example), or remove it (reset_index(drop=True) in pandas)",
             )
 
@@ -79,7 +79,7 @@ def _check_type(path: Path, name: str, kind: Any) -> None:
     if name in DATES:
         usable = usable or is_date
     if not usable:
-        refuse(path, f"column {name} holds {kind}, not {_expected(name)}", column=name)
+        refuse(path, f"column {name} has type {kind}, not {_expected(name)}", column=name)
 
 
 def _expected(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Signs that prices, strikes, rates or maturities are in a wrong unit."""
+"""Warnings about prices, strikes, rates or maturities that may be in a wrong unit."""
 
 from typing import Final
 
@@ -9,8 +9,11 @@ from levy_surfaces.arbitrage import MID_ONLY_SPREAD
 from levy_surfaces.screening import QuoteArrays
 
 _MIN_QUOTES: Final = 4
+"""Fewer quotes out of bounds may be single misprints."""
 _SHARE_OUTSIDE: Final = 0.4
+"""A wrong unit affects most quotes of a side, bad quotes affect few."""
 _USUAL_VOLATILITIES: Final = (0.015, 4.0)
+"""Annual volatilities beyond which a wrong unit is likely."""
 _NEAR_THE_MONEY: Final = 0.1
 """Of K/F − 1, per root year: one standard deviation at a volatility of 10%."""
 

@@ -1,4 +1,4 @@
-"""Days whose quotes are not of that day: the market was closed, or the day before is repeated."""
+"""Warnings about quote dates: the market was closed, or the day repeats the day before."""
 
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from levy_numerics.errors import InvalidInputError
 from levy_surfaces.reading import QuoteTable, quote_days, read_quotes
 
 _MIN_COMMON: Final = 10
+"""Fewer equal quotes may be a coincidence of illiquid options."""
 _SATURDAY: Final = 5
 
 
@@ -77,7 +78,7 @@ def copied_day_warning(path: str | Path, table: QuoteTable) -> tuple[str, ...]:
 
 
 def _same_quotes(before: pd.DataFrame, after: pd.DataFrame) -> bool:
-    """Whether all contracts of two days with a price have the same bid, ask and mid."""
+    """Return whether all priced contracts of two days have the same bid, ask and mid."""
     contract, prices = ["expiry", "root", "strike", "is_call"], ["bid", "ask", "mid"]
     left, right = (frame.drop_duplicates(contract) for frame in (before, after))
     both = left.merge(right, on=contract, suffixes=("_before", "_after"))

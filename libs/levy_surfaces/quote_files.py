@@ -26,8 +26,8 @@ MAX_BLANK_LINES: Final = 100_000
 """In a row; a few hundred kilobytes of compressed data can hold hundreds of millions of them."""
 PIECE_ROWS: Final = 20_000
 
-_CSV_SUFFIXES: Final = (".csv", ".csv.gz")
-_PARQUET_SUFFIXES: Final = (".parquet", ".pq")
+CSV_SUFFIXES: Final = (".csv", ".csv.gz")
+PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 _FOREIGN: Final = {
     b"\x1f\x8b": "is gzip data; name it .csv.gz",
     b"PK\x03\x04": "is a ZIP archive or an Excel workbook; save the sheet as CSV (UTF-8)",
@@ -54,7 +54,7 @@ class QuoteFile:
     @property
     def is_csv(self) -> bool:
         """Whether the name is that of a CSV file, compressed or not."""
-        return self.path.name.lower().endswith(_CSV_SUFFIXES)
+        return self.path.name.lower().endswith(CSV_SUFFIXES)
 
     @property
     def row_unit(self) -> str:
@@ -81,7 +81,7 @@ class QuoteFile:
                 yield from parquet_pieces(self.path, requirements)
 
     def _check_kind(self) -> None:
-        if not self.is_csv and self.path.suffix.lower() not in _PARQUET_SUFFIXES:
+        if not self.is_csv and self.path.suffix.lower() not in PARQUET_SUFFIXES:
             refuse(self.path, "quotes are read from .csv, .csv.gz or .parquet")
         mode = self.path.stat().st_mode
         if stat.S_ISDIR(mode):

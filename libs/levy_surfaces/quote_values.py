@@ -1,4 +1,4 @@
-"""Turn columns of text into numbers, option types and moments, and refuse what is neither."""
+"""Parse columns of text as numbers, option types and moments; reject other values."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +20,7 @@ _OPTION_TYPES: Final = {"c": True, "call": True, "p": False, "put": False}
 
 
 def is_blank(values: pd.Series) -> pd.Series:
-    """Return a mask of what stands for a missing value: nothing, NaN, NA, null or none."""
+    """Return a mask of missing values: blank, NaN, NA, null or none."""
     if values.dtype.kind in "fiub":
         return values.isna()
     return values.isna() | values.astype(str).str.strip().str.lower().isin(_MISSING)

@@ -66,7 +66,7 @@ class QuoteTable:
     spot : float or None
         Median if the rows differ.
     warnings : tuple of str
-        What reading assumed, and what may be wrong with the file.
+        Assumptions of reading, and possible faults of the file.
     """
 
     frame: pd.DataFrame
@@ -165,7 +165,7 @@ def read_options(
     file = QuoteFile(Path(path))
     text = pd.concat([_without_blank_rows(piece) for piece in file.pieces(OPTION_REQUIREMENTS)])
     if not len(text):
-        refuse(file.path, "the file holds no options")
+        refuse(file.path, "the file contains no options")
     if len(text) > MAX_QUOTES:
         refuse(file.path, f"more than {MAX_QUOTES:,} options")
     if "quote_date" not in text and quote_date is not None:
@@ -241,7 +241,7 @@ def _selected(file: QuoteFile, selection: _Selection) -> pd.DataFrame:
         if not len(selected) and selection.underlying is not None:
             seen["underlying"] |= set(names(piece["underlying"]))
     if n_read == 0:
-        refuse(file.path, "the file holds no quotes")
+        refuse(file.path, "the file contains no quotes")
     if n_kept == 0:
         there = "; ".join(f"{name}: {_some(values)}" for name, values in seen.items() if values)
         refuse(file.path, f"no quotes have {selection.text} ({there})")

@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Self, get_args
+from typing import Final, Self
 
 import numpy as np
 
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
+from levy_numerics.surface import DroppedQuote, Surface
 from levy_schemas.problems import pointer
-from levy_schemas.surface import DroppedQuote, DropReason, Quote, SurfaceRequest
+from levy_schemas.surface import DroppedQuote as ReportedQuote
+from levy_schemas.surface import Quote, SurfaceRequest
 from levy_surfaces.given import discount_limits
 from levy_surfaces.maturities import group_maturities
 from levy_surfaces.notes import first_of
@@ -23,17 +25,9 @@ _NO_TIME_VALUE: Final = 1e-12
 """Time value, as a fraction of the discounted forward, lost in the rounding of a double."""
 
 _FORWARD_TOLERANCE: Final = 1e-3
-_REASONS: Final = (None, *Reason)
-_WIRE_REASON: Final[dict[str, DropReason]] = {reason: reason for reason in get_args(DropReason)}
-
-
-@dataclass(frozen=True)
-class Surface:
-    """Quotes that can be fitted, those dropped, and warnings about them."""
-
-    quotes: Quotes
-    dropped: tuple[DroppedQuote, ...]
-    warnings: tuple[str, ...] = ()
+"""Relative difference of forwards of one expiry, or from parity, that is not reported."""
+_REASONS: Final = ("", *Reason)
+"""By the number of a reason in `_Screening`; 0 is that of a quote that is kept."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class _Rows:
     ----------
     strike, maturity_years, price, bid, ask : ndarray
     is_call : ndarray of bool
-    place : callable
+    pointer_to : callable
         Index ↦ JSON pointer into the request.
     """
 
@@ -54,7 +48,7 @@ class _Rows:
     bid: np.ndarray
     ask: np.ndarray
     is_call: np.ndarray
-    place: Callable[[int], str]
+    pointer_to: Callable[[int], str]
 
     @classmethod
     def of(cls, request: SurfaceRequest) -> Self:
@@ -79,7 +73,7 @@ class _Rows:
 
     @classmethod
     def _on_grid(cls, request: SurfaceRequest) -> Self:
-        """Every strike at every maturity, but where the price is null."""
+        """Read every strike at every maturity, except where the price is null."""
         price = np.array(request.prices, dtype=float)
         row, column = np.nonzero(~np.isnan(price))
         unknown = np.full(row.size, np.nan)
@@ -107,23 +101,23 @@ def surface_of(
 ) -> Surface:
     """Return the quotes of a request that can be fitted, and those dropped with their reasons.
 
-    The checks are those of files. Both sides of a strike are kept, in the money too: quotes that
-    were sent are used unless they are wrong.
+    The checks are those of files. Both sides of a strike are kept, in the money too, unlike
+    those of files: the client chose its quotes.
 
     Parameters
     ----------
     request : SurfaceRequest
     n_parameters : int
-        Quotes needed.
+        Least number of quotes.
     model_type : str
-        Model that needs them, for the message.
+        Name of the model, for the message.
     at_each_maturity : bool
-        Whether every expiry needs as many; one that has fewer is dropped.
+        Whether every expiry needs as many; an expiry with fewer is dropped.
 
     Raises
     ------
     InvalidInputError
-        Fewer quotes are left than needed, or forwards of one expiry contradict each other.
+        Fewer quotes are left than needed, or one expiry has several forwards.
     """
     rows = _Rows.of(request)
     if rows.size < n_parameters:
@@ -151,6 +145,11 @@ def surface_of(
         quotes = Quotes.of(contracts, price, bid=bid, ask=ask)
     warnings = (*_about_dropped(dropped), *work.warnings, *volatility_warning(quotes))
     return Surface(quotes, dropped, warnings)
+
+
+def reported(dropped: Sequence[DroppedQuote]) -> tuple[ReportedQuote, ...]:
+    """Return dropped quotes as a response reports them."""
+    return tuple(ReportedQuote.model_validate(quote, from_attributes=True) for quote in dropped)
 
 
 @dataclass
@@ -186,7 +185,7 @@ class _Screening:
     def run(self) -> None:
         """Apply the checks of files, but for the choice of sides."""
         c, quotes = self.contracts, self.quotes
-        # A price of zero has no time value, which is what the interface has always reported.
+        # A price of zero is reported as one without time value, for compatibility.
         zero = quotes.price == 0
         self.drop(
             [(r, mask & ~zero if r is Reason.MISSING_PRICE else mask) for r, mask in self.masks]
@@ -201,14 +200,14 @@ class _Screening:
                 (Reason.ABOVE_MAXIMUM, quotes.price >= upper),
             ]
         )
-        # Rounded prices are not convex to the last digit.
+        # Rounding to a tick alone makes prices non-convex.
         noise = np.full(self.rows.size, last_digit(quotes.price[self.kept]))
         markets = Markets(c.forward, c.discount, noise)
         self._check_parity(markets)
         if not quotes.contradicted(self.kept, markets):
             self.drop(quotes.static_arbitrage(self.kept, markets))
             return
-        # Calls and puts cannot be compared by a forward that they contradict.
+        # A forward that violates parity cannot convert puts to calls: check both sides apart.
         family = quotes.is_call.astype(int)
         apart = replace(quotes, series=2 * quotes.series + family)
         self.drop(apart.static_arbitrage(self.kept, markets, family))
@@ -247,8 +246,8 @@ class _Screening:
         rows = self.rows
         return tuple(
             DroppedQuote(
-                pointer=rows.place(i),
-                reason=_WIRE_REASON[(reason := _REASONS[self.reason[i]])],
+                pointer=rows.pointer_to(i),
+                reason=(reason := _REASONS[self.reason[i]]),
                 message=reason.meaning,
                 strike=float(rows.strike[i]),
                 maturity=float(rows.maturity_years[i]),
@@ -350,5 +349,5 @@ def _too_few(
     message = "; ".join((message, *warnings))
     place = "/prices" if request.quotes is None else "/quotes"
     return InvalidInputError(
-        message, pointer=place, dropped=[quote.model_dump() for quote in dropped]
+        message, pointer=place, dropped=[quote.model_dump() for quote in reported(dropped)]
     )

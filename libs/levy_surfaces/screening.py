@@ -12,10 +12,10 @@ import numpy as np
 from levy_surfaces.arbitrage import (
     MID_ONLY_SPREAD,
     CallEquivalents,
-    culprits_in_calendar,
-    culprits_in_strike,
-    not_convex,
-    not_monotone,
+    butterfly_violations,
+    calendar_quotes_to_remove,
+    quotes_to_remove,
+    vertical_spread_violations,
 )
 from levy_surfaces.parity import Pairs, ParityLine
 from levy_surfaces.reasons import Reason
@@ -24,11 +24,12 @@ STALE_SCALES: Final = 8.0
 """Standard deviations of the pairs about their own line beyond which a pair is stale."""
 
 _PRICE_SLACK: Final = 1e-6
+"""Relative rounding of a mid that is written with fewer digits than its bid and ask."""
 _SAME_PRICE: Final = 1e-4
 """Half the relative difference up to which two prices of a contract agree.
 
-It is far below usual spreads, and above what a minute changes where weeks remain: maturities of
-one expiry may be a minute apart.
+Far below usual spreads, but above the change of a price within a minute, by which maturities of one
+expiry may differ.
 """
 _SAME_STRIKE: Final = 1e-9
 """Relative difference up to which two strikes are one: what a conversion of units rounds away."""
@@ -81,7 +82,7 @@ class QuoteArrays:
 
         - A bid and an ask of zero are no market. Where the whole surface is quoted so, as in files
           of last prices, the price counts and the zeros are ignored; elsewhere it is too old.
-        - An ask of zero above which nobody sells is unknown. A side alone bounds the price but is
+        - An ask of zero is unknown: no offer was quoted. A side alone bounds the price but is
           not a spread.
         """
         if np.isnan(self.bid).all() and np.isnan(self.ask).all():
@@ -199,9 +200,12 @@ class QuoteArrays:
             return masks
         kept = kept.copy()
         calls = self._call_equivalents(kept, markets)
-        checks = ((not_monotone, Reason.NOT_MONOTONE), (not_convex, Reason.NOT_CONVEX))
-        for conflicts, reason in () if calls.admit_a_convex_curve() else checks:
-            masks.append((reason, self._mask(culprits_in_strike(calls, conflicts))))
+        checks = (
+            (vertical_spread_violations, Reason.NOT_MONOTONE),
+            (butterfly_violations, Reason.NOT_CONVEX),
+        )
+        for find_violations, reason in () if calls.admit_a_convex_curve() else checks:
+            masks.append((reason, self._mask(quotes_to_remove(calls, find_violations))))
             if masks[-1][1].any():
                 kept &= ~masks[-1][1]
                 calls = self._call_equivalents(kept, markets)
@@ -210,9 +214,9 @@ class QuoteArrays:
             labels = family[calls.index]
             families = [calls.select(labels == label) for label in np.unique(labels)]
         for calls in families:
-            culprits = culprits_in_calendar(calls)
-            if culprits:
-                masks.append((Reason.CALENDAR, self._mask(culprits)))
+            removed = calendar_quotes_to_remove(calls)
+            if removed:
+                masks.append((Reason.CALENDAR, self._mask(removed)))
         return masks
 
     def _call_equivalents(self, kept: np.ndarray, markets: "Markets") -> CallEquivalents:

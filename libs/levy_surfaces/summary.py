@@ -1,30 +1,29 @@
-"""A surface at a glance: one line for each expiry."""
+"""Summary of a surface: one line for each expiry."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from levy_numerics.implied_vol import rounding_error, vols_of_prices
+from levy_numerics.implied_volatility import rounding_error, vols_of_prices
 from levy_numerics.market import Contracts
-from levy_surfaces.forwards import SeriesForward
+from levy_numerics.surface import Forward, Surface
 from levy_surfaces.printable import printable
-from levy_surfaces.surface import Surface
 
 
 @dataclass(frozen=True)
 class ExpirySummary:
-    """What is known of one series.
+    """Quotes and forward of one series.
 
     Attributes
     ----------
     expiry, root : str
-        ISO date and root; empty where the source knows none.
+        ISO date and root; empty where the source has none.
     n_quotes : int
-        Kept.
+        Quotes kept.
     strike_low, strike_high : float
-        Their range.
-    forward : SeriesForward
-        With discount, rate, and how they came about.
+        Range of their strikes.
+    forward : Forward
+        Forward, discount and rate, with their source.
     dividend_yield : float or None
         None without a spot.
     atm_vol : float or None
@@ -36,7 +35,7 @@ class ExpirySummary:
     n_quotes: int
     strike_low: float
     strike_high: float
-    forward: SeriesForward
+    forward: Forward
     dividend_yield: float | None
     atm_vol: float | None
 
@@ -52,7 +51,7 @@ def series_name(expiry: str, root: str) -> str:
 
 
 def summary(surface: Surface) -> tuple[ExpirySummary, ...]:
-    """One line for each series, by maturity."""
+    """Return one line for each series, by maturity."""
     c, vols = surface.quotes.contracts, market_vols(surface)
     lines = []
     for forward in surface.forwards:

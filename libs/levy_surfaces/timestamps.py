@@ -28,6 +28,7 @@ _MOMENT: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _MAX_OFFSET_HOURS: Final = 18
+"""No time zone is further from UTC."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.calibration.weights import error_scale
-from levy_numerics.implied_vol import vols_of_prices
+from levy_numerics.implied_volatility import vols_of_prices
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.pricing.result import Prices

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from levy_bayesian.prediction import INTERVAL, expected_quotes
+from levy_numerics.distributions import LogNormal
 from levy_numerics.inference.posterior import Posterior
-from levy_numerics.inference.priors import LogNormal
 from levy_numerics.inference.psis import RELIABLE_K, reliable_k
 from levy_schemas.jobs import ParameterSummary, PredictiveInterval
 

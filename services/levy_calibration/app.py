@@ -12,16 +12,16 @@ from fastapi import FastAPI
 
 from levy_calibration.handlers.calibrate import calibrate
 from levy_calibration.handlers.calibrate_many import calibrate_many
-from levy_calibration.handlers.champion_challenger import Serving
+from levy_calibration.handlers.champion_challenger import ChampionChallengerRouter
 from levy_calibration.handlers.compare import compare
-from levy_calibration.handlers.drift_monitor import DriftWatch
-from levy_calibration.handlers.fitting import Fit
+from levy_calibration.handlers.drift_monitor import DriftMonitor
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.registry import Registry
 from levy_calibration.routes import calibrate as calibrate_route
 from levy_calibration.routes import compare as compare_route
 from levy_calibration.routes import networks as networks_route
 from levy_calibration.settings import CalibrationSettings
+from levy_numerics.calibration.hybrid import Fit
 from levy_numerics.market import Quotes
 from levy_schemas.calibration import CalibrationRequest
 from levy_service import server, service
@@ -45,9 +45,10 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
     """
     metrics = CalibrationMetrics()
     version, n_starts = engine_version(), settings.n_starts
-    serving = Serving(Registry.open(settings.registry), settings.challenger_share, metrics)
+    networks = Registry.open(settings.registry)
+    serving = ChampionChallengerRouter(networks, settings.challenger_share, metrics)
     warmed = partial(calibrate, n_starts=n_starts, engine_version=version, choose=serving.choose)
-    watch = DriftWatch(
+    watch = DriftMonitor(
         serving.reference,
         metrics,
         settings.drift_window,

@@ -41,7 +41,7 @@ class CalibrationMetrics(ServiceMetrics):
         self.degraded = self.counter("fits_degraded", "Fits that were less than asked", ("model",))
         self.answers = self.counter(
             "answers",
-            "Surfaces by the network that was asked, and what became of its start",
+            "Surfaces by the network tried, and the outcome of its proposal",
             ("model", "network", "alias", "outcome"),
         )
         self.network_evaluations = self.histogram(

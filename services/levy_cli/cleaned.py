@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
-from levy_surfaces.cleaning import CleaningReport, CleaningRules, clean
+from levy_numerics.surface import Surface
+from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.printable import printable
 from levy_surfaces.quote_dates import copied_day_warning
 from levy_surfaces.reading import read_quotes
 from levy_surfaces.reasons import Reason
 from levy_surfaces.summary import summary
-from levy_surfaces.surface import Surface
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CleanedQuotes:
-    """Cleaned quotes of one underlying at one date, and the report of cleaning."""
+    """Cleaned quotes of one underlying at one date."""
 
     surface: Surface
-    report: CleaningReport
 
     @classmethod
     def of(cls, options: argparse.Namespace, *, fewest_per_maturity: int = 1) -> Self:
@@ -56,11 +55,11 @@ class CleanedQuotes:
             forwards=options.forwards,
             fewest_per_maturity=fewest_per_maturity,
         )
-        surface, report = clean(table, rules)
+        surface = clean(table, rules)
         if options.date is not None:
             copied = copied_day_warning(options.quotes, table)
-            report = replace(report, warnings=(*copied, *report.warnings))
-        return cls(surface, report)
+            surface = replace(surface, warnings=(*copied, *surface.warnings))
+        return cls(surface)
 
     @property
     def name(self) -> str:
@@ -79,11 +78,7 @@ class CleanedQuotes:
 
     def as_document(self) -> dict[str, Any]:
         """Return the part of the JSON document that describes quotes and forwards."""
-        report, surface = self.report, self.surface
-        dropped = report.dropped.assign(
-            pointer=[f"/{row}" for row in report.dropped["row"]],
-            message=[Reason(reason).meaning for reason in report.dropped["reason"]],
-        )
+        surface = self.surface
         return {
             "quote_date": surface.quote_date,
             "underlying": surface.underlying,
@@ -98,25 +93,43 @@ class CleanedQuotes:
                 }
                 for f in surface.forwards
             ],
-            "cleaning": {"n_read": report.n_read, "n_kept": report.n_kept, "counts": report.counts},
-            "dropped": records(dropped),
+            "cleaning": {
+                "n_read": surface.n_read,
+                "n_kept": surface.size,
+                "counts": surface.dropped_by_reason,
+            },
+            "dropped": [
+                {
+                    "row": int(quote.pointer.removeprefix("/")),
+                    "expiry": quote.expiry or None,
+                    "maturity_years": quote.maturity,
+                    "strike": quote.strike,
+                    "option_type": "C" if quote.option_type == "call" else "P",
+                    "reason": quote.reason,
+                    "pointer": quote.pointer,
+                    "message": quote.message,
+                }
+                for quote in surface.dropped
+            ],
         }
 
     def show(self, out: "Console") -> None:
         """Print what was dropped and what remains of each expiry."""
         from rich.text import Text
 
-        n_kept, n_read = self.report.n_kept, self.report.n_read
         name = (self.name or "Quotes", "bold")
-        out.print(Text.assemble(name, f": using {n_kept} of {n_read} quotes"))
+        out.print(
+            Text.assemble(name, f": using {self.surface.size} of {self.surface.n_read} quotes")
+        )
         self._show_dropped(out)
         self._show_expiries(out)
 
     def _show_dropped(self, out: "Console") -> None:
-        if not self.report.counts:
+        counts = self.surface.dropped_by_reason
+        if not counts:
             return
         shown = table(right=["dropped"], last=["reason", "meaning"])
-        for reason, count in self.report.counts.items():
+        for reason, count in counts.items():
             shown.add_row(str(count), reason, Reason(reason).meaning)
         out.print(shown)
 

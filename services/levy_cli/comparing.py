@@ -91,12 +91,10 @@ def compare_models(
         outcomes,
         quotes.surface.quotes,
         weights=weights,
-        quote_warnings=quotes.report.warnings,
+        quote_warnings=quotes.surface.warnings,
         model_version=engine_version(),
         seconds=time.perf_counter() - started,
     )
-    warnings = (*quotes.surface.warnings, *answer.warnings)
-    answer = answer.model_copy(update={"warnings": warnings})
     found = {name: one.result.model for name, one, _ in outcomes if isinstance(one, Comparison)}
     fitted = {one.model_type: found[one.model_type] for one in answer.results}
     return ComparedModels(quotes, fitted, answer)

@@ -26,7 +26,7 @@ def write_comparison_page(compared: ComparedModels, path: str | Path) -> None:
         "by_maturity": html_figure(errors_by_model_and_maturity(compared)),
         "smiles": html_figure(compared_smiles(compared)),
         "parameters": _parameters(compared),
-        "kept": f"{quotes.report.n_kept} of {quotes.report.n_read} quotes were fitted.",
+        "kept": f"{quotes.surface.size} of {quotes.surface.n_read} quotes were fitted.",
         "dropped": dropped_table(quotes),
         "expiries": expiries_table(quotes),
     }

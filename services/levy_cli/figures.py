@@ -11,9 +11,9 @@ from levy_cli.fitting import FittedSurface
 from levy_numerics import pricing
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
+from levy_numerics.surface import Surface
 from levy_surfaces.maturities import DAYS_PER_YEAR
 from levy_surfaces.summary import series_name, vols_of
-from levy_surfaces.surface import Surface
 
 MARKET: Final = "#33506b"
 SPREAD: Final = "rgba(51, 80, 107, 0.35)"

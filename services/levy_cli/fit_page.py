@@ -37,7 +37,7 @@ def write_fit_page(fitted: FittedSurface, path: str | Path) -> None:
         "functionals": _functionals(fitted),
         "by_maturity": html_figure(errors_by_maturity(fitted)) + _by_maturity(fitted),
         "heat_map": html_figure(heat_map(fitted)),
-        "kept": f"{quotes.report.n_kept} of {quotes.report.n_read} quotes were fitted.",
+        "kept": f"{quotes.surface.size} of {quotes.surface.n_read} quotes were fitted.",
         "dropped": dropped_table(quotes),
         "expiries": expiries_table(quotes),
     }
@@ -46,7 +46,7 @@ def write_fit_page(fitted: FittedSurface, path: str | Path) -> None:
 
 def dropped_table(quotes: CleanedQuotes) -> str:
     """What cleaning dropped, by reason."""
-    counts = quotes.report.counts
+    counts = quotes.surface.dropped_by_reason
     if not counts:
         return "<p>None was dropped.</p>"
     rows = [

@@ -11,15 +11,18 @@ import pandas as pd
 
 from levy_calibration.handlers.calibrate import (
     Choose,
-    nobody,
-    refuse_term_structure_of_its_own,
+    no_networks,
+    refuse_time_inhomogeneous,
 )
-from levy_calibration.handlers.fitting import Fitting
-from levy_calibration.handlers.parameter_intervals import certainties, refuse_psis_of_a_network
-from levy_calibration.handlers.responses import answer
+from levy_calibration.handlers.parameter_intervals import (
+    parameter_intervals,
+    refuse_psis_of_a_network,
+)
+from levy_calibration.handlers.responses import build_response
 from levy_cli.cleaned import CleanedQuotes, records
 from levy_numerics import calibration, models
 from levy_numerics.calibration.fit_quality import fitted_price_error
+from levy_numerics.calibration.hybrid import FitStrategy
 from levy_numerics.models.base import Model
 from levy_schemas.calibration import CalibrationMethod, CalibrationResult, Uncertainty
 from levy_service.version import engine_version
@@ -92,9 +95,9 @@ def fit_surface(
     quotes: CleanedQuotes,
     *,
     model_type: str,
-    fitting: Fitting,
+    strategy: FitStrategy,
     uncertainty: Uncertainty = "laplace",
-    choose: Choose = nobody,
+    choose: Choose = no_networks,
     progress: Callable[[int, int], None] | None = None,
 ) -> FittedSurface:
     """Fit a model to all expiries together, or to each on its own.
@@ -105,22 +108,22 @@ def fit_surface(
         The model is unknown or cannot be fitted, or the method is not there.
     """
     model = models.get(model_type)
-    proposers = () if fitting.method == "least_squares" else choose(model_type)
+    proposers = () if strategy.method == "least_squares" else choose(model_type)
     started = time.perf_counter()
-    fit = fitting.fit(model, quotes.surface.quotes, proposers, progress)
-    sure = certainties(fit, quotes.surface.quotes, weights=fitting.weights, uncertainty=uncertainty)
-    shaped = answer(
+    fit = strategy.fit(model, quotes.surface.quotes, proposers, progress)
+    intervals = parameter_intervals(
+        fit, quotes.surface.quotes, weights=strategy.weights, uncertainty=uncertainty
+    )
+    shaped = build_response(
         fit,
-        sure,
+        intervals,
         uncertainty=uncertainty,
-        quote_warnings=quotes.report.warnings,
+        quote_warnings=quotes.surface.warnings,
         engine_version=engine_version(),
         seconds=time.perf_counter() - started,
     )
-    warnings = (*quotes.surface.warnings, *shaped.warnings)
-    shaped = shaped.model_copy(update={"warnings": warnings})
-    found = fit.found
-    return FittedSurface(quotes, _by_maturity(found, quotes), found.model_prices, shaped)
+    by_maturity = _by_maturity(fit.result, quotes)
+    return FittedSurface(quotes, by_maturity, fit.result.model_prices, shaped)
 
 
 def refuse(
@@ -137,7 +140,7 @@ def refuse(
     models.get(model_type)
     refuse_psis_of_a_network(method, uncertainty)
     if per_maturity:
-        refuse_term_structure_of_its_own(model_type)
+        refuse_time_inhomogeneous(model_type)
 
 
 def _by_maturity(

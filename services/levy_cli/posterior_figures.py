@@ -17,10 +17,10 @@ from levy_cli.figures import (
     small_multiples,
     smiles_of,
 )
-from levy_numerics.inference.priors import Distribution
+from levy_numerics.distributions import Distribution
+from levy_numerics.surface import Surface
 from levy_schemas.jobs import PredictiveInterval
 from levy_surfaces.summary import market_vols, vols_of
-from levy_surfaces.surface import Surface
 
 CHAINS: Final = ("#33506b", "#c2410c", "#0f766e", "#7c3aed", "#b45309", "#be185d", "#1d4ed8")
 _BAND: Final = "rgba(194, 65, 12, 0.18)"

@@ -21,7 +21,7 @@ from levy_cli.posterior_rows import (
     posterior_cells,
     predicted_cells,
 )
-from levy_numerics.inference.priors import Distribution
+from levy_numerics.distributions import Distribution
 from levy_schemas.jobs import BayesianResult
 
 
@@ -72,7 +72,7 @@ def write_posterior_page(sampled: SampledSurface, path: str | Path) -> None:
         "marginals": html_figure(marginals(chains, sampled.priors)),
         "ranks": _ranks(result, chains),
         "pairs": html_figure(pairs(chains)),
-        "kept": f"{quotes.report.n_kept} of {quotes.report.n_read} quotes were used.",
+        "kept": f"{quotes.surface.size} of {quotes.surface.n_read} quotes were used.",
         "dropped": dropped_table(quotes),
         "expiries": expiries_table(quotes),
     }

@@ -4,8 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from levy_calibration.networks.proposer import Proposer
 from levy_calibration.registry import Registry
+from levy_numerics.calibration.hybrid import Proposer
 
 _LOCATION: Final = "LEVY_CALIBRATION_REGISTRY"
 

@@ -1,9 +1,8 @@
-"""A worker whose sampler only takes its time, for tests of what happens meanwhile.
+"""A worker whose sampler only waits, for tests of long jobs.
 
 Run as `python -m tests.bayesian.slow_worker`; a job takes `SECONDS_A_DRAW` for each of its
-draws. It leaves its seed in the list `order`, and the id of its process in `sampling` and in its
-draws. With
-Student's t it does not listen when it is told that its time is over.
+draws. It writes its seed to the list `order`, and the id of its process to `sampling` and to its
+draws. With Student's t it ignores the soft time limit.
 """
 
 import os
@@ -30,7 +29,7 @@ _STEP_SECONDS = 0.05
 
 
 class Slow:
-    """Waits in steps, and tells its progress after each."""
+    """Waits in steps and reports progress after each."""
 
     def __init__(self, settings: BayesianSettings) -> None:
         self._url = settings.redis_url.get_secret_value()

@@ -1,4 +1,4 @@
-"""How a worker is seen from outside."""
+"""Health checks, heartbeat and leases of a worker."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ from tests.processes import Redis as Server
 from tests.processes import free_port
 
 with warnings.catch_warnings():
-    # The test client would rather have httpx's successor; our own client uses httpx.
+    # The test client warns that it prefers httpx's successor; the engine's client uses httpx.
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 

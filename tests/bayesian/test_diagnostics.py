@@ -1,4 +1,4 @@
-"""What is said of draws while others are still to come."""
+"""Diagnostics of the draws so far."""
 
 import math
 
@@ -24,7 +24,7 @@ def test_r_hat_is_that_of_arviz_without_ranks(away: float) -> None:
     assert split_r_hat(drawn) == pytest.approx(expected, rel=1e-9)
 
 
-def test_of_few_draws_or_of_chains_that_never_moved_there_is_no_r_hat() -> None:
+def test_r_hat_is_null_for_few_draws_and_constant_chains() -> None:
     assert split_r_hat(chains(60)) is None
     assert split_r_hat(np.zeros((4, 0, 3))) is None
     assert split_r_hat(np.ones((4, 400, 3))) is None
@@ -48,7 +48,7 @@ def test_divergences_are_those_after_warm_up_and_acceptance_is_the_latest() -> N
     assert (warming.acceptance_rate, warming.step_size) == (0.75, None)
 
 
-def test_what_is_no_number_is_told_as_nothing() -> None:
+def test_values_that_are_not_finite_are_reported_as_null() -> None:
     assert of_weights(0.3).pareto_k == 0.3
     assert of_weights(math.inf).pareto_k is None
     assert of_bound(-12.5).elbo == -12.5

@@ -1,4 +1,4 @@
-"""Other options are predicted as the posterior's distribution function says."""
+"""Predictions of unquoted options against quadrature."""
 
 import math
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 
 from levy_bayesian.handlers.sample import sample
 from levy_bayesian.prediction import expected_options
-from levy_numerics.implied_vol import implied_vol
+from levy_numerics.implied_volatility import implied_vol
 from levy_numerics.market import Contracts
 from levy_numerics.models import BlackScholes
 from levy_numerics.pricing.sinh import SinhPricer
@@ -29,7 +29,7 @@ LEVELS = (0.025, 0.5, 0.975)
 
 
 def quantiles_of_prices() -> np.ndarray:
-    """By quadrature, shape (3, n): prices rise with σ."""
+    """Return quantiles by quadrature, shape (3, n); prices increase with σ."""
     z, _, cumulated = by_quadrature(black_scholes())
     ends = BlackScholes.from_coordinates(np.interp(LEVELS, cumulated, z)[None])
     return np.asarray(SinhPricer(OPTIONS).price(ends).value)
@@ -44,14 +44,14 @@ def test_prices_and_volatilities_are_those_of_quadrature() -> None:
     c = OPTIONS
     for i, one in enumerate(found[:2]):
         width = expected[2, i] - expected[0, i]
-        told = (one.interval[0], one.median, one.interval[1])
-        assert told == pytest.approx(tuple(expected[:, i]), abs=0.05 * width)
+        quantiles = (one.interval[0], one.median, one.interval[1])
+        assert quantiles == pytest.approx(tuple(expected[:, i]), abs=0.05 * width)
         assert one.mean == pytest.approx(expected[1, i], abs=0.05 * width)
         vols = (one.implied_vol_interval[0], one.implied_vol, one.implied_vol_interval[1])
         assert vols == pytest.approx(
             tuple(
                 implied_vol(
-                    told,
+                    quantiles,
                     forward=c.forward[i],
                     strike=c.strike[i],
                     maturity_years=c.maturity_years[i],
@@ -62,7 +62,7 @@ def test_prices_and_volatilities_are_those_of_quadrature() -> None:
             rel=1e-9,
         )
     assert [one.option_type for one in found] == ["call", "put", "call"]
-    # Worth less than prices are good for: no volatility, and no failure.
+    # Below the precision of prices: null volatility, without an error.
     assert found[2].median == pytest.approx(0.0, abs=1e-6)
 
 
@@ -111,7 +111,7 @@ def test_the_spread_of_an_option_without_quotes_is_not_made_up() -> None:
     assert [one.quote_interval for one in found] == [None, None, None]
 
 
-def test_a_job_predicts_what_it_is_asked_for_in_that_order() -> None:
+def test_predictions_have_the_order_of_the_request() -> None:
     asked: list[dict[str, Any]] = [
         {"strike": 101.0, "maturity": 0.75},
         {"strike": 90.0, "maturity": 0.25, "option_type": "put"},
@@ -120,7 +120,7 @@ def test_a_job_predicts_what_it_is_asked_for_in_that_order() -> None:
         result, _ = sample(request(predict=asked), lambda _: None)
     assert [one.strike for one in result.predicted] == [101.0, 90.0]
     call, put = result.predicted
-    # By parity, the quoted call of the same strike and maturity.
+    # From the quoted call of the same strike and maturity, by put-call parity.
     (quoted,) = (one for one in result.predictive if (one.strike, one.maturity) == (90.0, 0.25))
     forward, discount = 100.0 * math.exp(0.02 * 0.25), math.exp(-0.02 * 0.25)
     assert put.mean == pytest.approx(quoted.mean - discount * (forward - 90.0), abs=2e-3)

@@ -1,4 +1,4 @@
-"""What is told of nutpie's chains while they run."""
+"""Progress reports of nutpie's chains while they run."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ SHAPE = (2, 400)
 
 
 class Running:
-    """A sampler that has drawn so many of each chain; the rest is no number yet."""
+    """Return a sampler with some draws of each chain; the remaining draws are NaN."""
 
     def __init__(self, *n_kept: int) -> None:
         self.v = np.random.default_rng(2).standard_normal((*SHAPE, 3))
@@ -44,19 +44,19 @@ class Running:
         return arviz.from_dict(groups, save_warmup=True)
 
 
-def test_what_every_chain_has_is_told() -> None:
+def test_diagnostics_cover_draws_that_every_chain_has() -> None:
     running = Running(360, 300)
     found = pymc_nuts._standing(running, PLAN)
     assert found.share == pytest.approx(0.99 * (400 + 660) / 1200)
     seen = found.diagnostics
     assert seen is not None
-    # The divergence that only one chain has come to is not told yet.
+    # A divergence at a draw that only one chain has reached is not reported yet.
     assert (seen.draws, seen.divergences) == (600, 1)
     assert seen.r_hat == split_r_hat(running.v[:, :300])
     assert (seen.acceptance_rate, seen.step_size) == (pytest.approx(0.9), pytest.approx(0.7))
 
 
-def test_before_every_chain_has_draws_only_the_share_is_told() -> None:
+def test_only_progress_is_reported_before_every_chain_has_draws() -> None:
     found = pymc_nuts._standing(Running(20, 0), PLAN)
     assert found.share == pytest.approx(0.99 * 420 / 1200)
     assert found.diagnostics is None

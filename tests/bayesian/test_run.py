@@ -1,4 +1,4 @@
-"""A job ends in one of four ways, and each is told as data."""
+"""The outcomes of a job are values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -131,13 +131,13 @@ def test_a_failure_is_a_problem(error: Exception, code: str) -> None:
     assert "secret" not in job.problem.model_dump_json()
 
 
-def test_cancelled_is_no_failure() -> None:
+def test_a_cancelled_job_has_not_failed() -> None:
     job = FakeJob()
     assert run(job, raising(CancelledError())) == "cancelled"
     assert job.problem is None
 
 
-def test_a_job_is_told_of_its_time_limit_before_its_process_is_ended() -> None:
+def test_the_soft_time_limit_is_below_the_hard_one() -> None:
     with pytest.raises(ValidationError, match="in order"):
         BayesianSettings(soft_limit_seconds=1260, hard_limit_seconds=1260)
 

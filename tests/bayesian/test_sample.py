@@ -1,4 +1,4 @@
-"""From a request to a summary and draws that others can read."""
+"""From a request to a summary and draws that ArviZ can read."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ def doubles() -> Iterator[None]:
 
 
 def request(**changes: Any) -> BayesianRequest:
-    """Variance Gamma's prices, with errors of a ten-thousandth of the spot."""
+    """Return prices of Variance Gamma with errors of 1e-4 of the spot."""
     contracts = Contracts.grid(
         spot=100.0, rate=0.02, dividend_yield=0.0, strikes=STRIKES, maturities=MATURITIES
     )
@@ -56,8 +56,8 @@ def request(**changes: Any) -> BayesianRequest:
 
 
 def test_a_job_recovers_the_parameters_and_keeps_draws_that_others_read(tmp_path: Path) -> None:
-    told: list[Standing] = []
-    result, kept = sample(request(), told.append)
+    reports: list[Standing] = []
+    result, kept = sample(request(), reports.append)
     assert BayesianResult.model_validate_json(result.model_dump_json()) == result
     assert result.converged, result.reason
     assert set(result.parameters) == {*TRUE, "noise"}
@@ -67,11 +67,11 @@ def test_a_job_recovers_the_parameters_and_keeps_draws_that_others_read(tmp_path
     assert result.parameters["noise"].interval[0] < 1e-4 < result.parameters["noise"].interval[1]
     assert len(result.predictive) == len(STRIKES) * len(MATURITIES)
     assert result.draws == 2000
-    shares = [one.share for one in told]
+    shares = [one.share for one in reports]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    # The judgement of the weights is told before the draws are summarised.
-    assert result.pareto_k in [one.diagnostics.pareto_k for one in told if one.diagnostics]
+    # Pareto k is reported before the draws are summarised.
+    assert result.pareto_k in [one.diagnostics.pareto_k for one in reports if one.diagnostics]
 
     path = tmp_path / "draws.nc"
     path.write_bytes(kept)
@@ -104,7 +104,7 @@ def test_draws_are_those_that_arviz_reads(tmp_path: Path) -> None:
 
 
 def test_arviz_counts_no_more_draws_than_the_weights_are_worth(tmp_path: Path) -> None:
-    """A draw that was chosen k times is a run of k: the chain is worth N²/Σk², as the weights."""
+    """A draw chosen k times is a run of length k: ESS is N²/Σk², as for the weights."""
     from levy_bayesian.summary import _arviz
 
     _, kept = sample(request(num_chains=4, num_samples=5000), lambda _: None)
@@ -122,7 +122,7 @@ def test_arviz_counts_no_more_draws_than_the_weights_are_worth(tmp_path: Path) -
 
 
 def test_a_prior_that_is_given_counts() -> None:
-    # Three times as narrow as what the quotes say, and two of their deviations away.
+    # A third as wide as the likelihood, and two of its standard deviations away.
     prior = {"distribution": "normal", "mu": -0.16, "sigma": 1e-3}
     result, _ = sample(request(priors={"theta": prior}), lambda _: None)
     theta = result.parameters["theta"]
@@ -131,7 +131,7 @@ def test_a_prior_that_is_given_counts() -> None:
     assert theta.sd < 1.2e-3
 
 
-def test_the_likelihood_that_is_asked_for_is_used() -> None:
+def test_the_requested_likelihood_is_used() -> None:
     assert Sampling.of(request(likelihood="student_t", weights="vega")) == Sampling(
         "VarianceGamma",
         "laplace-psis",
@@ -142,7 +142,7 @@ def test_the_likelihood_that_is_asked_for_is_used() -> None:
     )
 
 
-def test_quotes_left_out_are_told() -> None:
+def test_dropped_quotes_are_reported() -> None:
     prices = [list(row) for row in request().prices or ()]
     prices[0][0] = 150.0
     result, _ = sample(request(prices=prices), lambda _: None)
@@ -151,7 +151,7 @@ def test_quotes_left_out_are_told() -> None:
     assert len(result.predictive) == len(STRIKES) * len(MATURITIES) - 1
 
 
-def test_whoever_is_told_of_progress_can_end_the_job() -> None:
+def test_a_progress_callback_can_stop_the_job() -> None:
     class EnoughError(Exception):
         pass
 

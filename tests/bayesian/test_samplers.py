@@ -1,4 +1,4 @@
-"""Every engine draws from the posterior that quadrature gives."""
+"""Draws of every engine against the posterior by quadrature."""
 
 import math
 import subprocess
@@ -27,7 +27,7 @@ NOISE = 1e-3
 
 @pytest.fixture(autouse=True)
 def doubles() -> Iterator[None]:
-    # For all threads: chains have their own.
+    # Set for all threads, since chains run in threads.
     before = jax.config.jax_enable_x64
     jax.config.update("jax_enable_x64", True)
     yield
@@ -44,7 +44,7 @@ def noisy_quotes() -> Quotes:
 
 
 def by_quadrature(posterior: Posterior) -> tuple[float, float]:
-    """Mean and standard deviation of σ."""
+    """Return mean and standard deviation of σ."""
     z = np.log(np.linspace(0.1, 0.3, 20_001))[None] * 2.0
     log_density = posterior.log_density(z, SinhPricer(posterior.quotes.contracts))
     sigma = posterior.model_type.from_coordinates(z).sigma
@@ -66,14 +66,14 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degree
     posterior = Posterior.of(
         noisy_quotes(), Priors.default(BlackScholes), noise=NOISE, degrees_of_freedom=degrees
     )
-    told: list[Standing] = []
-    draws = samplers.get(name).sample(posterior, PLAN, told.append)
+    reports: list[Standing] = []
+    draws = samplers.get(name).sample(posterior, PLAN, reports.append)
     mean, deviation = by_quadrature(posterior)
     sigma = BlackScholes.from_coordinates(np.moveaxis(draws.points, -1, 0)).sigma
     assert draws.points.shape == (2, 1000, 1)
     assert sigma.mean() == pytest.approx(mean, abs=0.15 * deviation)
     assert sigma.std() == pytest.approx(deviation, rel=0.1)
-    shares = [one.share for one in told]
+    shares = [one.share for one in reports]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
     assert draws.n_divergences == 0
@@ -89,11 +89,11 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degree
         ("laplace-psis", {"pareto_k"}),
     ],
 )
-def test_each_engine_says_how_its_draws_are_doing(name: str, members: set[str]) -> None:
+def test_each_engine_reports_diagnostics(name: str, members: set[str]) -> None:
     posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
-    told: list[Standing] = []
-    samplers.get(name).sample(posterior, PLAN, told.append)
-    seen = [one.diagnostics for one in told if one.diagnostics is not None]
+    reports: list[Standing] = []
+    samplers.get(name).sample(posterior, PLAN, reports.append)
+    seen = [one.diagnostics for one in reports if one.diagnostics is not None]
     said = {member for one in seen for member, value in one if value is not None}
     assert said == members
     if "draws" in members:
@@ -103,14 +103,14 @@ def test_each_engine_says_how_its_draws_are_doing(name: str, members: set[str]) 
         assert last.acceptance_rate == pytest.approx(0.9, abs=0.1)
         counts = [one.draws or 0 for one in seen]
         assert counts == sorted(counts)
-        assert counts[0] == 0  # in warm-up already it tells of its steps
+        assert counts[0] == 0  # reports during warm-up
     if "elbo" in members:
         first, *_, last_bound = (one.elbo for one in seen if one.elbo is not None)
         assert last_bound > first - 1.0
 
 
 @pytest.mark.parametrize("name", samplers.names())
-def test_whoever_is_told_of_progress_can_end_it(name: str) -> None:
+def test_a_progress_callback_can_stop_sampling(name: str) -> None:
     class EnoughError(Exception):
         pass
 
@@ -141,10 +141,10 @@ def test_engines_that_share_no_code_agree() -> None:
     reference = found.pop("numpyro-nuts").reshape(-1, 4)
     for name, points in found.items():
         points = points.reshape(-1, 4)
-        # Each has at least 600 independent draws: five standard errors of their difference.
+        # At least 600 independent draws each: five standard errors of their difference.
         off = np.abs(points.mean(axis=0) - reference.mean(axis=0)) / reference.std(axis=0)
         assert off.max() < 5.0 * math.sqrt(2.0 / 600.0), name
-        # A deviation's error is larger where tails are heavier than the normal's.
+        # A standard deviation has a larger error if tails are heavier than normal.
         np.testing.assert_allclose(points.std(axis=0) / reference.std(axis=0), 1.0, atol=0.3)
 
 
@@ -156,16 +156,16 @@ def test_numpyro_and_pymc_agree_within_their_monte_carlo_errors() -> None:
         samplers.get(name).sample(posterior, plan, lambda _: None).points[..., 0]
         for name in ("numpyro-nuts", "pymc-nuts")
     )
-    # Deviations of means over deviations, and of deviations of a normal likewise.
+    # Differences of means, and of standard deviations of a normal, in standard deviations.
     for method, of, least in (("mean", np.mean, 1.0), ("sd", np.std, 2.0)):
         sizes = [float(np.ravel(arviz.ess(chains, method=method))[0]) for chains in (one, other)]
         error = float(np.std(one)) * math.sqrt(sum(1.0 / (least * size) for size in sizes))
         assert abs(of(one) - of(other)) < 4.0 * error
-        # And that is little: a twentieth of a deviation at most.
+        # At most 0.05 standard deviations.
         assert error < 0.05 * np.std(one)
 
 
-def test_no_engine_is_imported_before_it_is_asked_for() -> None:
+def test_engines_are_imported_on_first_use() -> None:
     script = (
         "import sys; import levy_bayesian.samplers, levy_bayesian.handlers.sample; "
         "sys.exit(bool({'numpyro', 'pymc', 'nutpie', 'pytensor', 'jax'} & set(sys.modules)))"

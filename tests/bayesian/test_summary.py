@@ -1,4 +1,4 @@
-"""A summary tells the posterior that quadrature gives, and when not to believe the draws."""
+"""Posterior summaries against quadrature, and convergence verdicts."""
 
 import math
 from dataclasses import replace
@@ -37,7 +37,7 @@ def black_scholes(**options: Any) -> Posterior:
 
 
 def by_quadrature(posterior: Posterior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coordinates on a fine grid, σ there, and the posterior's distribution function."""
+    """Return a fine grid of coordinates, σ on it, and the posterior's distribution function."""
     z = np.log(np.linspace(0.1, 0.3, 20_001))[None] * 2.0
     log_density = posterior.log_density(z, SinhPricer(posterior.quotes.contracts))
     weight = np.exp(log_density - log_density.max()) * np.gradient(z[0])
@@ -45,11 +45,11 @@ def by_quadrature(posterior: Posterior) -> tuple[np.ndarray, np.ndarray, np.ndar
     return z[0], np.asarray(sigma), np.cumsum(weight) / weight.sum()
 
 
-def exact_draws(posterior: Posterior, **told: Any) -> Any:
-    """Independent draws, by inverting the distribution function."""
+def exact_draws(posterior: Posterior, **statistics: Any) -> Any:
+    """Return independent draws by inverting the distribution function."""
     z, _, cumulated = by_quadrature(posterior)
     u = np.random.default_rng(1).random((N_CHAINS, N_SAMPLES))
-    return samplers.Draws(np.interp(u, cumulated, z)[..., None], **told)
+    return samplers.Draws(np.interp(u, cumulated, z)[..., None], **statistics)
 
 
 def changed(draws: Any, fault: str) -> Any:
@@ -160,8 +160,8 @@ def test_an_approximation_is_judged_by_its_tail_and_has_no_chains() -> None:
     assert "only 50" in found.warnings[0]
 
 
-def test_weights_that_look_even_are_not_believed_where_a_tail_was_missed() -> None:
-    # Merton's rare jumps: k says 0.3 to 0.8, and intervals are off by up to half their width.
+def test_even_weights_do_not_converge_if_a_tail_was_missed() -> None:
+    # Merton's rare jumps: k is 0.3 to 0.8, and intervals are off by up to half their width.
     posterior = standard_posterior("Merton")
     plan = samplers.SamplingPlan(n_chains=2, n_samples=500)
     found = summarise(posterior, samplers.get("laplace-psis").sample(posterior, plan, ignored))
@@ -201,7 +201,7 @@ def test_inference_data_holds_draws_statistics_and_what_they_rest_on() -> None:
     assert data.attrs["model_type"] == "BlackScholes"
 
 
-def test_a_parameter_held_fixed_is_no_parameter_of_the_posterior() -> None:
+def test_a_fixed_parameter_is_not_part_of_the_posterior() -> None:
     posterior = replace(black_scholes(), priors=Priors.default(VarianceGammaCIR))
     z = VarianceGammaCIR.example().to_coordinates()[: posterior.n_coordinates]
     data = inference_data(posterior, samplers.Draws(np.broadcast_to(z, (2, 50, len(z)))))

@@ -1,7 +1,7 @@
-"""Priors that cut a parameter's domain: the posterior lies inside their support.
+"""Priors that truncate a parameter's domain: the posterior lies inside their support.
 
-The right answer of a cut posterior follows from the uncut one: its draws, rejected outside of the
-support. Least squares finds σ = 0.2002 on these quotes, just above the support (0.001, 0.2).
+The truncated posterior is that of the untruncated one, with draws outside the support rejected. The
+least-squares optimum of these quotes, σ = 0.2002, is just above the support (0.001, 0.2).
 """
 
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from levy_bayesian.summary import Summary, summarise
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
 from levy_numerics.errors import InvalidInputError, InvalidParameterError
-from levy_numerics.inference.laplace import importance_sample, weighted_quantiles
+from levy_numerics.inference.adaptive_importance import importance_sample, weighted_quantiles
+from levy_numerics.inference.bijectors import Support
 from levy_numerics.inference.posterior import Posterior
-from levy_numerics.inference.prior_support import Support
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 
@@ -52,12 +52,12 @@ def uniform(low: float, high: float) -> dict[str, Any]:
 
 
 def posterior(model: str = "VarianceGamma", **priors: dict[str, Any]) -> Posterior:
-    return Posterior.of(QUOTES, Priors.default(models.get(model)).overridden(priors))
+    return Posterior.of(QUOTES, Priors.default(models.get(model)).with_overrides(priors))
 
 
 @pytest.fixture(scope="module")
 def rejected() -> np.ndarray:
-    """Quantiles of σ below 0.2, by rejection of the draws of the posterior under σ's uncut prior.
+    """Quantiles of σ below 0.2, by rejection from the posterior with σ's untruncated prior.
 
     Weighted by the ratio of the priors, uniform over log-normal.
     """
@@ -105,21 +105,21 @@ def test_a_prior_below_the_optimum_has_the_posterior_that_rejection_gives(
         (
             "VarianceGamma",
             "sigma",
-            {"distribution": "lognormal", "mu": -3.0, "sigma": 1.0, "beyond": 0.25},
+            {"distribution": "lognormal", "mu": -3.0, "sigma": 1.0, "loc": 0.25},
             0.25,
             np.inf,
         ),
         (
             "VarianceGamma",
             "theta",
-            {"distribution": "lognormal", "mu": -3.0, "sigma": 1.0, "beyond": 0.1},
+            {"distribution": "lognormal", "mu": -3.0, "sigma": 1.0, "loc": 0.1},
             0.1,
             np.inf,
         ),
         (
             "VarianceGamma",
             "nu",
-            {"distribution": "gamma", "shape": 0.5, "rate": 2.0, "beyond": 0.6},
+            {"distribution": "gamma", "shape": 0.5, "rate": 2.0, "loc": 0.6},
             0.6,
             np.inf,
         ),
@@ -212,7 +212,7 @@ def test_a_vague_prior_or_one_that_cuts_inside_the_box_gives_a_posterior(
 ) -> None:
     found = summary_of(posterior("BlackScholes", sigma=prior))
     assert found.converged, found.reason
-    # Least squares finds 0.2; from 0.15 down the likelihood falls, so draws lie just below it.
+    # The optimum is 0.2; the likelihood decreases below 0.15, so draws lie just below that.
     assert found.parameters["sigma"].median == pytest.approx(
         min(0.2, prior.get("high", 1)), rel=0.1
     )
@@ -233,15 +233,18 @@ def test_a_support_without_width_is_refused() -> None:
 
 def test_the_volume_of_a_support_is_that_of_its_map() -> None:
     support = Support.of(
-        Priors.default(models.get("VarianceGamma")).overridden({"sigma": uniform(0.1, 0.3)})
+        Priors.default(models.get("VarianceGamma")).with_overrides({"sigma": uniform(0.1, 0.3)})
     )
     u = np.array([[0.3], [-1.0], [0.2], [5.0]])
     step = 1e-6
     columns = [
-        (support.filled(u + step * unit[:, None])[0] - support.filled(u - step * unit[:, None])[0])
+        (
+            support.constrain(u + step * unit[:, None])[0]
+            - support.constrain(u - step * unit[:, None])[0]
+        )
         / (2.0 * step)
         for unit in np.eye(4)
     ]
     determinant = np.linalg.slogdet(np.concatenate(columns, axis=1))[1]
-    assert support.filled(u)[1][0] == pytest.approx(determinant, abs=1e-6)
-    np.testing.assert_allclose(support.emptied(support.filled(u)[0]), u, atol=1e-9)
+    assert support.constrain(u)[1][0] == pytest.approx(determinant, abs=1e-6)
+    np.testing.assert_allclose(support.unconstrain(support.constrain(u)[0]), u, atol=1e-9)

@@ -1,4 +1,4 @@
-"""What engines are told of a posterior: right prices, by as few programs as will do."""
+"""The compiled log density: accuracy of its prices, and sharing of compiled programs."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -59,7 +59,7 @@ def metrics() -> BayesianMetrics:
 
 @pytest.fixture(autouse=True)
 def queued(redis: Redis) -> None:
-    """Leave the job `j` as a gateway does."""
+    """Write the record of the job `j` as a gateway does."""
     created = redis.time()[0] - 100.0
     record = {"status": "queued", "queue": "bayesian.short", "created": created}
     redis.hset(job_key("j"), mapping=record | {"request": json.dumps(REQUEST)})
@@ -218,7 +218,7 @@ def test_diagnostics_are_cleared_when_a_job_starts_again(
     job = job_of("w")
     job.start()
     job.advance(Standing(0.5, SEEN))
-    # Progress alone leaves the diagnostics as they are.
+    # A progress report without diagnostics does not change them.
     job.advance(Standing(0.6))
     assert redis.hget(job_key("j"), "diagnostics") == SEEN.model_dump_json()
     job.start()
@@ -265,7 +265,7 @@ def test_a_result_whose_first_write_was_executed_without_a_reply_is_written_once
     assert redis.hget(job_key("j"), "status") == "succeeded"
 
 
-def test_an_expired_lease_that_nobody_took_is_renewed_by_the_next_write(
+def test_an_expired_lease_that_is_free_is_renewed_by_the_next_write(
     redis: Redis, job_of: Callable[[str], Job]
 ) -> None:
     job = job_of("w")
@@ -291,15 +291,15 @@ def test_jobs_are_counted_by_how_they_ended_and_how_good_they_are(
     deliver: Deliver, metrics: BayesianMetrics
 ) -> None:
     deliver()
-    told = metrics.exposition().decode()
+    exposition_text = metrics.exposition().decode()
     labels = 'engine="laplace-psis",model="VarianceGamma"'
-    assert f'levy_bayesian_jobs_total{{{labels},status="succeeded"}} 1.0' in told
-    assert f"levy_bayesian_divergences_total{{{labels}}} 3.0" in told
-    assert f"levy_bayesian_r_hat_sum{{{labels}}} 1.004" in told
-    assert f"levy_bayesian_ess_sum{{{labels}}} 1500.0" in told
-    assert f"levy_bayesian_job_seconds_count{{{labels}}} 1.0" in told
-    assert 'job_wait_seconds_bucket{le="60.0",queue="bayesian.short"} 0.0' in told
-    assert 'job_wait_seconds_bucket{le="300.0",queue="bayesian.short"} 1.0' in told
+    assert f'levy_bayesian_jobs_total{{{labels},status="succeeded"}} 1.0' in exposition_text
+    assert f"levy_bayesian_divergences_total{{{labels}}} 3.0" in exposition_text
+    assert f"levy_bayesian_r_hat_sum{{{labels}}} 1.004" in exposition_text
+    assert f"levy_bayesian_ess_sum{{{labels}}} 1500.0" in exposition_text
+    assert f"levy_bayesian_job_seconds_count{{{labels}}} 1.0" in exposition_text
+    assert 'job_wait_seconds_bucket{le="60.0",queue="bayesian.short"} 0.0' in exposition_text
+    assert 'job_wait_seconds_bucket{le="300.0",queue="bayesian.short"} 1.0' in exposition_text
 
 
 def test_an_invalid_request_adds_no_label(
@@ -307,8 +307,11 @@ def test_an_invalid_request_adds_no_label(
 ) -> None:
     redis.hset(job_key("j"), "request", json.dumps({"model_type": "x" * 1000}))
     deliver()
-    told = metrics.exposition().decode()
-    assert 'levy_bayesian_jobs_total{engine="unknown",model="unknown",status="failed"} 1.0' in told
+    exposition_text = metrics.exposition().decode()
+    assert (
+        'levy_bayesian_jobs_total{engine="unknown",model="unknown",status="failed"} 1.0'
+        in exposition_text
+    )
 
 
 def test_a_worker_acknowledges_late_and_takes_one_job_at_a_time() -> None:
@@ -319,7 +322,7 @@ def test_a_worker_acknowledges_late_and_takes_one_job_at_a_time() -> None:
     assert conf.worker_prefetch_multiplier == 1
     assert conf.worker_concurrency == 1
     assert conf.accept_content == ["json"]
-    # A message is not delivered again while its job may still run.
+    # The visibility timeout exceeds the longest run time of a job.
     assert conf.broker_transport_options["visibility_timeout"] > settings.hard_limit_seconds
 
 

@@ -1,4 +1,4 @@
-"""What the process that samples does before its first job."""
+"""Compilation and configuration of the sampling process before its first job."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ print(result.draws, draws[:4])
 """
 
 
-def test_jax_is_told_of_doubles_and_of_its_cache_by_the_first_job_and_not_before(
+def test_jax_is_configured_by_the_first_job_and_not_before(
     tmp_path: Path,
 ) -> None:
     done = subprocess.run(
@@ -56,7 +56,7 @@ from levy_schemas.jobs import BayesianRequest
 from levy_schemas.surface import EXAMPLE_GRID
 sampling = Sampling(BayesianSettings(compiled=Path(sys.argv[1])))
 compiled = []
-def told(event, _seconds, **_):
+def on_duration(event, _seconds, **_):
     if event.endswith("backend_compile_duration"):
         compiled.append(event)
 def job(move):
@@ -69,7 +69,7 @@ def job(move):
 from levy_bayesian.warmup import _prepare_jax
 _prepare_jax(Path(sys.argv[1]))
 import jax
-jax.monitoring.register_event_duration_secs_listener(told)
+jax.monitoring.register_event_duration_secs_listener(on_duration)
 print(job(0.0), job(0.002))
 """
 
@@ -109,7 +109,7 @@ def test_what_is_warmed_are_jobs_of_the_usual_size(asked: list[BayesianRequest])
         assert (request.num_chains, request.num_samples, request.num_warmup) == (4, 5000, 2000)
 
 
-def test_a_model_that_is_none_is_told_and_the_others_are_warmed(
+def test_an_unknown_model_is_reported_and_the_others_are_compiled(
     asked: list[BayesianRequest],
 ) -> None:
     with structlog.testing.capture_logs() as logged:

@@ -30,16 +30,18 @@ SUITES = {
 
 
 def main() -> None:
-    """Run the suites asked for, print their tables, write the JSON."""
+    """Run the requested suites, print their tables and write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that all runs")
-    parser.add_argument("--surfaces", type=int, default=100, help="random surfaces a model")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"one of {', '.join(SUITES)}")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes, to test that the suites run"
+    )
+    parser.add_argument("--surfaces", type=int, default=100, help="random surfaces per model")
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     arguments = parser.parse_args()
     unknown = set(arguments.suites) - set(SUITES)
     if unknown:
-        parser.error(f"no suite is called {', '.join(sorted(unknown))}")
+        parser.error(f"unknown suites: {', '.join(sorted(unknown))}")
     size = report.Size(quick=arguments.quick, surfaces=arguments.surfaces)
     console, sections = Console(), []
     for suite in arguments.suites or SUITES:
@@ -47,7 +49,7 @@ def main() -> None:
             section.show(console)
             sections.append(section)
     report.write(sections, arguments.out)
-    console.print(f"written to {arguments.out}")
+    console.print(f"wrote {arguments.out}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Smiles of real quotes on what a posterior expects of them, as small pictures for the docs."""
+"""Plots of real quotes and the posterior's predictive bands, for the documentation."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ from matplotlib import pyplot as plt
 
 _COLUMNS: Final = 4
 _MARGIN: Final = 0.5
-"""Of the market's range; what a band reaches beyond it is cut."""
+"""Margin of a plot, relative to the market's range; bands are clipped to it."""
 _DIGITS: Final = 5
-"""Of what is kept: a hundredth of a vol point, and small files."""
+"""Decimals of stored volatilities: a thousandth of a vol point."""
 
 
 def bands_of(
     quotes: Quotes, low: np.ndarray, mean: np.ndarray, high: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Implied volatilities by maturity: of the quotes, and of the ends and mean of their bands.
+    """Return implied volatilities by maturity: of quotes, and of ends and mean of their bands.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def bands_of(
     Returns
     -------
     list of dict
-        One for each maturity; null where a price determines no volatility.
+        One per maturity; null if a price does not determine a volatility.
     """
     c = quotes.contracts
     vols = {
@@ -51,7 +51,7 @@ def bands_of(
 
 
 def plot_bands(smiles: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw a small smile for each maturity; the same smiles give the same bytes."""
+    """Plot a smile for each maturity; the same smiles give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     plt.rcParams.update({"svg.hashsalt": "levy", "font.size": 8, "svg.fonttype": "none"})
     columns = min(len(smiles), _COLUMNS)
@@ -65,7 +65,7 @@ def plot_bands(smiles: Sequence[Mapping[str, Any]], path: Path) -> None:
         low, mean, high, market = (
             100.0 * np.array(smile[name], dtype=float) for name in ("low", "mean", "high", "market")
         )
-        # Below its intrinsic value a price has no volatility, which is as good as none.
+        # A price below intrinsic value has no implied volatility; zero is its limit.
         axis.fill_between(smile["strike"], np.nan_to_num(low), high, color="#c2410c", alpha=0.18)
         axis.plot(smile["strike"], mean, color="#c2410c", linewidth=1.0)
         axis.plot(smile["strike"], market, ".", color="#33506b", markersize=3)

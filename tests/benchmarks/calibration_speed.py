@@ -18,14 +18,14 @@ MODELS: Final = ("VarianceGamma", "NIG", "Merton", "Kou", "Meixner", "BilateralG
 SAME_PARAMETER: Final = 1e-3
 SAME_PRICE: Final = 1e-8
 PEER_SURFACES: Final = 5
-"""A peer takes seconds to a minute for each."""
+"""The other library takes seconds to a minute for each."""
 QUICK_PEERS: Final = ("VarianceGamma",)
 
 Fit = Callable[[str, Quotes], Mapping[str, float]]
 
 
 def run(size: Size) -> Iterator[Section]:
-    """One table."""
+    """Yield one table."""
     count = 6 if size.quick else size.surfaces
     section = Section(
         f"Calibration of {surface.contracts().size} exact quotes from the default start",
@@ -78,7 +78,7 @@ def _measure(section: Section, name: str, by: str, truths: list[Model], fit: Fit
 
 
 def _price_error(name: str, found: Mapping[str, float], quotes: Quotes) -> float:
-    """Largest error over spot; infinite where the parameters found have no price."""
+    """Return the largest error over spot; infinite if the fitted parameters cannot be priced."""
     try:
         model = models.from_mapping(name, found)
         repriced = pricing.price(model, quotes.contracts).value

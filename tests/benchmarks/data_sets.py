@@ -1,4 +1,4 @@
-"""A data set of 100,000 surfaces × 200 prices, written: beside what no pricer could save."""
+"""Generation of a data set of 100,000 surfaces × 200 prices, compared with its cost floor."""
 
 import os
 import tempfile
@@ -14,12 +14,12 @@ from levy_numerics.pricing.reference import lewis
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.synthetic import chunks
 from levy_surfaces.synthetic.datasets import DataSet
+from levy_surfaces.synthetic.executors import ProcessExecutor, SerialExecutor
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.grid import otm_contracts
 from levy_surfaces.synthetic.layouts import Layout
 from levy_surfaces.synthetic.manifest import Plan
 from levy_surfaces.synthetic.ranges import sobol_models
-from levy_surfaces.synthetic.workers import Here, Processes
 from tests.benchmarks import peers_pyfeng, surface
 from tests.benchmarks.report import Section, Size
 from tests.benchmarks.timing import median_microseconds
@@ -28,12 +28,12 @@ MODELS: Final = ("VarianceGamma", "CGMY", "NIG", "Merton")
 SURFACES: Final = 100_000
 QUICK: Final = 2_000
 COLUMNS: Final = (
-    "made",
+    "generator",
     "layout",
     "surfaces",
     "processes",
     "seconds",
-    "µs a surface",
+    "µs per surface",
     "MB",
     "max error / forward",
 )
@@ -42,12 +42,12 @@ _CHECKED: Final = 20
 
 
 def run(size: Size) -> Iterator[Section]:
-    """One table: each model, what writing alone takes, and a peer's pricing alone."""
+    """Yield one table: each model, the cost without pricing, and the pricing of another library."""
     n, n_processes = (QUICK if size.quick else SURFACES), os.cpu_count() or 1
     section = Section(
         "Data sets: drawn, priced to 1e-8, written as Parquet", COLUMNS,
-        note=f"floor: the same parameters drawn, and as many prices known beforehand written; "
-        f"peers: one process, pricing alone; errors of {_CHECKED} surfaces against the referee",
+        note="floor: the same parameters drawn and as many given prices written; other libraries: "
+        f"one process, pricing only; errors of {_CHECKED} surfaces relative to the reference",
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         for layout in ("grid", "scattered"):
@@ -62,8 +62,10 @@ def run(size: Size) -> Iterator[Section]:
 
 def _add(section: Section, plan: Plan, root: Path, n_processes: int) -> None:
     started = time.perf_counter()
-    workers = Processes(n_processes) if min(n_processes, plan.n_chunks) > 1 else Here()
-    manifest = generate(plan, root, workers=workers)
+    executor = (
+        ProcessExecutor(n_processes) if min(n_processes, plan.n_chunks) > 1 else SerialExecutor()
+    )
+    manifest = generate(plan, root, executor=executor)
     seconds = time.perf_counter() - started
     folder = plan.folder(root)
     megabytes = sum((folder / name).stat().st_size for name in manifest.files) / 1e6
@@ -74,7 +76,7 @@ def _add(section: Section, plan: Plan, root: Path, n_processes: int) -> None:
 
 
 def _error(root: Path, name: str, layout: Layout, seed: int) -> float:
-    """Largest error of every seventh price of a few surfaces, over the forward."""
+    """Return the largest error of every seventh price of some surfaces, over the forward."""
     part = next(DataSet.open(root, name, layout=layout, seed=seed).parts())
     surfaces, worst = part.surfaces, 0.0
     strikes, years = np.broadcast_arrays(surfaces.log_strike, surfaces.maturity_years)
@@ -88,7 +90,7 @@ def _error(root: Path, name: str, layout: Layout, seed: int) -> float:
 
 
 def _add_floor(section: Section, plan: Plan, root: Path) -> None:
-    """Everything but the pricing, in one process."""
+    """Measure everything except pricing, in one process."""
     rng = np.random.default_rng(0)
     started = time.perf_counter()
     for number in range(plan.n_chunks):
@@ -107,6 +109,6 @@ def _add_floor(section: Section, plan: Plan, root: Path) -> None:
 
 
 def _peer_microseconds(name: str, peer: str, seconds: float) -> float:
-    price, sets = peers_pyfeng.surface_pricer(name, peer), surface.neighbours(name, 16)
+    price, sets = peers_pyfeng.surface_pricer(name, peer), surface.nearby_models(name, 16)
     turns = iter(range(10**9))
     return median_microseconds(lambda: price(sets[next(turns) % len(sets)]), seconds=seconds)

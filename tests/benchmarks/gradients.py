@@ -1,4 +1,4 @@
-"""What compiled gradients cost, and the functions that compiled loops call."""
+"""Cost of compiled gradients, and of the functions that compiled loops call."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -10,27 +10,26 @@ import jax.numpy as jnp
 import numpy as np
 
 from levy_numerics import models
-from levy_numerics.exponential import exp
 from levy_numerics.jit import compiled, compiled_in_order
-from levy_numerics.normal import erfcx
 from levy_numerics.pricing.sinh_jax import CompiledPricer, covered_value
 from levy_numerics.special import cos_and_sin
+from levy_numerics.special_scalar import erfcx, exp
 from tests.benchmarks import surface
 from tests.benchmarks.report import Section, Size
 from tests.benchmarks.timing import median_microseconds
 
 MODELS: Final = ("VarianceGamma", "NIG", "CGMY", "Merton")
 TOLERANCE: Final = 1e-6
-"""As for a posterior whose quotes err by a thousandth of the spot."""
+"""As for a posterior with quote errors of 0.1% of the spot."""
 REPEATED: Final = 200
-"""Within one call: starting compiled code takes as long as some of it."""
+"""Evaluations per call, to amortise the overhead of calling compiled code."""
 NUMBERS: Final = 12_000
 
 _one: Final = compiled_in_order(cos_and_sin)
 
 
 def run(size: Size) -> Iterator[Section]:
-    """One table for gradients, one for functions."""
+    """Yield one table for gradients and one for functions."""
     seconds = 0.2 if size.quick else 2.0
     with jax.enable_x64(True):
         yield _gradients(seconds)

@@ -1,4 +1,4 @@
-"""How the cost of exact prices grows with the number of quotes and of parameter sets."""
+"""Cost of exact prices by number of quotes and of parameter sets."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -18,7 +18,7 @@ MODELS: Final = ("VarianceGamma", "CGMY")
 
 
 def run(size: Size) -> Iterator[Section]:
-    """One table for quotes, one for parameter sets."""
+    """Yield one table for quotes and one for parameter sets."""
     seconds = 0.1 if size.quick else 1.0
     yield _quotes(seconds)
     yield _sets(seconds, SETS[:-1] if size.quick else SETS)
@@ -30,14 +30,17 @@ def _quotes(seconds: float) -> Section:
         (
             "quotes",
             *(f"{name}, µs" for name in MODELS),
-            *(f"{name}, µs a quote" for name in MODELS),
+            *(f"{name}, µs per quote" for name in MODELS),
         ),
     )
     for count in STRIKES_PER_MATURITY:
         contracts = surface.contracts(strikes=np.linspace(80.0, 120.0, count))
         took = []
         for name in MODELS:
-            pricer, model = pricing.SinhPricer(contracts, TOLERANCE), surface.neighbours(name, 1)[0]
+            pricer, model = (
+                pricing.SinhPricer(contracts, TOLERANCE),
+                surface.nearby_models(name, 1)[0],
+            )
             took.append(median_microseconds(partial(pricer.price, model), seconds=seconds))
         section.add(contracts.size, *took, *(t / contracts.size for t in took))
     return section
@@ -46,7 +49,7 @@ def _quotes(seconds: float) -> Section:
 def _sets(seconds: float, counts: tuple[int, ...]) -> Section:
     section = Section(
         "From 1 to 10,000 parameter sets, 200 quotes, tolerance 1e-8",
-        ("sets", *(f"{name}, ms" for name in MODELS), *(f"{name}, µs a set" for name in MODELS)),
+        ("sets", *(f"{name}, ms" for name in MODELS), *(f"{name}, µs per set" for name in MODELS)),
     )
     for count in counts:
         took = []

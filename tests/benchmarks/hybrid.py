@@ -1,7 +1,7 @@
-"""Hybrid calibration: from the champion's start and from the default one, alone and in batches.
+"""Hybrid calibration from the champion's start and from the default start, singly and in batches.
 
-Of exact quotes the global optimum is known: it reprices them. Of noisy ones it is what least
-squares finds from fifty starts.
+The global optimum of exact quotes is known, since it reprices them. For noisy quotes it is taken
+to be the best of all fits, including least squares from fifty starts.
 """
 
 import os
@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 
 from levy_calibration.handlers.calibrate import calibrate as answer
-from levy_calibration.handlers.fitting import Fitting
 from levy_calibration.networks.trained import TrainedNetwork
 from levy_calibration.registry import Registry
 from levy_numerics import calibration, models, pricing
 from levy_numerics.calibration.batch import calibrate_batch
+from levy_numerics.calibration.hybrid import FitStrategy
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.market import Quotes
 from levy_numerics.models import Model
@@ -28,11 +28,11 @@ from tests.benchmarks import surface
 from tests.benchmarks.report import Section, Size
 
 SEED: Final = 20270114
-"""Of no data set that networks were trained on."""
+"""Not used in any training data set."""
 SAME_PRICE: Final = 1e-8
 SAME_COST: Final = 1e-6
 NOISE: Final = 0.01
-"""Of the price of each out-of-the-money option."""
+"""Relative to the price of each out-of-the-money option."""
 STARTS: Final = 50
 BATCH: Final = 2048
 
@@ -40,7 +40,7 @@ Fit = Callable[[Quotes], CalibrationResult]
 
 
 def run(size: Size) -> Iterator[Section]:
-    """Three tables: exact quotes, noisy quotes, batches."""
+    """Yield three tables: exact quotes, noisy quotes, batches."""
     exact = Section(
         f"Calibration of {surface.contracts().size} exact quotes",
         (
@@ -53,18 +53,18 @@ def run(size: Size) -> Iterator[Section]:
             "90% ms",
             "median cpu ms",
         ),
-        note="optimum: every quote repriced to 1e-8 of spot; of the champion's start, times are "
-        "those of the handler, from the request to the answer with its intervals",
+        note="optimum: every quote repriced to 1e-8 of spot; times from the champion's start are "
+        "those of the handler, from the request to the response with intervals",
     )
     noisy = Section(
-        f"The same with {NOISE:.0%} noise, against least squares from {STARTS} starts",
+        f"Calibration with {NOISE:.0%} noise, compared with least squares from {STARTS} starts",
         ("model", "start", "surfaces", "optimum %", "evaluations"),
-        note=f"optimum: within {SAME_COST:g} of the least cost that anybody found",
+        note=f"optimum: within {SAME_COST:g} of the lowest cost of all fits",
     )
     batches = Section(
         "Batches of exact quotes from the champion's starts",
         ("model", "surfaces", "threads", "optimum %", "restarted", "per s", "per cpu s"),
-        note="per cpu s: of processor time, on one core",
+        note="per cpu s: per second of processor time, on one core",
     )
     registry = Registry.open()
     for name in registry.models():
@@ -77,7 +77,7 @@ def run(size: Size) -> Iterator[Section]:
 
 
 def _exact(name: str, n: int) -> list[Quotes]:
-    """Quotes of n members of a model's ranges."""
+    """Return exact quotes of n parameter sets from a model's ranges."""
     contracts = surface.contracts()
     prices = pricing.price(sobol_models(name, n, seed=SEED), contracts).value
     return [Quotes.of(contracts, row) for row in prices]
@@ -101,7 +101,7 @@ def _add_exact(
     found: list[CalibrationResult],
     clocked: list[tuple[float, float]],
 ) -> None:
-    # Priced again: a fit may tell residuals that it foresaw.
+    # Priced again, since a fit may report extrapolated residuals.
     errors = [
         float(np.max(np.abs(pricing.price(one.model, quotes.contracts).value - quotes.price)))
         / surface.SPOT
@@ -180,7 +180,7 @@ def _hybrid(network: TrainedNetwork) -> Fit:
     model = models.get(network.model_type)
 
     def fit(quotes: Quotes) -> CalibrationResult:
-        found = Fitting().fit(model, quotes, (network,)).found
+        found = FitStrategy().fit(model, quotes, (network,)).result
         assert isinstance(found, CalibrationResult)
         return found
 
@@ -192,7 +192,7 @@ def _default(network: TrainedNetwork, quotes: Quotes) -> CalibrationResult:
 
 
 def _answered(network: TrainedNetwork, quotes: Quotes) -> None:
-    """The handler's answer to a request; reading the JSON is the route's."""
+    """Run the handler on a request; parsing the JSON is not included."""
     answer(_request(network.model_type, quotes), engine_version="", choose=lambda _: (network,))
 
 
@@ -210,7 +210,7 @@ def _request(name: str, quotes: Quotes) -> CalibrationRequest:
 
 
 def _seconds(call: Callable[[], object], *, whole_process: bool = False) -> tuple[float, float]:
-    """Elapsed time of a call, and processor time of its thread, or of the process."""
+    """Return the elapsed time of a call, and the processor time of its thread or the process."""
     clock = time.process_time if whole_process else time.thread_time
     started, worked = time.perf_counter(), clock()
     call()

@@ -1,6 +1,6 @@
-"""Implied volatility: error in units of what the price can tell, and time, beside others.
+"""Implied volatility: error relative to the price's condition, and time, of several libraries.
 
-Libraries that are not installed are left out; docs/decisions/0003 has figures for all of them.
+Libraries that are not installed are skipped; docs/decisions/0003 has figures for all of them.
 """
 
 import importlib
@@ -14,7 +14,7 @@ import pyfeng as pf
 import QuantLib as ql
 
 from levy_numerics.black import black_price
-from levy_numerics.implied_vol import implied_vol
+from levy_numerics.implied_volatility import implied_vol
 from tests.benchmarks.report import Section, Size
 from tests.benchmarks.timing import median_microseconds
 
@@ -25,7 +25,7 @@ SIZES: Final = (200, 100_000)
 
 
 def run(size: Size) -> Iterator[Section]:
-    """One table."""
+    """Yield one table."""
     case = _Hard(200 if size.quick else 3000)
     section = Section(
         "Implied volatility (forward 1, maturity 1, log-moneyness ±3, total vol 0.001 to 5)",
@@ -37,7 +37,7 @@ def run(size: Size) -> Iterator[Section]:
             "unsolved",
             *(f"ms for {n:,} quotes" for n in SIZES),
         ),
-        note="errors in roundings, beyond the price's condition number where that exceeds one",
+        note="errors in units of rounding, divided by the price's condition number if above one",
     )
     for name, solve in _solvers():
         errors, unsolved = case.errors(solve)
@@ -48,7 +48,7 @@ def run(size: Size) -> Iterator[Section]:
 
 
 class _Hard:
-    """Out-of-the-money prices over the whole plane, with the exact vol of each rounded price."""
+    """Out-of-the-money prices over the whole domain, with the exact vol of each rounded price."""
 
     def __init__(self, n: int) -> None:
         rng = np.random.default_rng(1)
@@ -70,7 +70,7 @@ class _Hard:
         self._roots, self._condition = roots, np.array(conditions)
 
     def errors(self, solve: Solver) -> tuple[np.ndarray, int]:
-        """Errors in roundings times condition, of the quotes solved, and how many were not."""
+        """Return the errors of solved quotes, and the number of unsolved ones."""
         found = np.asarray(solve(self._price, self._strike, self._strike >= 1.0), dtype=float)
         solved = np.isfinite(found) & (found > 0)
         relative = np.array(
@@ -80,7 +80,7 @@ class _Hard:
 
 
 def _exact(strike: float, s: float) -> tuple[Any, Any]:
-    """Out-of-the-money price with forward one, and its derivative, 60 digits."""
+    """Return the out-of-the-money price with forward one and its vega, to 60 digits."""
     with mpmath.workdps(60):
         k, total = mpmath.mpf(strike), mpmath.mpf(s)
         sign = 1 if strike >= 1.0 else -1
@@ -90,7 +90,7 @@ def _exact(strike: float, s: float) -> tuple[Any, Any]:
 
 
 def _milliseconds(solve: Solver, n: int, seconds: float) -> float:
-    """For n everyday quotes: total vol 0.05 to 0.8, strikes from half to twice the forward."""
+    """Return the time for n typical quotes: total vol 0.05 to 0.8, strikes 0.5 to 2 forwards."""
     rng = np.random.default_rng(2)
     strike, vol = np.exp(rng.uniform(-0.7, 0.7, n)), rng.uniform(0.05, 0.8, n)
     call = strike >= 1.0
@@ -134,7 +134,7 @@ def _quantlib(price: np.ndarray, strike: np.ndarray, call: np.ndarray) -> list[f
         try:
             side = ql.Option.Call if c else ql.Option.Put
             found.append(ql.blackFormulaImpliedStdDevLiRS(side, k, 1.0, p))
-        except RuntimeError:  # its way of saying that the iteration failed
+        except RuntimeError:  # the iteration failed
             found.append(np.nan)
     return found
 

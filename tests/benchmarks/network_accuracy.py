@@ -1,7 +1,7 @@
-"""What networks propose, before any polishing: `make networks` writes `docs/network-accuracy.md`.
+"""Out-of-sample accuracy of the networks: `make networks` writes `docs/network-accuracy.md`.
 
-Surfaces are of a Sobol sequence that no training has used. Where LEVY_MARKET_DATA says where real
-quotes are, the networks' starts on those are measured too.
+Surfaces are from a Sobol sequence that was not used in training. If LEVY_MARKET_DATA is set, the
+networks' starts on real quotes are measured too.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from levy_calibration.registry.artifact import Artifact
 from levy_calibration.training.metrics import Errors, parameter_errors, repricing_errors
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.local_fit import polish, unpolished
+from levy_numerics.calibration.local_fit import evaluate_at, fit_from
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_surfaces.synthetic import grid
-from levy_surfaces.synthetic.augmentation import with_relative_noise, without
+from levy_surfaces.synthetic.augmentation import drop_quotes, with_relative_noise
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box, sobol_targets
 from tests.benchmarks.real_quotes import SETS, table
@@ -42,39 +42,39 @@ _EXACT, _NOISY, _FEWER = "exact", "1% noise", "20% missing"
 _WEIGHTS: Final = "vega"
 _STARTS: Final = 20
 _ON_REAL: Final = ("set", "ensemble")
-_ASKED_OF: Final = "VarianceGamma"
-_LEAST_R2, _MOST_MEDIAN, _MOST_GROWTH = 0.99, 0.01, 1.3
-_INTRODUCTION: Final = """# What networks propose
+_TARGET_MODEL: Final = "VarianceGamma"
+_TARGET_R2, _TARGET_MEDIAN, _TARGET_INCREASE = 0.99, 0.01, 1.3
+_INTRODUCTION: Final = """# Network accuracy
 
-Made by `make networks`, before any polishing, on {n:,} surfaces of each model: 20 strikes at 10
-maturities, parameters from the ranges of [the data sets](data-sets.md), by a scrambled Sobol
-sequence of seed {seed:,}; those of training had seed 0. The table of real quotes needs
-`LEVY_MARKET_DATA`; the quotes themselves are not part of the project.
+Initial guesses of the networks, before refinement, measured by `make networks` on {n:,} surfaces
+of each model: 20 strikes at 10 maturities, parameters from the ranges of the
+[data sets](data-sets.md), by a scrambled Sobol sequence with seed {seed:,} (training used
+seed 0). The table of real quotes requires `LEVY_MARKET_DATA`; the quotes are not part of the
+repository.
 
-A cell of the first tables is R² and the median of |error/value|. `price` is the mean over surfaces
-of the root mean square error, in 1e-4 of the forward; `vol` the median over surfaces of the root
-mean square error of implied volatility, in 1e-4 (0.01 vol points); both of {repriced:,} of the
-surfaces, against the exact prices of the whole grid. `familiar` is the share whose novelty score
-is at most one. Noise is relative, of every out-of-the-money price. Where quotes are missing,
-networks on the grid read an interpolation, `set` those that are left."""
+Cells of the first tables contain R² and the median of |error/value|. `price` is the mean over
+surfaces of the root mean square error, in 1e-4 of the forward; `vol` the median over surfaces of
+the root mean square error of implied volatility, in 1e-4 (0.01 vol points); both on {repriced:,}
+surfaces, compared with the exact prices of the whole grid. `familiar` is the fraction with a
+novelty score of at most one. Noise is relative to each out-of-the-money price. If quotes are
+missing, networks on the grid read interpolated quotes, `set` the remaining ones."""
 _REAL: Final = f"""
-Root mean square error of implied volatility, in points: of the start as the network proposes it →
-of the fit that exact prices make of it (weights `{_WEIGHTS}`), beside the best of {_STARTS} starts
-of least squares. A star marks starts from which another, of least squares, found better; – is a
-network that declines such quotes. No model made these quotes: a start cannot be better than its
-model."""
+Root mean square error of implied volatility, in points: of the network's start → of the fit from
+that start (weights `{_WEIGHTS}`), compared with the best of {_STARTS} starts of least squares. `*`:
+least squares found a better fit from another start; `–`: the network rejected the quotes. A start
+cannot be better than the best fit of its model."""
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """Surfaces that no training has seen, as they are and disturbed.
+    """Surfaces that were not used in training, exact and perturbed.
 
     Attributes
     ----------
     true : Model
-        n of them.
+        n parameter sets.
     price : ndarray, shape (n, 200)
-        Exact, on the standard grid, over the forward.
+        Exact, on the standard grid, relative to the forward.
     disturbed : dict of str to PricedSurfaces
     """
 
@@ -84,29 +84,29 @@ class Holdout:
 
     @classmethod
     def of(cls, model_type: str, n: int) -> "Holdout":
-        """Draw n surfaces of a model's ranges."""
+        """Draw n surfaces from a model's ranges."""
         box = Box.of(model_type)
         true = box.model(sobol_targets(len(box.axes), n, seed=SEED))
         price = SinhPricer(grid.grid_contracts(), 1e-8).price(true).value
         exact = PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
         rng = np.random.default_rng(SEED)
-        noisy, fewer = with_relative_noise(exact, 0.01, rng), without(exact, 0.2, rng)
+        noisy, fewer = with_relative_noise(exact, 0.01, rng), drop_quotes(exact, 0.2, rng)
         return cls(true, price, {_EXACT: exact, _NOISY: noisy, _FEWER: fewer})
 
 
 @dataclass(frozen=True)
-class Judged:
-    """How one network hits on one kind of surface.
+class Accuracy:
+    """Accuracy of one network on one kind of surface.
 
     Attributes
     ----------
     network, kind : str
     errors : dict of str to Errors
-        Of parameters, then of functionals.
+        Of parameters, then of moments.
     price_bp, vol_bp : float
         See `repricing_errors`.
     familiar : float
-        Share of the surfaces whose novelty score is at most one.
+        Fraction of the surfaces with a novelty score of at most one.
     """
 
     network: str
@@ -119,8 +119,8 @@ class Judged:
     @classmethod
     def of(
         cls, network: TrainedNetwork, kind: str, features: np.ndarray, held: Holdout
-    ) -> "Judged":
-        """Compare what a network proposes with the truth."""
+    ) -> "Accuracy":
+        """Compare a network's proposals with the true parameters."""
         answers, few = network.runtime(features), slice(_REPRICED)
         repriced = repricing_errors(network.box.model(answers.places[few]), held.price[few])
         scores = network.novelty.score(answers.summary)
@@ -135,19 +135,21 @@ class Judged:
 
     @property
     def parameters(self) -> list[str]:
-        """Names, without those of the functionals."""
+        """Return the names of the parameters, without the moments."""
         return [name for name in self.errors if name not in _FUNCTIONALS]
 
 
 def main() -> None:
-    """Judge every network of the registry, and write the page."""
+    """Measure every network of the registry, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--surfaces", type=int, default=20_000)
     parser.add_argument("--page", type=Path, default=PAGE)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     registry = Registry.open()
-    judged = {
-        model: list(_judged(list(registry.artifacts(model)), Holdout.of(model, asked.surfaces)))
+    accuracies = {
+        model: list(
+            _accuracies(list(registry.artifacts(model)), Holdout.of(model, arguments.surfaces))
+        )
         for model in registry.models()
     }
     costs = [
@@ -156,95 +158,102 @@ def main() -> None:
     ]
     market = os.environ.get("LEVY_MARKET_DATA")
     starts = list(_starts(registry, Path(market))) if market else []
-    asked.page.write_text(_page(asked.surfaces, judged, costs, starts), encoding="utf-8")
+    arguments.page.write_text(
+        _page(arguments.surfaces, accuracies, costs, starts), encoding="utf-8"
+    )
 
 
 def _page(
     n: int,
-    judged: dict[str, list[Judged]],
+    accuracies: dict[str, list[Accuracy]],
     costs: Sequence["Cost"],
     starts: Sequence["Start"],
 ) -> str:
-    """The whole page; without real quotes, without their table."""
+    """Return the page; without real quotes, their table is omitted."""
     lines = [_INTRODUCTION.format(n=n, repriced=min(_REPRICED, n), seed=SEED)]
-    lines += _in_short(judged, costs, starts)
-    for model, ours in judged.items():
-        lines += _of_model(model, ours)
+    lines += _summary(accuracies, costs, starts)
+    for model, of_model in accuracies.items():
+        lines += _of_model(model, of_model)
     lines += _of_costs(costs)
     lines += _of_starts(starts) if starts else []
     return "\n".join(lines) + "\n"
 
 
-def _judged(artifacts: Sequence[Artifact], held: Holdout) -> Iterator[Judged]:
-    """Every network of a model on every kind of surface; those that read alike read the same."""
+def _accuracies(artifacts: Sequence[Artifact], held: Holdout) -> Iterator[Accuracy]:
+    """Yield the accuracy of every network of a model on every kind of surface.
+
+    Features are computed once for networks that read the same ones.
+    """
     read: dict[tuple[str, str], np.ndarray] = {}
     for artifact in track(artifacts, description=artifacts[0].model):
         network = artifact.load()
         for kind, surfaces in held.disturbed.items():
             if (network.reads, kind) not in read:
                 read[network.reads, kind] = network.features(surfaces)
-            yield Judged.of(network, kind, read[network.reads, kind], held)
+            yield Accuracy.of(network, kind, read[network.reads, kind], held)
 
 
-def _in_short(
-    judged: dict[str, list[Judged]], costs: Sequence["Cost"], starts: Sequence["Start"]
+def _summary(
+    accuracies: dict[str, list[Accuracy]], costs: Sequence["Cost"], starts: Sequence["Start"]
 ) -> Iterator[str]:
-    """What was aimed at, and what is reached."""
-    yield "\n## In short\n"
-    for model, ours in judged.items():
-        exact = [one for one in ours if one.kind == _EXACT]
-        aims = (f" ({_LEAST_R2} aimed at)", f" ({_MOST_MEDIAN:.0%} aimed at)")
-        first, second = aims if model == _ASKED_OF else ("", "")
+    """Yield the results compared with their targets."""
+    yield "\n## Summary\n"
+    for model, of_model in accuracies.items():
+        exact = [result for result in of_model if result.kind == _EXACT]
+        targets = (f" (target {_TARGET_R2})", f" (target {_TARGET_MEDIAN:.0%})")
+        first, second = targets if model == _TARGET_MODEL else ("", "")
         yield (
             f"- {model}, exact prices: {_worst_r2(exact)}{first}; {_worst_median(exact)}{second}."
         )
-    for model, ours in judged.items():
+    for model, of_model in accuracies.items():
         yield (
-            f"- {model}, `set`, a fifth of the quotes missing: {_growth(ours)} "
-            f"({_MOST_GROWTH} aimed at)."
+            f"- {model}, `set`, 20% of the quotes missing: {_largest_increase(of_model)} "
+            f"(target {_TARGET_INCREASE})."
         )
     yield (
-        f"- A pass takes {min(one.pass_us for one in costs):.0f} to "
-        f"{max(one.pass_us for one in costs):.0f} µs (300 aimed at), loading and the first pass up "
-        f"to {max(one.load_ms for one in costs):.0f} ms (2,000 aimed at)."
+        f"- A pass takes {min(cost.pass_us for cost in costs):.0f} to "
+        f"{max(cost.pass_us for cost in costs):.0f} µs (target 300), loading and the first pass up "
+        f"to {max(cost.load_ms for cost in costs):.0f} ms (target 2,000)."
     )
-    yield from _starts_in_short(starts)
+    yield from _starts_summary(starts)
 
 
-def _starts_in_short(starts: Sequence["Start"]) -> Iterator[str]:
+def _starts_summary(starts: Sequence["Start"]) -> Iterator[str]:
     both = [start for start in starts if all(name in start.before for name in _ON_REAL)]
     if not both:
         return
     ours, theirs = (np.array([start.before[name] for start in both]) for name in _ON_REAL)
     led = [name not in start.corrected for start in both for name in _ON_REAL]
     yield (
-        f"- Real quotes: the start of `set` is the better one in {np.sum(ours < theirs)} of "
+        f"- Real quotes: `set` has the better start in {np.sum(ours < theirs)} of "
         f"{len(both)} fits; medians are {np.median(ours):.1f} points for `set` and "
         f"{np.median(theirs):.1f} for `ensemble`, worst {ours.max():.1f} and "
-        f"{theirs.max():.1f}. {sum(led)} of {len(led)} starts led to the best fit found."
+        f"{theirs.max():.1f}. {sum(led)} of {len(led)} starts led to the best fit."
     )
 
 
-def _worst_r2(exact: Sequence[Judged]) -> str:
+def _worst_r2(exact: Sequence[Accuracy]) -> str:
     value, network, name = min(
-        (one.errors[name].r2, one.network, name) for one in exact for name in one.parameters
+        (result.errors[name].r2, result.network, name)
+        for result in exact
+        for name in result.parameters
     )
     return f"R² at least {value:.4f} (`{network}`, {name})"
 
 
-def _worst_median(exact: Sequence[Judged]) -> str:
+def _worst_median(exact: Sequence[Accuracy]) -> str:
     value, network, name = max(
-        (one.errors[name].median_relative, one.network, name)
-        for one in exact
-        for name in one.parameters
+        (result.errors[name].median_relative, result.network, name)
+        for result in exact
+        for name in result.parameters
     )
     return f"median relative error at most {value:.2%} (`{network}`, {name})"
 
 
-def _growth(ours: Sequence[Judged]) -> str:
-    """By how much errors of `set` grow, at most, by parameter."""
+def _largest_increase(results: Sequence[Accuracy]) -> str:
+    """Return the largest increase of the errors of `set` over the parameters."""
     exact, fewer = (
-        next(one for one in ours if (one.network, one.kind) == ("set", kind))
+        next(result for result in results if (result.network, result.kind) == ("set", kind))
         for kind in (_EXACT, _FEWER)
     )
     absolute = {name: fewer.errors[name].mae / exact.errors[name].mae for name in exact.parameters}
@@ -254,37 +263,37 @@ def _growth(ours: Sequence[Judged]) -> str:
     }
     first, second = (max(ratio, key=ratio.__getitem__) for ratio in (absolute, relative))
     return (
-        f"mean absolute errors grow {absolute[first]:.2f} times at most ({first}), medians of "
-        f"relative ones {relative[second]:.2f} times ({second})"
+        f"mean absolute errors increase by a factor of at most {absolute[first]:.2f} ({first}), "
+        f"median relative errors by {relative[second]:.2f} ({second})"
     )
 
 
-def _of_model(model: str, judged: Sequence[Judged]) -> Iterator[str]:
-    parameters = judged[0].parameters
+def _of_model(model: str, accuracies: Sequence[Accuracy]) -> Iterator[str]:
+    parameters = accuracies[0].parameters
     head = ("network", "surfaces", *parameters, "price", "vol", "familiar")
     rows = [
         (
-            one.network,
-            one.kind,
-            *(_hit(one.errors[name]) for name in parameters),
-            f"{one.price_bp:.2f}",
-            f"{one.vol_bp:.2f}",
-            f"{one.familiar:.2%}",
+            result.network,
+            result.kind,
+            *(_hit(result.errors[name]) for name in parameters),
+            f"{result.price_bp:.2f}",
+            f"{result.vol_bp:.2f}",
+            f"{result.familiar:.2%}",
         )
-        for one in judged
+        for result in accuracies
     ]
     yield f"\n## {model}"
     yield from table(head, rows)
-    yield "\nMean absolute errors, and functionals at one year:"
+    yield "\nMean absolute errors, and moments at one year:"
     absolute = tuple(f"MAE {name}" for name in parameters)
     rows = [
         (
-            one.network,
-            one.kind,
-            *(f"{one.errors[name].mae:.2g}" for name in parameters),
-            *(_hit(one.errors[name]) for name in _FUNCTIONALS),
+            result.network,
+            result.kind,
+            *(f"{result.errors[name].mae:.2g}" for name in parameters),
+            *(_hit(result.errors[name]) for name in _FUNCTIONALS),
         )
-        for one in judged
+        for result in accuracies
     ]
     yield from table(("network", "surfaces", *absolute, *_FUNCTIONALS), rows)
 
@@ -295,17 +304,17 @@ def _hit(errors: Errors) -> str:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one network takes, for one surface on one thread.
+    """Run time and size of one network, for one surface on one thread.
 
     Attributes
     ----------
     model, network : str
     load_ms : float
-        To load it and to answer for the first time.
+        Loading and the first pass.
     pass_us, whole_us : float
-        Of a pass, and of one with its features: minima.
+        One pass, and one pass with its features: minima.
     megabytes : float
-        Of its files.
+        Size of its files.
     """
 
     model: str
@@ -317,7 +326,7 @@ class Cost:
 
     @classmethod
     def of(cls, artifact: Artifact) -> "Cost":
-        """Load it, and ask it often."""
+        """Load the network and measure repeated passes."""
         surface = Holdout.of(artifact.model, 2).disturbed[_EXACT].select(slice(1))
         started = time.perf_counter()
         network = artifact.load()
@@ -344,38 +353,38 @@ def _fastest(once: Callable[[], object]) -> float:
 
 def _of_costs(costs: Sequence[Cost]) -> Iterator[str]:
     yield "\n## Time and size"
-    yield "\nOne surface of 200 quotes, one thread; passes are minima."
+    yield "\nOne surface of 200 quotes, one thread; times per pass are minima."
     head = ("model", "network", "load and first pass, ms", "pass, µs", "with features, µs", "MB")
     rows = [
         (
-            one.model,
-            one.network,
-            f"{one.load_ms:.0f}",
-            f"{one.pass_us:.0f}",
-            f"{one.whole_us:.0f}",
-            f"{one.megabytes:.1f}",
+            result.model,
+            result.network,
+            f"{result.load_ms:.0f}",
+            f"{result.pass_us:.0f}",
+            f"{result.whole_us:.0f}",
+            f"{result.megabytes:.1f}",
         )
-        for one in costs
+        for result in costs
     ]
     yield from table(head, rows)
 
 
 @dataclass(frozen=True)
 class Start:
-    """What networks propose for real quotes, and what becomes of it.
+    """The networks' starts for real quotes, and the fits from them.
 
     Attributes
     ----------
     quotes, model : str
     before, after : dict of str to float
-        By network, unless it declined: error of implied volatility in points, as proposed and
-        once fitted.
+        By network, unless it rejected the quotes: error of implied volatility in points, of the
+        start and of the fit.
     corrected : set of str
-        Networks whose start another one had to correct.
+        Networks from whose start least squares did not reach the best fit.
     best : float
-        Of several starts of least squares, the same error.
+        The same error, of multi-start least squares.
     score : float
-        Novelty to `set`.
+        Novelty score of `set`.
     """
 
     quotes: str
@@ -388,7 +397,7 @@ class Start:
 
     @classmethod
     def of(cls, registry: Registry, quotes: Quotes, title: str, model: str) -> "Start":
-        """Ask the networks, and fit from where they begin."""
+        """Fit from the networks' starts."""
         before, after, corrected, score = {}, {}, set(), np.nan
         for name in _ON_REAL:
             try:
@@ -396,16 +405,16 @@ class Start:
             except LevyError:
                 continue
             score = proposal.score if name == "set" else score
-            proposed = unpolished(quotes, proposal.model, weights=_WEIGHTS).fit
-            fitted = polish(quotes, proposal.model, weights=_WEIGHTS)
+            proposed = evaluate_at(quotes, proposal.model, weights=_WEIGHTS).fit
+            fitted = fit_from(quotes, proposal.model, weights=_WEIGHTS)
             before[name] = 1e2 * proposed.implied_vol_rmse
             after[name] = 1e2 * fitted.result.fit.implied_vol_rmse
-            corrected |= set() if fitted.start_was_good else {name}
+            corrected |= set() if fitted.start_accepted else {name}
         best = calibrate(models.get(model), quotes, weights=_WEIGHTS, n_starts=_STARTS).fit
         return cls(title, model, before, after, corrected, 1e2 * best.implied_vol_rmse, score)
 
     def cell(self, network: str) -> str:
-        """One network's."""
+        """Return the cell of one network."""
         if network not in self.before:
             return "–"
         star = "*" if network in self.corrected else ""
@@ -413,11 +422,11 @@ class Start:
 
 
 def _starts(registry: Registry, folder: Path) -> Iterator[Start]:
-    """Every set of real quotes, which no model made, by every model."""
-    for one in track(SETS, description="real quotes"):
-        quotes = one.surface(folder).quotes
+    """Yield the starts for every data set of real quotes and every model."""
+    for market in track(SETS, description="real quotes"):
+        quotes = market.surface(folder).quotes
         for model in registry.models():
-            yield Start.of(registry, quotes, one.title, model)
+            yield Start.of(registry, quotes, market.title, model)
 
 
 def _of_starts(starts: Sequence[Start]) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""What should networks read? The same regression from several features and grids, side by side.
+"""Comparison of network inputs: the same regression from several features and grids.
 
-Ridge regression on random features: no training, no luck, and what it cannot undo a small network
-cannot easily either. Parameters of the model are told by their place in its ranges.
+Ridge regression on random features needs no training and has no training noise; a map that it
+cannot invert is hard for a small network too. Parameters are represented by their coordinates in
+the model's ranges.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from levy_numerics.pricing import SinhPricer
 from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.features import PRICE_FLOOR, log_vols
 from levy_surfaces.synthetic.priced import PricedSurfaces
-from levy_surfaces.synthetic.ranges import Box, known, sobol_targets
+from levy_surfaces.synthetic.ranges import Box, model_names, sobol_targets
 from tests.benchmarks.report import Section, Size
 
 COLUMNS: Final = ("strikes", "features", "noise", "1 − R², worst", "1 − R², mean", "median error")
@@ -22,7 +23,7 @@ _QUICK: Final = (512, 256)
 _HIDDEN: Final = 1200
 _RIDGE: Final = {False: 1e-7, True: 1e-4}
 _NOISE: Final = (0.01, 1e-5)
-"""Of a price, and of the forward."""
+"""Noise relative to the price, and to the forward."""
 
 _YEARS: Final = grid.MATURITY_YEARS[:, None]
 GRIDS: Final = {
@@ -42,9 +43,9 @@ FEATURES: Final[dict[str, Callable[[PricedSurfaces], np.ndarray]]] = {
 
 
 def run(size: Size) -> Iterator[Section]:
-    """One table a model: features on the grid that is used, then grids under those features."""
+    """Yield one table per model: features on the standard grid, then other grids."""
     n_sets = _QUICK if size.quick else _SETS
-    for name in known():
+    for name in model_names():
         section = Section(f"{name}: recovered from 200 prices by the same regression", COLUMNS)
         for strikes in GRIDS:
             examples = [_examples(name, strikes, n, seed) for seed, n in enumerate(n_sets, 1)]
@@ -55,7 +56,7 @@ def run(size: Size) -> Iterator[Section]:
 
 
 def _examples(name: str, strikes: str, n: int, seed: int) -> tuple[PricedSurfaces, np.ndarray]:
-    """Surfaces, and the places of their parameters in the box."""
+    """Return surfaces, and the coordinates of their parameters in the box."""
     box = Box.of(name)
     targets = sobol_targets(len(box.axes), n, seed=seed)
     log_strike, years = GRIDS[strikes].ravel(), grid.flat_maturity_years()
@@ -97,7 +98,7 @@ def _noisy(surfaces: PricedSurfaces, rng: np.random.Generator) -> PricedSurfaces
 def _regression(
     features: np.ndarray, targets: np.ndarray, ridge: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Least squares on tanh of random projections of the standardised features, and on these."""
+    """Fit ridge regression on standardised features and tanh of random projections of them."""
     rng = np.random.default_rng(0)
     mean, deviation = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
     directions = 1.5 / np.sqrt(mean.size) * rng.standard_normal((mean.size, _HIDDEN))

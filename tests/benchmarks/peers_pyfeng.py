@@ -1,4 +1,4 @@
-"""PyFENG's FFT and COS pricers on the surface: as they come, and COS with many terms."""
+"""PyFENG's FFT and COS pricers on the surface: default settings, and COS with many terms."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ def _cgmy(cls: Any, p: dict[str, float]) -> Any:
 
 
 def _nig(cls: Any, p: dict[str, float]) -> Any:
-    """From (α, β, δ) to a Brownian motion on an inverse Gaussian clock: γ² = α² − β²."""
+    """Convert (α, β, δ) to a Brownian motion on an inverse Gaussian clock: γ² = α² − β²."""
     gamma = np.sqrt(p["alpha"] ** 2 - p["beta"] ** 2)
     return cls(
         np.sqrt(p["delta"] / gamma),
@@ -54,9 +54,9 @@ PRICERS: dict[
 
 
 def surface_pricer(model_name: str, pricer: str) -> Callable[[Model], np.ndarray]:
-    """A function from a parameter set to present values, shape (200,).
+    """Return a function from a parameter set to present values, shape (200,).
 
-    The pricer is made anew each time, since it would otherwise answer from its cache.
+    It creates the pricer at each call, since a pricer caches its results.
     """
     build, cls, settings = PRICERS[model_name][pricer]
 
@@ -70,7 +70,7 @@ def surface_pricer(model_name: str, pricer: str) -> Callable[[Model], np.ndarray
 
 
 def cached_pricer(model: Model) -> Callable[[Model], np.ndarray]:
-    """PyFENG's Variance Gamma FFT for one parameter set; later calls interpolate its cache."""
+    """Return PyFENG's Variance Gamma FFT for one parameter set; later calls use its cache."""
     made = _variance_gamma(pf.VarGammaFft, model.as_mapping())
     return lambda _: _by_maturity(made)
 

@@ -17,7 +17,7 @@ ENGINES: dict[str, Engine] = {
 
 
 class Surface:
-    """Options and curves made once; each call prices all of them for one parameter set."""
+    """Options and curves, created once; each call prices all options for one parameter set."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -39,7 +39,7 @@ class Surface:
         ]
 
     def __call__(self, model: Model) -> np.ndarray:
-        """Present values, shape (200,)."""
+        """Return present values, shape (200,)."""
         p = model.as_mapping()
         process = ql.VarianceGammaProcess(
             self._spot, self._dividend, self._rate, p["sigma"], p["nu"], p["theta"]

@@ -15,11 +15,11 @@ MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Merton": ("merton_jd", ("sigma", "lam", "mu_j", "sigma_j")),
     "Kou": ("kou", ("sigma", "lam", "p", "eta1", "eta2")),
 }
-"""Its name for a model, and the order in which it answers the parameters."""
+"""Its name for a model, and the order of its parameters."""
 
 
 def calibrate(name: str, quotes: Quotes) -> Mapping[str, float]:
-    """Parameters fitted from its own default start."""
+    """Return the parameters fitted from the library's default start."""
     label, order = MODELS[name]
     years = quotes.contracts.maturity_years
     slices = []

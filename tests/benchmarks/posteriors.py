@@ -1,7 +1,7 @@
-"""Sample posteriors by every engine, and those of real quotes; write `docs/bayesian.md`.
+"""Sample posteriors of synthetic and real quotes with every engine; write `docs/bayesian.md`.
 
-Run by `make posteriors`. What is done is kept in `build/posteriors` and not done again. Real
-quotes are where the environment variable LEVY_MARKET_DATA says.
+Run by `make posteriors`. Finished jobs are stored in `build/posteriors` and not repeated. Real
+quotes are read from the folder in the environment variable LEVY_MARKET_DATA.
 """
 
 import argparse
@@ -30,7 +30,7 @@ PLOTS: Final = PAGE.parent / "plots"
 KEPT: Final = Path("build/posteriors")
 PLAN: Final = SamplingPlan(n_chains=4, n_samples=5000, n_warmup=2000, seed=1)
 NOISE: Final = 1e-3
-"""Of the standard job's quotes, as a share of the spot: about a quarter of a vol point."""
+"""Quote error of the benchmark, as a fraction of the spot: about a quarter of a vol point."""
 JOBS: Final = (
     ("VarianceGamma", "numpyro-nuts"),
     ("NIG", "numpyro-nuts"),
@@ -51,10 +51,10 @@ _EXPIRY_YEARS: Final = 60 / 365
 
 
 def main() -> None:
-    """Do what is not done yet, and write the page."""
+    """Run the jobs that are not stored yet, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.posteriors")
     parser.add_argument("--page", type=Path, default=PAGE)
-    parser.add_argument("--only", default="", help="names of jobs to do; the rest are left out")
+    parser.add_argument("--only", default="", help="run only jobs whose name contains this")
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call] # JAX's own
     done = {}
@@ -73,9 +73,8 @@ def main() -> None:
 
 
 def slug(title: str, name: str) -> str:
-    """Of a set of real quotes and a model, in names of files."""
-    kept = f"{title} {name}".replace("&", "").replace(",", "")
-    return "-".join(kept.split())
+    """Return the file name of a data set of real quotes and a model."""
+    return "-".join(f"{title} {name}".replace("&", "").replace(",", "").split())
 
 
 def _kept(name: str, job: Callable[..., dict[str, Any]]) -> dict[str, Any]:
@@ -84,12 +83,12 @@ def _kept(name: str, job: Callable[..., dict[str, Any]]) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(job(), indent=1))
         print(path)
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    stored: dict[str, Any] = json.loads(path.read_text())
+    return stored
 
 
 def standard_posterior(name: str) -> Posterior:
-    """200 quotes of a model's example, disturbed."""
+    """Return the posterior of a model given 200 noisy quotes of its example parameters."""
     contracts = surface.contracts()
     exact = pricing.price(models.get(name).example(), contracts).value
     errors = NOISE * surface.SPOT * np.random.default_rng(7).standard_normal(exact.size)
@@ -98,29 +97,29 @@ def standard_posterior(name: str) -> Posterior:
 
 
 def standard(name: str, engine: str) -> dict[str, Any]:
-    """The standard job by one engine."""
+    """Run the benchmark of one model with one engine."""
     posterior = standard_posterior(name)
-    # Once to compile and to import.
-    get(engine).sample(posterior, replace(PLAN, n_samples=500), lambda _standing: None)
+    # A first run imports and compiles.
+    get(engine).sample(posterior, replace(PLAN, n_samples=500), lambda _progress: None)
     draws, seconds = timed(posterior, engine)
-    return told(summarise(posterior, draws), draws, seconds)
+    return as_json(summarise(posterior, draws), draws, seconds)
 
 
 def timed(posterior: Posterior, engine: str) -> tuple[Draws, Mapping[str, float]]:
-    """Draws, and the seconds that they took, the map they move in learnt among them."""
+    """Return draws and the time they took, including the training of the transport map."""
     wall, processor = time.perf_counter(), time.process_time()
-    draws = get(engine).sample(posterior, PLAN, lambda _standing: None)
+    draws = get(engine).sample(posterior, PLAN, lambda _progress: None)
     return draws, {
         "wall": time.perf_counter() - wall,
         "processor": time.process_time() - processor,
     }
 
 
-def told(summary: Summary, draws: Draws, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """As JSON has it."""
+def as_json(summary: Summary, draws: Draws, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Return the results of a job for JSON."""
     steps = draws.statistics.get("n_steps")
     return {
-        "parameters": {name: one.model_dump() for name, one in summary.parameters.items()},
+        "parameters": {name: p.model_dump() for name, p in summary.parameters.items()},
         "seconds": dict(seconds),
         "steps": None if steps is None else float(np.mean(steps)),
         "divergences": summary.divergences,
@@ -132,7 +131,7 @@ def told(summary: Summary, draws: Draws, seconds: Mapping[str, float]) -> dict[s
 
 
 def real_sets() -> list[tuple[str, Quotes, str]]:
-    """The sets of real quotes, where they are."""
+    """Return the data sets of real quotes, if they are available."""
     if not os.environ.get("LEVY_MARKET_DATA"):
         return []
     folder = Path(os.environ["LEVY_MARKET_DATA"])
@@ -144,58 +143,59 @@ def real_sets() -> list[tuple[str, Quotes, str]]:
     days = round(365 * float(nearest))
     return [
         ("S&P 500 calls, 18 April 2002", old, "price"),
-        (f"S&P 500, 7 May 2019, the expiry in {days} days", modern, "vega"),
+        (f"S&P 500, 7 May 2019, expiry in {days} days", modern, "vega"),
     ]
 
 
 def on_quotes(name: str, quotes: Quotes, weights: str) -> dict[str, Any]:
-    """The posterior of a model given real quotes, and how many of them its bands hold."""
+    """Return a model's posterior given real quotes, with the coverage of its predictive bands."""
     posterior = Posterior.of(quotes, Priors.default(models.get(name)), weights=weights)
     draws, seconds = timed(posterior, "numpyro-nuts")
     summary = summarise(posterior, draws)
-    low, high = np.array([one.interval for one in summary.predictive]).T
+    low, high = np.array([p.interval for p in summary.predictive]).T
     inside = (quotes.price >= low) & (quotes.price <= high)
     width = (high - low) / (quotes.contracts.discount * quotes.contracts.forward)
-    return told(summary, draws, seconds) | {
+    return as_json(summary, draws, seconds) | {
         "n": quotes.size,
         "inside": float(inside.mean()),
         "width": float(np.median(width)),
-        "bands": bands_of(quotes, low, np.array([one.mean for one in summary.predictive]), high),
+        "bands": bands_of(quotes, low, np.array([p.mean for p in summary.predictive]), high),
     }
 
 
-_INTRODUCTION: Final = """# Posteriors: which engine, and what to expect
+_INTRODUCTION: Final = """# Posterior engines: accuracy and speed
 
-Made by `make posteriors` on two cores; seconds are those of a second job, once compiled, of all
-threads together and of the clock. How a posterior is defined and asked for is told in
-[bayesian-jobs.md](bayesian-jobs.md).
+Generated by `make posteriors` on two cores. Seconds are those of a second job, after compilation:
+processor time of all threads, and elapsed time. [bayesian-jobs.md](bayesian-jobs.md) describes how
+to run posteriors.
 
-| engine | what it does | when |
+| engine | method | use |
 |---|---|---|
-| `numpyro-nuts` | exact draws; chains in threads | the default: what is to be relied on |
-| `laplace-psis` | weighs draws of an approximation, and learns a better one | at once; first look |
-| `numpyro-svi` | a normal of full rank on straightened coordinates, weighed | a check in seconds |
-| `pymc-advi` | the same by PyMC | a check by other code |
-| `pymc-nuts` | exact draws by nutpie | a check by other code |
+| `numpyro-nuts` | exact draws by NUTS; chains in threads | the default, most reliable |
+| `laplace-psis` | importance sampling, adapted from a Laplace approximation | a first look |
+| `numpyro-svi` | full-rank normal, preconditioned and importance-weighted | a check in seconds |
+| `pymc-advi` | the same by PyMC | a check by independent code |
+| `pymc-nuts` | exact draws by nutpie | a check by independent code |
 
-All engines but `laplace-psis` move in coordinates that a map learnt from weighted draws has
-straightened (`levy_numerics.inference.transport_map`): where quotes leave one direction open, the
-posterior is a thin bent ridge, and trees of 15 to 45 steps a draw crept along it. A normal on
-straightened coordinates is a flow guide whose bends are learnt from draws and not by stochastic
-gradients; two layers of inverse autoregressive flow in its place took three times as long and came
-no nearer (Pareto k of 0.68 against 0.68 before the map, 0.2 with it).
+All engines except `laplace-psis` sample in coordinates preconditioned by a transport map learnt
+from importance-weighted draws (`levy_numerics.inference.transport_map`). If the quotes do not
+identify a direction, the posterior is a thin curved ridge, on which NUTS needed 15 to 45 steps per
+draw.
+A normal in preconditioned coordinates is a flow guide whose curvature is learnt from draws instead
+of stochastic gradients; two layers of inverse autoregressive flow in its place took three times as
+long and were not closer (Pareto k of 0.68, the same as without the map; 0.2 with it).
 
-`pareto_k` above 0.7, less where draws are few, says that an approximation is not to be relied on.
-Below it, it says that the draws seen are evenly weighted, not that no tail was missed: for Merton
-k of 0.3 came with intervals off by an eighth, and of 0.4 by nearly half. `laplace-psis` therefore
-counts as converged only where what it proposes has stopped changing, which it does for Variance
-Gamma, NIG, Meixner and CGMY, and not for Merton, nor for Kou with p near 0: ask `numpyro-nuts`.
+A `pareto_k` above 0.7, or less with few draws, means that an approximation is unreliable. A lower
+value means that the weights of the draws are even, not that every tail was covered: for Merton, k
+of 0.3 came with interval ends off by an eighth, and k of 0.4 by nearly half. Therefore
+`laplace-psis` counts as converged only if its proposal has stopped changing. It does for Variance
+Gamma, NIG, Meixner and CGMY, but not for Merton, nor for Kou with p near 0: use `numpyro-nuts`.
 
-## The standard job
+## Benchmark
 
-200 quotes of each model's example, 20 strikes by 10 maturities, with errors of a thousandth of the
-spot (a quarter of a vol point); priors by default, the errors' scale unknown; 4 chains of 5,000
-draws after 2,000.
+200 quotes of each model's example parameters, 20 strikes by 10 maturities, with errors of 0.1% of
+the spot (a quarter of a vol point); default priors, unknown error scale; 4 chains of 5,000 draws
+after 2,000 warm-up draws.
 
 """
 
@@ -203,9 +203,9 @@ draws after 2,000.
 def page(
     done: Mapping[tuple[str, str], dict[str, Any]], real: Mapping[tuple[str, str], dict[str, Any]]
 ) -> str:
-    """The page, in Markdown."""
+    """Return the page in Markdown."""
     parts = [_INTRODUCTION, _engines(done), _agreement(done)]
-    parts += [_REAL if real else "", *(_real(*key, one) for key, one in real.items())]
+    parts += [_REAL if real else "", *(_real(*key, job) for key, job in real.items())]
     return "".join(parts).rstrip() + "\n"
 
 
@@ -217,8 +217,8 @@ def _table(*head: str) -> str:
     return _row(*head) + "|---|" + "---:|" * (len(head) - 1) + "\n"
 
 
-def _worst(one: Mapping[str, Any], field: str, of: Callable[[list[float]], float]) -> float | None:
-    values = [p[field] for p in one["parameters"].values() if p[field] is not None]
+def _worst(job: Mapping[str, Any], field: str, of: Callable[[list[float]], float]) -> float | None:
+    values = [p[field] for p in job["parameters"].values() if p[field] is not None]
     return of(values) if values else None
 
 
@@ -231,42 +231,50 @@ def _seconds(value: float) -> str:
 
 
 def _engines(done: Mapping[tuple[str, str], dict[str, Any]]) -> str:
-    head = ("model", "engine", "s, processor", "s, clock", "R-hat", "bulk ESS", "tail ESS")
-    text = _table(*head, "steps a draw", "divergences", "Pareto k", "independent draws")
-    for (name, engine), one in done.items():
+    head = (
+        "model",
+        "engine",
+        "processor time, s",
+        "elapsed time, s",
+        "R-hat",
+        "bulk ESS",
+        "tail ESS",
+    )
+    text = _table(*head, "steps per draw", "divergences", "Pareto k", "independent draws")
+    for (name, engine), job in done.items():
         text += _row(
             name,
             f"`{engine}`",
-            *(_seconds(one["seconds"][clock]) for clock in ("processor", "wall")),
-            _shown(_worst(one, "r_hat", max), ".4f"),
-            _shown(_worst(one, "ess_bulk", min), ",.0f"),
-            _shown(_worst(one, "ess_tail", min), ",.0f"),
-            _shown(one["steps"], ".1f"),
-            one["divergences"] if one["pareto_k"] is None else "",
-            _shown(one["pareto_k"], ".2f"),
-            _shown(one["n_independent"], ",.0f"),
+            *(_seconds(job["seconds"][clock]) for clock in ("processor", "wall")),
+            _shown(_worst(job, "r_hat", max), ".4f"),
+            _shown(_worst(job, "ess_bulk", min), ",.0f"),
+            _shown(_worst(job, "ess_tail", min), ",.0f"),
+            _shown(job["steps"], ".1f"),
+            job["divergences"] if job["pareto_k"] is None else "",
+            _shown(job["pareto_k"], ".2f"),
+            _shown(job["n_independent"], ",.0f"),
         )
-    left = [f"{name} by `{engine}`" for name, engine in JOBS if (name, engine) not in done]
-    return text + (f"\nNot measured in this run: {', '.join(left)}.\n" if left else "")
+    missing = [f"{name} by `{engine}`" for name, engine in JOBS if (name, engine) not in done]
+    return text + (f"\nNot measured in this run: {', '.join(missing)}.\n" if missing else "")
 
 
 def _agreement(done: Mapping[tuple[str, str], dict[str, Any]]) -> str:
-    """Every engine against NumPyro's NUTS."""
+    """Return the comparison of every engine with NumPyro's NUTS."""
     head = ("model", "engine", "means", "standard deviations", "ends of the 95% intervals")
     text = (
-        "\n## Against `numpyro-nuts`\n\nLargest difference over all parameters: of means in "
-        "standard deviations, of standard deviations\nand of interval ends in shares of the "
-        "deviation and of the interval's width.\n\n" + _table(*head)
+        "\n## Comparison with `numpyro-nuts`\n\nLargest difference over all parameters: of means, "
+        "in standard deviations; of standard deviations,\nrelative; of interval ends, relative to "
+        "the width of the interval.\n\n" + _table(*head)
     )
-    for (name, engine), one in done.items():
+    for (name, engine), job in done.items():
         if engine != "numpyro-nuts" and (name, "numpyro-nuts") in done:
-            text += _row(name, f"`{engine}`", *_differences(one, done[name, "numpyro-nuts"]))
+            text += _row(name, f"`{engine}`", *_differences(job, done[name, "numpyro-nuts"]))
     return text
 
 
-def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def _differences(job: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     off: dict[str, list[float]] = {"mean": [], "sd": [], "interval": []}
-    for name, mine in one["parameters"].items():
+    for name, mine in job["parameters"].items():
         theirs = other["parameters"][name]
         low, high = theirs["interval"]
         off["mean"].append(abs(mine["mean"] - theirs["mean"]) / theirs["sd"])
@@ -281,23 +289,22 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 _REAL: Final = """
 ## Real quotes
 
-By `numpyro-nuts`, quotes from the sets of [real-quotes.md](real-quotes.md). The errors' scale is
-sampled with the parameters, so that a model that does not fit says so by wide bands: the predictive
-bands hold the quotes because the noise has grown until they do. Calls alone hardly determine how
-downward jumps decay: under a prior wider by half, CGMY's `G` on those of 2002 lay from 0.01 to
-0.58.
+Posteriors by `numpyro-nuts`, given quotes from the data sets of [real-quotes.md](real-quotes.md).
+The error scale is sampled with the parameters, so a poor fit shows as wide predictive bands: the
+noise grows until the bands contain the quotes. Calls alone barely identify the decay of downward
+jumps: with a prior 1.5 times as wide, CGMY's `G` on the calls of 2002 was between 0.01 and 0.58.
 """
 
 
-def _real(title: str, name: str, one: Mapping[str, Any]) -> str:
+def _real(title: str, name: str, job: Mapping[str, Any]) -> str:
     text = (
-        f"\n### {name}, {title}\n\n{one['n']} quotes, {one['inside']:.0%} of them inside their 95% "
-        f"predictive bands, whose median width is\n{one['width']:.2%} of the forward. "
-        f"{one['reason']}.\n\n"
+        f"\n### {name}, {title}\n\n{job['n']} quotes, {job['inside']:.0%} of them inside their 95% "
+        f"predictive bands; median width of the bands\n{job['width']:.2%} of the forward. "
+        f"{job['reason']}.\n\n"
     )
     text += f"![{name} on {title}: predictive bands](plots/bands-{slug(title, name)}.svg)\n\n"
     text += _table("parameter", "mean", "sd", "median", "95% interval", "R-hat", "bulk ESS")
-    for parameter, p in one["parameters"].items():
+    for parameter, p in job["parameters"].items():
         low, high = p["interval"]
         text += _row(
             f"`{parameter}`",
@@ -308,7 +315,7 @@ def _real(title: str, name: str, one: Mapping[str, Any]) -> str:
             _shown(p["r_hat"], ".4f"),
             _shown(p["ess_bulk"], ",.0f"),
         )
-    return text + "".join(f"\n{warning[0].upper()}{warning[1:]}.\n" for warning in one["warnings"])
+    return text + "".join(f"\n{warning[0].upper()}{warning[1:]}.\n" for warning in job["warnings"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Random but realistic members of a family: the surfaces that calibrations must recover."""
+"""Random but realistic parameter sets, which calibrations must recover."""
 
 import math
 from typing import Final
@@ -13,15 +13,15 @@ from levy_numerics.parameters import Parameter
 VOLATILITY: Final = (0.05, 0.8)
 """Annual standard deviation of log-returns."""
 HORIZON_YEARS: Final = 5.0
-"""Up to here the forward exists."""
+"""The forward is finite up to here."""
 MANY: Final = 10.0
 
 
 def draw(name: str, n: int, seed: int) -> list[Model]:
-    """n admissible members, parameters drawn over their plausible ranges.
+    """Draw n admissible parameter sets from their typical ranges.
 
-    Scales are drawn evenly in the logarithm. Members without a forward, or with a volatility
-    outside `VOLATILITY`, are drawn again.
+    Scale parameters are drawn evenly in the logarithm. Sets without a finite forward, or with a
+    volatility outside `VOLATILITY`, are drawn again.
     """
     rng = np.random.default_rng(seed)
     cls = models.get(name)
@@ -34,7 +34,7 @@ def draw(name: str, n: int, seed: int) -> list[Model]:
 
 
 def _draw(parameter: Parameter, rng: np.random.Generator) -> float:
-    low, high = parameter.plausible
+    low, high = parameter.typical_range
     if low > 0 and high / low > MANY:
         return math.exp(rng.uniform(math.log(low), math.log(high)))
     return float(rng.uniform(low, high))

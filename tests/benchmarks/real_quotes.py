@@ -1,7 +1,7 @@
-"""Fit the models to sets of real quotes, and write `docs/real-quotes.md`.
+"""Fit the models to data sets of real quotes, and write `docs/real-quotes.md`.
 
-The sets are not part of the project: the environment variable LEVY_MARKET_DATA says where they
-are. Run by `make real-quotes`.
+The data sets are not part of the repository: the environment variable LEVY_MARKET_DATA is their
+folder. Run by `make real-quotes`.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from levy_numerics.calibration import FitQuality, calibrate
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
+from levy_numerics.surface import Surface
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import read_quotes
-from levy_surfaces.surface import Surface
 
 MODELS: Final = ("BlackScholes", "VarianceGamma", "NIG", "Meixner", "CGMY")
 PAGE: Final = Path("docs/real-quotes.md")
@@ -30,20 +30,20 @@ _EXPIRY_OF_60_DAYS: Final = 60 / 365
 
 @dataclass(frozen=True)
 class MarketSet:
-    """A set of quotes, and the day of it that is fitted."""
+    """A data set of quotes, and the day of it to fit."""
 
     name: str
     title: str
     day: str | None = None
 
     def path(self, folder: Path) -> Path:
-        """The file; compressed where the plain one is not there."""
+        """Return the file, plain if it exists, otherwise compressed."""
         plain = folder / self.name / "quotes.csv"
         return plain if plain.exists() else plain.with_name("quotes.csv.gz")
 
     def surface(self, folder: Path, day: str | None = None) -> Surface:
-        """The cleaned quotes of a day."""
-        return clean(read_quotes(self.path(folder), quote_date=day or self.day))[0]
+        """Return the cleaned quotes of a day."""
+        return clean(read_quotes(self.path(folder), quote_date=day or self.day))
 
 
 SCHOUTENS: Final = MarketSet("schoutens_sp500_2002", "S&P 500 calls, 18 April 2002 (Schoutens)")
@@ -60,7 +60,7 @@ SETS: Final = (
 
 PUBLISHED: Final[dict[str, Model]] = {
     "BlackScholes": models.from_mapping("BlackScholes", {"sigma": 0.1812}),
-    # Variance Gamma in the letters (C, G, M) is bilateral Gamma with equal activities.
+    # Variance Gamma with the parameters (C, G, M) is bilateral gamma with equal shapes.
     "VarianceGamma": models.from_mapping(
         "BilateralGamma",
         {"alpha_p": 1.3574, "lambda_p": 14.2699, "alpha_m": 1.3574, "lambda_m": 5.8704},
@@ -72,7 +72,7 @@ PUBLISHED: Final[dict[str, Model]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One fit."""
+    """A row of the table: one fit."""
 
     model: str
     fit: FitQuality
@@ -80,7 +80,7 @@ class Row:
     seconds: float
 
     def cells(self) -> list[str]:
-        """Under the head of `_TABLE`."""
+        """Return the cells in the order of `_HEAD`."""
         f = self.fit
         return [
             self.model,
@@ -117,7 +117,7 @@ def fitted(name: str, quotes: Quotes, weights: str = "price") -> Row:
 
 
 def published(name: str, quotes: Quotes) -> Row:
-    """What published parameters give on these quotes."""
+    """Return the fit of the published parameters to these quotes."""
     value = pricing.price(PUBLISHED[name], quotes.contracts).value
     return Row(f"{name}, published", FitQuality.of(quotes, value), "published", np.nan)
 
@@ -135,7 +135,7 @@ def page(folder: Path, *, all_days: bool = True) -> Iterator[str]:
             rows += [published(name, surface.quotes) for name in PUBLISHED]
         yield from table(_HEAD, [row.cells() for row in rows])
         by_vol = [fitted(name, surface.quotes, "vega") for name in MODELS]
-        yield from ("", 'In vol points, by `weights="vega"`: ' + _vols(by_vol) + ".")
+        yield from ("", 'In vol points, with `weights="vega"`: ' + _vols(by_vol) + ".")
     yield from _one_expiry(folder)
     if all_days:
         yield from _all_days(folder)
@@ -147,14 +147,14 @@ def _one_expiry(folder: Path) -> Iterator[str]:
     nearest = years[np.argmin(np.abs(years - _EXPIRY_OF_60_DAYS))]
     quotes = surface.quotes.select(years == nearest)
     yield from ("", f"## {SPX_2019.title}, one expiry of {round(365 * nearest)} days", "")
-    yield 'What is lost above is lost to the term structure: the same models, `weights="vega"`.'
+    yield 'The same models without a term structure to fit, with `weights="vega"`.'
     yield from table(_HEAD, [fitted(name, quotes, "vega").cells() for name in MODELS])
 
 
 def _all_days(folder: Path) -> Iterator[str]:
     days = days_of(SPX_2019.path(folder))
     yield from ("", f"## S&P 500, {days[0]} to {days[-1]}: {len(days)} days", "")
-    yield "Medians over the days, each fitted on its own, by price."
+    yield "Medians over the days, each fitted separately, by price."
     rows: dict[str, list[Row]] = {name: [] for name in MODELS}
     for day in days:
         print(f"S&P 500, {day}", flush=True)
@@ -183,12 +183,12 @@ def _median(name: str, rows: Sequence[Row]) -> list[str]:
 
 
 def days_of(path: Path) -> list[str]:
-    """Days of which a set has quotes."""
+    """Return the quote dates of a data set."""
     try:
         read_quotes(path)
     except LevyError as error:
         return list(error.details["values"])
-    raise ValueError(f"{path} holds a single day")
+    raise ValueError(f"{path} contains a single day")
 
 
 def _vols(rows: Sequence[Row]) -> str:
@@ -196,7 +196,7 @@ def _vols(rows: Sequence[Row]) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lines of a table; all columns but the first and the last are numbers."""
+    """Yield the lines of a table; all columns except the first and the last are numbers."""
     yield ""
     yield "| " + " | ".join(head) + " |"
     yield "|---" + "|---:" * (len(head) - 2) + "|---|"
@@ -207,35 +207,35 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 _INTRODUCTION: Final = """\
 # Real quotes
 
-How well the models fit real option quotes, all expiries of a day at once, by least squares on exact
-prices. Made by `make real-quotes`, which needs `LEVY_MARKET_DATA`; the quotes themselves are not
-part of the project. Cleaning is that of `levy calibrate` without options: forwards from put-call
-parity, the out-of-the-money side where both are quoted. Nothing is tuned to a set.
+Fits of the models to real option quotes: all expiries of a day together, by least squares on exact
+prices. Generated by `make real-quotes`, which requires `LEVY_MARKET_DATA`; the quotes are not part
+of the repository. Cleaning uses the defaults of `levy calibrate`: forwards from put-call parity,
+out-of-the-money options where both sides are quoted. No setting is tuned to a data set.
 
-RMSE and AAE are in currency; APE is the mean absolute error over the mean price, ARPE the mean of
-|error|/price, both as in Schoutens (2003), *Lévy Processes in Finance*. Out-of-the-money options
-of a few cents make ARPE large wherever puts are quoted. The line below each table is of fits by
-`weights="vega"`, whose errors are those of implied volatility. Seconds are of one fit, on two
-shared cores. `at bound` says that the best fit lies on the edge of the search box: the model wants
-to be a limit of itself.
+RMSE and AAE are in currency; APE is the mean absolute error divided by the mean price, ARPE the
+mean of |error|/price, both as in Schoutens (2003), *Lévy Processes in Finance*. ARPE is large where
+puts are quoted, because of out-of-the-money options of a few cents. The line below each table shows
+fits with `weights="vega"`, which minimise errors of implied volatility. Seconds are for one fit, on
+two shared cores. `at bound`: the optimum is at the boundary of the search box, where the model
+degenerates to a limiting case.
 
-A process with stationary increments cannot follow a market's term structure: its skewness decays as
-1/√T and its kurtosis as 1/T. On an index, whole surfaces therefore fit badly and single expiries
-well; the engine says so rather than hide it."""
+A process with stationary increments cannot fit the term structure of a market: its skewness decays
+as 1/√T and its kurtosis as 1/T. On an index, fits of whole surfaces are therefore poor and fits of
+single expiries good; a warning reports it."""
 
 
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--one-day", action="store_true", help="leave out the medians over days")
+    parser.add_argument("--one-day", action="store_true", help="omit the medians over days")
     parser.add_argument("--out", type=Path, default=PAGE)
     options = parser.parse_args()
     folder = os.environ.get("LEVY_MARKET_DATA")
     if not folder:
-        raise SystemExit("LEVY_MARKET_DATA must say where the sets of quotes are")
+        raise SystemExit("set LEVY_MARKET_DATA to the folder of the data sets")
     lines = list(page(Path(folder), all_days=not options.one_day))
     options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{options.out} is written")
+    print(f"wrote {options.out}")
 
 
 if __name__ == "__main__":

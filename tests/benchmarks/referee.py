@@ -1,10 +1,10 @@
-"""Prices to 1e-13 of forward by brute force, independent of every method under test.
+"""Prices to 1e-13 of the forward by brute force, independent of every method under test.
 
 Lewis' formula on the line Im ξ = 1/2,
 
     C/D = F − √(FK)/π ∫₀^∞ Re[exp(iux) φ_T(u − i/2) exp((iu + 1/2) ω_T)]/(u² + 1/4) du,
 
-x = ln(F/K), by Gauss-Legendre panels that grow with u, and resolve exp(iux), until what is left is
+x = ln(F/K), by Gauss-Legendre panels that grow with u and resolve exp(iux), until the remainder is
 negligible.
 
 References
@@ -28,7 +28,7 @@ FURTHEST: Final = 3e6
 
 
 def call_prices(model: Model, contracts: Contracts) -> np.ndarray:
-    """Present values of calls, shape (n,)."""
+    """Return present values of calls, shape (n,)."""
     value = np.empty(contracts.size)
     for years in np.unique(contracts.maturity_years):
         these = np.flatnonzero(contracts.maturity_years == years)
@@ -44,7 +44,7 @@ def call_prices(model: Model, contracts: Contracts) -> np.ndarray:
 def _integral(model: Model, years: float, x: np.ndarray) -> np.ndarray:
     drift = float(model.drift_correction(years))
     node, weight = np.polynomial.legendre.leggauss(NODES)
-    # No panel holds more than about two periods of exp(iux).
+    # A panel covers at most about two periods of exp(iux).
     widest = 4.0 * np.pi / max(float(np.abs(x).max()), 1e-3)
     total, low, width, envelope = np.zeros(x.size), 0.0, FIRST_PANEL, 1.0
     while envelope > NEGLIGIBLE and low < FURTHEST:

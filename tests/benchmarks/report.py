@@ -1,4 +1,4 @@
-"""What a benchmark found: tables for people, JSON for programs."""
+"""Output of benchmarks: tables and JSON."""
 
 import json
 import os
@@ -17,12 +17,12 @@ PACKAGES = ("numpy", "scipy", "QuantLib", "pyfeng", "stochastic-rs")
 
 @dataclass(frozen=True)
 class Size:
-    """How thoroughly to measure.
+    """Size of the benchmarks.
 
     Attributes
     ----------
     quick : bool
-        Only to see that everything runs.
+        Small sizes, to test that everything runs.
     surfaces : int
         Random surfaces on which each model is calibrated, unless `quick`.
     """
@@ -33,7 +33,7 @@ class Size:
 
 @dataclass
 class Section:
-    """One table; `columns` are keys of each row."""
+    """A table; `columns` are the keys of each row."""
 
     title: str
     columns: tuple[str, ...]
@@ -55,7 +55,7 @@ class Section:
 
 
 def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
-    """Where the figures were taken."""
+    """Return the machine and the versions of the libraries measured."""
     return {
         "python": platform.python_version(),
         "processor": _processor(),
@@ -68,8 +68,8 @@ def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
 def write(sections: list[Section], path: Path, packages: Sequence[str] = PACKAGES) -> None:
     """Write everything as JSON, with the versions of the packages measured."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = {"machine": machine(packages), "sections": [asdict(section) for section in sections]}
-    path.write_text(json.dumps(found, indent=2) + "\n")
+    document = {"machine": machine(packages), "sections": [asdict(section) for section in sections]}
+    path.write_text(json.dumps(document, indent=2) + "\n")
 
 
 def _processor() -> str:

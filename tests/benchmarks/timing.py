@@ -1,4 +1,4 @@
-"""How long a call takes: medians, because a shared machine has bad moments."""
+"""Durations of calls; medians, because other programs share the machine."""
 
 import statistics
 import time
@@ -8,12 +8,12 @@ from collections.abc import Callable
 def median_microseconds(
     call: Callable[[], object], *, seconds: float = 1.0, at_least: int = 5, at_most: int = 2000
 ) -> float:
-    """Median duration of `call` in microseconds, after two warm-up calls.
+    """Return the median duration of `call` in microseconds, after two warm-up calls.
 
     Parameters
     ----------
     seconds : float
-        Repeated for about so long, within `at_least` and `at_most` calls.
+        Approximate duration of the measurement, within `at_least` and `at_most` calls.
     """
     for _ in range(2):
         call()

@@ -1,7 +1,7 @@
-"""Fit whole surfaces by every model, and write `docs/whole-surfaces.md`.
+"""Fit whole surfaces with every model, and write `docs/whole-surfaces.md`.
 
-The sets are not part of the project: the environment variable LEVY_MARKET_DATA says where they
-are. Run by `make whole-surfaces`.
+The data sets are not part of the repository: the environment variable LEVY_MARKET_DATA is their
+folder. Run by `make whole-surfaces`.
 """
 
 import argparse
@@ -37,7 +37,7 @@ BASES: Final = ("VarianceGamma", "NIG", "Meixner", "CGMY")
 RULES: Final = CleaningRules(maturity_years=(0.04, np.inf), moneyness=(0.6, 1.4), sides="otm")
 """Out of the money, two-sided, T > 0.04, K/F from 0.6 to 1.4."""
 _KINDS: Final = ("", "Sato", "CIR")
-_AIM: Final = 0.4
+_TARGET: Final = 0.4
 _PER_EXPIRY: Final = ", per expiry"
 
 
@@ -48,12 +48,12 @@ class DayFit:
     Attributes
     ----------
     vol_rmse : float
-        Volatility, not points.
+        In volatility, not points.
     in_spread : float
-        Share of quotes.
+        Fraction of the quotes.
     status : str
     seconds : float
-        Of the processor.
+        Processor time.
     """
 
     vol_rmse: float
@@ -63,20 +63,20 @@ class DayFit:
 
 
 def daily_surface(folder: Path, day: str) -> Quotes:
-    """Quotes of a day of the S&P 500 that the models are judged by."""
+    """Return the quotes of the S&P 500 on a day, for the daily fits."""
     table = read_quotes(SPX_2019.path(folder), quote_date=day)
-    return clean(table, RULES)[0].quotes
+    return clean(table, RULES).quotes
 
 
 def fit_of_day(name: str, quotes: Quotes) -> DayFit:
-    """Fit one model by volatility; `name, per expiry` fits each expiry on its own."""
+    """Fit one model by volatility; `name, per expiry` fits each expiry separately."""
     started = time.process_time()
     base = models.get(name.removesuffix(_PER_EXPIRY))
     fit: FitQuality
     if name.endswith(_PER_EXPIRY):
         each = calibrate_each_maturity(base, quotes, weights="vega")
         statuses = {result.status for result in each.results}
-        status = "converged" if statuses == {"converged"} else "at bound at some"
+        status = "converged" if statuses == {"converged"} else "at bound at some expiries"
         fit, prices = each.fit, each.model_prices
     else:
         whole = calibrate(base, quotes, weights="vega")
@@ -85,10 +85,14 @@ def fit_of_day(name: str, quotes: Quotes) -> DayFit:
     return DayFit(fit.implied_vol_rmse, in_spread_share(quotes, prices), status, seconds)
 
 
-def cut(fits: Sequence[DayFit], base: Sequence[DayFit]) -> float:
-    """Median over the days of the share of the base's error that is gone."""
-    ratios = [one.vol_rmse / other.vol_rmse for one, other in zip(fits, base, strict=True)]
-    return float(1.0 - np.median(ratios))
+def reductions(fits: Sequence[DayFit], base: Sequence[DayFit]) -> list[float]:
+    """Return the relative reduction of the base model's error on each day."""
+    return [1.0 - fit.vol_rmse / other.vol_rmse for fit, other in zip(fits, base, strict=True)]
+
+
+def median_reduction(fits: Sequence[DayFit], base: Sequence[DayFit]) -> float:
+    """Return the median over the days of the reduction of the base model's error."""
+    return float(np.median(reductions(fits, base)))
 
 
 def page(folder: Path) -> Iterator[str]:
@@ -119,26 +123,26 @@ def _daily(folder: Path) -> Iterator[str]:
     yield from ("", f"## S&P 500, {days[0]} to {days[-1]}: {len(days)} days", "")
     yield (
         f"Out of the money, two-sided, T > 0.04, K/F from 0.6 to 1.4: {min(sizes)} to {max(sizes)} "
-        "quotes a day, all expiries at once. Medians over the days; the cut is the share of the "
-        "base's error that is gone, its range the least and greatest of any day."
+        "quotes per day, all expiries together. Medians over the days; `reduction` is the "
+        "reduction of the base model's error, `range` its minimum and maximum over the days."
     )
     yield from table(_DAILY_HEAD, [_daily_row(name, fits) for name in names])
     yield ""
-    yield from _verdicts(fits)
+    yield from _summary(fits)
 
 
 def _daily_row(name: str, fits: dict[str, list[DayFit]]) -> list[str]:
     mine, base = fits[name], fits[_base_of(name)]
-    cuts = [1.0 - one.vol_rmse / other.vol_rmse for one, other in zip(mine, base, strict=True)]
-    shown = name != _base_of(name)
-    statuses = [one.status for one in mine]
+    daily = reductions(mine, base)
+    is_base = name == _base_of(name)
+    statuses = [fit.status for fit in mine]
     return [
         name,
-        f"{100 * np.median([one.vol_rmse for one in mine]):.2f}",
-        f"{cut(mine, base):.0%}" if shown else "",
-        f"{min(cuts):.0%} to {max(cuts):.0%}" if shown else "",
-        f"{np.median([one.in_spread for one in mine]):.0%}",
-        f"{np.median([one.seconds for one in mine]):.2f}",
+        f"{100 * np.median([fit.vol_rmse for fit in mine]):.2f}",
+        "" if is_base else f"{median_reduction(mine, base):.0%}",
+        "" if is_base else f"{min(daily):.0%} to {max(daily):.0%}",
+        f"{np.median([fit.in_spread for fit in mine]):.0%}",
+        f"{np.median([fit.seconds for fit in mine]):.2f}",
         ", ".join(f"{statuses.count(s)} {s}" for s in sorted(set(statuses))),
     ]
 
@@ -147,33 +151,28 @@ def _base_of(name: str) -> str:
     return next(base for base in BASES if name.startswith(base))
 
 
-def _verdicts(fits: dict[str, list[DayFit]]) -> Iterator[str]:
-    """Say of each kind how far it cuts over all its models, against what was aimed at."""
+def _summary(fits: dict[str, list[DayFit]]) -> Iterator[str]:
+    """Yield the reduction of each kind over all its models, compared with the target."""
     for kind in _KINDS[1:]:
-        cuts = [
-            1.0 - one.vol_rmse / other.vol_rmse
-            for base in BASES
-            if base + kind in fits
-            for one, other in zip(fits[base + kind], fits[base], strict=True)
-        ]
-        each = ", ".join(
-            f"{base} {cut(fits[base + kind], fits[base]):.0%}"
-            for base in BASES
-            if base + kind in fits
+        bases = [base for base in BASES if base + kind in fits]
+        pooled = [x for base in bases for x in reductions(fits[base + kind], fits[base])]
+        by_model = ", ".join(
+            f"{base} {median_reduction(fits[base + kind], fits[base]):.0%}" for base in bases
         )
-        yield f"- {kind}: {np.median(cuts):.0%} in the median over days and models ({each})."
+        yield f"- {kind}: {np.median(pooled):.0%}, median over days and models ({by_model})."
     timed = [base + kind for base in BASES for kind in _KINDS[1:] if base + kind in fits]
-    short = [name for name in timed if cut(fits[name], fits[_base_of(name)]) < _AIM]
+    short = [name for name in timed if median_reduction(fits[name], fits[_base_of(name)]) < _TARGET]
     if short:
-        yield f"- Short of the {_AIM:.0%} aimed at: {', '.join(short)}."
+        yield f"- Below the target of {_TARGET:.0%}: {', '.join(short)}."
     worse = [
         base
         for base in BASES
         if base + "CIR" in fits
-        and cut(fits[base + "CIR"], fits[base]) < cut(fits[base + "Sato"], fits[base])
+        and median_reduction(fits[base + "CIR"], fits[base])
+        < median_reduction(fits[base + "Sato"], fits[base])
     ]
     if worse:
-        yield f"- A clock cuts less than self-similarity does for: {', '.join(worse)}."
+        yield f"- The CIR clock reduces the error less than the Sato process: {', '.join(worse)}."
 
 
 def _whole_day(folder: Path) -> Iterator[str]:
@@ -187,40 +186,40 @@ def _whole_day(folder: Path) -> Iterator[str]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     n_read = len(read_quotes(path, quote_date=SPX_2019.day).frame)
-    yield from ("", "## The time of a whole day", "")
+    yield from ("", "## Run time of a whole day", "")
     yield (
         f"`levy compare` on {SPX_2019.day}: {n_read} quotes read and cleaned, forwards implied, "
         f"{len(models.names())} models fitted twice each: {elapsed:.0f} s on "
-        f"{os.cpu_count()} cores that others shared ({busy:.0f} s of processor time)."
+        f"{os.cpu_count()} cores shared with other programs ({busy:.0f} s of processor time)."
     )
 
 
 def _compared(quotes: Quotes) -> Iterator[str]:
-    found, left = [], []
+    comparisons, failures = [], []
     for name in models.names():
         try:
-            found.append(compare_one(models.get(name), quotes))
+            comparisons.append(compare_one(models.get(name), quotes))
         except LevyError as error:
-            left.append(f"{name} is not fitted: {error.message}.")
+            failures.append(f"{name} is not fitted: {error.message}.")
     rows = []
-    for one in ranked(found):
-        fit, share = one.result.fit, in_spread_share(quotes, one.result.model_prices)
-        status = one.result.status.replace("_", " ")
+    for comparison in ranked(comparisons):
+        result = comparison.result
+        fit, share = result.fit, in_spread_share(quotes, result.model_prices)
         rows.append(
             [
-                one.name,
-                _points(one.in_sample),
-                _points(one.out_of_sample),
+                comparison.name,
+                _points(comparison.in_sample),
+                _points(comparison.out_of_sample),
                 _points(fit),
                 f"{fit.rmse:#.4g}",
                 "" if np.isnan(share) else f"{share:.0%}",
-                ", ".join((status, *one.result.limits)),
+                ", ".join((result.status.replace("_", " "), *result.limits)),
             ]
         )
     yield from table(_HEAD, rows)
-    if left:
+    if failures:
         yield ""
-        yield " ".join(left)
+        yield " ".join(failures)
 
 
 def _points(fit: FitQuality | None) -> str:
@@ -230,8 +229,8 @@ def _points(fit: FitQuality | None) -> str:
 _DAILY_HEAD: Final = (
     "model",
     "vol RMSE, points",
-    "cut",
-    "its range",
+    "reduction",
+    "range",
     "in spread",
     "seconds",
     "status, days",
@@ -249,19 +248,21 @@ _HEAD: Final = (
 _INTRODUCTION: Final = """\
 # Whole surfaces
 
-How well each model fits all expiries of a day at once, by `weights="vega"`, which are errors of
-implied volatility. Made by `make whole-surfaces`, which needs `LEVY_MARKET_DATA`; the quotes
-themselves are not part of the project. Nothing is tuned to a set.
+Fits of each model to all expiries of a day together, with `weights="vega"`, which minimise errors
+of implied volatility. Generated by `make whole-surfaces`, which requires `LEVY_MARKET_DATA`; the
+quotes are not part of the repository. No setting is tuned to a data set.
 
-A process with stationary increments cannot follow a market's term structure. A Sato process scales
-one law to every maturity; a CIR clock lets the pace of time revert to its mean; a fit per expiry
-has as many parameters as it likes, and no law that joins them.
+A process with stationary increments cannot fit the term structure of a market. A Sato process
+scales one distribution to every maturity; on a CIR clock, the rate of the time change is
+mean-reverting; a fit per expiry has separate parameters for each expiry and no model for the term
+structure.
 
-In spread is the share of quotes whose model price lies between bid and ask: on an index these are
-a tick or two apart, and no model of a handful of parameters is within them throughout. Seconds are
-of the processor. In the tables of the sets, models are ranked by their error on every other strike,
-which a fit to the strikes between has not seen; `→` names a limit that parameters run to: the best
-fit is a limit of the model, and those parameters mean nothing on their own."""
+`in spread` is the fraction of quotes whose model price is between bid and ask. On an index these
+are a tick or two apart, and no model with a few parameters is within all of them. Seconds are
+processor time. In the tables of the data sets, models are ranked by their out-of-sample error: they
+are fitted to every other strike and evaluated on the rest. `→` marks parameters that run to a
+limit: the optimum is a limiting case of the model, and the values of these parameters are not
+meaningful."""
 
 
 def main() -> None:
@@ -271,10 +272,10 @@ def main() -> None:
     options = parser.parse_args()
     folder = os.environ.get("LEVY_MARKET_DATA")
     if not folder:
-        raise SystemExit("LEVY_MARKET_DATA must say where the sets of quotes are")
+        raise SystemExit("set LEVY_MARKET_DATA to the folder of the data sets")
     lines = list(page(Path(folder)))
     options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"{options.out} is written")
+    print(f"wrote {options.out}")
 
 
 if __name__ == "__main__":

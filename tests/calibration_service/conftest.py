@@ -1,4 +1,4 @@
-"""The calibration service, in process, on the real numerics."""
+"""Fixtures: the calibration service in process, with the real numerics."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from levy_numerics.market import Contracts
 from levy_numerics.models import VarianceGamma
 
 with warnings.catch_warnings():
-    # The test client would rather have httpx's successor; the gateway uses httpx.
+    # The test client warns that it prefers httpx's successor; the gateway uses httpx.
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[Any]]:
-    """Events logged in a test, kept from its output."""
+    """Capture the events logged in a test."""
     with structlog.testing.capture_logs() as events:
         yield events
 
@@ -39,7 +39,7 @@ def truth() -> VarianceGamma:
 
 @pytest.fixture(scope="session")
 def grid_request(truth: VarianceGamma) -> dict[str, Any]:
-    """A grid of exact calls."""
+    """Return a request with a grid of exact calls."""
     strikes, maturities = [80, 90, 95, 100, 105, 110, 120], [0.25, 0.5, 1.0]
     contracts = Contracts.grid(
         spot=100.0, rate=0.05, dividend_yield=0.01, strikes=strikes, maturities=maturities
@@ -58,7 +58,7 @@ def grid_request(truth: VarianceGamma) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def quotes_request(truth: VarianceGamma) -> dict[str, Any]:
-    """A list of exact two-sided quotes, puts below and calls above the forward."""
+    """Return a request with exact two-sided quotes, puts below and calls above the forward."""
     forwards = [(0.25, 101.0, 0.99), (0.7, 103.0, 0.97)]
     quotes = []
     for maturity, forward, discount in forwards:

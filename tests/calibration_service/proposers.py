@@ -1,11 +1,11 @@
-"""Small networks that are none: they know the answer, or say that they do not."""
+"""Fake networks that propose a given model or reject the quotes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from levy_calibration.networks.proposer import Proposal
+from levy_numerics.calibration.hybrid import Proposal
 from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
@@ -13,7 +13,7 @@ from levy_numerics.models.base import Model
 
 @dataclass(frozen=True)
 class Knowing:
-    """Proposes one model, whatever it reads."""
+    """Proposes the same model for all quotes."""
 
     model: Model
     version: str = "1"
@@ -36,12 +36,12 @@ class Knowing:
 
 @dataclass(frozen=True)
 class Declining(Knowing):
-    """Reads nothing but what it will never get."""
+    """Rejects all quotes."""
 
     def propose(self, quotes: Quotes) -> Proposal:
         raise UnsupportedError("declining reads 1 quote of 1 year")
 
 
 def beside(model: Model, by: float = 0.02) -> Model:
-    """A model `by` away in each coordinate."""
+    """Return a model shifted by `by` in each coordinate."""
     return type(model).from_coordinates(np.asarray(model.to_coordinates(), dtype=float) + by)

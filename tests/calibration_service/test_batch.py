@@ -15,9 +15,9 @@ from fastapi.testclient import TestClient
 from levy_calibration.handlers.calibrate import calibrate
 from levy_calibration.handlers.calibrate_many import calibrate_many
 from levy_calibration.metrics import CalibrationMetrics
-from levy_calibration.networks.proposer import Proposal
 from levy_calibration.routes import calibrate as calibrate_route
 from levy_numerics import pricing
+from levy_numerics.calibration.hybrid import Proposal
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import CGMY, VarianceGamma
 from levy_numerics.models.base import Model
@@ -33,7 +33,7 @@ CGMYS = [CGMY(C=0.5 + 0.1 * k, G=6.0, M=9.0, Y=0.6) for k in range(3)]
 
 
 def surface(truth: Model, **options: Any) -> dict[str, Any]:
-    """Exact calls of a model on one grid."""
+    """Return exact calls of a model on one grid."""
     contracts = Contracts.grid(
         spot=100.0, rate=0.03, dividend_yield=0.01, strikes=STRIKES, maturities=MATURITIES
     )
@@ -86,7 +86,7 @@ def result(grid_request: dict[str, Any]) -> CalibrationResult:
 
 @dataclass
 class Recording:
-    """A network that counts its passes and proposes models near the truth, by the first price."""
+    """A network that counts its passes and proposes models near the true one."""
 
     truths: Sequence[Model]
     version: str = "1"
@@ -251,17 +251,17 @@ def test_networks_are_chosen_for_each_surface_on_its_own() -> None:
     assert versions == ["champion", "challenger", "champion", "challenger"]
 
 
-def test_the_next_network_reads_what_the_first_one_declines() -> None:
+def test_the_next_network_reads_what_the_first_one_rejects() -> None:
     networks = (Declining(VG[0], version="challenger"), Knowing(VG[0], version="champion"))
     observed = []
     fits = calibrate_many(
         requests_of([surface(VG[0])] * 2),
         engine_version="1",
         choose=lambda _: networks,
-        observe=lambda _quotes, fit: observed.append([asked.outcome for asked in fit.asked]),
+        observe=lambda _quotes, fit: observed.append([attempt.outcome for attempt in fit.attempts]),
     )
     assert [fit(lambda: None).model_version for fit in fits] == ["champion", "champion"]
-    assert observed == [["declined", "answered"]] * 2
+    assert observed == [["abstained", "accepted"]] * 2
 
 
 def test_a_poor_initial_guess_of_one_surface_leaves_the_others_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Which surfaces are fitted in the event loop."""
+"""Selection of the surfaces that are fitted on the event loop."""
 
 from typing import Any
 

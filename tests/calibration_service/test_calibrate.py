@@ -68,7 +68,7 @@ def test_missing_quotes_are_left_out(
     assert result.dropped == ()
 
 
-def test_a_quote_that_no_model_can_reach_is_left_out_and_told(
+def test_a_quote_outside_no_arbitrage_bounds_is_dropped_and_reported(
     client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
 ) -> None:
     spoilt = copy.deepcopy(grid_request)
@@ -83,7 +83,7 @@ def test_a_quote_that_no_model_can_reach_is_left_out_and_told(
     assert any("2 quotes were left out" in warning for warning in result.warnings)
 
 
-def test_a_crossed_quote_is_left_out_and_told(
+def test_a_crossed_quote_is_dropped_and_reported(
     client: TestClient, quotes_request: dict[str, Any], truth: VarianceGamma
 ) -> None:
     crossed = copy.deepcopy(quotes_request)
@@ -115,7 +115,7 @@ def test_a_network_alone_comes_near(
         assert result.parameters[name] == pytest.approx(value, rel=0.05)
 
 
-def test_hybrid_without_a_network_says_that_it_is_less_than_asked(
+def test_hybrid_without_a_network_is_reported_as_degraded(
     client: TestClient, grid_request: dict[str, Any]
 ) -> None:
     result = fit(client, grid_request | {"model_type": "Kou"})
@@ -124,7 +124,7 @@ def test_hybrid_without_a_network_says_that_it_is_less_than_asked(
     assert "no network is ready for Kou" in result.warnings[0]
 
 
-def test_least_squares_that_were_asked_for_are_not_degraded(
+def test_requested_least_squares_is_not_degraded(
     client: TestClient, grid_request: dict[str, Any]
 ) -> None:
     result = fit(client, grid_request | {"method": "least_squares"})
@@ -145,7 +145,7 @@ def test_intervals_hold_the_parameters(client: TestClient, quotes_request: dict[
         assert interval[0] < value < interval[1]
 
 
-def test_no_intervals_come_where_none_are_asked(
+def test_intervals_are_returned_only_on_request(
     client: TestClient, grid_request: dict[str, Any]
 ) -> None:
     assert fit(client, grid_request | {"uncertainty": "none"}).intervals is None
@@ -189,7 +189,7 @@ def test_a_surface_without_any_information_is_refused(
         ({"per_maturity": True, "model_type": "NIGSato"}, "/per_maturity"),
     ],
 )
-def test_what_is_not_built_is_refused_with_what_to_ask_instead(
+def test_an_unsupported_request_is_rejected_with_an_alternative(
     client: TestClient, grid_request: dict[str, Any], asked: dict[str, Any], place: str
 ) -> None:
     answer = client.post("/calibrate", json=grid_request | asked)
@@ -224,7 +224,7 @@ QUOTED: dict[float, list[tuple[float, float]]] = {
 
 
 def noisy_request() -> dict[str, Any]:
-    """Puts to 100 and calls above, spread 0.1, close to VG(0.17, 0.2, −0.3) at a rate of 3%."""
+    """Return puts up to 100 and calls above, spread 0.1, close to VG(0.17, 0.2, −0.3), rate 3%."""
     quotes = [
         {
             "strike": strike,

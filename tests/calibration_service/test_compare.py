@@ -52,7 +52,7 @@ def test_without_a_holdout_models_are_ranked_in_sample(
     assert all(one.in_sample is None and one.out_of_sample is None for one in result.results)
 
 
-def test_the_share_within_the_spread_is_told_where_there_are_spreads(
+def test_the_fraction_within_the_spread_is_reported_if_known(
     client: TestClient, surface: dict[str, Any], quotes_request: dict[str, Any]
 ) -> None:
     two_sided = {k: v for k, v in quotes_request.items() if k != "model_type"}
@@ -64,7 +64,7 @@ def test_the_share_within_the_spread_is_told_where_there_are_spreads(
     assert mid_only.in_spread_share is None
 
 
-def test_a_model_that_these_quotes_cannot_determine_is_told_apart(
+def test_a_model_that_these_quotes_cannot_determine_is_reported_separately(
     client: TestClient, surface: dict[str, Any]
 ) -> None:
     surface["prices"] = [[None] * 2 + row[2:5] + [None] * 2 for row in surface["prices"][:1]]
@@ -76,9 +76,7 @@ def test_a_model_that_these_quotes_cannot_determine_is_told_apart(
     assert "5 parameters" in left.detail
 
 
-def test_a_model_asked_for_twice_is_compared_once(
-    client: TestClient, surface: dict[str, Any]
-) -> None:
+def test_a_repeated_model_is_compared_once(client: TestClient, surface: dict[str, Any]) -> None:
     result = compare(client, surface | {"models": ["BlackScholes", "BlackScholes"]})
     assert len(result.results) == 1
 
@@ -99,7 +97,7 @@ def test_quotes_too_few_for_any_model_are_refused(
     assert answer.json()["code"] == "invalid-input"
 
 
-def test_quotes_left_out_are_told(client: TestClient, surface: dict[str, Any]) -> None:
+def test_dropped_quotes_are_reported(client: TestClient, surface: dict[str, Any]) -> None:
     surface["prices"][0][0] = 1.0
     result = compare(client, surface | {"models": ["BlackScholes"]})
     assert [(quote.pointer, quote.reason) for quote in result.dropped] == [
@@ -120,7 +118,7 @@ def test_a_finished_comparison_is_logged_once_and_its_fits_are_counted(
 
 
 def test_a_rate_that_the_quotes_contradict_is_reported(client: TestClient) -> None:
-    """Calls and puts at a rate of zero: F = 100, where 10% says 105.1 at half a year."""
+    """Return calls and puts at a rate of zero: F = 100; a rate of 10% would imply 105.1."""
     quotes = [
         {"strike": k, "maturity": 0.5, "option_type": side, "price": time + intrinsic}
         for k, time in ((90.0, 2.2), (95.0, 3.7), (100.0, 5.6), (105.0, 3.9), (110.0, 2.6))

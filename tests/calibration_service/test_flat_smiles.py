@@ -1,4 +1,4 @@
-"""Whatever a fit returns is accepted by `/price`, in the limits of the models too."""
+"""`/price` accepts the parameters of every fit, also in limiting cases of the models."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`calibrate` with a network: its start polished, alone, declined, poor or unsure."""
+"""`calibrate` with a network whose guess is refined, used alone, missing, poor or uncertain."""
 
 import copy
 from collections.abc import Callable
@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from levy_calibration.handlers.calibrate import calibrate
-from levy_calibration.handlers.fitting import Asked, Fit
-from levy_calibration.networks.proposer import Proposer
 from levy_numerics import pricing
+from levy_numerics.calibration.hybrid import Fit, NetworkAttempt, Proposer
 from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Contracts
 from levy_numerics.models import Merton, VarianceGamma
@@ -65,11 +64,11 @@ def test_a_network_alone_answers_as_it_stands(answered: Answer, truth: VarianceG
     assert result.functionals["variance"].interval is None
     assert result.intervals is not None
     low, high = result.intervals["sigma"] or (0.0, 0.0)
-    # σ is exp of half the log variance, and more besides: a relative error of about a hundredth.
+    # σ is exp of half the log variance and further terms: a relative error of about 1%.
     assert 0.005 < (high - low) / (2 * 1.96 * guess.sigma) < 0.02
 
 
-def test_a_network_that_tells_no_spread_gives_no_intervals(
+def test_a_network_without_a_predicted_error_gives_no_intervals(
     answered: Answer, truth: VarianceGamma
 ) -> None:
     result = answered(Knowing(truth, spread=None), method="neural")
@@ -81,7 +80,7 @@ def test_a_network_that_tells_no_spread_gives_no_intervals(
     ("proposer", "reason"),
     [(None, "no network is ready for VarianceGamma"), (Declining, "declining reads")],
 )
-def test_without_a_networks_word_least_squares_answer_and_say_so(
+def test_least_squares_replaces_a_rejecting_network_with_a_warning(
     answered: Answer, truth: VarianceGamma, proposer: Any, reason: str
 ) -> None:
     result = answered(proposer and proposer(truth))
@@ -90,19 +89,19 @@ def test_without_a_networks_word_least_squares_answer_and_say_so(
     assert result.degraded
     assert result.model_version == "engine"
     assert reason in result.warnings[0]
-    assert "least squares from several starts answered" in result.warnings[0]
+    assert "least squares from several starts was used" in result.warnings[0]
 
 
 @pytest.mark.parametrize("proposer", [None, Declining])
 def test_a_network_alone_that_has_no_word_is_a_problem(
     answered: Answer, truth: VarianceGamma, proposer: Any
 ) -> None:
-    with pytest.raises(UnsupportedError, match="ask hybrid or least_squares") as refused:
+    with pytest.raises(UnsupportedError, match="request hybrid or least_squares") as refused:
         answered(proposer and proposer(truth), method="neural")
     assert refused.value.details["pointer"] == "/method"
 
 
-def test_a_poor_start_is_overruled_and_told(grid_request: dict[str, Any]) -> None:
+def test_a_poor_initial_guess_is_rejected_and_reported(grid_request: dict[str, Any]) -> None:
     truth = Merton.example()
     contracts = Contracts.grid(
         spot=100.0,
@@ -112,7 +111,7 @@ def test_a_poor_start_is_overruled_and_told(grid_request: dict[str, Any]) -> Non
         maturities=grid_request["maturities"],
     )
     prices = pricing.price(truth, contracts).value.reshape(3, -1).tolist()
-    # Large upward jumps: least squares ends in another valley.
+    # Large upward jumps: least squares ends in another local minimum.
     astray = Knowing(replace(truth, mu_j=1.5, sigma_j=0.05, lam=0.05))
     asked = grid_request | {"model_type": "Merton", "prices": prices}
     request = CalibrationRequest.model_validate(asked)
@@ -121,17 +120,19 @@ def test_a_poor_start_is_overruled_and_told(grid_request: dict[str, Any]) -> Non
     assert result.method == "least_squares"
     assert result.degraded
     assert result.model_version == "engine"
-    assert "the start of knowing was poor" in result.warnings[0]
+    assert "the initial guess of knowing was poor" in result.warnings[0]
 
 
-def test_quotes_unlike_those_of_training_are_told(answered: Answer, truth: VarianceGamma) -> None:
+def test_quotes_outside_the_training_distribution_are_reported(
+    answered: Answer, truth: VarianceGamma
+) -> None:
     result = answered(Knowing(truth, score=3.0))
     assert result.out_of_distribution
     assert "score 3" in result.warnings[0]
     assert answered(Knowing(truth, score=float("nan"))).out_of_distribution
 
 
-def test_where_one_network_declines_the_next_is_asked(
+def test_the_next_network_is_used_if_one_rejects_the_quotes(
     grid_request: dict[str, Any], truth: VarianceGamma
 ) -> None:
     declining, knowing = Declining(truth, version="first"), Knowing(beside(truth), version="second")
@@ -144,10 +145,13 @@ def test_where_one_network_declines_the_next_is_asked(
     )
     assert result.model_version == "second"
     assert not result.degraded
-    assert fits[0].asked == (Asked("first", "declined"), Asked("second", "answered"))
+    assert fits[0].attempts == (
+        NetworkAttempt("first", "abstained"),
+        NetworkAttempt("second", "accepted"),
+    )
 
 
-def test_least_squares_ask_no_network(answered: Answer, truth: VarianceGamma) -> None:
+def test_least_squares_does_not_use_a_network(answered: Answer, truth: VarianceGamma) -> None:
     result = answered(Declining(truth), method="least_squares")
     assert not result.degraded
     assert result.method == "least_squares"
@@ -181,13 +185,13 @@ def test_psis_weighs_the_exact_posterior(
         assert interval == pytest.approx((low, high), abs=0.4 * (high - low))
 
 
-def test_psis_of_each_expiry_tells_the_worst_k(answered: Answer) -> None:
+def test_psis_per_expiry_reports_the_largest_k(answered: Answer) -> None:
     result = answered(None, method="least_squares", per_maturity=True, uncertainty="psis")
     assert result.pareto_k is not None
     assert result.per_maturity is not None
     assert all(one.intervals for one in result.per_maturity)
 
 
-def test_what_is_no_fit_is_not_weighed_as_one(answered: Answer, truth: VarianceGamma) -> None:
-    with pytest.raises(UnsupportedError, match="psis weighs a fit"):
+def test_psis_without_a_fit_is_refused(answered: Answer, truth: VarianceGamma) -> None:
+    with pytest.raises(UnsupportedError, match="psis requires a fit"):
         answered(Knowing(truth), method="neural", uncertainty="psis")

@@ -62,7 +62,7 @@ def path(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def body(path: str, grid_request: dict[str, Any]) -> dict[str, Any]:
-    """A good request to `path`."""
+    """Return a valid request to `path`."""
     surface = {name: v for name, v in grid_request.items() if name != "model_type"}
     return grid_request if path == "/calibrate" else surface
 
@@ -92,15 +92,13 @@ def test_a_handler_provokes(path: str, body: dict[str, Any], code: str) -> None:
     check(client.post(path, json=body), code)
 
 
-def test_a_client_that_will_not_wait_is_told_so(path: str, body: dict[str, Any]) -> None:
+def test_a_client_with_a_short_deadline_receives_a_timeout(path: str, body: dict[str, Any]) -> None:
     client = TestClient(app(raising(AssertionError("must not be asked"))))
     answer = client.post(path, json=body, headers={"X-Deadline-Seconds": "0"})
     check(answer, "deadline")
 
 
-def test_a_fit_that_nobody_waits_for_ends_at_its_next_checkpoint(
-    path: str, body: dict[str, Any]
-) -> None:
+def test_an_abandoned_fit_ends_at_its_next_checkpoint(path: str, body: dict[str, Any]) -> None:
     ended = threading.Event()
 
     def handler(_: Any, *, checkpoint: Callable[[], None]) -> Any:
@@ -111,7 +109,7 @@ def test_a_fit_that_nobody_waits_for_ends_at_its_next_checkpoint(
                 passed += 1
                 time.sleep(0.005)
         finally:
-            # Where it was taken for brief, the first ends it, and it begins anew.
+            # A fit that was classified as short is cancelled at the first check and restarted.
             if passed:
                 ended.set()
 

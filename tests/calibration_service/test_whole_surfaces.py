@@ -1,4 +1,4 @@
-"""Term structure and identifiability in the answers of `POST /calibrate`."""
+"""Term structure and identifiability in responses of `POST /calibrate`."""
 
 import copy
 from typing import Any
@@ -24,7 +24,7 @@ def fit(client: TestClient, request: dict[str, Any]) -> CalibrationResult:
 
 @pytest.fixture(scope="module")
 def self_similar_request() -> dict[str, Any]:
-    """Calls of a self-similar process, which no process with stationary increments follows."""
+    """Return calls of a self-similar process, which a stationary process cannot fit."""
     model = models.from_mapping(
         "VarianceGammaSato", {"sigma": 0.2, "nu": 0.6, "theta": -0.15, "gamma": 0.5}
     )
@@ -43,7 +43,7 @@ def self_similar_request() -> dict[str, Any]:
     }
 
 
-def test_fit_quality_is_told_for_each_expiry(
+def test_fit_quality_is_reported_for_each_expiry(
     client: TestClient, self_similar_request: dict[str, Any]
 ) -> None:
     result = fit(client, self_similar_request)
@@ -56,9 +56,9 @@ def test_fit_quality_is_told_for_each_expiry(
 def test_a_stationary_model_that_misses_the_term_structure_names_the_remedies(
     client: TestClient, self_similar_request: dict[str, Any]
 ) -> None:
-    told = " ".join(fit(client, self_similar_request).warnings)
-    assert "Sato" in told
-    assert "per maturity" in told
+    warnings = " ".join(fit(client, self_similar_request).warnings)
+    assert "Sato" in warnings
+    assert "per maturity" in warnings
     remedied = fit(client, self_similar_request | {"model_type": "VarianceGammaSato"})
     assert "term structure" not in " ".join(remedied.warnings)
     assert remedied.fit_quality.rmse < 1e-5
@@ -75,13 +75,13 @@ def test_one_fit_for_each_expiry_follows_any_term_structure(
     assert result.functionals is None
     assert result.fit_quality.rmse < 1e-5
     for one in result.per_maturity:
-        # The law at T is that at one year, scaled: σ√T of the base is σ·T^γ here.
+        # The distribution at T is that at one year, scaled: σ√T of the base is σ·T^γ here.
         scaled = 0.2 * one.maturity**0.5
         assert one.parameters["sigma"] * np.sqrt(one.maturity) == pytest.approx(scaled, rel=1e-3)
         assert one.parameters["nu"] == pytest.approx(0.6 * one.maturity, rel=1e-2)
 
 
-def test_an_expiry_with_too_few_quotes_for_itself_is_left_out_and_told(
+def test_an_expiry_with_too_few_quotes_is_dropped_and_reported(
     client: TestClient, self_similar_request: dict[str, Any]
 ) -> None:
     thin = copy.deepcopy(self_similar_request)
@@ -105,7 +105,7 @@ def test_expiries_that_are_all_too_thin_are_refused(
     assert len(problem["dropped"]) == 6
 
 
-def test_functionals_of_the_distribution_are_told_with_intervals(
+def test_functionals_are_reported_with_intervals(
     client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
 ) -> None:
     result = fit(client, grid_request)

@@ -1,7 +1,8 @@
 """Check the default pricer's stated errors: `make check-prices`, or `--help` for the options.
 
 Random options over the whole domain of every model are priced by the engine and by an independent
-referee. Writes `build/check-prices.json`; the exit code is 1 if a promise is broken.
+reference implementation, the referee. Writes `build/check-prices.json`; the exit code is 1 if a
+stated error is too small.
 """
 
 import argparse
@@ -28,7 +29,7 @@ _CASES_PER_TASK: Final = 20
 _SHOWN: Final = 5
 _COLUMNS: Final = {
     "options": "options",
-    "sets refused": "sets_refused",
+    "sets rejected": "sets_refused",
     "with forward": "refused_with_forward",
     "crashes": "crashes",
     "priced": "priced",
@@ -37,7 +38,7 @@ _COLUMNS: Final = {
     "violations": "violations",
     "silent > 1e-9": "silent_only",
     "stated > 1e-9": "stated_large",
-    "unsure": "unsure",
+    "undecided": "undecided",
     "no forward": "no_forward_priced",
 }
 
@@ -99,7 +100,7 @@ def _results(
 
 def _print(tallies: Mapping[str, Tally]) -> None:
     console = Console(width=180)
-    table = Table("model", *_COLUMNS, title="The default pricer beside the referee")
+    table = Table("model", *_COLUMNS, title="The default pricer compared with the referee")
     for name, tally in tallies.items():
         values = (getattr(tally, attribute) for attribute in _COLUMNS.values())
         shown = (f"{v:.1e}" if isinstance(v, float) else f"{v}" for v in values)

@@ -1,4 +1,4 @@
-"""Prices of the engine beside those of the referee, and what follows from the difference."""
+"""Comparison of the engine's prices and stated errors with the referee's prices."""
 
 import time
 import warnings
@@ -21,22 +21,22 @@ from tests.check_prices.transforms import (
 )
 
 FLOOR: Final = 1e-14
-"""Of the forward's present value: rounding that no stated error needs to cover."""
+"""Rounding that stated errors need not cover, relative to the forward's present value."""
 FACTOR: Final = 10.0
 """Largest permitted ratio of true to stated error."""
 SILENT: Final = 1e-9
-"""Largest true error, of the forward, that may pass with a stated error at most as large."""
+"""Largest true error, relative to the forward, that may have a smaller stated error."""
 SECOND_CONTOUR_EVERY: Final = 4
 WORST_KEPT: Final = 20
 _WORST: Final = 1e9
-"""Rank of what is worse than any wrong price."""
+"""Rank of failures that are worse than any wrong price."""
 _LARGEST_RATIO: Final = 1e99
 """Stands for infinity, where the stated error is zero."""
 
 
 @dataclass
 class Tally:
-    """What was found for one model.
+    """Results of one model.
 
     Attributes
     ----------
@@ -44,17 +44,18 @@ class Tally:
         Options drawn; options with a price; those whose set the engine rejected with its own
         error.
     sets, sets_refused, refused_with_forward, crashes, no_forward_priced : int
-        Parameter sets: drawn; rejected with a clear error; those of them that have a forward; with
-        any other exception; priced although no forward exists.
+        Parameter sets: drawn; rejected with a clear error; those of them with a finite forward;
+        with any other exception; priced although E[S_T] is infinite.
     violations, silent_only : int
         Options whose true error exceeds ten times the stated one; others whose true error exceeds
         1e-9 of the forward while the stated one does not.
     stated_large : int
         Options with a stated error above 1e-9 of the forward.
-    unsure : int
+    undecided : int
         Options for which the referee cannot decide.
     largest_error, largest_ratio, largest_doubt, referee_seconds, engine_seconds : float
-        Of the forward; of true to stated error; the referee's own uncertainty; time.
+        Largest error relative to the forward; ratio of true to stated error; uncertainty of the
+        referee; times.
     worst : list
         Cases to reproduce.
     """
@@ -70,7 +71,7 @@ class Tally:
     violations: int = 0
     silent_only: int = 0
     stated_large: int = 0
-    unsure: int = 0
+    undecided: int = 0
     largest_error: float = 0.0
     largest_ratio: float = 0.0
     largest_doubt: float = 0.0
@@ -81,11 +82,11 @@ class Tally:
 
     @property
     def failed(self) -> bool:
-        """Whether anything breaks what the pricer promises."""
+        """Whether any result violates the rule."""
         return bool(self.violations or self.silent_only or self.crashes or self.no_forward_priced)
 
     def add(self, other: "Tally") -> None:
-        """Take the other's counts into this one."""
+        """Add the counts of another tally."""
         for name, value in vars(other).items():
             if name.startswith("largest"):
                 setattr(self, name, max(getattr(self, name), value))
@@ -99,7 +100,7 @@ class Tally:
                 setattr(self, name, getattr(self, name) + value)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the fields for JSON."""
         return asdict(self)
 
 
@@ -116,13 +117,13 @@ class Referee:
 
 
 def referee_prices(case: Case, second: bool) -> Referee:
-    """Price a case by every method that applies; the uncertainty covers where they differ.
+    """Price a case by every applicable method; the uncertainty covers their differences.
 
     Parameters
     ----------
     case : Case
     second : bool
-        Whether another contour is tried as well where there is no mixture.
+        Whether to price along a second contour if there is no mixture.
 
     Raises
     ------
@@ -139,7 +140,7 @@ def referee_prices(case: Case, second: bool) -> Referee:
         with np.errstate(invalid="ignore"):
             apart = np.where(np.isfinite(doubt + its_doubt), np.abs(value - covered), 0.0)
         covered = np.where(better, value, covered)
-        # Where two methods differ by more than both admit, one of them is wrong.
+        # If two methods differ by more than both uncertainties, one of them is wrong.
         with np.errstate(invalid="ignore"):
             unexplained = np.where(apart > 0.0, apart - doubt - its_doubt, 0.0)
         doubt = np.maximum(np.minimum(doubt, its_doubt), 2.0 * unexplained)
@@ -157,7 +158,7 @@ def _others(transform: Transform, k: np.ndarray, second: bool) -> list[Any]:
 
 
 def check_cases(model: str, indices: range, seed: int) -> Tally:
-    """Draw, price and compare the cases of these numbers."""
+    """Draw, price and compare the cases with these numbers."""
     total = Tally()
     for index in indices:
         total.add(check_case(draw_case(model, index, seed), index % SECOND_CONTOUR_EVERY == 0))
@@ -165,7 +166,7 @@ def check_cases(model: str, indices: range, seed: int) -> Tally:
 
 
 def check_case(case: Case, second: bool = True) -> Tally:
-    """Price one case by the engine and by the referee."""
+    """Price one case with the engine and with the referee."""
     n = case.strike.size
     tally = Tally(options=n, sets=1)
     start = time.perf_counter()
@@ -177,7 +178,7 @@ def check_case(case: Case, second: bool = True) -> Tally:
         tally.refused_with_forward = int(exists)
         tally.by_kind[f"{case.kind}: {type(error).__name__}"] = [n, 0]
         return tally
-    except Exception as error:  # noqa: BLE001 any other exception is what is looked for
+    except Exception as error:  # noqa: BLE001 the check looks for any other exception
         tally.crashes = 1
         tally.worst.append(_report(case, repr(error), _WORST))
         return tally
@@ -187,10 +188,10 @@ def check_case(case: Case, second: bool = True) -> Tally:
         referee = referee_prices(case, second)
     except NoForwardError:
         tally.no_forward_priced = 1
-        tally.worst.append(_report(case, "priced although no forward exists", _WORST))
+        tally.worst.append(_report(case, "priced although E[S_T] is infinite", _WORST))
         return tally
     except (ArithmeticError, ValueError) as error:
-        tally.unsure = n
+        tally.undecided = n
         tally.by_kind[f"{case.kind}: referee {error}"[:120]] = [n, 0]
         return tally
     tally.referee_seconds = time.perf_counter() - start - tally.engine_seconds
@@ -203,7 +204,7 @@ def _engine_prices(case: Case) -> pricing.Prices:
         warnings.simplefilter("ignore")
         model = models.from_mapping(case.model, case.parameters)
         if case.in_batch:
-            model = _with_a_neighbour(model)
+            model = _with_example(model)
         contracts = Contracts.of(
             maturity_years=case.years,
             strike=case.strike,
@@ -220,8 +221,8 @@ def _engine_prices(case: Case) -> pricing.Prices:
     return pricing.Prices(value, error)
 
 
-def _with_a_neighbour(model: Model) -> Model:
-    """A batch of the family's example and the model."""
+def _with_example(model: Model) -> Model:
+    """Return a batch of the family's example and the model."""
     example = type(model).example().as_mapping()
     pairs = {name: np.array([example[name], value]) for name, value in model.as_mapping().items()}
     return type(model)(**pairs)
@@ -235,20 +236,23 @@ def _judge(tally: Tally, case: Case, prices: pricing.Prices, referee: Referee) -
     with np.errstate(all="ignore"):
         allowed = FACTOR * stated + FLOOR
         certain, possible = miss - doubt, miss + doubt
-        # A price or an error that is not a number is wrong whatever the right one is.
+        # A price or an error that is not a finite number is always wrong.
         broken = ~(np.isfinite(value) & (stated >= 0.0))
         wrong = broken | (np.isfinite(doubt) & (certain > allowed))
-        unsure = ~wrong & ~(possible <= allowed)
+        undecided = ~wrong & ~(possible <= allowed)
         silent = ~wrong & (certain > SILENT) & (stated <= SILENT)
         ratio = np.where(wrong | (certain > FLOOR), (certain - FLOOR) / stated, 0.0)
     sure = np.isfinite(doubt) & ~broken
-    tally.violations, tally.unsure = int(wrong.sum()), int(unsure.sum())
+    tally.violations, tally.undecided = int(wrong.sum()), int(undecided.sum())
     tally.silent_only, tally.stated_large = int(silent.sum()), int((stated > SILENT).sum())
     tally.largest_error = float(np.max(certain[sure], initial=0.0))
     tally.largest_ratio = min(float(np.max(ratio[sure], initial=0.0)), _LARGEST_RATIO)
     tally.largest_doubt = float(np.max(doubt[np.isfinite(doubt)], initial=0.0))
     tally.by_kind[case.kind] = [case.strike.size, tally.violations]
-    for flagged, text, rank in ((wrong | silent, "wrong", 1.0), (unsure, "referee unsure", 1e-30)):
+    for flagged, text, rank in (
+        (wrong | silent, "wrong", 1.0),
+        (undecided, "referee undecided", 1e-30),
+    ):
         if flagged.any():
             at = int(np.argmax(np.where(flagged, np.nan_to_num(miss, nan=np.inf), -1.0)))
             tally.worst.append(
@@ -265,7 +269,7 @@ def _judge(tally: Tally, case: Case, prices: pricing.Prices, referee: Referee) -
 
 
 def _finite(value: Any) -> float | None:
-    """None for what JSON cannot hold."""
+    """Return None for numbers that JSON cannot represent."""
     return float(value) if np.isfinite(value) else None
 
 

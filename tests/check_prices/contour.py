@@ -1,4 +1,4 @@
-"""European options by an integral along a bent line, with checks on every assumption.
+"""European options by an integral along a bent contour, with checks on every assumption.
 
 E[min(S, K)]/K = (1/π) Re ∫ exp(iξx + G(ξ))/(ξ(ξ + i)) dξ, x = ln(F/K), over the right half of
 
@@ -29,10 +29,10 @@ _END: Final = 52.0
 _CHUNK: Final = 16
 _LOG_NEGLIGIBLE: Final = -48.0
 _RISE: Final = 0.7
-"""Largest rise of log |integrand| above its start: it costs e^0.7 in rounding, and no more."""
+"""Largest rise of log |integrand| above its initial value; it multiplies rounding by e^0.7."""
 _AGREEMENT: Final = 2e-17
 _GOOD: Final = 2e-15
-"""A result with a larger uncertainty is tried again at smaller angles."""
+"""Results with a larger uncertainty are repeated at smaller angles."""
 _MOST_EXACT_NODES: Final = 4000
 _ROUNDING: Final = 4e-17
 _PI: Final = np.longdouble("3.14159265358979323846264")
@@ -41,7 +41,7 @@ _STEEP: Final = 1e-3
 
 @dataclass(frozen=True)
 class Family:
-    """Contours of one scale b, tried by falling angle ω, each bent up and down."""
+    """Contours of one scale b, in order of decreasing angle ω, each bent up and down."""
 
     scale: float
     angles: tuple[float, ...]
@@ -60,14 +60,14 @@ class _Contour:
     angle: float
 
     def nodes(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """ξ(y) and dξ/dy."""
+        """Return ξ(y) and dξ/dy."""
         turned = y.astype(np.longdouble) + np.clongdouble(1j) * np.longdouble(self.angle)
         b, i = np.longdouble(self.scale), np.clongdouble(1j)
         shift = i * (np.sin(np.longdouble(self.angle)) * b + np.longdouble(0.5))
         return b * np.sinh(turned) - shift, b * np.cosh(turned)
 
     def log_terms(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """log of the integrand over y, shape (n_nodes, n_strikes)."""
+        """Return the log of the integrand over y, shape (n_nodes, n_strikes)."""
         xi, slope = self.nodes(y)
         with np.errstate(all="ignore"):
             amplitude = self.transform(xi) + np.log(slope) - np.log(xi)
@@ -80,7 +80,7 @@ def covered_calls(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return E[min(S, K)]/K and its uncertainty, arrays of shape (n,) of 80-bit floats.
 
-    Where no contour serves, or the sums do not agree, the uncertainty is infinite.
+    If no contour is suitable, or the sums do not agree, the uncertainty is infinite.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def covered_calls(
             break
         pair = [_Contour(transform, contours.scale, sign * angle) for sign in (1.0, -1.0)]
         ends = np.array([_ends(contour, x[left]) for contour in pair])
-        # The side to which the integrand decays faster; a rising integrand has no end.
+        # Use the side to which the integrand decays faster.
         side = np.argmin(np.where(np.isnan(ends), np.inf, ends), axis=0)
         for k, contour in enumerate(pair):
             chosen = (side == k) & ~np.isnan(ends[k])
@@ -115,7 +115,7 @@ def _keep_better(
 
 
 def _ends(contour: _Contour, x: np.ndarray) -> np.ndarray:
-    """y past which nothing is left, for each strike; NaN where the integrand rises."""
+    """Return y beyond which the integrand is negligible, per strike; NaN where it rises."""
     end, rising = np.zeros(x.shape), np.zeros(x.shape, dtype=bool)
     start = np.full(x.shape, -np.inf)
     for first in range(0, int(_END * _SCAN), _CHUNK):

@@ -1,10 +1,10 @@
-"""Random options over the whole domain of a model and in every limit in which it becomes another.
+"""Random options over the whole domain of a model and in every limiting case.
 
 A case is one parameter set, one maturity and some strikes. Most are built from what a price sees:
 the standard deviation of the log-return at maturity, and the exponential decay of the two tails.
 Each limit of a model is a corner of these: both decays large is the lognormal limit, one large is
 one-sided, an upward decay near one is a forward that hardly exists. The rest draw parameters
-one by one, far beyond their plausible ranges or at the ends of the floating-point numbers.
+one by one, far beyond their typical ranges or at the ends of the floating-point numbers.
 """
 
 import zlib
@@ -25,7 +25,7 @@ Drawn = dict[str, float]
 HOUR: Final = 1.0 / (365.0 * 24.0)
 YEARS: Final = (HOUR, 30.0)
 STRIKE: Final = (0.2, 5.0)
-"""As a fraction of the forward."""
+"""Relative to the forward."""
 DEVIATION: Final = (1e-4, 10.0)
 """Of the log-return at maturity."""
 STRIKES_PER_CASE: Final = 20
@@ -67,10 +67,10 @@ class Case:
 
 
 def draw_case(model: str, index: int, seed: int) -> Case:
-    """Return the case of that number; the same for the same model, number and seed."""
+    """Return a case; it depends only on model, number and seed."""
     rng = np.random.default_rng([seed, zlib.crc32(model.encode()), index])
     years = float(rng.choice(YEARS)) if rng.random() < 0.06 else _log_uniform(rng, *YEARS)
-    # Rounding takes the forward from many sets beside the boundary; few of those are of interest.
+    # Near the boundary, rounding makes the forward of many sets infinite; few of them are needed.
     for _ in range(_TRIES):
         kind, parameters = _draw_parameters(model, years, rng)
         if forward_exists(model, parameters, years) or rng.random() < _KEPT_WITHOUT_FORWARD:
@@ -85,7 +85,7 @@ def draw_case(model: str, index: int, seed: int) -> Case:
 
 
 def _draw_parameters(model: str, years: float, rng: Rng) -> tuple[str, Drawn]:
-    """The part of the domain, and parameters from it."""
+    """Return the name of a part of the domain, and parameters from it."""
     chance = rng.random()
     if chance < 0.12:
         return "plausible", _each_parameter(model, rng, factor=1.0)
@@ -93,6 +93,8 @@ def _draw_parameters(model: str, years: float, rng: Rng) -> tuple[str, Drawn]:
         return "beyond plausible", _each_parameter(model, rng, factor=1e3)
     if chance < 0.27:
         return "extreme numbers", _one_extreme(model, rng)
+    if family(model)[0] not in _BY_TAILS:
+        return "wider than plausible", _each_parameter(model, rng, factor=10.0)
     return _by_tails(model, years, rng)
 
 
@@ -101,7 +103,7 @@ def _log_uniform(rng: Rng, low: float, high: float) -> float:
 
 
 def _strikes(deviation: float, rng: Rng) -> np.ndarray:
-    """K/F: the forward, the ends, some over the whole range and some within the distribution."""
+    """Return K/F: the forward, both ends, some of the whole range, some in the distribution."""
     low, high = np.log(STRIKE)
     whole = np.exp(rng.uniform(low, high, 7))
     near = np.exp(deviation * rng.normal(scale=2.0, size=STRIKES_PER_CASE - 10))
@@ -118,12 +120,12 @@ def _deviation_of(model: str, parameters: Drawn, years: float) -> float:
 
 
 def _each_parameter(model: str, rng: Rng, factor: float) -> Drawn:
-    """Every parameter by itself, from its plausible range widened by a factor on either side."""
+    """Draw every parameter from its typical range, widened by a factor on either side."""
     return {p.name: _one_parameter(p, rng, factor) for p in models.get(model).parameters()}
 
 
 def _one_parameter(p: Parameter, rng: Rng, factor: float) -> float:
-    low, high = p.plausible
+    low, high = p.typical_range
     if low <= 0:
         widened = high + (high - low) * rng.uniform(-1, 0) * factor**0.5
         value = float(rng.uniform(low, high)) if factor == 1.0 else float(widened)
@@ -134,7 +136,7 @@ def _one_parameter(p: Parameter, rng: Rng, factor: float) -> float:
 
 
 def _one_extreme(model: str, rng: Rng) -> Drawn:
-    """A plausible set in which one parameter is at an end of the floating-point numbers."""
+    """Draw a typical set in which one parameter is an extreme floating-point number."""
     drawn = _each_parameter(model, rng, factor=1.0)
     declared = models.get(model).parameters()
     chosen = declared[rng.integers(len(declared))]
@@ -154,7 +156,7 @@ def _deviation(rng: Rng) -> float:
 
 
 def _tails(rng: Rng) -> tuple[str, float, float]:
-    """Where in the domain, and the decay of upward jumps (above 1) and of downward ones."""
+    """Draw the part of the domain, and decay rates of upward (above 1) and downward jumps."""
 
     def ten_to(low: float, high: float) -> float:
         return float(10.0 ** rng.uniform(low, high))
@@ -174,14 +176,14 @@ def _tails(rng: Rng) -> tuple[str, float, float]:
 
 
 def _by_tails(model: str, years: float, rng: Rng) -> tuple[str, Drawn]:
-    """Parameters from the deviation at maturity and the decay of both tails."""
+    """Return parameters with a given deviation at maturity and decay rates of the tails."""
     base, structure = family(model)
     kind, low, high = _tails(rng)
     variance = _deviation(rng) ** 2
     if structure == "Sato":
         gamma, named = _self_similarity(rng)
         scale = years**gamma
-        # The tails of X_T are those of X₁ divided by T^γ, and those of X₁ need a forward too.
+        # Decay rates of X_T are those of X₁ divided by T^γ; X₁ needs a finite forward too.
         low, high = low * max(scale, 1.0), high * scale
         drawn = _BY_TAILS[base](variance / scale**2, low, high, rng)
         return f"{kind}{named}", _floats(drawn | {"gamma": gamma})
@@ -290,7 +292,7 @@ def _kou(variance: float, low: float, high: float, rng: Rng) -> dict[str, Any]:
 
 
 def _merton(variance: float, low: float, high: float, rng: Rng) -> dict[str, Any]:
-    """Jumps as large as the tails' decay says; from all of one size to all about zero."""
+    """Draw jumps of the size implied by the decay rates: from a single size to mean zero."""
     jumps, diffusion = _shares(rng)
     size = 10.0 ** rng.uniform(-6, 0.5)
     angle = np.arctan(rng.choice([-1.0, 1.0]) * 10.0 ** rng.uniform(-4, 3))
@@ -303,7 +305,7 @@ def _merton(variance: float, low: float, high: float, rng: Rng) -> dict[str, Any
 
 
 def _shares(rng: Rng) -> tuple[float, float]:
-    """Two shares of one: even, or one of them vanishing."""
+    """Draw two fractions that add up to one: balanced, or with one of them vanishing."""
     logit = rng.uniform(-3.0, 3.0) if rng.random() < 0.5 else rng.uniform(-35.0, 35.0)
     return float(1.0 / (1.0 + np.exp(-logit))), float(1.0 / (1.0 + np.exp(logit)))
 

@@ -1,4 +1,4 @@
-"""ψ(ξ) − iξψ(−i) for arrays of 80-bit complex numbers, arranged so that nothing large cancels.
+"""ψ(ξ) − iξψ(−i) for arrays of 80-bit complex numbers, arranged to avoid cancellation.
 
 The terms of ψ that are linear in ξ belong to the drift and cancel exactly: they never appear. What
 is left of log(1 + z), (1 + z)^Y and exp(z) starts at z², and comes from a series where z is small.
@@ -13,7 +13,7 @@ import numpy as np
 
 Long = Mapping[str, np.longdouble]
 Array = Any
-"""ndarray of clongdouble, which NumPy's annotations lose."""
+"""ndarray of clongdouble, which NumPy's annotations cannot express."""
 
 _I: Final = np.clongdouble(1j)
 _TERMS: Final = 34
@@ -22,7 +22,7 @@ _SMALL: Final = 0.25
 
 def martingale_exponent(base: str, p: Long, xi: Array) -> Array:
     """Return ψ(ξ) − iξψ(−i) of a Lévy model with parameters `p`."""
-    return np.asarray(_EXPONENTS[base](p, _I * xi))
+    return np.asarray(EXPONENTS[base](p, _I * xi))
 
 
 def _black_scholes(p: Long, v: Array) -> Array:
@@ -33,7 +33,7 @@ def _variance_gamma(p: Long, v: Array) -> Array:
     def argument(v: Array) -> Array:
         return -p["nu"] * v * (p["theta"] + 0.5 * p["sigma"] ** 2 * v)
 
-    # Where the forward hardly exists, 1 + z at ξ = −i is a difference of nearly equal numbers.
+    # If the forward is barely finite, 1 + z at ξ = −i is a difference of nearly equal numbers.
     with mp.workdps(60):
         numbers = [mp.mpf(float(p[name])) for name in ("nu", "theta", "sigma")]
         remainder = 1 - numbers[0] * (numbers[1] + numbers[2] ** 2 / 2)
@@ -41,7 +41,7 @@ def _variance_gamma(p: Long, v: Array) -> Array:
     z = argument(v)
     rest = log1p_rest(z) - v * log1p_rest(argument(_ONE), near_one)
     near = _black_scholes(p, v) - rest / p["nu"]
-    # Far out the quadratic terms would cancel instead.
+    # For large |ξ| the quadratic terms would cancel instead.
     far = (v * np.log(near_one) - np.log(1.0 + z)) / p["nu"]
     return np.where(np.abs(z) < 1.0, near, far)
 
@@ -88,15 +88,15 @@ def _cgmy(p: Long, v: Array) -> Array:
 
 
 def _meixner(p: Long, v: Array) -> Array:
-    """With w = aξ/2 and t = tan(b/2): −2d·log(cosh w − it·sinh w), Re w ≥ 0."""
+    """Return −2d·log(cosh w − it·sinh w) with w = aξ/2, t = tan(b/2), Re w ≥ 0."""
     half = 0.5 * p["b"]
-    # b may be all but ±π, where the cosine is a small difference.
+    # b may be close to ±π, where the cosine is a small difference.
     with mp.workdps(60):
         exact = mp.mpf(float(p["b"])) / 2
         t, cos = (np.longdouble(mp.nstr(f(exact), 25)) for f in (mp.tan, mp.cos))
 
     def rest(v: Array) -> Array:
-        """Logarithm of the bracket less its linear part −itw."""
+        """Return the logarithm of the bracket minus its linear part −itw."""
         w = -0.5 * _I * p["a"] * v
         change = 2.0 * np.sinh(0.5 * w) ** 2
         z = change - _I * t * np.sinh(w)
@@ -109,7 +109,7 @@ def _meixner(p: Long, v: Array) -> Array:
 
 
 def log1p_rest(z: Array, near: Array | np.longdouble | None = None) -> Array:
-    """Return log(1 + z) − z; `near` is 1 + z where the caller has more of its digits."""
+    """Return log(1 + z) − z; `near` is 1 + z if the caller has it with more digits."""
     series = np.zeros_like(z)
     for k in range(_TERMS, 1, -1):
         series = (1.0 if k % 2 else -1.0) / np.longdouble(k) + z * series
@@ -127,12 +127,12 @@ def expm1_rest(z: Array) -> Array:
 
 
 def _sinh_rest(w: Array) -> Array:
-    """sinh(w) − w."""
+    """Return sinh(w) − w."""
     return 0.5 * (expm1_rest(w) - expm1_rest(-w))
 
 
 def _power_rest(z: Array, y: np.longdouble, near: np.longdouble | None = None) -> Array:
-    """((1 + z)^Y − 1 − Yz)/(Y(Y − 1)), with its limits at Y = 0 and Y = 1."""
+    """Return ((1 + z)^Y − 1 − Yz)/(Y(Y − 1)), with its limits at Y = 0 and Y = 1."""
     series = np.ones_like(z)
     for k in range(_TERMS, 2, -1):
         series = 1.0 + z * (y - (k - 1)) / np.longdouble(k) * series
@@ -146,14 +146,14 @@ def _power_rest(z: Array, y: np.longdouble, near: np.longdouble | None = None) -
 
 
 def _expm1_ratio(z: Array) -> Array:
-    """(exp(z) − 1)/z."""
+    """Return (exp(z) − 1)/z."""
     safe = np.where(z == 0, 1.0, z)
     rest = np.where(z == 0, 0.0, expm1_rest(safe) / safe)
     return 1.0 + rest
 
 
 _ONE: Final = np.array(1.0, dtype=np.clongdouble)
-_EXPONENTS: Final[dict[str, Callable[[Long, Array], Array]]] = {
+EXPONENTS: Final[dict[str, Callable[[Long, Array], Array]]] = {
     "BlackScholes": _black_scholes,
     "VarianceGamma": _variance_gamma,
     "BilateralGamma": _bilateral_gamma,

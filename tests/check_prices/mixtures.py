@@ -21,7 +21,7 @@ Mixture = Callable[[int], tuple[Array, Array, Array]]
 """Weights, conditional log-forwards and conditional variances on n points."""
 
 _REACH: Final = 60.0
-"""Weights below exp(−60) of the largest are left out."""
+"""Weights below exp(−60) of the largest are omitted."""
 _FIRST_POINTS: Final = 400
 _MOST_POINTS: Final = 30_000
 _MOST_JUMPS: Final = 100_000
@@ -30,9 +30,9 @@ _COMPLETE: Final = 1e-13
 _ROUNDING: Final = 1e-15
 _ROUNDING_OF_DRIFT: Final = 3e-19
 _SPREAD: Final = 100.0
-"""Shape of a gamma clock from which on it does not stand still."""
+"""Shape of a gamma clock above which it is positive with near certainty."""
 _STILL: Final = 1e-17
-"""Where the clock has moved the log-price by no more than this, it has not moved it."""
+"""Changes of the log-price below this are treated as zero."""
 _DIGITS: Final = 60
 
 
@@ -64,7 +64,7 @@ def covered_calls(transform: Transform, strike: Array) -> tuple[Array, Array] | 
     if found is None:
         return None
     value, doubt = found
-    # Conditional log-forwards are the drift and about as much again, of the other sign.
+    # Conditional log-forwards are the drift plus a term of similar size and opposite sign.
     return value, doubt + _ROUNDING_OF_DRIFT * np.abs(transform.drift)
 
 
@@ -102,7 +102,7 @@ def _nig(transform: Transform, p: Long, strike: Array) -> tuple[Array, Array] | 
     root = np.sqrt((p["alpha"] - p["beta"]) * (p["alpha"] + p["beta"]))
     scale = p["delta"] * p["t"]
     peak, mean = scale * root, scale / root
-    # The weight is exp(−peak·(cosh y − 1) − y/2), the higher the lower y.
+    # The weight is exp(−peak·(cosh y − 1) − y/2), which decreases with y.
     width = 0.0
     for _ in range(3):
         width = 2.0 * np.arcsinh(np.sqrt((_REACH + 0.5 * width) / (2.0 * peak)))
@@ -118,7 +118,7 @@ def _nig(transform: Transform, p: Long, strike: Array) -> tuple[Array, Array] | 
 
 
 def _end(exponent: Callable[[float], Any], sign: float) -> float:
-    """Where an exponent that rises from zero reaches the end of the weights, by bisection."""
+    """Return the point at which an increasing exponent reaches the end of the weights."""
     near, far = 0.0, 1e-12
     while exponent(sign * far) < _REACH and far < 1e8:
         near, far = far, 2.0 * far
@@ -160,7 +160,7 @@ def _merton(transform: Transform, p: Long, strike: Array) -> tuple[Array, Array]
     mode = int(rate)
     first, last = max(0, int(mode - reach)), int(mode + reach)
     number = np.arange(first, last + 1)
-    # log of each weight over the one before it, summed from the mode both ways.
+    # log of the ratio of successive weights, summed from the mode in both directions.
     ratio = np.log(rate / np.maximum(number, 1).astype(np.longdouble))
     log_weight = np.cumsum(np.where(number > 0, ratio, 0.0))
     log_weight -= log_weight[mode - first]

@@ -21,7 +21,7 @@ _COLUMNS: Final = (
 
 
 def write_table(page: Path, tallies: Mapping[str, Tally], seed: int) -> None:
-    """Replace what stands between the markers of the page by the table of these results.
+    """Replace the text between the markers of the page by the table of results.
 
     Raises
     ------
@@ -58,5 +58,5 @@ def _row(tally: Tally) -> tuple[str, ...]:
         f"{tally.largest_ratio:.2g}",
         f"{tally.stated_large:,}",
         f"{tally.violations + tally.silent_only + tally.crashes + tally.no_forward_priced:,}",
-        f"{tally.unsure:,}",
+        f"{tally.undecided:,}",
     )

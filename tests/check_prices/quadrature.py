@@ -1,4 +1,4 @@
-"""The referee's own check: Lewis's integral by adaptive Gauss-Legendre quadrature in mpmath.
+"""Check of the referee: Lewis's integral by adaptive Gauss-Legendre quadrature in mpmath.
 
 No trapezoidal rule and no 80-bit number: 22 digits along Im ξ = −1/2, or along a straight ray from
 −i/2 where the integrand decays too slowly there, in pieces short enough for the oscillation of

@@ -1,4 +1,4 @@
-"""The log-transform of the price, in two arithmetics, from the formulas of the literature.
+"""The log-transform of the price, in two precisions, from the formulas of the literature.
 
 log E[exp(iξ(X_T + ω_T))] for each registered model: the exponents are those of `tests/reference`,
 not the engine's. In many limits log φ_T(ξ) and iξω_T are large and cancel. `Transform` therefore
@@ -15,7 +15,7 @@ from typing import Any, Final
 import mpmath as mp
 import numpy as np
 
-from tests.check_prices.martingale_exponents import log1p_rest, martingale_exponent
+from tests.check_prices.martingale_exponents import EXPONENTS, log1p_rest, martingale_exponent
 from tests.reference.textbook import FUNCTIONS, textbooks
 
 Parameters = Mapping[str, float]
@@ -29,7 +29,7 @@ _SAME: Final = mp.mpf("1e-22")
 _FAST_AGREEMENT: Final = 2e-16
 """Largest error of the weighted integrand at a probe that 80-bit arithmetic may cause."""
 _PROBES_PER_INTEGRAL: Final = 5.0
-"""The integral over log ξ of an error as large as that of the worst probe, about."""
+"""Approximate integral over log ξ of an error as large as that of the worst probe."""
 _PROBE_POINTS: Final = np.array([10.0 ** (0.75 * k) for k in range(-4, 14)]) - np.clongdouble(0.5j)
 _NEGLIGIBLE: Final = -45.0
 _NO_Y: Final = 1e-40
@@ -50,12 +50,13 @@ def family(name: str) -> tuple[str, str]:
 
 
 def forward_exists(name: str, parameters: Parameters, years: float) -> bool:
-    """Return whether E[exp(X_T)] is finite, decided with many digits."""
+    """Return whether E[exp(X_T)] is finite, computed with many digits."""
     base, structure = family(name)
     with mp.workdps(_MOST_DIGITS):
         p = {key: mp.mpf(value) for key, value in parameters.items()}
         scale = mp.mpf(years) ** p["gamma"] if structure == "Sato" else mp.mpf(1)
-        if not _upper_tail(base, p) > max(scale, mp.mpf(1)):
+        tail = textbooks()[base].upper_tail(_base_parameters(parameters))
+        if not tail > max(scale, mp.mpf(1)):
             return False
         if structure != "CIR":
             return True
@@ -69,7 +70,7 @@ def forward_exists(name: str, parameters: Parameters, years: float) -> bool:
 
 
 def _exponent_at_minus_i(base: str, parameters: Parameters) -> Any:
-    """ψ(−i) at digits whose doubling does not change it."""
+    """Return ψ(−i), with enough digits that doubling them does not change it."""
     digits, value, previous = _FIRST_DIGITS, None, None
     while digits < _MOST_DIGITS:
         with mp.workdps(digits):
@@ -78,21 +79,6 @@ def _exponent_at_minus_i(base: str, parameters: Parameters) -> Any:
                 break
         digits, previous = 2 * digits, value
     return value
-
-
-def _upper_tail(base: str, p: Mapping[str, Any]) -> Any:
-    """λ₋ of the base: E[exp(sX)] is finite for s < λ₋."""
-    if base == "VarianceGamma":
-        half = p["theta"] / p["sigma"] ** 2
-        return mp.sqrt(half**2 + 2 / (p["nu"] * p["sigma"] ** 2)) - half
-    tails: dict[str, Callable[[], Any]] = {
-        "NIG": lambda: p["alpha"] - p["beta"] if p["alpha"] + p["beta"] > 0 else mp.mpf(0),
-        "Meixner": lambda: (mp.pi - p["b"]) / p["a"],
-        "BilateralGamma": lambda: p["lambda_p"],
-        "CGMY": lambda: p["M"],
-        "Kou": lambda: p["eta1"],
-    }
-    return tails[base]() if base in tails else mp.inf
 
 
 def _base_parameters(parameters: Parameters) -> dict[str, float]:
@@ -128,12 +114,12 @@ class Transform:
         return self._fast(xi) if self.is_fast else self.exact(xi)
 
     def exact(self, xi: np.ndarray) -> np.ndarray:
-        """Return G evaluated at as many digits as it needs, rounded to 80 bits."""
+        """Return G evaluated with sufficient digits, rounded to 80 bits."""
         return self._at_digits(xi, self.digits)
 
     @property
     def _numbers(self) -> dict[str, float]:
-        """The parameters; CGMY's Y is zero where that changes nothing, and its Γ(−Y) costs much."""
+        """Return the parameters; CGMY's Y is set to zero if negligible, since Γ(−Y) is costly."""
         numbers = dict(self.parameters)
         if numbers.get("Y", 1.0) < _NO_Y:
             numbers["Y"] = 0.0
@@ -141,7 +127,7 @@ class Transform:
 
     @cached_property
     def digits(self) -> int:
-        """Decimal digits at which doubling them changes no probe.
+        """Return the decimal digits at which doubling them does not change any probe.
 
         They begin where a parameter's square still counts beside one: with fewer, what is lost may
         be lost alike by twice as many.
@@ -164,12 +150,12 @@ class Transform:
 
     @property
     def error(self) -> float:
-        """Error of an integral of exp(G)/(ξ(ξ + i)) that the rounding of G causes."""
+        """Return the error of an integral of exp(G)/(ξ(ξ + i)) due to rounding of G."""
         return _PROBES_PER_INTEGRAL * self._fast_error if self.is_fast else 0.0
 
     @cached_property
     def _fast_error(self) -> float:
-        if self.digits > _MOST_DIGITS_OF_FAST:
+        if self.digits > _MOST_DIGITS_OF_FAST or family(self.name)[0] not in EXPONENTS:
             return np.inf
         with np.errstate(all="ignore"):
             return _weighted_change(_PROBE_POINTS, self._fast(_PROBE_POINTS), self._probed[0])
@@ -187,14 +173,14 @@ class Transform:
 
     @cached_property
     def drift(self) -> np.longdouble:
-        """ω_T, rounded to 80 bits."""
+        """Return ω_T, rounded to 80 bits."""
         with mp.workdps(self.digits):
             log_cf, _ = self._log_cf()
             return to_long(-mp.re(log_cf(mp.mpc(0, -1))))
 
     @cached_property
     def _linear(self) -> np.longdouble:
-        """ψ(−i) of the base, rounded to 80 bits."""
+        """Return ψ(−i) of the base, rounded to 80 bits."""
         with mp.workdps(self.digits):
             _, exponent = self._log_cf()
             return to_long(mp.re(exponent(mp.mpc(0, -1))))
@@ -211,11 +197,11 @@ class Transform:
         return np.asarray(_long_clock_log_mgf(s, law["t"], clock) + i * xi * self.drift)
 
     def _log_cf(self) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-        """log φ_T(u) and ψ(u) of the base, at the digits that mpmath works with."""
+        """Return log φ_T(u) and ψ(u) of the base, in mpmath's working precision."""
         base, structure = family(self.name)
         numbers = {key: mp.mpf(value) for key, value in self._numbers.items()}
         years = mp.mpf(self.years)
-        # γ of self-similarity and the gamma function have one name.
+        # γ of self-similarity and the gamma function have the same name.
         names = {**FUNCTIONS, **{key: v for key, v in numbers.items() if key != "gamma"}}
         names["gamma"] = cache(mp.gamma)
         formula = textbooks()[base].formula
@@ -235,7 +221,7 @@ class Transform:
 def equal_law(transform: Transform) -> dict[str, np.longdouble]:
     """Return parameters of the base with which it has the same law after a time `t`.
 
-    Those of a self-similar process are scaled by T^γ; a clock's stay beside them.
+    Parameters of a self-similar process are scaled by T^γ; those of a clock are kept.
     """
     p = {key: np.longdouble(value) for key, value in transform.parameters.items()}
     years = np.longdouble(transform.years)
@@ -249,7 +235,7 @@ def equal_law(transform: Transform) -> dict[str, np.longdouble]:
 
 
 def clock_log_mgf(s: Any, t: Any, clock: Sequence[Any]) -> Any:
-    """log E[exp(s∫y dt)] of a square-root process: Cox, Ingersoll and Ross (1985).
+    """Return log E[exp(s∫y dt)] of a square-root process: Cox, Ingersoll and Ross (1985).
 
     The logarithm of cosh(gT/2) + (κ/g) sinh(gT/2) is split so that its branch is continuous.
     """
@@ -263,7 +249,7 @@ def clock_log_mgf(s: Any, t: Any, clock: Sequence[Any]) -> Any:
 
 
 def _long_clock_log_mgf(s: np.ndarray, t: np.longdouble, clock: Sequence[Any]) -> np.ndarray:
-    """The same for arrays of 80-bit numbers, without the division by λ²."""
+    """Return the same for arrays of 80-bit numbers, without the division by λ²."""
     kappa, eta, lam, y0 = clock
     g = np.sqrt(kappa**2 - 2 * lam**2 * s)
     gone = -np.expm1(-g * t)
@@ -276,7 +262,7 @@ def _long_clock_log_mgf(s: np.ndarray, t: np.longdouble, clock: Sequence[Any]) -
 
 
 def _weighted_change(xi: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """Largest change of exp(G)·ξ/(ξ² + 1/4), what an integral over log ξ sees.
+    """Return the largest change of exp(G)·ξ/(ξ² + 1/4), the integrand over log ξ.
 
     Infinite where G is not finite, or where exp(G) is negligible and G itself is not the same to a
     few digits: noise may be negligible too.
@@ -312,9 +298,9 @@ def to_long(value: Any) -> np.longdouble:
 
 
 def revives(transform: Transform) -> bool:
-    """Whether |φ_T| of Merton's model is alive again where jumps of one size are in phase.
+    """Whether |φ_T| of Merton's model rises again where jumps of one size are in phase.
 
-    A sum over nodes that grow apart may step over such a revival.
+    A sum over nodes with increasing distances may miss such a revival.
     """
     if transform.name != "Merton":
         return False

@@ -1,4 +1,4 @@
-"""Quotes that a Variance Gamma process made, in a file."""
+"""Fixtures: a file of quotes from a Variance Gamma process."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ PARAMETERS = {"sigma": 0.2, "nu": 0.3, "theta": -0.15}
 
 @pytest.fixture(scope="session")
 def quotes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Calls and puts of three expiries, with bid and ask, one of them crossed."""
+    """Write calls and puts of three expiries with bid and ask, one of them crossed."""
     days = {"2024-04-03": 91, "2024-07-03": 182, "2025-01-02": 365}
     frames = []
     for is_call in (True, False):

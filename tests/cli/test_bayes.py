@@ -45,7 +45,7 @@ def test_json_is_one_document_that_reads_as_a_job_s_result(
     assert document["cleaning"]["counts"]["crossed"] == 1
 
 
-def test_a_table_tells_each_parameter_and_draws_are_kept(
+def test_the_table_lists_all_parameters_and_draws_are_stored(
     quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "posterior.nc"
@@ -66,7 +66,7 @@ def test_a_page_shows_bands_marginals_chains_and_pairs(
     text = page.read_text(encoding="utf-8")
     for part in ("Posterior of VarianceGamma on ACME", "laplace-psis", "of quotes in their 95%"):
         assert part in text
-    # One figure each of smiles, marginals and pairs; ranks are for chains.
+    # One figure each of smiles, marginals and pairs; rank plots require chains.
     assert text.count('class="plotly-graph-div"') == 3
     assert "<h2>Ranks</h2>" not in text
 
@@ -113,7 +113,7 @@ def test_options_that_are_not_quoted_are_predicted(
         ("", "holds no options"),
     ],
 )
-def test_options_that_cannot_be_predicted_are_told(
+def test_options_that_cannot_be_predicted_are_reported(
     quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, said: str
 ) -> None:
     path = tmp_path / "options.csv"
@@ -122,7 +122,7 @@ def test_options_that_cannot_be_predicted_are_told(
     assert said in capsys.readouterr().err
 
 
-def test_the_progress_line_tells_what_draws_say_of_themselves() -> None:
+def test_the_progress_line_shows_diagnostics() -> None:
     seen = Diagnostics(draws=400, r_hat=1.0213, divergences=2, acceptance_rate=0.87, step_size=0.61)
     assert note_of(seen) == "400 draws, R-hat 1.0213, 2 diverged, acceptance 0.87, step 0.61"
     assert note_of(Diagnostics(elbo=-12.5)) == "ELBO -12.50"
@@ -132,8 +132,8 @@ def test_the_progress_line_tells_what_draws_say_of_themselves() -> None:
 def test_priors_of_ones_own_move_the_posterior(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = {"nu": {"distribution": "normal", "mu": 0.31, "sigma": 1e-5}}
-    assert bayes(quotes, *SMALL, "--json", "--priors", json.dumps(told)) == 0
+    priors = {"nu": {"distribution": "normal", "mu": 0.31, "sigma": 1e-5}}
+    assert bayes(quotes, *SMALL, "--json", "--priors", json.dumps(priors)) == 0
     nu = json.loads(capsys.readouterr().out)["parameters"]["nu"]
     assert nu["mean"] == pytest.approx(0.31, abs=1e-3)
     assert nu["sd"] < 2e-5
@@ -156,7 +156,7 @@ def test_priors_of_ones_own_move_the_posterior(
         (("--priors", '{"mu": {"distribution": "normal", "mu": 0, "sigma": 1}}'), "mu"),
     ],
 )
-def test_misuse_is_told(
+def test_misuse_is_reported(
     quotes: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], said: str
 ) -> None:
     assert bayes(quotes, *more) == 2

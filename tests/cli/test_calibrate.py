@@ -41,7 +41,7 @@ def test_json_reads_as_an_answer_of_the_service(
     assert CalibrationResult.model_validate(shared).model_type == "VarianceGamma"
 
 
-def test_what_was_dropped_is_told_with_its_reason(
+def test_dropped_quotes_are_reported_with_the_reason(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(quotes, "--json") == 0
@@ -53,7 +53,7 @@ def test_what_was_dropped_is_told_with_its_reason(
     assert document["cleaning"]["n_read"] == 66
 
 
-def test_hybrid_without_a_network_is_degraded_and_says_so(
+def test_hybrid_without_a_network_is_degraded_with_a_warning(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(quotes, "--json", model="Kou") == 0
@@ -96,7 +96,7 @@ def test_neural_without_a_network_is_refused(
     assert "no network is ready for Kou" in capsys.readouterr().err
 
 
-def test_tables_say_what_was_cleaned_found_and_how_well(
+def test_tables_report_cleaning_parameters_and_fit_quality(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(quotes) == 0
@@ -109,7 +109,7 @@ def test_tables_say_what_was_cleaned_found_and_how_well(
 
 
 @pytest.mark.parametrize("weights", ["price", "vega", "bid_ask"])
-def test_weights_are_those_asked(
+def test_the_requested_weights_are_used(
     quotes: Path, capsys: pytest.CaptureFixture[str], weights: str
 ) -> None:
     assert fit(quotes, "--weights", weights, "--starts", "1", "--json") == 0
@@ -129,7 +129,7 @@ def test_quotes_are_selected_by_maturity_moneyness_and_side(
     assert {q["option_type"] for q in residuals} == {"call", "put"}
 
 
-def test_several_dates_ask_for_one(
+def test_several_dates_require_one(
     quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = pd.read_csv(quotes)
@@ -165,7 +165,7 @@ def test_the_page_stands_alone_and_shows_the_fit(
     assert "$" not in text.split("<main>")[1].split("<script")[0]
 
 
-def test_the_page_escapes_what_a_file_says(quotes: Path, tmp_path: Path) -> None:
+def test_the_page_escapes_names_from_the_file(quotes: Path, tmp_path: Path) -> None:
     frame = pd.read_csv(quotes).assign(underlying="<script>alert(1)</script>")
     frame.to_csv(tmp_path / "quotes.csv", index=False)
     page = tmp_path / "fit.html"
@@ -174,7 +174,7 @@ def test_the_page_escapes_what_a_file_says(quotes: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("option", ["--plot", "--surface"])
-def test_a_folder_that_is_not_there_is_told_before_the_fit(
+def test_a_missing_folder_is_reported_before_the_fit(
     quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
     assert fit(quotes, option, str(tmp_path / "nowhere" / "fit.html")) == 2
@@ -201,19 +201,17 @@ def test_a_bad_file_is_explained_on_standard_error(
     assert complaint in captured.err
 
 
-def test_a_file_that_is_not_there_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert fit(tmp_path / "absent.csv") == 2
     assert "absent.csv" in capsys.readouterr().err
 
 
-def test_an_unknown_model_is_told(quotes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_model_is_reported(quotes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", str(quotes), "--model", "Heston"]) == 2
-    assert "no model is called 'Heston'" in capsys.readouterr().err
+    assert "unknown model 'Heston'" in capsys.readouterr().err
 
 
-def test_one_fit_for_each_expiry_is_told_as_json(
+def test_one_fit_per_expiry_is_printed_as_json(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(quotes, "--per-maturity", "--json") == 0
@@ -257,7 +255,7 @@ def test_a_model_with_a_term_structure_of_its_own_is_not_fitted_per_maturity(
     assert "term structure of its own" in capsys.readouterr().err
 
 
-def test_a_fit_tells_its_error_at_each_expiry_and_what_the_quotes_determine(
+def test_a_fit_reports_errors_by_expiry_and_identifiability(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(quotes) == 0

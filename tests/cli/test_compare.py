@@ -76,7 +76,7 @@ def test_the_page_stands_alone_and_shows_the_comparison(
         assert part in text
 
 
-def test_a_model_that_the_quotes_cannot_determine_is_told_apart(
+def test_a_model_with_too_few_quotes_is_reported_separately(
     quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame = pd.read_csv(quotes)
@@ -86,11 +86,11 @@ def test_a_model_that_the_quotes_cannot_determine_is_told_apart(
     assert "Not fitted: Kou" in capsys.readouterr().out
 
 
-def test_a_name_that_is_no_model_is_told_before_anything_is_read(
+def test_an_unknown_model_is_rejected_before_reading_quotes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(tmp_path / "absent.csv", "--models", "NIG,Heston") == 2
-    assert "no model is called 'Heston'" in capsys.readouterr().err
+    assert "unknown model 'Heston'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "many"])
@@ -103,7 +103,7 @@ def test_workers_are_a_positive_number(
     assert "no positive whole number" in capsys.readouterr().err
 
 
-def test_a_folder_that_is_not_there_is_told_before_the_fits(
+def test_a_missing_folder_is_reported_before_the_fits(
     quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(quotes, "--plot", str(tmp_path / "nowhere" / "page.html")) == 2

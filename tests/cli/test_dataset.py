@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from levy_cli.main import main
-from levy_surfaces.surface import Surface
+from levy_numerics.surface import Surface
+from levy_surfaces.surface import kept_surfaces
 from levy_surfaces.synthetic.datasets import DataSet
 from levy_surfaces.synthetic.processed import read_processed
-from levy_surfaces.synthetic.raw import kept_surfaces
 
 Captured = pytest.CaptureFixture[str]
 
@@ -16,13 +16,13 @@ def _levy(*arguments: object) -> int:
     return main(["dataset", *map(str, arguments)])
 
 
-def test_a_data_set_is_made_told_and_continued(tmp_path: Path, capsys: Captured) -> None:
+def test_a_data_set_is_generated_reported_and_extended(tmp_path: Path, capsys: Captured) -> None:
     asked = ("--model", "VarianceGamma", "--size", 20, "--out", tmp_path, "--seed", 3, "--features")
     assert _levy(*asked, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     made = DataSet.open(tmp_path, "VarianceGamma", seed=3)
-    assert told["size"] == made.size == 20
-    assert told["data_hash"] == made.manifest.data_hash
+    assert report["size"] == made.size == 20
+    assert report["data_hash"] == made.manifest.data_hash
     assert read_processed(tmp_path, "VarianceGamma", seed=3)[0].shape == (20, 200)
     assert _levy(*asked) == 0
     shown = capsys.readouterr().out
@@ -32,12 +32,12 @@ def test_a_data_set_is_made_told_and_continued(tmp_path: Path, capsys: Captured)
 
 def test_real_quotes_are_cleaned_and_kept(quotes: Path, tmp_path: Path, capsys: Captured) -> None:
     assert _levy("--quotes", quotes, "--out", tmp_path, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["cleaning"]["counts"]["crossed"] == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["cleaning"]["counts"]["crossed"] == 1
     [surface] = kept_surfaces(tmp_path)
     assert isinstance(surface, Surface)
-    assert surface.size == told["cleaning"]["n_kept"]
-    assert Path(told["file"]).name == "date=2024-01-03.parquet"
+    assert surface.size == report["cleaning"]["n_kept"]
+    assert Path(report["file"]).name == "date=2024-01-03.parquet"
     assert _levy("--quotes", quotes, "--out", tmp_path) == 0
     assert "Kept in" in capsys.readouterr().out
 
@@ -52,7 +52,7 @@ def test_real_quotes_are_cleaned_and_kept(quotes: Path, tmp_path: Path, capsys: 
         (("--model", "NIG", "--seed", -1), "seed = -1"),
     ],
 )
-def test_misuse_is_told(
+def test_misuse_is_reported(
     arguments: tuple[object, ...], complaint: str, tmp_path: Path, capsys: Captured
 ) -> None:
     assert _levy(*arguments, "--out", tmp_path) == 2

@@ -1,4 +1,4 @@
-"""What the command line reads from files is shown safely, and what it writes is whole."""
+"""Input from files is escaped, and output files are written atomically."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def fit(quotes: Path, *more: str) -> int:
 
 @pytest.fixture
 def named(quotes: Path, tmp_path: Path) -> Path:
-    """Quotes whose names look like markup and contain terminal escapes."""
+    """Write quotes whose names contain markup and terminal escapes."""
     path = tmp_path / "named.csv"
     frame = pd.read_csv(quotes).assign(
         underlying="[/x] :smile:\x1b[31m\x9b2J", root="[bold]\x1b[5m"

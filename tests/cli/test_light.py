@@ -1,4 +1,4 @@
-"""What commands import decides how long they take to answer."""
+"""Commands import only what they need, which keeps their start-up fast."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ HEAVY = {"fastapi", "jax", "pandas", "plotly", "pyarrow", "structlog", "tensorfl
 
 
 def loaded_by(arguments: list[str]) -> set[str]:
-    """Modules in memory once `levy` has run in an interpreter of its own."""
+    """Return the modules loaded after `levy` has run in a new interpreter."""
     code = (
         "import sys\n"
         "from levy_cli.main import main\n"

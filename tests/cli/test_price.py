@@ -62,7 +62,7 @@ def test_greeks_are_shown_for_every_parameter(capsys: pytest.CaptureFixture[str]
     assert set(greeks["parameters"]) == {"sigma", "nu", "theta"}
 
 
-def test_puts_are_worth_what_parity_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_put_prices_satisfy_parity(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [*replaced("--strikes", "100"), "--json"]
     prices = []
     for kind in ("call", "put"):
@@ -74,7 +74,7 @@ def test_puts_are_worth_what_parity_says(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("option", "value", "complaint"),
     [
-        ("--model", "VarianceGama", "known are"),
+        ("--model", "VarianceGama", "choose one of"),
         (
             "--params",
             '{"sigma": 0.12, "nu": 0.2}',

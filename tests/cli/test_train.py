@@ -1,4 +1,4 @@
-"""`levy train` leaves a network, its learning curves and an alias; `levy registry` tells them."""
+"""`levy train` writes a network, learning curves and an alias; `levy registry` lists them."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ RECIPE = "network: {network}\nepochs: 3\nbatch_size: 64\nrounds: 1\n"
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data, recipes, and what training leaves."""
+    """Generate data, write recipes and train."""
     folder = tmp_path_factory.mktemp("training")
     generate(Plan(MODEL, 300), folder / "data")
     (folder / "recipes").mkdir()
@@ -41,7 +41,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def trained(root: Path) -> Path:
-    """A champion and a challenger."""
+    """Train a champion and a challenger."""
     assert train(root, "mlp") == 0
     assert train(root, "cnn", "--promote", "challenger") == 0
     return root
@@ -90,9 +90,9 @@ def test_a_promotion_is_shown_and_undone(trained: Path, capsys: pytest.CaptureFi
     assert registry(trained, "rollback", "--model", MODEL) == 0
     assert str(printed(capsys)["champion"]).startswith("mlp-")
     assert registry(trained, "show", "mlp", "--model", MODEL) == 0
-    told = printed(capsys)
-    assert told["aliases"] == ["champion"]
-    assert told["recipe"]["epochs"] == 3  # type: ignore[index]
+    entry = printed(capsys)
+    assert entry["aliases"] == ["champion"]
+    assert entry["recipe"]["epochs"] == 3  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

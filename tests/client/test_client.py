@@ -1,4 +1,4 @@
-"""The Python client: what it sends, what it reads, and when it asks again."""
+"""The Python client: requests, responses and retries."""
 
 import asyncio
 import json
@@ -76,7 +76,7 @@ def problem(status: int = 404, **headers: str) -> httpx.Response:
 
 
 class Engine:
-    """Answers in turn what it is told to; keeps what it was asked."""
+    """Returns the given responses in turn and records the requests."""
 
     def __init__(self) -> None:
         self.asked: list[httpx.Request] = []
@@ -118,7 +118,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(params=["sync", "async"])
 def call(request: pytest.FixtureRequest, engine: Engine) -> Method:
-    """Call a method of a client of either kind, by name."""
+    """Call a method of the synchronous or asynchronous client by name."""
     transport = httpx.MockTransport(engine)
 
     def waiting(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -161,23 +161,25 @@ def test_a_request_may_be_given_whole(call: Method, engine: Engine) -> None:
         call("calibrate", CalibrationRequest(**SURFACE), method="hybrid")
 
 
-def test_what_is_no_request_is_told_before_it_is_sent(call: Method, engine: Engine) -> None:
+def test_an_invalid_request_is_rejected_before_it_is_sent(call: Method, engine: Engine) -> None:
     with pytest.raises(ValidationError, match="strikes"):
         call("calibrate", **SURFACE | {"strikes": ["90"]})
     assert engine.asked == []
 
 
-def test_a_problem_is_raised_with_all_it_says(call: Method, engine: Engine) -> None:
+def test_a_problem_is_raised_with_all_its_members(call: Method, engine: Engine) -> None:
     engine.answers = [problem()]
-    with pytest.raises(ProblemError, match=r"unknown-model \(404\): no model is called X") as told:
+    with pytest.raises(
+        ProblemError, match=r"unknown-model \(404\): no model is called X"
+    ) as raised:
         call("calibrate", **SURFACE)
-    assert told.value.code == "unknown-model"
-    assert told.value.problem.request_id == "42"
+    assert raised.value.code == "unknown-model"
+    assert raised.value.problem.request_id == "42"
     assert len(engine.asked) == 1
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])
-def test_what_passes_is_asked_again_after_as_long_as_the_engine_says(
+def test_temporary_failures_are_retried_after_the_interval_of_the_engine(
     call: Method, engine: Engine, slept: list[float], status: int
 ) -> None:
     engine.answers = [
@@ -200,9 +202,7 @@ def test_after_some_attempts_the_problem_is_raised(
     assert len(slept) == 3
 
 
-def test_an_answer_that_did_not_come_in_time_is_not_asked_for_again(
-    call: Method, engine: Engine
-) -> None:
+def test_a_request_that_timed_out_is_not_retried(call: Method, engine: Engine) -> None:
     engine.answers = [problem(504)]
     with pytest.raises(ProblemError):
         call("calibrate", **SURFACE)
@@ -212,7 +212,7 @@ def test_an_answer_that_did_not_come_in_time_is_not_asked_for_again(
     assert len(engine.asked) == 2
 
 
-def test_an_engine_that_is_just_starting_is_asked_again(
+def test_requests_to_a_starting_engine_are_retried(
     call: Method, engine: Engine, slept: list[float]
 ) -> None:
     engine.answers = [httpx.ConnectError("refused"), httpx.Response(200, json=FITTED)]
@@ -220,7 +220,7 @@ def test_an_engine_that_is_just_starting_is_asked_again(
     assert len(slept) == 1
 
 
-def test_an_engine_that_is_away_is_no_answer(
+def test_an_unreachable_engine_raises_an_error(
     call: Method, engine: Engine, slept: list[float]
 ) -> None:
     engine.answers = [httpx.ConnectError("refused")]
@@ -239,7 +239,7 @@ def test_an_engine_that_is_away_is_no_answer(
         (404, b"{}", "application/problem+json"),
     ],
 )
-def test_what_the_engine_never_says_is_no_answer(
+def test_an_invalid_response_raises_an_error(
     call: Method, engine: Engine, status: int, content: bytes, media_type: str
 ) -> None:
     headers = {"Content-Type": media_type}
@@ -275,7 +275,7 @@ def test_prices_are_typed(call: Method, engine: Engine) -> None:
 
 
 def in_batches(request: httpx.Request) -> httpx.Response:
-    """Answer a batch; spots above 150 are problems."""
+    """Respond to a batch; spots above 150 are problems."""
     surfaces = json.loads(request.content)["surfaces"]
     answers = [
         {"problem": PROBLEM}
@@ -358,7 +358,7 @@ def test_a_submission_that_is_tried_again_is_the_same_job(
     assert last[1] == "mine"
 
 
-def test_waiting_asks_as_often_as_the_engine_likes_and_tells_the_progress(
+def test_wait_polls_at_the_interval_of_the_engine_and_reports_progress(
     call: Method, engine: Engine, waited: list[float]
 ) -> None:
     engine.answers = [
@@ -366,10 +366,10 @@ def test_waiting_asks_as_often_as_the_engine_likes_and_tells_the_progress(
         stands("running", 0.4),
         stands("succeeded", 1.0, result=FOUND),
     ]
-    told: list[tuple[str, float]] = []
-    found = call("wait", "j", on_progress=lambda job: told.append((job.status, job.progress)))
+    raised: list[tuple[str, float]] = []
+    found = call("wait", "j", on_progress=lambda job: raised.append((job.status, job.progress)))
     assert found.reason == "by decree"
-    assert told == [("queued", 0.0), ("running", 0.4), ("succeeded", 1.0)]
+    assert raised == [("queued", 0.0), ("running", 0.4), ("succeeded", 1.0)]
     assert waited == [3.0, 3.0]
     assert {asked.url.path for asked in engine.asked} == {"/calibrate/bayesian/j"}
 
@@ -380,7 +380,7 @@ def test_a_job_that_failed_raises_its_problem(call: Method, engine: Engine) -> N
         call("wait", "j")
 
 
-def test_a_job_that_was_cancelled_says_so(call: Method, engine: Engine) -> None:
+def test_a_cancelled_job_has_the_status_cancelled(call: Method, engine: Engine) -> None:
     engine.answers = [stands("cancelled")]
     assert call("cancel", "j").status == "cancelled"
     assert engine.asked[0].method == "DELETE"

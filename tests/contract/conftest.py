@@ -1,4 +1,4 @@
-"""The gateway wired to the real services without a network."""
+"""Fixtures: the gateway connected to the real services in process."""
 
 import warnings
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ from levy_schemas.jobs import WORKERS_KEY
 from tests.processes import Redis as RedisServer
 
 with warnings.catch_warnings():
-    # The test client would rather have httpx's successor; our own client uses httpx.
+    # The test client warns that it prefers httpx's successor; the engine's client uses httpx.
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
 
 class InProcess:
-    """A real service, asked without a network."""
+    """A real service, called in process."""
 
     def __init__(self, name: str, app: FastAPI) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class InProcess:
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[Any]]:
-    """Events logged in a test, kept from its output."""
+    """Capture the events logged in a test."""
     with structlog.testing.capture_logs() as events:
         yield events
 
@@ -71,7 +71,7 @@ def calibration() -> Iterator[FastAPI]:
 
 
 class EachTimeAnew:
-    """Redis over a connection for each command: these clients ask in many event loops."""
+    """Redis with one connection per command, since these clients use many event loops."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -89,7 +89,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     url = server.wait_until_ready().url
     with redis.Redis.from_url(url) as client:
-        # A worker that is heard for ever; jobs wait, since what takes them is tested elsewhere.
+        # A heartbeat without a worker: jobs stay queued, since workers are tested elsewhere.
         client.zadd(WORKERS_KEY, {"worker": float("inf")})
     yield url
     server.kill()

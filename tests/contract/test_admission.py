@@ -1,4 +1,4 @@
-"""Every operation says how it refuses, and refuses so."""
+"""Operations return the errors that they document."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def operations(app: FastAPI) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def test_every_operation_that_needs_a_key_says_so(gateway: FastAPI) -> None:
+def test_operations_document_whether_they_require_a_key(gateway: FastAPI) -> None:
     guarded = [(path, each) for _, path, each in operations(gateway) if not is_open(path)]
     assert {"/price", "/calibrate", "/compare", "/models"} <= {path for path, _ in guarded}
     for path, operation in guarded:

@@ -1,4 +1,4 @@
-"""The Python client and the real services understand one another."""
+"""The Python client against the real services."""
 
 import asyncio
 from typing import Any
@@ -57,5 +57,5 @@ async def use(gateway: FastAPI) -> None:
             await levy.job("0" * 32)
 
 
-def test_what_the_client_asks_the_services_answer(gateway: FastAPI) -> None:
+def test_the_services_accept_the_requests_of_the_client(gateway: FastAPI) -> None:
     asyncio.run(use(gateway))

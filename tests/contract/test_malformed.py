@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is documented, and never a failure of ours."""
+"""Malformed requests receive documented responses and never internal errors."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What our services count, asked of the services themselves."""
+"""Fixtures: the metrics that the services expose."""
 
 import asyncio
 import re
@@ -24,14 +24,14 @@ async def metrics_of(app: FastAPI) -> str:
 
 @pytest.fixture(scope="session")
 def exposed() -> set[str]:
-    """Names of all that our services count, as Prometheus will store them."""
+    """Return the names of all metrics of the services, as Prometheus stores them."""
     apps: list[FastAPI] = [
         gateway(GatewaySettings()),
         pricing(PricingSettings()),
         calibration(CalibrationSettings()),
     ]
-    told = [asyncio.run(metrics_of(app)) for app in apps]
-    text = "\n".join((*told, BayesianMetrics().exposition().decode()))
+    texts = [asyncio.run(metrics_of(app)) for app in apps]
+    text = "\n".join((*texts, BayesianMetrics().exposition().decode()))
     names = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, flags=re.MULTILINE):
         suffixes = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)

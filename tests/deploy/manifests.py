@@ -1,4 +1,4 @@
-"""The manifests as Kubernetes is given them: built by kustomize, and asked by what they mean."""
+"""The manifests built by kustomize, and functions that query them."""
 
 import shutil
 import subprocess
@@ -17,22 +17,20 @@ Resource = dict[str, Any]
 
 
 def kustomize() -> list[str] | None:
-    """The words that build an overlay; None if no kustomize of version 5 is here."""
+    """Return the command that builds an overlay; None without kustomize 5."""
     for command in (["kustomize", "build"], ["kubectl", "kustomize"]):
         if shutil.which(command[0]) is None:
             continue
-        asked = ["kustomize", "version"] if command[0] == "kustomize" else ["kubectl", "version"]
-        if command[0] == "kubectl":
-            asked.append("--client")
-        said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
-        if "v5." in said:
+        version = [command[0], "version", *(["--client"] if command[0] == "kubectl" else [])]
+        output = subprocess.run(version, capture_output=True, text=True, check=False).stdout
+        if "v5." in output:
             return command
     return None
 
 
 @cache
 def built(overlay: str) -> tuple[Resource, ...]:
-    """Every resource of an overlay."""
+    """Return every resource of an overlay."""
     command = kustomize()
     assert command is not None
     done = subprocess.run(
@@ -46,39 +44,39 @@ def built(overlay: str) -> tuple[Resource, ...]:
 
 
 def of_kind(resources: tuple[Resource, ...], *kinds: str) -> list[Resource]:
-    """Those of some kinds."""
+    """Return the resources of some kinds."""
     return [each for each in resources if each["kind"] in kinds]
 
 
 def name_of(resource: Resource) -> str:
-    """Name of a resource, which with its kind tells it apart."""
+    """Return the name of a resource, which is unique within its kind."""
     return str(resource["metadata"]["name"])
 
 
 def workloads(resources: tuple[Resource, ...]) -> list[Resource]:
-    """What runs pods."""
+    """Return the workloads, which run pods."""
     return of_kind(resources, "Deployment", "StatefulSet")
 
 
 def pod(workload: Resource) -> Resource:
-    """What the pods of a workload are."""
+    """Return the specification of a workload's pods."""
     return dict(workload["spec"]["template"]["spec"])
 
 
 def labels(workload: Resource) -> dict[str, str]:
-    """Labels of the pods of a workload."""
+    """Return the labels of a workload's pods."""
     return dict(workload["spec"]["template"]["metadata"]["labels"])
 
 
 def containers(resources: tuple[Resource, ...]) -> Iterator[tuple[str, Resource]]:
-    """Every container, with a name to tell it by."""
+    """Return every container with a unique name."""
     for workload in workloads(resources):
         for container in pod(workload)["containers"]:
             yield f"{name_of(workload)}/{container['name']}", container
 
 
 def selects(selector: Resource, found: dict[str, str]) -> bool:
-    """Whether a selector of labels means a pod that has some.
+    """Whether a label selector selects a pod with these labels.
 
     Examples
     --------
@@ -95,7 +93,7 @@ def selects(selector: Resource, found: dict[str, str]) -> bool:
 
 
 class Network:
-    """Who may reach whom, by the policies of an overlay.
+    """Network access that the policies of an overlay allow.
 
     Parameters
     ----------
@@ -106,12 +104,12 @@ class Network:
         self._policies = of_kind(resources, "NetworkPolicy")
 
     def allows(self, source: Resource, target: Resource, port: int) -> bool:
-        """Whether pods with some labels, in some namespace, may ask others on a port.
+        """Whether pods with some labels, in some namespace, may connect to others on a port.
 
         Parameters
         ----------
         source, target : dict
-            `labels` of a pod, and the `namespace` it is in; ours are in `levy`.
+            `labels` and `namespace` of a pod; those of the engine are in `levy`.
         port : int
         """
         return self._one_way("egress", source, target, port) and self._one_way(

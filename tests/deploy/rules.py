@@ -1,4 +1,4 @@
-"""Prometheus' rules as they lie in the project, and what an expression asks for."""
+"""Prometheus' rules, and the metrics that an expression uses."""
 
 import re
 from pathlib import Path
@@ -15,35 +15,35 @@ RULES = [
 ALERTS = [rule for rule in RULES if "alert" in rule]
 RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 OF_OTHERS = {"ALERTS", "up", "redis_up", "redis_memory_used_bytes", "redis_memory_max_bytes"}
-"""What Prometheus itself and the exporter of Redis count."""
+"""Metrics of Prometheus itself and of the Redis exporter."""
 OF_DESKS = {"model:levy_out_of_distribution:level"}
-"""What a desk may record, as a runbook tells; ours do without."""
+"""Metrics that a desk may record, as described in a runbook."""
 
 _METRIC = re.compile(r"\b(?:(?:levy|redis|process)_\w+|ALERTS|up|[a-z_]+:\w+:\w+)\b")
 
 
-def metrics_asked(expression: str) -> set[str]:
-    """Names of metrics in an expression, those that stand in quotes not among them.
+def metrics_in(expression: str) -> set[str]:
+    """Return the names of metrics in an expression, except those in quotes.
 
     Examples
     --------
-    >>> sorted(metrics_asked('levy_a{job="levy_b"} / on (job) up'))
+    >>> sorted(metrics_in('levy_a{job="levy_b"} / on (job) up'))
     ['levy_a', 'up']
     """
     return set(_METRIC.findall(re.sub(r'"[^"]*"', "", expression)))
 
 
 def sources(expression: str) -> set[str]:
-    """Names of metrics that an expression comes from, by way of what is recorded."""
+    """Return the names of metrics that an expression uses, with recorded ones resolved."""
     recorded = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
     found: set[str] = set()
-    for name in metrics_asked(expression):
+    for name in metrics_in(expression):
         found |= sources(recorded[name]) if name in recorded else {name}
     return found
 
 
 def name_patterns(expression: str) -> list[str]:
-    r"""Patterns by which an expression asks for several metrics at once.
+    r"""Return the patterns with which an expression selects several metrics.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Dashboards: made of their code, complete, and asking for metrics that exist."""
+"""The dashboards are up to date, complete, and query metrics that exist."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from grafana.made import made
-from tests.deploy.rules import ALERTS, OF_OTHERS, RECORDED, metrics_asked, name_patterns
+from grafana.build import dashboard_files
+from tests.deploy.rules import ALERTS, OF_OTHERS, RECORDED, metrics_in, name_patterns
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
-DASHBOARDS = {name: json.loads(text) for name, text in made().items()}
+DASHBOARDS = {name: json.loads(text) for name, text in dashboard_files().items()}
 PANELS = [
     pytest.param(panel, id=f"{name.removesuffix('.json')}: {panel['title']} {panel['id']}")
     for name, dashboard in DASHBOARDS.items()
@@ -22,11 +22,11 @@ PANELS = [
 
 def test_the_files_are_what_the_code_makes() -> None:
     there = {file.name: file.read_text() for file in (GRAFANA / "dashboards").glob("*")}
-    assert there == made(), "make manifests writes them anew"
+    assert there == dashboard_files(), "make manifests writes them anew"
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_a_dashboard_is_told_apart_and_its_panels_lie_side_by_side(name: str) -> None:
+def test_dashboards_have_unique_names_and_panels_do_not_overlap(name: str) -> None:
     dashboard = DASHBOARDS[name]
     assert name == f"{dashboard['uid']}.json"
     assert dashboard["title"]
@@ -43,7 +43,7 @@ def test_a_dashboard_is_told_apart_and_its_panels_lie_side_by_side(name: str) ->
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
+def test_a_panel_has_a_title_a_description_and_a_unit(panel: dict[str, Any]) -> None:
     assert panel["title"]
     assert panel["description"]
     assert panel["fieldConfig"]["defaults"]["unit"]
@@ -60,10 +60,10 @@ def _source() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_panel_asks_for_metrics_that_exist(panel: dict[str, Any], exposed: set[str]) -> None:
+def test_a_panel_queries_metrics_that_exist(panel: dict[str, Any], exposed: set[str]) -> None:
     assert panel["targets"]
     for target in panel["targets"]:
-        asked = metrics_asked(target["expr"])
-        assert asked or name_patterns(target["expr"]), target["expr"]
-        assert asked <= exposed | RECORDED | OF_OTHERS, target["expr"]
+        metrics = metrics_in(target["expr"])
+        assert metrics or name_patterns(target["expr"]), target["expr"]
+        assert metrics <= exposed | RECORDED | OF_OTHERS, target["expr"]
         assert target["legendFormat"]

@@ -1,4 +1,4 @@
-"""Manifests: valid for a current Kubernetes, restricted, at one with the rest of the project."""
+"""Manifests are valid, restricted, and consistent with the rest of the project."""
 
 import json
 import os
@@ -41,7 +41,7 @@ needs_kustomize = pytest.mark.skipif(
 )
 every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 OF_OPERATORS = {"PrometheusRule", "ScaledObject", "ServiceMonitor", "TriggerAuthentication"}
-"""Kinds whose schemas are not Kubernetes' own."""
+"""Kinds of custom resources."""
 SETTINGS: dict[str, ServiceSettings] = {
     "gateway": GatewaySettings(),
     "pricing": PricingSettings(),
@@ -56,8 +56,8 @@ SERVICES = tuple(SETTINGS)
 def test_every_resource_is_what_kubernetes_reads(overlay: str) -> None:
     resources = built(overlay)
     assert resources
-    told = [(each["kind"], name_of(each)) for each in resources]
-    assert len(set(told)) == len(told)
+    names = [(each["kind"], name_of(each)) for each in resources]
+    assert len(set(names)) == len(names)
     for resource in resources:
         try:
             kubernetes_validate.validate(resource, "1.37", strict=True)
@@ -98,8 +98,8 @@ def test_every_container_has_limits_and_probes(overlay: str) -> None:
         assert {"readinessProbe", "livenessProbe"} <= set(container), name
         ports = {port["name"] for port in container["ports"]}
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-            asked = container.get(probe, {}).get("httpGet")
-            assert asked is None or asked["port"] in ports, name
+            action = container.get(probe, {}).get("httpGet")
+            assert action is None or action["port"] in ports, name
 
 
 @needs_kustomize
@@ -133,16 +133,16 @@ def test_a_service_leads_to_a_port_of_its_pods(overlay: str) -> None:
 
 @needs_kustomize
 @every_overlay
-def test_secrets_are_named_and_never_told(overlay: str) -> None:
+def test_secrets_are_referenced_and_never_stored(overlay: str) -> None:
     assert not of_kind(built(overlay), "Secret")
-    asked = [
+    references = [
         (variable["name"], variable["valueFrom"]["secretKeyRef"])
         for _, container in containers(built(overlay))
         for variable in container.get("env", ())
         if "valueFrom" in variable
     ]
-    assert {reference["name"] for _, reference in asked} <= {"levy"}
-    assert {reference["key"] for _, reference in asked} <= {"redis-password", "api-keys"}
+    assert {reference["name"] for _, reference in references} <= {"levy"}
+    assert {reference["key"] for _, reference in references} <= {"redis-password", "api-keys"}
     secret = re.compile(r"PASSWORD|KEYS|AUTH$")
     for _, container in containers(built(overlay)):
         for variable in container.get("env", ()):
@@ -162,7 +162,7 @@ def test_the_environment_is_what_services_read(overlay: str) -> None:
         known: set[str] = set()
         for variable in container["env"]:
             name, value = variable["name"], str(variable.get("value", ""))
-            # Kubernetes puts in only what was told before.
+            # Kubernetes expands only variables that were defined before.
             assert set(re.findall(r"\$\((\w+)\)", value)) <= known, name
             known.add(name)
             if name.startswith("LEVY_"):
@@ -172,14 +172,14 @@ def test_the_environment_is_what_services_read(overlay: str) -> None:
 
 @needs_kustomize
 @pytest.mark.parametrize("colour", ["", "-blue", "-green"])
-def test_a_gateway_asks_the_neighbours_of_its_own_colour(colour: str) -> None:
+def test_a_gateway_uses_the_upstream_services_of_its_colour(colour: str) -> None:
     resources = built(colour.removeprefix("-") or "production")
     services = {name_of(each) for each in of_kind(resources, "Service")}
     (gateway,) = (each for each in workloads(resources) if labels(each)[NAME] == "gateway")
     environment = {each["name"]: each.get("value") for each in pod(gateway)["containers"][0]["env"]}
-    for neighbour in ("pricing", "calibration"):
-        assert environment[f"{neighbour.upper()}_HOST"] == f"{neighbour}{colour}"
-        assert f"{neighbour}{colour}" in services
+    for upstream in ("pricing", "calibration"):
+        assert environment[f"{upstream.upper()}_HOST"] == f"{upstream}{colour}"
+        assert f"{upstream}{colour}" in services
 
 
 @needs_kustomize
@@ -204,13 +204,13 @@ def test_a_pod_has_time_to_finish(overlay: str) -> None:
         service = labels(workload)[NAME]
         (container,) = spec["containers"]
         pause = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-        told = {each["name"]: each.get("value") for each in container["env"]}
-        drain = told.get(f"LEVY_{service.upper()}_DRAIN_SECONDS", SETTINGS[service].drain_seconds)
+        names = {each["name"]: each.get("value") for each in container["env"]}
+        drain = names.get(f"LEVY_{service.upper()}_DRAIN_SECONDS", SETTINGS[service].drain_seconds)
         assert spec.get("terminationGracePeriodSeconds", 30) > pause + int(drain)
 
 
 def images_of_compose() -> dict[str, str]:
-    """Image of each service, with the defaults of the compose file."""
+    """Return the image of each service, with the defaults of the compose file."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     defaults = {
         name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", one["image"]) for name, one in services.items()
@@ -299,7 +299,7 @@ def test_all_that_is_public_is_routed_and_metrics_are_not() -> None:
 
 
 @needs_kustomize
-def test_workers_are_as_many_as_the_queues_ask() -> None:
+def test_the_number_of_workers_follows_the_queues() -> None:
     (scaler,) = of_kind(built("production"), "ScaledObject")
     counted = {trigger["metadata"]["listName"] for trigger in scaler["spec"]["triggers"]}
     assert counted == set(map(queued_key, QUEUES))
@@ -313,7 +313,7 @@ def test_workers_are_as_many_as_the_queues_ask() -> None:
 
 
 @needs_kustomize
-def test_prometheus_is_told_the_rules_and_finds_what_it_watches() -> None:
+def test_prometheus_receives_the_rules_and_finds_its_targets() -> None:
     assert FILE.read_text() == prometheus_rule(), "make manifests writes it anew"
     resources = (*built("production/shared"), *built("production/engine"))
     for monitor in of_kind(resources, "ServiceMonitor"):
@@ -341,14 +341,14 @@ def test_grafana_is_given_every_dashboard() -> None:
 
 
 class Cluster:
-    """A `kubectl` that writes down what it is asked, and fails where it is told to.
+    """A fake `kubectl` that records its commands and fails on request.
 
     Parameters
     ----------
     folder : Path
-        Where it and its diary are.
+        Folder of the script and its log.
     fails : str
-        What a command that fails begins with.
+        Prefix of commands that fail.
     """
 
     def __init__(self, folder: Path, fails: str = "nothing") -> None:
@@ -363,7 +363,7 @@ class Cluster:
         self._path = f"{folder}:{os.environ['PATH']}"
 
     def switch(self, *words: str) -> int:
-        """Run the script; its exit status."""
+        """Run the script and return its exit status."""
         done = subprocess.run(
             [ROOT / "k8s" / "switch", *words],
             env={**os.environ, "PATH": self._path},
@@ -373,25 +373,25 @@ class Cluster:
         return done.returncode
 
     @property
-    def asked(self) -> list[str]:
-        """Every command, in order."""
+    def commands(self) -> list[str]:
+        """Return every command, in order."""
         return self._diary.read_text().splitlines()
 
     @property
     def selector(self) -> Any:
-        """What the public Service was last told to select by."""
-        patch = self.asked[-1].removeprefix("patch service public --type merge --patch ")
+        """Return the last selector of the public Service."""
+        patch = self.commands[-1].removeprefix("patch service public --type merge --patch ")
         return json.loads(patch)["spec"]["selector"]
 
 
 def test_a_colour_answers_only_when_all_of_it_is_ready(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     assert cluster.switch("green") == 0
-    assert [line.split()[2] for line in cluster.asked[:4]] == [
+    assert [line.split()[2] for line in cluster.commands[:4]] == [
         f"deployment/{service}-green"
         for service in ("pricing", "calibration", "bayesian", "gateway")
     ]
-    assert cluster.asked[4].startswith("exec deployment/gateway-green")
+    assert cluster.commands[4].startswith("exec deployment/gateway-green")
     assert cluster.selector == {"levy/colour": "green"}
 
 
@@ -399,7 +399,7 @@ def test_a_colour_answers_only_when_all_of_it_is_ready(tmp_path: Path) -> None:
 def test_what_is_not_ready_is_not_switched_to(tmp_path: Path, fails: str) -> None:
     cluster = Cluster(tmp_path, fails)
     assert cluster.switch("blue") != 0
-    assert not any(line.startswith("patch") for line in cluster.asked)
+    assert not any(line.startswith("patch") for line in cluster.commands)
 
 
 def test_colours_can_be_given_up_again(tmp_path: Path) -> None:
@@ -412,4 +412,4 @@ def test_colours_can_be_given_up_again(tmp_path: Path) -> None:
 def test_an_unknown_colour_changes_nothing(tmp_path: Path, words: tuple[str, ...]) -> None:
     cluster = Cluster(tmp_path)
     assert cluster.switch(*words) == 2
-    assert cluster.asked == []
+    assert cluster.commands == []

@@ -1,4 +1,4 @@
-"""Rules and alerts: they do what they say, and ask for metrics that exist."""
+"""Rules and alerts are correct and query metrics that exist."""
 
 import re
 import shutil
@@ -15,19 +15,19 @@ from tests.deploy.rules import (
     PROMETHEUS,
     RECORDED,
     RULES,
-    metrics_asked,
+    metrics_in,
     name_patterns,
 )
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
-def test_a_rule_asks_for_metrics_that_exist(rule: dict[str, Any], exposed: set[str]) -> None:
+def test_a_rule_queries_metrics_that_exist(rule: dict[str, Any], exposed: set[str]) -> None:
     patterns = name_patterns(rule["expr"])
     for pattern in patterns:
         assert any(re.fullmatch(pattern, name) for name in exposed), pattern
-    asked = metrics_asked(rule["expr"])
-    assert asked or patterns, "asks for nothing known"
-    assert asked <= exposed | RECORDED | OF_OTHERS | OF_DESKS
+    metrics = metrics_in(rule["expr"])
+    assert metrics or patterns, "the expression does not use a metric"
+    assert metrics <= exposed | RECORDED | OF_OTHERS | OF_DESKS
 
 
 def test_every_alert_is_driven_in_the_rules_own_tests() -> None:

@@ -1,4 +1,4 @@
-"""Runbooks: a page for each alert, and what it tells one to look at exists."""
+"""Runbooks: one page per alert, which refers only to metrics, events and settings that exist."""
 
 import json
 import re
@@ -14,18 +14,12 @@ from levy_calibration.settings import CalibrationSettings
 from levy_gateway.settings import GatewaySettings
 from levy_pricing.settings import PricingSettings
 from levy_service.settings import ServiceSettings
-from tests.deploy.rules import ALERTS, OF_OTHERS, PROMETHEUS, RECORDED, metrics_asked
+from tests.deploy.rules import ALERTS, OF_OTHERS, PROMETHEUS, RECORDED, metrics_in
 
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGES = sorted(RUNBOOKS.glob("*"))
-HEADINGS = [
-    "What it means",
-    "What clients see",
-    "How to look",
-    "What to do",
-    "How it clears",
-]
+HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Resolution"]
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "GATEWAY": GatewaySettings,
     "PRICING": PricingSettings,
@@ -35,19 +29,19 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
 
 
 def queries(page: Path) -> list[str]:
-    """What a page asks of Prometheus, a line each."""
+    """Return the PromQL queries of a page, one per line."""
     fenced = re.findall(r"^```promql\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     return [line for block in fenced for line in block.splitlines()]
 
 
-def test_every_alert_has_its_page_and_no_page_is_left_over() -> None:
+def test_every_alert_has_one_runbook() -> None:
     assert {page.name for page in PAGES} == {f"{rule['alert']}.md" for rule in ALERTS}
     for rule in ALERTS:
         assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_says_all_that_is_asked_in_the_night(page: Path) -> None:
+def test_a_runbook_has_the_standard_sections_and_valid_links(page: Path) -> None:
     text = page.read_text()
     assert text.startswith(f"# {page.stem}\n")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS
@@ -56,26 +50,26 @@ def test_a_page_says_all_that_is_asked_in_the_night(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_tells_how_urgent_it_is(page: Path) -> None:
+def test_a_runbook_states_the_severity_of_its_alert(page: Path) -> None:
     severity = {rule["alert"]: rule["labels"]["severity"] for rule in ALERTS}[page.stem]
-    assert page.read_text().splitlines()[2].startswith(f"A {severity}: ")
+    assert page.read_text().splitlines()[2].startswith(f"Severity: {severity}. ")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_asks_for_metrics_that_exist(page: Path, exposed: set[str]) -> None:
+def test_a_runbook_queries_metrics_that_exist(page: Path, exposed: set[str]) -> None:
     assert queries(page)
     for query in queries(page):
-        asked = metrics_asked(query)
-        assert asked, query
-        assert asked <= exposed | RECORDED | OF_OTHERS, query
+        queried = metrics_in(query)
+        assert queried, query
+        assert queried <= exposed | RECORDED | OF_OTHERS, query
 
 
-def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
+def test_prometheus_parses_every_query(tmp_path: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed; Debian's package prometheus has it")
-    asked = sorted({query for page in PAGES for query in queries(page)})
-    rules = [{"record": f"query:{n}", "expr": query} for n, query in enumerate(asked)]
+    expressions = sorted({query for page in PAGES for query in queries(page)})
+    rules = [{"record": f"query:{n}", "expr": query} for n, query in enumerate(expressions)]
     file = tmp_path / "queries.yml"
     file.write_text(json.dumps({"groups": [{"name": "runbooks", "rules": rules}]}))
     done = subprocess.run(
@@ -84,7 +78,7 @@ def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_level_of_a_desk_s_own_quiets_its_model_and_no_other(tmp_path: Path) -> None:
+def test_a_threshold_of_a_desk_silences_only_its_model(tmp_path: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("promtool is not installed; Debian's package prometheus has it")
@@ -95,7 +89,7 @@ def test_a_level_of_a_desk_s_own_quiets_its_model_and_no_other(tmp_path: Path) -
     fires = {
         "exp_labels": {"model": "NIG", "severity": "ticket"},
         "exp_annotations": {
-            "summary": "40% of NIG surfaces are unlike any in training",
+            "summary": "40% of NIG surfaces are out of distribution",
             "runbook_url": "docs/runbooks/LevyOutOfDistribution.md",
         },
     }
@@ -121,10 +115,10 @@ def test_a_level_of_a_desk_s_own_quiets_its_model_and_no_other(tmp_path: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_log_events_that_pages_name_are_logged() -> None:
+def test_log_events_named_in_runbooks_exist() -> None:
     sources = [*ROOT.glob("libs/**/*.py"), *ROOT.glob("services/**/*.py")]
     code = "\n".join(source.read_text() for source in sources)
-    # A call may begin on one line and name its event on the next; some go by way of `level`.
+    # The event may be on the line after the call; some calls go through a variable `level`.
     logged = set(re.findall(r"\b(?:_log\.\w+|level)\(\s*\"([a-z]+\.[a-z]+)\"", code))
     kinds = "|".join(sorted({event.partition(".")[0] for event in logged}))
     named = {
@@ -137,7 +131,7 @@ def test_the_log_events_that_pages_name_are_logged() -> None:
     assert named <= logged
 
 
-def test_the_settings_that_pages_name_exist() -> None:
+def test_settings_named_in_runbooks_exist() -> None:
     named = {
         pair
         for page in PAGES

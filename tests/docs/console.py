@@ -1,4 +1,4 @@
-"""What pages show at a prompt: `$ ` begins a command in a `console` block."""
+"""Commands at a prompt in the documentation: lines of `console` blocks that start with `$ `."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ _BLOCK = re.compile(
 
 
 def commands(page: Path) -> list[str]:
-    """Commands of a page, but those that it says are shown only."""
+    """Return the commands of a page, except those marked as shown only."""
     return [
         line.removeprefix("$ ")
         for block in _BLOCK.finditer(page.read_text())

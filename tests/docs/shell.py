@@ -1,4 +1,4 @@
-"""A shell in a copy of the checkout, in which a page's blocks are run one after the other."""
+"""Run the code blocks of a page one after the other, in a copy of the checkout."""
 
 import contextlib
 import json
@@ -18,6 +18,11 @@ from types import TracebackType
 from typing import Self
 
 SERVES = re.compile(r"^(make run|levy serve)\b.*$", re.MULTILINE)
+MAKE = "make -o .venv/.installed -o .venv/.installed-serve"
+"""`make` that never installs the copy into the environment that it shares with the tests.
+
+GNU make ignores `-o` in MAKEFLAGS, so it has to be an argument.
+"""
 SHOWN_PORT = "8000"
 COMMAND_SECONDS = 240
 START_SECONDS = 60
@@ -25,7 +30,7 @@ STOP_SECONDS = 30
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -33,7 +38,7 @@ def free_port() -> int:
 
 @dataclass
 class Session:
-    """Runs blocks in `folder`; servers run until it is left, and must then stop on Ctrl-C."""
+    """Run blocks in `folder`. Servers run until the session ends; they must stop on Ctrl-C."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -41,7 +46,7 @@ class Session:
 
     @classmethod
     def of_checkout(cls, root: Path, folder: Path) -> Self:
-        """A session in a copy of the files git knows, with the tests' environment as `.venv`."""
+        """Copy the files known to git, with the tests' environment as `.venv`."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=root, check=True, capture_output=True, text=True,
@@ -67,14 +72,17 @@ class Session:
             assert not stubborn, f"still running {STOP_SECONDS} s after Ctrl-C: {stubborn}"
 
     def run(self, language: str, text: str) -> str:
-        """What the block printed; an AssertionError if it failed."""
+        """Return the output of a block; raise AssertionError if it failed."""
         text = text.replace(f"localhost:{SHOWN_PORT}", f"localhost:{self.port}")
         if language == "python":
             return self._output([sys.executable, "-W", "error", "-c", text])
         for command in SERVES.findall(text):
             self._serve(command)
         rest = SERVES.sub("", text)
-        return self._output(["bash", "-euo", "pipefail", "-c", rest]) if rest.strip() else ""
+        if not rest.strip():
+            return ""
+        make = f'make() {{ command {MAKE} "$@"; }}\n'
+        return self._output(["bash", "-euo", "pipefail", "-c", make + rest])
 
     def _output(self, command: list[str]) -> str:
         done = subprocess.run(
@@ -86,7 +94,7 @@ class Session:
 
     def _serve(self, command: str) -> None:
         line = (
-            f"make run PORT={self.port}"
+            f"{MAKE} run PORT={self.port}"
             if command == "make run"
             else f"levy serve --port {self.port}"
         )
@@ -97,7 +105,7 @@ class Session:
         self.servers.append(server)
         deadline = time.monotonic() + START_SECONDS
         while not self._healthy():
-            assert server.poll() is None, f"{line} left with {server.returncode}"
+            assert server.poll() is None, f"{line} exited with {server.returncode}"
             assert time.monotonic() < deadline, f"{line} is not healthy after {START_SECONDS} s"
             time.sleep(0.2)
 
@@ -110,13 +118,11 @@ class Session:
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
-        # The copy must never install itself into the environment it borrows.
-        installed = "-o .venv/.installed -o .venv/.installed-serve"
-        return {**os.environ, "PATH": path, "MAKEFLAGS": installed}
+        return {**os.environ, "PATH": path}
 
 
 def stops_on_interrupt(server: subprocess.Popen[bytes]) -> bool:
-    """Send Ctrl-C as a terminal does, to the whole group, and say whether all of it then ended."""
+    """Send Ctrl-C to the process group, as a terminal does; return whether all processes ended."""
     deadline = time.monotonic() + STOP_SECONDS
     with contextlib.suppress(ProcessLookupError):
         os.killpg(server.pid, signal.SIGINT)

@@ -1,10 +1,10 @@
-"""Every command and program shown in README and docs runs, and prints what is shown.
+"""Every command and program in README and docs runs and prints the output shown.
 
-A page is worked through from top to bottom in a copy of the checkout, with the environment of the
-tests on PATH. A `bash` or `python` block is run; a `text` or `json` block right after it is what it
-must print. A block that starts a server keeps it until the end of the page. A comment
-`<!-- shown only: reason -->` before a block exempts it; a block that reads LEVY_MARKET_DATA runs
-where that is set.
+The blocks of a page run in order, in a copy of the checkout, with the environment of the tests on
+PATH. A `bash` or `python` block is run; a `text` or `json` block right after it is its expected
+output. A server that a block starts runs until the end of the page. A comment
+`<!-- shown only: reason -->` exempts the next block; a block that uses LEVY_MARKET_DATA runs only
+if that is set.
 """
 
 import os
@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path
     for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
-    if re.search(r"^```(bash|python)$", path.read_text(), re.MULTILINE)
+    if path.parent.name != "how-to"  # see test_how_to
+    and re.search(r"^```(bash|python)$", path.read_text(), re.MULTILINE)
 )
 MARKET_DATA = "LEVY_MARKET_DATA"
 BLOCK = re.compile(
@@ -32,7 +33,7 @@ TOKEN = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?|[^\W\d]+|\S")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block, and what the page says it prints, if it says so."""
+    """A fenced block, and its output according to the page, if shown."""
 
     language: str
     text: str
@@ -40,7 +41,7 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """The blocks of a page that are to be run."""
+    """Return the blocks of a page to run."""
     found = list(BLOCK.finditer(page.read_text()))
     runnable = []
     for block, following in zip(found, [*found[1:], None], strict=True):
@@ -52,10 +53,10 @@ def blocks(page: Path) -> list[Block]:
 
 
 def shows(shown: str, printed: str) -> bool:
-    """Whether what was printed is what the page shows.
+    """Whether the printed output matches the page.
 
-    Numbers may differ by one part in a thousand, durations (a number before ms, µs or s) freely;
-    `…` on the page stands for anything.
+    Numbers may differ by 0.1%, and durations (numbers before ms, µs or s) arbitrarily; `…` on the
+    page matches anything.
     """
     got = TOKEN.findall(printed)
     parts = [TOKEN.findall(part) for part in shown.split("…")]
@@ -84,7 +85,7 @@ def agrees(shown: list[str], printed: list[str]) -> bool:
 
 
 def same(shown: str, printed: str, *, duration: bool) -> bool:
-    """Whether two tokens say the same."""
+    """Whether two tokens are equal, within the tolerance for numbers."""
     try:
         a, b = float(shown), float(printed)
     except ValueError:
@@ -94,7 +95,7 @@ def same(shown: str, printed: str, *, duration: bool) -> bool:
 
 @pytest.mark.system
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
+def test_the_blocks_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
     with Session.of_checkout(ROOT, tmp_path) as session:
         for block in blocks(page):
             if MARKET_DATA in block.text and MARKET_DATA not in os.environ:

@@ -1,8 +1,8 @@
-"""What the gateway and the calibration service bear: `make load`, or `python -m tests.load --help`.
+"""Load test of the gateway and the calibration service: `make load`, or `--help` for the options.
 
-A closed loop sends surfaces of 200 quotes over 4 and over 32 connections, every one with
-`Cache-Control: no-store`, to real processes on this machine; in the same run, to the gateway before
-a service that computes nothing, and to two bare hops and one that do nothing at all.
+A closed loop sends surfaces of 200 quotes over 4 and over 32 connections, each with
+`Cache-Control: no-store`, to real processes on this machine. The same run measures the gateway with
+an upstream service that computes nothing, and empty services with one and two hops.
 """
 
 import argparse
@@ -21,21 +21,22 @@ from rich.console import Console
 
 from levy_numerics import models, pricing
 from tests.benchmarks import report, surface
-from tests.load import closed_loop, nothing
+from tests.load import closed_loop, empty_service
 from tests.processes import Service, Stack, free_port
 
 CONNECTIONS: Final = (4, 32)
 SURFACES: Final = 64
 WARM_UP: Final = 50
+BASELINE: Final = "empty services, two hops"
 COLUMNS: Final = (
-    *("case", "connections", "rate_per_s", "of_nothing", "p50_ms", "p95_ms", "p99_ms"),
-    *("gateway_cpu_us", "service_cpu_us", "answered"),
+    *("case", "connections", "rate_per_s", "of_baseline", "p50_ms", "p95_ms", "p99_ms"),
+    *("gateway_cpu_us", "service_cpu_us", "statuses"),
 )
 
 
 @dataclass(frozen=True)
 class Case:
-    """Two hops to be measured."""
+    """A pair of services to measure."""
 
     title: str
     gateway: Service
@@ -46,11 +47,11 @@ RANGES: Final = {
     "VarianceGamma": {"sigma": (0.15, 0.35), "nu": (0.2, 0.8), "theta": (-0.3, -0.05)},
     "CGMY": {"C": (0.2, 1.5), "G": (4.0, 12.0), "M": (6.0, 20.0), "Y": (0.2, 1.2)},
 }
-"""Of the parameters that surfaces are priced with."""
+"""Ranges of the parameters of the surfaces."""
 
 
 def surfaces(model: str, method: str, uncertainty: str, decimals: int) -> list[dict[str, Any]]:
-    """Return requests of 200 prices, each with parameters of its own."""
+    """Return requests of 200 prices, each with different parameters."""
     contracts = surface.contracts()
     shape = len(surface.MATURITIES), len(surface.STRIKES)
     rng = np.random.default_rng(20261124)
@@ -82,7 +83,7 @@ def bodies(
 ) -> list[bytes]:
     """Return bodies of single requests, or of lists of equal length.
 
-    Prices of lists have 8 decimals: as exact as a fit is, within the limit on a body's size.
+    Prices of lists have 8 decimals, the most that the limit on the body size allows.
     """
     made = surfaces(model, method, uncertainty, decimals=6 if n_together == 1 else 8)
     if n_together == 1:
@@ -92,29 +93,29 @@ def bodies(
 
 
 def start(stack: Stack, arguments: argparse.Namespace, folder: Path, body: bytes) -> list[Case]:
-    """Start the processes of every case; those whose turn it is not wait asleep."""
+    """Start the processes of every case; they are idle while other cases are measured."""
     calibrations = [stack.service("calibration") for _ in range(arguments.instances)]
     addresses = ",".join(each.url for each in calibrations)
     settings = {"CALIBRATION_URL": addresses, "WORKERS": str(arguments.gateways)}
     if arguments.redis:
         settings |= {"REDIS_URL": stack.redis(folder).url, "RATE_LIMIT": "1000000/minute"}
     gateway = stack.service("gateway", settings=settings)
-    os.environ[nothing.ANSWER] = str(_answer(gateway, body, folder))
+    os.environ[empty_service.ANSWER] = str(_answer(gateway, body, folder))
     idle = _bare(stack, "second", "calibration", {})
     before_idle = stack.service("gateway", settings={"CALIBRATION_URL": idle.url})
     bare = _bare(stack, "first", "gateway", {"CALIBRATION_URL": idle.url})
     return [
-        Case("one bare service", idle, ()),
-        Case("two bare hops", bare, (idle,)),
-        Case("gateway, then nothing", before_idle, (idle,)),
-        Case("gateway, then calibration", gateway, tuple(calibrations)),
+        Case("empty service, one hop", idle, ()),
+        Case(BASELINE, bare, (idle,)),
+        Case("gateway, empty service", before_idle, (idle,)),
+        Case("gateway, calibration", gateway, tuple(calibrations)),
     ]
 
 
 def measure(
     case: Case, made: list[bytes], connections: int, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """Measure one case: surfaces a second, percentiles, processor time per surface of each hop."""
+    """Measure one case: surfaces per second, percentiles, processor time per surface and hop."""
     n_together = arguments.surfaces
     warm_up = max(WARM_UP // n_together, 2)
     port = case.gateway.port
@@ -137,7 +138,7 @@ def measure(
         **{f"p{q}_ms": found.percentile_ms(q) for q in (50, 95, 99)},
         "gateway_cpu_us": spent[0],
         "service_cpu_us": spent[1],
-        "answered": ", ".join(f"{n}×{status}" for status, n in sorted(found.statuses.items())),
+        "statuses": ", ".join(f"{n}×{status}" for status, n in sorted(found.statuses.items())),
     }
 
 
@@ -146,7 +147,7 @@ def _cpu_seconds(hop: Sequence[Service]) -> float:
 
 
 def _answer(gateway: Service, body: bytes, folder: Path) -> Path:
-    """Keep one real answer, which the idle service then gives to all."""
+    """Store a real response, which the empty service returns to every request."""
     headers = {"Content-Type": "application/json"}
     url = f"{gateway.url}/calibrate"
     answer = httpx.post(url, content=body, headers=headers, timeout=60.0, trust_env=False)
@@ -156,44 +157,44 @@ def _answer(gateway: Service, body: bytes, folder: Path) -> Path:
 
 
 def _bare(stack: Stack, factory: str, name: str, settings: dict[str, str]) -> Service:
-    """Start one hop that does nothing, served as our own are."""
+    """Start an empty service, with the same server as the engine's services."""
     port = free_port()
     options = ("--factory", "--no-access-log", "--log-level", "warning", "--port", str(port))
-    command = [sys.executable, "-m", "uvicorn", f"tests.load.nothing:{factory}", *options]
+    command = [sys.executable, "-m", "uvicorn", f"tests.load.empty_service:{factory}", *options]
     return stack.service(name, port=port, settings=settings, command=command)
 
 
 def _rows(rounds: list[dict[str, Any]], connections: int) -> list[dict[str, Any]]:
-    """Best round of each case, and what share of doing nothing it reaches."""
+    """Return the best round of each case, and its rate relative to the baseline."""
     best: dict[str, dict[str, Any]] = {}
     for row in rounds:
         if row["connections"] == connections:
             former = best.get(row["case"])
             if former is None or row["rate_per_s"] > former["rate_per_s"]:
                 best[row["case"]] = row
-    nothing_rate = best["two bare hops"]["rate_per_s"]
-    return [row | {"of_nothing": row["rate_per_s"] / nothing_rate} for row in best.values()]
+    baseline = best[BASELINE]["rate_per_s"]
+    return [row | {"of_baseline": row["rate_per_s"] / baseline} for row in best.values()]
 
 
 def main() -> None:
-    """Measure, print the table, write the JSON."""
+    """Measure, print the table and write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
-    parser.add_argument("--method", default="hybrid", help="of the calibrations")
-    parser.add_argument("--model", default="VarianceGamma", choices=RANGES, help="to fit")
-    parser.add_argument("--uncertainty", default="laplace", help="of the calibrations")
+    parser.add_argument("--method", default="hybrid", help="of the requests")
+    parser.add_argument("--model", default="VarianceGamma", choices=RANGES, help="model to fit")
+    parser.add_argument("--uncertainty", default="laplace", help="of the requests")
     parser.add_argument(
         "--surfaces",
         type=int,
         default=1,
         choices=range(1, SURFACES + 1),
         metavar="N",
-        help=f"in each request, 1 to {SURFACES}; rates and processor times count surfaces",
+        help=f"per request, 1 to {SURFACES}; rates and processor times are per surface",
     )
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="of which each case's best counts")
-    parser.add_argument("--instances", type=int, default=1, help="of the calibration service")
-    parser.add_argument("--gateways", type=int, default=1, help="workers of the gateway")
-    parser.add_argument("--redis", action="store_true", help="also count limits, in Redis")
+    parser.add_argument("--seconds", type=float, default=10.0, help="per measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="the best round of each case counts")
+    parser.add_argument("--instances", type=int, default=1, help="number of calibration services")
+    parser.add_argument("--gateways", type=int, default=1, help="number of gateway workers")
+    parser.add_argument("--redis", action="store_true", help="also enforce rate limits in Redis")
     parser.add_argument("--out", type=Path, default=Path("build/load.json"))
     arguments = parser.parse_args()
     made = bodies(

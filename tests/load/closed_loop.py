@@ -1,7 +1,7 @@
-"""A closed loop: each connection sends its next request when it has its answer.
+"""A closed-loop load generator: each connection sends a request after the previous response.
 
-A general client costs several times what the services' own sockets do, and on the same two cores it
-would measure itself; this one writes bytes and counts answers.
+A general HTTP client uses several times the processor time of the services' sockets and, on the
+same cores, would dominate the measurement; this one writes bytes and counts responses.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ import uvloop
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a closed loop found.
+class LoadResult:
+    """Results of a closed loop.
 
     Attributes
     ----------
     rate : float
-        Answers a second.
+        Responses per second.
     seconds : ndarray
-        Of each answer, in the order of arrival.
+        Latencies in the order of arrival.
     statuses : dict
-        How many answers had each status.
+        Number of responses by status.
     """
 
     rate: float
@@ -34,12 +34,12 @@ class Found:
     statuses: dict[int, int]
 
     def percentile_ms(self, q: float) -> float:
-        """Milliseconds within which q per cent of the answers came."""
+        """Return a percentile of the latency in milliseconds."""
         return 1e3 * float(np.percentile(self.seconds, q))
 
 
 class Connection(asyncio.Protocol):
-    """One connection that asks and waits."""
+    """A connection with at most one request in flight."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -48,28 +48,28 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport."""
-        # Not asserted: uvloop's transports are no subclass.
+        """Store the transport."""
+        # A cast instead of an assertion: uvloop's transports are not subclasses.
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Read an answer, or a part of one."""
+        """Parse a response, or a part of one."""
         self._parser.feed_data(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits that nothing will come."""
+        """Fail the request in flight."""
         if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(exc or ConnectionResetError("closed without an answer"))
+            self._answered.set_exception(exc or ConnectionResetError("closed without a response"))
 
     def on_message_complete(self) -> None:
-        """Pass on that the answer is whole."""
+        """Complete the request in flight."""
         self.status = self._parser.get_status_code()
         self._parser = httptools.HttpResponseParser(self)
         assert self._answered is not None
         self._answered.set_result(None)
 
     async def ask(self, request: bytes) -> int:
-        """Send a request; the status of its answer."""
+        """Send a request and return the status of its response."""
         assert self._transport is not None
         self._answered = asyncio.get_running_loop().create_future()
         self._transport.write(request)
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         return self.status
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.close()
 
@@ -96,28 +96,28 @@ def request_of(path: str, body: bytes, port: int, headers: Sequence[str] = ()) -
 
 def run(
     port: int, requests: Sequence[bytes], connections: int, seconds: float, warm_up: int = 50
-) -> Found:
-    """Send requests in turn over some connections for some seconds.
+) -> LoadResult:
+    """Send requests over several connections for some time.
 
     Parameters
     ----------
     port : int
         On this machine.
     requests : sequence of bytes
-        Sent one after another, over again.
+        Sent in turn, repeatedly.
     connections : int
-        At once.
+        Concurrent connections.
     seconds : float
-        How long.
+        Duration.
     warm_up : int
-        Requests over each connection before the clock starts.
+        Requests over each connection before the measurement.
     """
     return uvloop.run(_run(port, requests, connections, seconds, warm_up))
 
 
 async def _run(
     port: int, requests: Sequence[bytes], connections: int, seconds: float, warm_up: int
-) -> Found:
+) -> LoadResult:
     loop = asyncio.get_running_loop()
     opened = [
         (await loop.create_connection(Connection, "127.0.0.1", port))[1] for _ in range(connections)
@@ -144,4 +144,4 @@ async def _run(
     passed = time.perf_counter() - began
     for each in opened:
         each.close()
-    return Found(len(taken) / passed, np.array(taken), statuses)
+    return LoadResult(len(taken) / passed, np.array(taken), statuses)

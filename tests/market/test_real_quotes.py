@@ -1,4 +1,4 @@
-"""What the engine makes of real quotes; they are looked for where LEVY_MARKET_DATA says."""
+"""Fits of real quotes, in the folder LEVY_MARKET_DATA."""
 
 import os
 from pathlib import Path
@@ -18,9 +18,7 @@ from tests.benchmarks.real_quotes import PUBLISHED, SCHOUTENS, SETS, SPX_2019, p
 
 FOLDER = os.environ.get("LEVY_MARKET_DATA")
 
-pytestmark = pytest.mark.skipif(
-    FOLDER is None, reason="LEVY_MARKET_DATA does not say where sets of real quotes are"
-)
+pytestmark = pytest.mark.skipif(FOLDER is None, reason="LEVY_MARKET_DATA is not set")
 
 BY_NAME = {market.name: market for market in SETS}
 
@@ -31,7 +29,7 @@ def folder() -> Path:
 
 @pytest.fixture(scope="module")
 def schoutens() -> Quotes:
-    """All 75 calls, in and out of the money: no put is quoted that could replace one."""
+    """Return all 75 calls, in and out of the money, since no puts are quoted."""
     surface = SCHOUTENS.surface(folder())
     assert surface.size == 75
     return surface.quotes
@@ -53,7 +51,7 @@ def test_published_parameters_have_their_published_error(
 @pytest.mark.parametrize(
     ("name", "best_known"), [("BlackScholes", 6.699), ("VarianceGamma", 3.627), ("CGMY", 2.711)]
 )
-def test_a_fit_is_no_worse_than_the_best_known(
+def test_a_fit_is_at_least_as_good_as_the_best_known(
     schoutens: Quotes, name: str, best_known: float
 ) -> None:
     found = fit(name, schoutens)
@@ -72,12 +70,11 @@ def test_the_singular_cgmy_optimum_of_2002_is_not_hidden(schoutens: Quotes) -> N
 def test_every_set_is_read_and_keeps_its_out_of_the_money_side(name: str) -> None:
     market = BY_NAME[name]
     table = read_quotes(market.path(folder()), quote_date=market.day)
-    surface, report = clean(table)
+    surface = clean(table)
     both_sides = table.frame["is_call"].nunique() == 2
-    assert report.n_kept >= (0.4 if both_sides else 1.0) * report.n_read
-    assert report.n_kept + len(report.dropped) == report.n_read
-    assert set(report.counts) <= {str(reason) for reason in Reason}
-    assert surface.size == report.n_kept
+    assert surface.size >= (0.4 if both_sides else 1.0) * surface.n_read
+    assert surface.n_read == len(table.frame)
+    assert set(surface.dropped_by_reason) <= {str(reason) for reason in Reason}
     surface.quotes.check_bounds()
 
 
@@ -86,7 +83,7 @@ def test_forwards_are_those_of_the_sets_own_parity(name: str) -> None:
     market = BY_NAME[name]
     table = read_quotes(market.path(folder()), quote_date=market.day)
     theirs = table.frame.groupby("series")[["forward", "discount"]].first()
-    surface, _ = clean(table)
+    surface = clean(table)
     for line in summary(surface):
         own = theirs.loc[line.forward.series]
         assert line.forward.forward == pytest.approx(own["forward"], rel=2e-4)
@@ -102,7 +99,7 @@ def test_a_performance_index_keeps_its_negative_dividend_yield() -> None:
 
 def test_a_week_before_expiry_the_rate_is_borrowed_and_the_forward_is_not() -> None:
     first = BY_NAME["spx_pyql_20110124"].surface(folder()).forwards[0]
-    assert first.source == "put-call parity, discount from neighbouring expiries"
+    assert first.source == "put-call parity, discount interpolated between expiries"
     assert 0.0 < first.rate < 0.02
     assert first.forward == pytest.approx(1291.04, abs=0.1)
 
@@ -119,13 +116,13 @@ def test_bitcoin_discounts_by_one() -> None:
 
 
 def test_bitcoin_forwards_are_near_the_futures_and_within_bid_and_ask() -> None:
-    """Over June 2021; books are thin, and mids alone miss the futures by up to 5.1%."""
+    """June 2021; order books are thin, and mids alone miss the futures by up to 5.1%."""
     path = BY_NAME["btc_deribit_202106"].path(folder())
     days = pd.read_csv(path, usecols=["quote_date"])["quote_date"].unique()
     assert len(days) == 30
     for day in days:
         table = read_quotes(path, quote_date=day)
-        surface, _ = clean(table)
+        surface = clean(table)
         for found in surface.forwards:
             mine = table.frame[table.frame["series"] == found.series]
             assert found.forward == pytest.approx(mine["forward"].median(), rel=2.5e-3)
@@ -138,11 +135,9 @@ def test_bitcoin_forwards_are_near_the_futures_and_within_bid_and_ask() -> None:
                 assert low.max() * (1 - 1e-12) <= found.forward <= high.min() * (1 + 1e-12)
 
 
-def test_nobody_is_asked_for_convex_mids() -> None:
-    surface, report = clean(
-        read_quotes(SPX_2019.path(folder()), quote_date=SPX_2019.day), CleaningRules()
-    )
-    assert report.counts.get("not_convex_in_strike", 0) < 0.01 * surface.size
+def test_convex_mids_are_not_required() -> None:
+    surface = clean(read_quotes(SPX_2019.path(folder()), quote_date=SPX_2019.day), CleaningRules())
+    assert surface.dropped_by_reason.get("not_convex_in_strike", 0) < 0.01 * surface.size
 
 
 def test_one_expiry_fits_where_the_whole_surface_cannot() -> None:

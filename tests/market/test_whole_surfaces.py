@@ -1,4 +1,4 @@
-"""Whole surfaces of real quotes, all expiries at once; they are where LEVY_MARKET_DATA says."""
+"""Fits of whole surfaces of real quotes, in the folder LEVY_MARKET_DATA."""
 
 import os
 from functools import cache
@@ -22,9 +22,7 @@ from tests.benchmarks.whole_surfaces import BASES, daily_surface
 FOLDER = os.environ.get("LEVY_MARKET_DATA")
 DAYS = ("2019-04-29", "2019-05-13", "2019-05-21")
 
-pytestmark = pytest.mark.skipif(
-    FOLDER is None, reason="LEVY_MARKET_DATA does not say where sets of real quotes are"
-)
+pytestmark = pytest.mark.skipif(FOLDER is None, reason="LEVY_MARKET_DATA is not set")
 
 
 @cache
@@ -38,7 +36,7 @@ def fit(name: str, day: str) -> CalibrationResult:
 
 
 def cuts(kind: str) -> list[float]:
-    """Share of the base's error that is gone, for every model of a kind on every day."""
+    """Return the reduction of the base's error, for every model of a kind on every day."""
     return [
         1.0 - fit(base + kind, day).fit.implied_vol_rmse / fit(base, day).fit.implied_vol_rmse
         for base in BASES
@@ -62,10 +60,10 @@ def test_a_time_structure_cuts_the_error_of_its_base_by_two_fifths(kind: str) ->
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_a_stationary_model_is_told_to_miss_the_term_structure(base: str) -> None:
-    told = " ".join(fit(base, DAYS[0]).warnings)
-    assert "term structure" in told
-    assert all(remedy in told for remedy in ("Sato", "clock", "per maturity"))
+def test_a_stationary_model_warns_about_the_term_structure(base: str) -> None:
+    warnings = " ".join(fit(base, DAYS[0]).warnings)
+    assert "term structure" in warnings
+    assert all(remedy in warnings for remedy in ("Sato", "clock", "per maturity"))
     assert "term structure" not in " ".join(fit(f"{base}Sato", DAYS[0]).warnings)
 
 

@@ -1,10 +1,10 @@
-"""The exponential that compilers make vector code of, against mpmath."""
+"""The vectorised exponential function against mpmath."""
 
 import mpmath as mp
 import numpy as np
 
-from levy_numerics.exponential import exp
 from levy_numerics.jit import compiled
+from levy_numerics.special_scalar import exp
 
 RNG = np.random.default_rng(5)
 EXPONENTS = np.concatenate(
@@ -19,17 +19,17 @@ EXPONENTS = np.concatenate(
 
 @compiled
 def _of_each(exponents: np.ndarray) -> np.ndarray:
-    found = np.empty_like(exponents)
+    actual = np.empty_like(exponents)
     for k in range(len(exponents)):
-        found[k] = exp(exponents[k])
-    return found
+        actual[k] = exp(exponents[k])
+    return actual
 
 
 def test_it_is_exact_to_one_rounding_alone_and_in_a_loop() -> None:
     expected = np.array([float(mp.exp(mp.mpf(float(x)))) for x in EXPONENTS])
-    for found in (_of_each(EXPONENTS), np.array([exp(float(x)) for x in EXPONENTS])):
-        assert np.max(np.abs(found - expected) / np.spacing(expected)) <= 1.0
+    for actual in (_of_each(EXPONENTS), np.array([exp(float(x)) for x in EXPONENTS])):
+        assert np.max(np.abs(actual - expected) / np.spacing(expected)) <= 1.0
 
 
-def test_what_is_no_number_stays_so() -> None:
+def test_nan_remains_nan() -> None:
     assert np.isnan(_of_each(np.array([np.nan, 1.0]))).tolist() == [True, False]

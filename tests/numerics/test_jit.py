@@ -1,4 +1,4 @@
-"""Machine code follows its sources: a changed helper in any file is never ignored."""
+"""Machine code is invalidated by a change of any source file."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ print(compiled.sigma, VarianceGamma.from_coordinates(z).sigma)
 
 
 def sigmas(libs: Path) -> tuple[float, float]:
-    """σ at some coordinates, by compiled code and by NumPy, from a copy of the package."""
+    """Return σ at some coordinates, by compiled code and by NumPy, from a copy of the package."""
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
     done = subprocess.run(
         [sys.executable, "-c", _PRINT_SIGMA],
@@ -60,3 +60,26 @@ def test_the_hash_follows_names_and_contents(tmp_path: Path) -> None:
     second = sources_hash(tmp_path)
     (tmp_path / "a.py").rename(tmp_path / "b.py")
     assert len({first, second, sources_hash(tmp_path)}) == 3
+
+
+_COMPILE_IN_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+from levy_numerics.jit import cache_folder, compiled
+from levy_numerics.models import coordinates
+
+with ThreadPoolExecutor(8) as pool:
+    functions = list(pool.map(lambda _: compiled(coordinates.split), range(400)))
+print({function._cache.cache_path.startswith(str(cache_folder())) for function in functions})
+"""
+
+
+def test_functions_compiled_in_several_threads_are_cached_in_the_folder(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _COMPILE_IN_THREADS],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "{True}"
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""What was compiled once is there for every process."""
+"""Precompiled machine code is available to every process."""
 
 import os
 import subprocess
@@ -6,25 +6,28 @@ import sys
 from pathlib import Path
 
 _COUNT = """
-from levy_numerics import implied_vol, precompile
-from levy_numerics.calibration import fit_quality
-from levy_numerics.calibration import identifiability
-from levy_numerics.calibration.solvers import linearised
+from levy_numerics import implied_volatility, precompile
+from levy_numerics.calibration import fit_quality, gauss_newton, identifiability
+from levy_numerics.calibration import levenberg_marquardt, objective, weights
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
-from levy_numerics.pricing import integrand_factors, sinh_kernel, sinh_phases
+from levy_numerics.pricing import integrand_factors, sinh_kernel
 precompile.main()
 loops = [
     sinh_kernel.fourier_sums,
-    sinh_phases.phase_factors,
-    implied_vol._fill,
-    implied_vol._fill_out_of_the_money,
-    integrand_factors._set_rows,
-    linearised._decomposed,
-    linearised._step,
+    sinh_kernel.phase_factors,
+    implied_volatility._fill,
+    implied_volatility._fill_out_of_the_money,
+    integrand_factors.set_rows,
+    gauss_newton.decompose,
+    gauss_newton.damped_step,
+    levenberg_marquardt.propose,
+    levenberg_marquardt.judge,
+    weights.set_weighted_errors,
     identifiability._decomposed,
     identifiability._covariance,
     identifiability._of_log_moments,
     fit_quality._summaries,
+    *(objective.compiled_iterations(model) for model in (VarianceGamma, NIG, CGMY)),
     *(each for model in (VarianceGamma, NIG, CGMY, Merton) for each in compiled._formulas(model)),
 ]
 print(*(sum(loop.stats.cache_hits.values()) for loop in loops))

@@ -11,7 +11,7 @@ import pytest
 
 from levy_numerics import special
 from levy_numerics.jit import compiled_in_order
-from levy_numerics.special import cos_and_sin, expm1_ratio, expm1_ratio_derivative, log1p
+from levy_numerics.special import cos_and_sin, expm1_ratio, expm1_ratio_with_derivative, log1p
 
 RNG_ANGLES = np.random.default_rng(4).uniform(-3.0, 3.0, 60)
 RADII = np.array([1e-12, 1e-8, 1e-4, 0.04, 0.06, 0.3, 0.9, 3.0, 30.0])
@@ -23,8 +23,8 @@ def exact(function: Callable[[Any], Any], points: np.ndarray) -> np.ndarray:
         return np.array([complex(function(mp.mpc(z))) for z in points])
 
 
-def error(found: Any, expected: np.ndarray) -> float:
-    return float(np.max(np.abs(np.asarray(found) - expected) / np.abs(expected)))
+def error(actual: Any, expected: np.ndarray) -> float:
+    return float(np.max(np.abs(np.asarray(actual) - expected) / np.abs(expected)))
 
 
 @pytest.mark.parametrize("centre", [0.0, -1.0])
@@ -42,7 +42,11 @@ def test_the_logarithm_of_one_plus_z_keeps_its_digits_about_its_zero_and_its_pol
     ("function", "definition", "at_zero"),
     [
         (expm1_ratio, lambda z: mp.expm1(z) / z, 1.0),
-        (expm1_ratio_derivative, lambda z: (z * mp.exp(z) - mp.expm1(z)) / z**2, 0.5),
+        (
+            lambda z: expm1_ratio_with_derivative(z)[1],
+            lambda z: (z * mp.exp(z) - mp.expm1(z)) / z**2,
+            0.5,
+        ),
     ],
     ids=["value", "derivative"],
 )
@@ -60,7 +64,7 @@ def test_the_ratio_of_expm1_keeps_its_digits_through_zero(
 ANGLES = np.concatenate(
     [
         np.random.default_rng(5).uniform(-1.0, 1.0, 200) * 10.0 ** np.arange(-3, 7).repeat(20),
-        # A rounding away from each side of the quarters that reduction counts.
+        # One rounding from each side of the quadrant boundaries of the argument reduction.
         np.nextafter(
             0.25 * np.pi * np.arange(-9, 10), np.repeat([[-9.0], [9.0]], 19, axis=1)
         ).ravel(),
@@ -69,7 +73,7 @@ ANGLES = np.concatenate(
 
 
 def _by_loop(angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As compiled loops use it: number by number."""
+    """Evaluate number by number, as compiled loops do."""
     one = compiled_in_order(cos_and_sin)
     cosine, sine = np.array([one(angle) for angle in angles]).T
     return cosine, sine
@@ -92,7 +96,7 @@ def test_cosine_and_sine_are_right_to_rounding_up_to_a_million_radians(
     assert np.max(np.abs(np.asarray(sine) - exact_sine)) < 3e-16
 
 
-def test_of_what_is_no_angle_cosine_and_sine_are_no_numbers() -> None:
+def test_cosine_and_sine_of_infinity_and_nan_are_nan() -> None:
     with np.errstate(invalid="ignore"):
         assert np.isnan(cos_and_sin(np.array([np.nan, np.inf, -np.inf]))).all()
 
@@ -100,7 +104,7 @@ def test_of_what_is_no_angle_cosine_and_sine_are_no_numbers() -> None:
 @pytest.mark.parametrize("size", [1e-200, 1e-12, 1e-4, 0.0499, 0.0501, 0.499, 0.501, 3.0, 40.0])
 @pytest.mark.parametrize("angle", [0.0, 0.7, 1.5])
 def test_ratios_whose_leading_terms_cancel_keep_their_digits(size, angle):
-    """Against mpmath in 500 digits, of which subnormal arguments cancel 400."""
+    """Compare with mpmath at 500 digits, of which subnormal arguments cancel 400."""
     with mp.workdps(500):
         z = mp.mpf(size) * mp.expjpi(mp.mpf(angle) / mp.pi)
         complement = complex(1 - mp.log(1 + z) / z)

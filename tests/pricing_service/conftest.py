@@ -1,4 +1,4 @@
-"""The pricing service, in process, on the real numerics."""
+"""Fixtures: the pricing service in process, with the real numerics."""
 
 import warnings
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from levy_pricing.app import create_app
 from levy_pricing.settings import PricingSettings
 
 with warnings.catch_warnings():
-    # The test client would rather have httpx's successor; the gateway uses httpx.
+    # The test client warns that it prefers httpx's successor; the gateway uses httpx.
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[Any]]:
-    """Events logged in a test, kept from its output."""
+    """Capture the events logged in a test."""
     with structlog.testing.capture_logs() as events:
         yield events
 

@@ -1,4 +1,4 @@
-"""Corners of every model's domain: finite prices within their bounds, or a problem.
+"""Extreme parameters of every model: finite prices within their bounds, or a problem.
 
 Each parameter of each model, and pairs of them, from the smallest positive double to 1e300 and to
 either side of every bound; the marker `slow` holds all pairs and methods.
@@ -21,7 +21,6 @@ from levy_pricing.handlers.price import price
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_schemas.wire import MAX_PARAMETER
 
-METHODS: Final = ("sinh", "cos", "carr_madan", "lewis")
 MAGNITUDES: Final = (
     *(5e-324, 1e-300, 1e-200, 1e-100, 1e-20, 1e-8, 1e-3, 0.3, 1.0, 30.0),
     *(1e6, 1e8, 1e20, 1e100, 1e300),
@@ -37,7 +36,7 @@ Case = tuple[str, dict[str, float]]
 
 
 def corners(p: Parameter) -> list[float]:
-    """Values about the ends of a domain and of double precision."""
+    """Return values around the ends of a domain and of double precision."""
     d = p.domain
     if math.isinf(d.low):
         values = [sign * size for sign in (-1.0, 1.0) for size in (0.0, *MAGNITUDES)]
@@ -72,7 +71,7 @@ def thinned(cases: list[Case], count: int) -> list[Case]:
 
 
 def check_library(name: str, parameters: dict[str, float], method: str) -> None:
-    """Price, or raise an error of ours; Python's warnings are errors in tests."""
+    """Price, or raise a LevyError; Python warnings are errors in tests."""
     try:
         model = models.from_mapping(name, parameters)
         found = pricing.price(model, CONTRACTS, method=method)
@@ -85,14 +84,14 @@ def check_library(name: str, parameters: dict[str, float], method: str) -> None:
 
 
 def check_names(error: LevyError, parameters: dict[str, float]) -> None:
-    """Require that an invalid parameter is named, with the condition that it breaks."""
+    """Require that an invalid parameter is named with the violated condition."""
     if isinstance(error, InvalidParameterError):
         assert set(str(error.details["parameter"]).split(", ")) <= set(parameters)
         assert error.details["condition"]
 
 
 def check_service(name: str, parameters: dict[str, float], method: str) -> None:
-    """Answer with numbers or null, or refuse; NaN would not pass the schema of answers."""
+    """Responses contain numbers or null, or are problems; NaN would violate the schema."""
     body: dict[str, Any] = {
         "model_type": name,
         "parameters": parameters,
@@ -116,7 +115,7 @@ def check_service(name: str, parameters: dict[str, float], method: str) -> None:
 
 
 @pytest.mark.parametrize("name", models.names())
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", pricing.methods())
 def test_corners_of_the_domain_are_priced_or_refused(name: str, method: str) -> None:
     for case in thinned(singles(name), 5) + thinned(pairs(name), 5):
         check_library(*case, method)
@@ -125,12 +124,12 @@ def test_corners_of_the_domain_are_priced_or_refused(name: str, method: str) -> 
 @pytest.mark.parametrize("name", models.names())
 def test_corners_of_the_domain_are_answered_by_the_service(name: str) -> None:
     for k, case in enumerate(thinned(singles(name), 8) + thinned(pairs(name), 8)):
-        check_service(*case, METHODS[k % 2])
+        check_service(*case, pricing.methods()[k % 2])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", models.names())
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", pricing.methods())
 def test_all_corners_of_the_domain_are_priced_or_refused(name: str, method: str) -> None:
     for case in singles(name) + thinned(pairs(name), 1000):
         check_library(*case, method)
@@ -155,13 +154,13 @@ def test_a_parameter_beyond_double_precision_is_named(
     assert raised.value.details["parameter"] == at_fault
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", pricing.methods())
 @pytest.mark.parametrize("years", [0.5, 2.0])
 def test_a_self_similarity_whose_scale_overflows_is_priced_or_named(
     method: str, years: float
 ) -> None:
     # T^γ with γ = 11,967 is 1e-3602 at half a year, where options are worth their intrinsic value,
-    # and 1e3602 at two, where no forward exists.
+    # and 1e3602 at two, where the forward is infinite.
     model = models.from_mapping(
         "VarianceGammaSato", {"sigma": 0.2, "nu": 0.3, "theta": -0.1, "gamma": 11_967.0}
     )
@@ -183,7 +182,7 @@ def priced_or_error(
         return np.empty(0), error
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", pricing.methods())
 def test_zero_skewness_may_be_written_as_the_smallest_number(method: str) -> None:
     mapping = {"sigma": 0.2, "nu": 0.3, "theta": 5e-324}
     tiny = models.from_mapping("VarianceGamma", mapping)

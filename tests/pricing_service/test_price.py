@@ -71,7 +71,7 @@ def test_black_scholes_implies_its_own_volatility(
     assert answer["warnings"] == []
 
 
-def test_an_option_without_time_value_has_no_volatility_and_a_warning_says_so(
+def test_an_option_without_time_value_has_no_volatility_and_a_warning(
     client: TestClient, price_request: dict[str, Any]
 ) -> None:
     far = price_request | BLACK_SCHOLES | {"strikes": [1.0, 100.0], "maturities": [0.01]}
@@ -87,7 +87,7 @@ def test_implied_vols_of_black_scholes_wings_are_its_own_or_null(
     client: TestClient, method: str, option_type: str
 ) -> None:
     # One day and one week at 20%: K = 50 is 66 and 25 deviations away, and its time value,
-    # 1e-960 and 1e-140, is below any error of a price. What the price does determine is 20%.
+    # 1e-960 and 1e-140, is below any price error. At the money the price determines 20%.
     request = BLACK_SCHOLES | {
         "spot_price": 100.0,
         "risk_free_rate": 0.0,
@@ -105,7 +105,9 @@ def test_implied_vols_of_black_scholes_wings_are_its_own_or_null(
     assert any(f"{missing} of 14 options have no implied vol" in w for w in answer["warnings"])
 
 
-def test_greeks_come_only_when_asked(client: TestClient, price_request: dict[str, Any]) -> None:
+def test_greeks_are_computed_only_on_request(
+    client: TestClient, price_request: dict[str, Any]
+) -> None:
     assert client.post("/price", json=price_request).json()["greeks"] is None
 
 
@@ -138,7 +140,7 @@ def test_every_model_prices_by_its_default_parameters(
     assert np.all(np.array(answer.json()["prices"]) > 0)
 
 
-def test_the_catalogue_tells_what_a_client_needs(client: TestClient) -> None:
+def test_the_catalogue_contains_what_a_client_needs(client: TestClient) -> None:
     catalogue = Catalogue.model_validate(client.get("/models").json()).catalogue
     assert tuple(entry.name for entry in catalogue) == models.names()
     for entry in catalogue:

@@ -66,7 +66,7 @@ def test_a_handler_provokes(code: str, price_request: dict[str, Any]) -> None:
     check(client.post("/price", json=price_request), code)
 
 
-def test_a_client_that_will_not_wait_is_told_so(price_request: dict[str, Any]) -> None:
+def test_a_client_with_a_short_deadline_receives_a_timeout(price_request: dict[str, Any]) -> None:
     client = TestClient(app(raising(AssertionError("must not be asked"))))
     answer = client.post("/price", json=price_request, headers={"X-Deadline-Seconds": "0"})
     check(answer, "deadline")

@@ -1,8 +1,8 @@
-"""Remake the golden prices of this folder: python -m tests.reference.remake [NAME …].
+"""Recompute the golden prices of this folder: python -m tests.reference.remake [NAME …].
 
 Every price is an integral in mpmath of the textbook's exponent along a tilted contour, at 60
-digits. Where the model is a mixture of Black-Scholes prices (a gamma clock, an inverse Gaussian
-clock, a Poisson number of normal jumps), that mixture is what is stored, and the contour must
+digits. If the model is a mixture of Black-Scholes prices (a gamma clock, an inverse Gaussian clock,
+a Poisson number of normal jumps), the price of the mixture is stored, and the contour integral must
 agree with it to 20 digits. Takes some minutes.
 """
 
@@ -45,7 +45,7 @@ def with_golden(text: str, number: int, rows: list[list[Any]]) -> str:
 
 
 def golden(book: Textbook, parameters: dict[str, float], t: float, k: float) -> Any:
-    """Price of the out-of-the-money option on a forward of one."""
+    """Return the price of the out-of-the-money option on a forward of one."""
     by_contour = contour_price(book, parameters, mp.mpf(t), mp.mpf(k))
     mixture = MIXTURES.get(book.model)
     if mixture is None:
@@ -62,7 +62,7 @@ def drift(book: Textbook, parameters: dict[str, Any], t: Any) -> Any:
 
 
 def contour_price(book: Textbook, parameters: dict[str, Any], t: Any, k: Any) -> Any:
-    """min(1, K) − E[min(S, K)] along a ray from −i/2 that leans to where exp(iξx) falls.
+    """min(1, K) − E[min(S, K)] along a ray from −i/2, tilted to where exp(iξx) decays.
 
     The ray is r = sinh(y)/2 in pieces of y, each by Gauss-Legendre quadrature; shorter ones
     where the ray does not lean, so that each holds few oscillations.
@@ -103,7 +103,7 @@ def normal(d: Any) -> Any:
 
 
 def gamma_mixture(book: Textbook, p: dict[str, Any], t: Any, k: Any) -> Any:
-    """Over the clock g, gamma of shape t/ν and scale ν, in s = log(g/ν)."""
+    """Integrate over the clock g, gamma with shape t/ν and scale ν, in s = log(g/ν)."""
     shape, omega = t / p["nu"], drift(book, p, t)
 
     def integrand(s: Any) -> Any:
@@ -112,7 +112,7 @@ def gamma_mixture(book: Textbook, p: dict[str, Any], t: Any, k: Any) -> Any:
         weight = mp.exp(shape * s - mp.exp(s)) / mp.gamma(shape)
         return weight * black(forward, k, p["sigma"] ** 2 * clock)
 
-    # Below exp(low) the option is worth its intrinsic value, to more digits than are kept.
+    # Below exp(low) the option is worth its intrinsic value to the stored precision.
     low = mp.mpf(-160)
     stopped = max((mp.exp(omega) - k) * (1 if k >= 1 else -1), 0)
     rest = stopped * mp.exp(shape * low) / mp.gamma(shape + 1)
@@ -121,7 +121,7 @@ def gamma_mixture(book: Textbook, p: dict[str, Any], t: Any, k: Any) -> Any:
 
 
 def inverse_gaussian_mixture(book: Textbook, p: dict[str, Any], t: Any, k: Any) -> Any:
-    """Over the clock, inverse Gaussian of mean δt/γ and shape (δt)², in its logarithm."""
+    """Integrate over the clock, inverse Gaussian of mean δt/γ and shape (δt)², in its logarithm."""
     scale, omega = p["delta"] * t, drift(book, p, t)
     gamma = mp.sqrt(p["alpha"] ** 2 - p["beta"] ** 2)
 
@@ -138,7 +138,7 @@ def inverse_gaussian_mixture(book: Textbook, p: dict[str, Any], t: Any, k: Any) 
 
 
 def over_logarithm(integrand: Any, low: Any, high: Any) -> Any:
-    """Long pieces far below, where little happens, and short ones in the rest."""
+    """Return long intervals far below the mode and short ones elsewhere."""
     middle = max(low, high - 14)
     coarse = mp.linspace(low, middle, max(int(mp.ceil(2 * (middle - low))), 1) + 1)
     fine = mp.linspace(middle, high, int(mp.ceil(10 * (high - middle))) + 1)
@@ -146,7 +146,7 @@ def over_logarithm(integrand: Any, low: Any, high: Any) -> Any:
 
 
 def poisson_mixture(book: Textbook, p: dict[str, Any], t: Any, k: Any) -> Any:
-    """Over the number of jumps: Merton (1976), eq. (19)."""
+    """Sum over the number of jumps: Merton (1976), eq. (19)."""
     omega, mean = drift(book, p, t), p["lam"] * t
 
     def term(n: Any) -> Any:

@@ -1,11 +1,12 @@
-"""What the literature says of each model: one TOML file each, read here.
+"""Formulas and prices from the literature: one TOML file per model.
 
-`exponent` is the source's formula, evaluated by mpmath; it knows nothing of the engine's own.
-`set` holds prices of out-of-the-money options on a forward of one, undiscounted, that `remake`
-computed to 25 digits.
+`exponent` is the source's formula, evaluated by mpmath, independent of the engine's. `set` contains
+undiscounted prices of out-of-the-money options on a forward of one, which `remake` computed to 25
+digits.
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -30,12 +31,24 @@ class Textbook:
 
     @cached_property
     def formula(self) -> Any:
-        return compile(f"({self.content['exponent'].strip()})", self.path.name, "eval")
+        return self._compiled("exponent")
 
-    def exponent(self, u: Any, parameters: dict[str, Any]) -> Any:
-        """ψ(u) at the working precision of mpmath."""
-        names = {name: mp.mpf(value) for name, value in parameters.items()}
-        return eval(self.formula, {**FUNCTIONS, **names, "u": mp.mpc(u)})
+    def exponent(self, u: Any, parameters: Mapping[str, Any]) -> Any:
+        """Return ψ(u) in mpmath's working precision."""
+        return eval(self.formula, _names(parameters) | {"u": mp.mpc(u)})
+
+    def upper_tail(self, parameters: Mapping[str, Any]) -> Any:
+        """Return λ₋: E[exp(sX)] is finite for s < λ₋. Infinite if the page has no formula."""
+        if "upper_tail" not in self.content:
+            return mp.inf
+        return eval(self._compiled("upper_tail"), _names(parameters))
+
+    def _compiled(self, key: str) -> Any:
+        return compile(f"({self.content[key].strip()})", self.path.name, "eval")
+
+
+def _names(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return FUNCTIONS | {name: mp.mpf(value) for name, value in parameters.items()}
 
 
 def logcosh(z: Any) -> Any:
@@ -46,6 +59,7 @@ def logcosh(z: Any) -> Any:
 
 FUNCTIONS = {
     "j": mp.mpc(0, 1),
+    "pi": mp.pi,
     "log": mp.log,
     "exp": mp.exp,
     "sqrt": mp.sqrt,
@@ -57,6 +71,6 @@ FUNCTIONS = {
 
 @cache
 def textbooks() -> dict[str, Textbook]:
-    """By the name of the model on the wire."""
+    """Return the textbooks by model name."""
     books = [Textbook(path) for path in sorted(HERE.glob("*.toml"))]
     return {book.model: book for book in books}

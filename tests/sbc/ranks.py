@@ -1,4 +1,4 @@
-"""Where the truth ranks among the draws, surface by surface, and whether the ranks are level."""
+"""Ranks of true values among draws, and the test that the ranks are uniform."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,24 +7,24 @@ import numpy as np
 from scipy.stats import binom, chi2
 
 N_DRAWS: Final = 99
-"""Draws that the truth is ranked among, thinned until they are nearly independent."""
+"""Number of draws for the rank, thinned so that they are nearly independent."""
 LEVEL: Final = 0.9
 N_BINS: Final = 10
 
 
 def thinned(values: np.ndarray) -> np.ndarray:
-    """`N_DRAWS` of the draws of all chains, evenly, shape (n_chains, n_samples) to (N_DRAWS,)."""
+    """Thin the draws of all chains evenly, from shape (n_chains, n_samples) to (N_DRAWS,)."""
     flat = values.ravel()
     return np.asarray(flat[np.linspace(0, flat.size - 1, N_DRAWS).astype(int)])
 
 
 def rank(truth: float, draws: np.ndarray) -> int:
-    """Draws below the truth, from 0 to their number."""
+    """Return the number of draws below the true value."""
     return int(np.sum(draws < truth))
 
 
 def inside(truth: float, values: np.ndarray) -> bool:
-    """Whether the truth lies in the central interval of 90% of all draws."""
+    """Whether the true value is inside the central 90% interval of the draws."""
     tail = 0.5 * (1.0 - LEVEL)
     low, high = np.quantile(values, (tail, 1.0 - tail))
     return bool(low <= truth <= high)
@@ -32,16 +32,16 @@ def inside(truth: float, values: np.ndarray) -> bool:
 
 @dataclass(frozen=True)
 class Level:
-    """How ranks of one parameter lie.
+    """Distribution of the ranks of one parameter.
 
     Attributes
     ----------
     counts : ndarray, shape (N_BINS,)
-        Ranks in bins that are equally likely.
+        Ranks in bins of equal probability.
     p_value : float
-        Of the chi-square test that they are.
+        Of the chi-square test of uniform ranks.
     coverage : float
-        Share of the truths in their 90% intervals.
+        Fraction of the true values in their 90% intervals.
     """
 
     counts: np.ndarray
@@ -62,6 +62,6 @@ class Level:
 
 
 def band(n: int) -> tuple[float, float]:
-    """Counts between which a bin of n level ranks lies 99 times of 100."""
+    """Return the central 99% interval of the count of a bin of n uniform ranks."""
     low, high = binom.ppf((0.005, 0.995), n, 1.0 / N_BINS)
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""One simulated surface after another, sampled and ranked; what is done is kept as it is done."""
+"""Sample and rank simulated surfaces; results are stored one by one."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from tests.sbc.simulated import Simulated
 
 @dataclass(frozen=True)
 class Run:
-    """What is repeated.
+    """Settings of a run of many surfaces.
 
     Attributes
     ----------
@@ -46,26 +46,27 @@ class Run:
         except LevyError as error:
             return {"number": number, "failed": error.message}
         values = sampled_values(simulated.posterior, draws.points)
-        told = summarise(simulated.posterior, draws)
+        summary = summarise(simulated.posterior, draws)
         return {
             "number": number,
             "rank": {k: rank(simulated.truth[k], thinned(x)) for k, x in values.items()},
             "inside": {k: inside(simulated.truth[k], x) for k, x in values.items()},
             "divergences": draws.n_divergences,
-            "pareto_k": told.pareto_k,
-            "fault": "" if told.converged else told.reason,
+            "pareto_k": summary.pareto_k,
+            "fault": "" if summary.converged else summary.reason,
         }
 
     def all(self, n: int, folder: Path, workers: int) -> Iterator[Mapping[str, Any]]:
-        """All that are kept in `folder`, then what is left of 0 to n, as each is done."""
+        """Yield the stored results in `folder`, then those of the remaining numbers below n."""
         path = folder / f"{self.model_type}-{self.engine}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        yield from kept
-        left = sorted(set(range(n)) - {one["number"] for one in kept})
-        # Processes of their own: JAX does not survive a fork.
+        lines = path.read_text().splitlines() if path.exists() else []
+        stored = [json.loads(line) for line in lines]
+        yield from stored
+        missing = sorted(set(range(n)) - {surface["number"] for surface in stored})
+        # Spawned processes: JAX does not support fork.
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for done in as_completed([pool.submit(partial(self.one, k)) for k in left]):
+            for done in as_completed([pool.submit(partial(self.one, k)) for k in missing]):
                 with path.open("a") as file:
                     file.write(json.dumps(done.result()) + "\n")
                 yield done.result()

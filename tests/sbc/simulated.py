@@ -1,4 +1,4 @@
-"""Surfaces whose parameters are known: drawn from the prior, priced, and disturbed as assumed."""
+"""Simulated surfaces: parameters from the prior, exact prices, noise as the likelihood assumes."""
 
 import math
 from dataclasses import dataclass
@@ -7,25 +7,26 @@ from typing import Final, Self
 import numpy as np
 
 from levy_numerics import models, pricing
+from levy_numerics.distributions import LogNormal
 from levy_numerics.inference.posterior import LEAST_NOISE, Posterior
-from levy_numerics.inference.priors import LogNormal, Priors
+from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 
 NOISE: Final = LogNormal(math.log(1e-3), 0.5, LEAST_NOISE)
-"""Of a quote, as a share of the forward: about a tenth of a percent."""
+"""Prior of the noise of a quote, as a fraction of the forward: about 0.1%."""
 _SEED: Final = 20_261_124
 
 
 @dataclass(frozen=True)
 class Simulated:
-    """A surface, and what it was made with.
+    """A simulated surface and its true parameters.
 
     Attributes
     ----------
     truth : dict of str to float
-        By parameter; the noise among them.
+        By parameter, including the noise.
     posterior : Posterior
-        Given the surface, under the priors that the truth was drawn from.
+        Given the surface, with the priors from which the true parameters were drawn.
     """
 
     truth: dict[str, float]
@@ -33,7 +34,7 @@ class Simulated:
 
     @classmethod
     def of(cls, model_type: str, number: int) -> Self:
-        """Simulate one; the same number gives the same surface."""
+        """Simulate one surface; the same number gives the same surface."""
         rng = np.random.default_rng((_SEED, number))
         priors = Priors.default(models.get(model_type))
         drawn = priors.sample(rng, 1)
@@ -47,10 +48,10 @@ class Simulated:
 
 
 def _contracts() -> Contracts:
-    """40 calls and puts, from a fortnight to two years.
+    """Return 40 calls and puts, from two weeks to two years.
 
-    In the money, where an error of the forward's thousandth leaves no price below zero; by parity
-    they tell no more and no less than those out of it.
+    They are in the money, so that noise of 0.1% of the forward leaves every price positive; by
+    put-call parity they contain the same information as out-of-the-money options.
     """
     strikes, years = np.linspace(75.0, 125.0, 10), np.array([0.04, 0.25, 0.75, 2.0])
     strike, maturity = (x.ravel() for x in np.meshgrid(strikes, years))

@@ -1,4 +1,4 @@
-"""Simulation-based calibration in small, and proof that it would see what is wrong."""
+"""Simulation-based calibration in a small size, and its power against wrong posteriors."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,15 +31,15 @@ def ranked() -> list[dict[str, Any]]:
     return [RUN.one(number) for number in range(SURFACES)]
 
 
-def test_the_truth_ranks_anywhere_among_the_draws(ranked: list[dict[str, Any]]) -> None:
-    assert not [one for one in ranked if "failed" in one]
+def test_ranks_of_the_true_values_are_uniform(ranked: list[dict[str, Any]]) -> None:
+    assert not [surface for surface in ranked if "failed" in surface]
     for name in ("sigma", "nu", "theta", "noise"):
         level = Level.of(
-            np.array([one["rank"][name] for one in ranked]),
-            np.array([one["inside"][name] for one in ranked]),
+            np.array([surface["rank"][name] for surface in ranked]),
+            np.array([surface["inside"][name] for surface in ranked]),
         )
         assert level.p_value > 1e-4, name
-        # 0.9 but for four standard errors.
+        # 0.9 minus four standard errors.
         assert level.coverage > 0.745, name
 
 
@@ -51,27 +51,27 @@ def test_the_same_number_simulates_the_same_surface() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "seen"),
+    ("distort", "detected"),
     [
         (lambda x: x, False),
         (lambda x: x + 0.7, True),
         (lambda x: 0.5 * x, True),
         (lambda x: 2.0 * x, True),
     ],
-    ids=["honest", "shifted", "too sure", "unsure"],
+    ids=["correct", "shifted", "too narrow", "too wide"],
 )
-def test_draws_that_are_wrong_are_seen(
-    wrong: Callable[[np.ndarray], np.ndarray], seen: bool
+def test_wrong_draws_are_detected(
+    distort: Callable[[np.ndarray], np.ndarray], detected: bool
 ) -> None:
     rng = np.random.default_rng(7)
-    truths, posteriors = rng.standard_normal(200), wrong(rng.standard_normal((200, 1, 2000)))
+    truths, posteriors = rng.standard_normal(200), distort(rng.standard_normal((200, 1, 2000)))
     pairs = list(zip(truths.tolist(), posteriors, strict=True))
     level = Level.of(
         np.array([rank(truth, thinned(draws)) for truth, draws in pairs]),
         np.array([inside(truth, draws) for truth, draws in pairs]),
     )
-    assert (level.p_value < 1e-3) is seen
-    assert (abs(level.coverage - 0.9) > 0.05) is seen
+    assert (level.p_value < 1e-3) is detected
+    assert (abs(level.coverage - 0.9) > 0.05) is detected
 
 
 def test_ranks_fill_bins_that_are_equally_likely() -> None:
@@ -82,7 +82,7 @@ def test_ranks_fill_bins_that_are_equally_likely() -> None:
     assert low < 20 < high
 
 
-def test_the_page_tells_levels_and_shows_them(ranked: list[dict[str, Any]], tmp_path: Any) -> None:
+def test_the_page_contains_results_and_plots(ranked: list[dict[str, Any]], tmp_path: Any) -> None:
     page = tmp_path / "page.md"
     write_page({RUN: ranked}, page)
     text = page.read_text(encoding="utf-8")
@@ -90,11 +90,11 @@ def test_the_page_tells_levels_and_shows_them(ranked: list[dict[str, Any]], tmp_
     assert "| theta | " in text
     assert "60 surfaces; " in text
     assert "Standard error of coverage: 3.9%" in text
-    assert "every engine saw" not in text
+    assert "common surfaces" not in text
     other = Run(RUN.model_type, "numpyro-nuts")
     write_page({RUN: ranked, other: ranked[:40]}, tmp_path / "both.md")
     both = (tmp_path / "both.md").read_text(encoding="utf-8")
-    share = f"{np.mean([one['inside']['nu'] for one in ranked[:40]]):.1%}"
+    share = f"{np.mean([surface['inside']['nu'] for surface in ranked[:40]]):.1%}"
     assert f"| VarianceGamma | nu | 40 | {share} | {share} |" in both
     plot = tmp_path / "plots" / "sbc-VarianceGamma-laplace-psis.svg"
     drawn = plot.read_bytes()

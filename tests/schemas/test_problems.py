@@ -1,4 +1,4 @@
-"""Problems and the places they point at."""
+"""Problems and their JSON pointers."""
 
 import subprocess
 import sys

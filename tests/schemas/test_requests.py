@@ -1,4 +1,4 @@
-"""What requests take, and what they refuse."""
+"""Validation of requests."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ QUOTES: dict[str, Any] = {
 
 
 def places(model: Any, data: dict[str, Any]) -> list[str]:
-    """Pointers of the errors, as a client sees them, less the renderer."""
+    """Return the JSON pointers of the errors."""
     with pytest.raises(ValidationError) as caught:
         model.model_validate(data)
     return [
@@ -61,11 +61,11 @@ def test_json_with_nan_or_infinity_is_refused(text: str) -> None:
         PriceRequest.model_validate_json(merged)
 
 
-def test_a_misspelt_option_is_told() -> None:
+def test_a_misspelt_option_is_rejected_by_name() -> None:
     assert places(PriceRequest, PRICE | {"dividend": 0.0}) == ["/dividend"]
 
 
-def test_a_yes_is_no_flag() -> None:
+def test_the_word_yes_is_not_a_boolean() -> None:
     assert places(PriceRequest, PRICE | {"greeks": "yes"}) == ["/greeks"]
 
 

@@ -1,4 +1,4 @@
-"""A small service with every way to fail."""
+"""Fixtures: a small service with all kinds of failures."""
 
 import warnings
 from collections.abc import Iterator
@@ -14,26 +14,26 @@ from levy_service.body import StrictJsonRoute
 from levy_service.metrics import ServiceMetrics
 
 with warnings.catch_warnings():
-    # The test client would rather have httpx's successor; our own client uses httpx.
+    # The test client warns that it prefers httpx's successor; the engine's client uses httpx.
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[Any]]:
-    """Events logged in a test, kept from its output."""
+    """Capture the events logged in a test."""
     with structlog.testing.capture_logs() as events:
         yield events
 
 
 class Point(BaseModel):
-    """Something to send."""
+    """A request body."""
 
     x: float
 
 
 class NumericalError(ValueError):
-    """An error that carries a code, as those of numerics do."""
+    """An error with a code, like those of levy_numerics."""
 
     code = "invalid-parameter"
 

@@ -20,7 +20,7 @@ def test_an_unknown_address_is_a_problem(client: TestClient) -> None:
     assert problem["request_id"] == answer.headers["X-Request-ID"]
 
 
-def test_a_wrong_method_is_a_problem_that_says_which_are_right(client: TestClient) -> None:
+def test_a_wrong_method_is_a_problem_with_the_allowed_ones(client: TestClient) -> None:
     answer = client.get("/points")
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "POST"
@@ -37,7 +37,7 @@ def test_an_error_with_a_code_keeps_its_code_and_its_details(client: TestClient)
     assert problem["errors"][0]["pointer"] == "/parameters/nu"
 
 
-def test_a_failure_of_ours_tells_its_request_id_and_nothing_else(
+def test_an_internal_error_reveals_only_its_request_id(
     client: TestClient, logged: list[Any]
 ) -> None:
     answer = client.get("/broken", headers={"X-Request-ID": "desk-7"})

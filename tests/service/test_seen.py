@@ -1,4 +1,4 @@
-"""Ids, metrics, health and logs."""
+"""Request ids, metrics, health checks and logs."""
 
 import io
 import json
@@ -36,7 +36,7 @@ def test_an_ill_formed_id_is_replaced(client: TestClient, offered: str) -> None:
     assert len(answer.headers["X-Request-ID"]) == 32
 
 
-def test_a_service_that_lives_says_so(client: TestClient) -> None:
+def test_a_running_service_is_live(client: TestClient) -> None:
     answer = client.get("/health/live").json()
     assert answer["status"] == "alive"
     assert answer["service"] == "levy_test"
@@ -106,7 +106,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert _Settings.from_environment().port == 8123
 
 
-def test_a_setting_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_setting_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEVY_TEST_PROT", "8123")
     with pytest.raises(ValueError, match="LEVY_TEST_PROT is no setting"):
         _Settings.from_environment()

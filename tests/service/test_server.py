@@ -1,4 +1,4 @@
-"""What a process does around its application."""
+"""The server process around an application."""
 
 import gc
 import subprocess
@@ -21,6 +21,6 @@ def test_what_is_there_at_readiness_is_left_out_of_the_search_for_garbage(app: F
 
 
 def test_a_module_that_starts_workers_does_not_load_what_must_wait_for_its_folder() -> None:
-    """prometheus_client decides how it counts when it is imported: `run` sets the folder first."""
+    """prometheus_client selects its mode on import, so `run` sets the folder first."""
     code = "import sys, levy_service.server; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""A key that occurs twice is named; other readers keep the last of its values silently."""
+"""Duplicate keys are rejected by name; other parsers silently keep the last value."""
 
 import json
 
@@ -16,9 +16,9 @@ REPEATED = [
     ('{"b": {"x": 1, "x": 2}, "b": {}}', "/b"),
     ('[{"/": 1, "/": 2}]', "/0/~1"),
     ('{"": 1, "": 2}', "/"),
-    # Escapes spell the same key.
+    # The same key, written with escapes.
     ('{"a": 1, "\\u0061": 2}', "/a"),
-    # Colons in strings, in the text and hidden by escapes, must not make up for the lost one.
+    # Colons in strings, plain or escaped, must not replace the missing one.
     ('{"a": "\\u003a", "b": 1, "b": 2}', "/b"),
     ('{"a": "x:y\\u003A", "b:": ":", "b:": ":"}', "/b:"),
     ('{"a": "::", "a": ":"}', "/a"),

@@ -127,7 +127,7 @@ def test_brief_work_waits_for_no_long_work_and_lets_others_in_between() -> None:
                     brief = lambda _: happened.append("brief")  # noqa: E731
                     briefs.start_soon(threads.run_brief, brief, request())
                 briefs.start_soon(other)
-            # Long work still holds its only thread, and brief work is done.
+            # Long work still occupies the only thread, and short work is finished.
             release.set()
 
     started = time.monotonic()

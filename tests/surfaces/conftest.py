@@ -1,4 +1,4 @@
-"""A small synthetic market, quoted in ticks, that each test spoils in its own way."""
+"""Fixtures: a small synthetic market, quoted in ticks, which tests modify."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ Writer = Callable[[pd.DataFrame], Path]
 
 
 def quoted(vol_of: dict[str, float] | None = None) -> Market:
-    """Calls and puts of one day under Black's formula; parity holds but for rounding."""
+    """Return calls and puts of one day by Black's formula; parity holds up to rounding."""
     rows = []
     for expiry, years in EXPIRIES.items():
         forward = SPOT * np.exp((RATE - DIVIDEND) * years)
@@ -54,19 +54,19 @@ def quoted(vol_of: dict[str, float] | None = None) -> Market:
 
 @pytest.fixture
 def market() -> Market:
-    """A market without arbitrage, volatility 20% throughout."""
+    """Return a market without arbitrage, with a volatility of 20%."""
     return quoted()
 
 
 @pytest.fixture
 def inverted_market() -> Market:
-    """A market whose last expiry is worth less than the one before."""
+    """Return a market whose last expiry has lower prices than the one before."""
     return quoted({"2025-01-02": 0.1})
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Writer:
-    """Write a table as CSV and say where."""
+    """Write a table as CSV and return its path."""
 
     def write(frame: pd.DataFrame) -> Path:
         path = tmp_path / "quotes.csv"

@@ -1,4 +1,4 @@
-"""A file is replaced completely or not at all."""
+"""Files are replaced atomically."""
 
 import os
 import subprocess

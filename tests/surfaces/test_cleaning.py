@@ -7,15 +7,15 @@ import pytest
 
 from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.cleaning import CleaningReport, CleaningRules, clean
+from levy_numerics.surface import DroppedQuote, Surface
+from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.reading import read_quotes
 from levy_surfaces.reasons import Reason
-from levy_surfaces.surface import Surface
 
 Writer = Callable[[pd.DataFrame], Path]
 
 
-def cleaned(path: Path, **rules: object) -> tuple[Surface, CleaningReport]:
+def cleaned(path: Path, **rules: object) -> Surface:
     return clean(read_quotes(path), CleaningRules(**rules))  # type: ignore[arg-type]
 
 
@@ -28,32 +28,35 @@ def place(market: pd.DataFrame, expiry: str, strike: float, kind: str) -> int:
     return int(market.index[is_it][0])
 
 
-def reason_at(report: CleaningReport, row: int) -> str | None:
-    """Reason of the quote at a position of the market; line 1 of the file is the header."""
-    found = report.dropped.loc[report.dropped["row"] == row + 2, "reason"]
-    return None if found.empty else str(found.iloc[0])
+def reason_at(surface: Surface, row: int) -> str | None:
+    """Return the reason of the quote at a position; line 1 of the file is the header."""
+    return next((q.reason for q in surface.dropped if q.pointer == f"/{row + 2}"), None)
+
+
+def dropped_for(surface: Surface, reason: str) -> list[DroppedQuote]:
+    return [quote for quote in surface.dropped if quote.reason == reason]
 
 
 def test_a_clean_market_loses_its_in_the_money_side_alone(
     market: pd.DataFrame, written: Writer
 ) -> None:
-    surface, report = cleaned(written(market))
-    assert set(report.counts) <= {"in_the_money", "zero_bid"}
+    surface = cleaned(written(market))
+    assert set(surface.dropped_by_reason) <= {"in_the_money", "zero_bid"}
     c = surface.quotes.contracts
     assert np.all(c.is_call == (c.strike > c.forward))
-    assert surface.size == report.n_kept == report.n_read - len(report.dropped)
+    assert surface.n_read == len(market)
 
 
 def test_all_sides_are_kept_on_request(market: pd.DataFrame, written: Writer) -> None:
-    _, report = cleaned(written(market), sides="all")
-    assert "in_the_money" not in report.counts
+    surface = cleaned(written(market), sides="all")
+    assert "in_the_money" not in surface.dropped_by_reason
 
 
 def test_calls_alone_are_kept_in_the_money_too(market: pd.DataFrame, written: Writer) -> None:
     market = market[market["strike"].between(90, 125)]
     calls = market[market["option_type"] == "C"]
-    surface, report = cleaned(written(calls.assign(rate=0.03, dividend_yield=0.01)))
-    assert report.counts == {}
+    surface = cleaned(written(calls.assign(rate=0.03, dividend_yield=0.01)))
+    assert surface.dropped_by_reason == {}
     assert surface.size == len(calls)
 
 
@@ -61,7 +64,7 @@ def test_only_the_out_of_the_money_side_is_kept_on_request(
     market: pd.DataFrame, written: Writer
 ) -> None:
     calls = market[market["option_type"] == "C"].assign(rate=0.03, dividend_yield=0.01)
-    surface, _ = cleaned(written(calls), sides="otm")
+    surface = cleaned(written(calls), sides="otm")
     assert np.all(surface.quotes.contracts.strike > surface.quotes.contracts.forward)
 
 
@@ -83,8 +86,8 @@ def test_an_unusable_quote_is_dropped_with_its_reason(
     market["mid"] = np.nan
     for column, value in values.items():
         market.loc[row, column] = value
-    _, report = cleaned(written(market))
-    assert reason_at(report, row) == reason
+    surface = cleaned(written(market))
+    assert reason_at(surface, row) == reason
 
 
 def test_a_quote_without_its_other_side_keeps_its_mid(
@@ -93,30 +96,30 @@ def test_a_quote_without_its_other_side_keeps_its_mid(
     row = place(market, "2024-07-03", 110.0, "C")
     market["mid"] = (market["bid"] + market["ask"]) / 2
     market.loc[row, "bid"] = np.nan
-    surface, report = cleaned(written(market))
-    assert reason_at(report, row) is None
+    surface = cleaned(written(market))
+    assert reason_at(surface, row) is None
     assert surface.quotes.bid is None
 
 
 def test_an_expired_quote_is_dropped(market: pd.DataFrame, written: Writer) -> None:
     market.loc[0, "expiry"] = "2024-01-03"
-    _, report = cleaned(written(market))
-    assert reason_at(report, 0) == Reason.EXPIRED
+    surface = cleaned(written(market))
+    assert reason_at(surface, 0) == Reason.EXPIRED
 
 
 def test_the_second_of_two_quotes_of_one_contract_is_dropped(
     market: pd.DataFrame, written: Writer
 ) -> None:
     row = place(market, "2024-07-03", 110.0, "C")
-    _, report = cleaned(written(pd.concat([market, market.loc[[row]]])))
-    assert reason_at(report, row) is None
-    assert reason_at(report, len(market)) == Reason.DUPLICATE
+    surface = cleaned(written(pd.concat([market, market.loc[[row]]])))
+    assert reason_at(surface, row) is None
+    assert reason_at(surface, len(market)) == Reason.DUPLICATE
 
 
 def test_a_series_without_any_forward_is_dropped(market: pd.DataFrame, written: Writer) -> None:
     lonely = (market["expiry"] == "2024-07-03") & (market["option_type"] == "P")
-    _, report = cleaned(written(market[~lonely]))
-    assert report.counts["no_forward"] == 13
+    surface = cleaned(written(market[~lonely]))
+    assert surface.dropped_by_reason["no_forward"] == 13
 
 
 def test_a_price_below_intrinsic_is_outside_its_bounds(
@@ -126,8 +129,8 @@ def test_a_price_below_intrinsic_is_outside_its_bounds(
     calls = calls.reset_index(drop=True)
     row = place(calls, "2024-07-03", 80.0, "C")
     calls.loc[row, ["bid", "ask"]] = [19.9, 20.0]
-    _, report = cleaned(written(calls))
-    assert reason_at(report, row) == Reason.OUTSIDE_BOUNDS
+    surface = cleaned(written(calls))
+    assert reason_at(surface, row) == Reason.OUTSIDE_BOUNDS
 
 
 def test_a_call_dearer_than_one_of_lower_strike_is_not_monotone(
@@ -135,19 +138,19 @@ def test_a_call_dearer_than_one_of_lower_strike_is_not_monotone(
 ) -> None:
     row = place(market, "2024-07-03", 125.0, "C")
     market.loc[row, ["bid", "ask"]] = [3.4, 3.44]
-    _, report = cleaned(written(market))
-    assert reason_at(report, row) == Reason.NOT_MONOTONE
-    assert report.counts["not_monotone_in_strike"] == 1
+    surface = cleaned(written(market))
+    assert reason_at(surface, row) == Reason.NOT_MONOTONE
+    assert surface.dropped_by_reason["not_monotone_in_strike"] == 1
 
 
-def test_a_butterfly_that_pays_at_bid_and_ask_is_dropped(
+def test_a_butterfly_arbitrage_at_bid_and_ask_is_dropped(
     market: pd.DataFrame, written: Writer
 ) -> None:
     row = place(market, "2024-07-03", 115.0, "C")
     market.loc[row, ["bid", "ask"]] += 0.6
-    _, report = cleaned(written(market))
-    assert report.counts["not_convex_in_strike"] == 1
-    assert reason_at(report, row) == Reason.NOT_CONVEX
+    surface = cleaned(written(market))
+    assert surface.dropped_by_reason["not_convex_in_strike"] == 1
+    assert reason_at(surface, row) == Reason.NOT_CONVEX
 
 
 def test_mids_that_are_not_convex_within_the_spread_are_kept(
@@ -158,25 +161,25 @@ def test_mids_that_are_not_convex_within_the_spread_are_kept(
     market.loc[row, "ask"] += 0.9
     market["bid"] = (market["bid"] - 0.5).clip(lower=0.01)
     market["ask"] += 0.5
-    _, report = cleaned(written(market))
-    assert reason_at(report, row) is None
+    surface = cleaned(written(market))
+    assert reason_at(surface, row) is None
 
 
-def test_a_calendar_spread_that_pays_at_bid_and_ask_is_dropped(
+def test_a_calendar_arbitrage_at_bid_and_ask_is_dropped(
     inverted_market: pd.DataFrame, written: Writer
 ) -> None:
-    surface, report = cleaned(written(inverted_market))
-    assert report.counts["calendar_arbitrage"] >= 3
-    expiries = report.dropped["expiry"][report.dropped["reason"] == "calendar_arbitrage"]
-    assert set(expiries) <= {"2024-07-03", "2025-01-02"}
+    surface = cleaned(written(inverted_market))
+    assert surface.dropped_by_reason["calendar_arbitrage"] >= 3
+    expiries = {quote.expiry for quote in dropped_for(surface, "calendar_arbitrage")}
+    assert expiries <= {"2024-07-03", "2025-01-02"}
     assert "2024-04-03" in surface.expiry
 
 
 def test_static_arbitrage_is_left_alone_on_request(market: pd.DataFrame, written: Writer) -> None:
     row = place(market, "2024-07-03", 115.0, "C")
     market.loc[row, ["bid", "ask"]] += 0.6
-    _, report = cleaned(written(market), static_arbitrage=False)
-    assert reason_at(report, row) is None
+    surface = cleaned(written(market), static_arbitrage=False)
+    assert reason_at(surface, row) is None
 
 
 def test_a_call_and_a_put_that_contradict_each_other_are_stale(
@@ -186,31 +189,29 @@ def test_a_call_and_a_put_that_contradict_each_other_are_stale(
     market[["bid", "ask"]] = market[["bid", "ask"]].add(noise, axis=0)
     rows = [place(market, "2024-07-03", 100.0, kind) for kind in "CP"]
     market.loc[rows[0], ["bid", "ask"]] += 0.5
-    _, report = cleaned(written(market[market["bid"] > 0].reset_index(drop=True)))
-    stale = report.dropped[report.dropped["reason"] == "stale"]
-    assert set(stale["strike"]) == {100.0}
-    assert list(stale["option_type"]) == ["P"]  # the call was in the money
+    surface = cleaned(written(market[market["bid"] > 0].reset_index(drop=True)))
+    stale = dropped_for(surface, "stale")
+    # The call was in the money.
+    assert [(quote.strike, quote.option_type) for quote in stale] == [(100.0, "put")]
 
 
 def test_windows_in_maturity_and_moneyness_are_kept_to(
     market: pd.DataFrame, written: Writer
 ) -> None:
-    surface, report = cleaned(
-        written(market), maturity_years=(0.3, 0.8), moneyness=(0.9, 1.1), sides="all"
-    )
+    surface = cleaned(written(market), maturity_years=(0.3, 0.8), moneyness=(0.9, 1.1), sides="all")
     c = surface.quotes.contracts
     assert np.all(np.abs(c.strike / c.forward - 1.0) <= 0.1)
     assert set(surface.expiry) == {"2024-07-03"}
-    assert report.counts["outside_maturity_window"] == 49  # the rest of 52 is unbid
+    assert surface.dropped_by_reason["outside_maturity_window"] == 49  # the rest of 52 has no bid
 
 
 def test_a_surface_with_nothing_left_counts_the_reasons(
     market: pd.DataFrame, written: Writer
 ) -> None:
     market[["bid", "ask"]] = [2.0, 1.0]
-    with pytest.raises(InvalidInputError, match=r"none of the 78 quotes .*crossed: 78") as told:
+    with pytest.raises(InvalidInputError, match=r"none of the 78 quotes .*crossed: 78") as refusal:
         cleaned(written(market))
-    assert told.value.details["counts"] == {"crossed": 78}
+    assert refusal.value.details["counts"] == {"crossed": 78}
 
 
 def test_every_reason_has_a_meaning() -> None:
@@ -225,7 +226,7 @@ def test_cleaning_does_not_touch_what_was_read(market: pd.DataFrame, written: Wr
 
 
 def weekly(days: int = 13) -> pd.DataFrame:
-    """Mids of one near expiry at 6.5%, rounded to 0.05, without any rate in the file."""
+    """Return mids of one near expiry at 6.5%, rounded to 0.05, without a rate in the file."""
     years, rows = days / 365, []
     forward, discount = 22821.0 * np.exp(0.065 * years), np.exp(-0.065 * years)
     for strike in np.arange(22000.0, 23701.0, 100.0):
@@ -250,17 +251,17 @@ def weekly(days: int = 13) -> pd.DataFrame:
 @pytest.mark.parametrize("days", [1, 7, 13])
 def test_clean_weekly_pairs_are_never_stale(written: Writer, days: int) -> None:
     """C − P is linear in K to 0.05: no pair contradicts parity, whatever discount is used."""
-    surface, report = cleaned(written(weekly(days)))
-    assert "stale" not in report.counts
+    surface = cleaned(written(weekly(days)))
+    assert "stale" not in surface.dropped_by_reason
     assert surface.size >= 17
 
 
 def test_a_stale_pair_of_a_weekly_expiry_is_found(written: Writer) -> None:
     frame = weekly()
     frame.loc[(frame["strike"] == 22800.0) & (frame["option_type"] == "C"), "mid"] += 3.0
-    _, report = cleaned(written(frame))
-    stale = report.dropped[report.dropped["reason"] == "stale"]
-    assert list(stale["strike"]) == [22800.0]
+    surface = cleaned(written(frame))
+    stale = dropped_for(surface, "stale")
+    assert [quote.strike for quote in stale] == [22800.0]
 
 
 def test_prices_beside_zeros_are_used_where_nothing_else_is_quoted(
@@ -268,10 +269,10 @@ def test_prices_beside_zeros_are_used_where_nothing_else_is_quoted(
 ) -> None:
     market["mid"] = (market["bid"] + market["ask"]) / 2
     market[["bid", "ask"]] = 0.0
-    surface, report = cleaned(written(market))
+    surface = cleaned(written(market))
     assert surface.quotes.bid is None
-    assert not {"no_market", "mid_outside_spread"} & set(report.counts)
-    assert any("bid and ask are zero on 78 quotes" in warning for warning in report.warnings)
+    assert not {"no_market", "mid_outside_spread"} & set(surface.dropped_by_reason)
+    assert any("bid and ask are zero on 78 quotes" in warning for warning in surface.warnings)
 
 
 def test_prices_beside_zeros_are_too_old_where_others_are_quoted(
@@ -280,8 +281,8 @@ def test_prices_beside_zeros_are_too_old_where_others_are_quoted(
     row = place(market, "2024-07-03", 110.0, "C")
     market["mid"] = (market["bid"] + market["ask"]) / 2
     market.loc[row, ["bid", "ask"]] = 0.0
-    surface, report = cleaned(written(market))
-    assert reason_at(report, row) == Reason.NO_MARKET
+    surface = cleaned(written(market))
+    assert reason_at(surface, row) == Reason.NO_MARKET
     assert surface.quotes.bid is not None
 
 
@@ -300,8 +301,8 @@ def test_an_ask_of_zero_is_unknown_and_the_bid_still_bounds_the_mid(
     row = place(market, "2024-07-03", 110.0, "C")
     market["mid"] = np.nan
     market.loc[row, ["bid", "ask", "mid"]] = [2.3, 0.0, mid]
-    _, report = cleaned(written(market))
-    assert reason_at(report, row) == reason
+    surface = cleaned(written(market))
+    assert reason_at(surface, row) == reason
 
 
 def test_one_contract_at_incompatible_prices_is_dropped_altogether(
@@ -309,10 +310,10 @@ def test_one_contract_at_incompatible_prices_is_dropped_altogether(
 ) -> None:
     row = place(market, "2024-07-03", 110.0, "C")
     other = market.loc[[row]].assign(bid=3.1, ask=3.14)
-    _, report = cleaned(written(pd.concat([market, other])))
-    assert reason_at(report, row) == Reason.CONFLICTING
-    assert reason_at(report, len(market)) == Reason.CONFLICTING
-    assert any("2 quotes are of contracts quoted more than once" in w for w in report.warnings)
+    surface = cleaned(written(pd.concat([market, other])))
+    assert reason_at(surface, row) == Reason.CONFLICTING
+    assert reason_at(surface, len(market)) == Reason.CONFLICTING
+    assert any("2 quotes are of contracts quoted more than once" in w for w in surface.warnings)
 
 
 def test_prices_in_another_currency_are_refused_with_the_remedy(
@@ -326,12 +327,12 @@ def test_prices_in_another_currency_are_refused_with_the_remedy(
 
 def test_a_forward_in_another_unit_is_reported(market: pd.DataFrame, written: Writer) -> None:
     calls = market[market["option_type"] == "C"].assign(forward=108.0, discount=0.98)
-    _, report = cleaned(written(calls))
-    assert any("worth less than intrinsic value" in warning for warning in report.warnings)
+    surface = cleaned(written(calls))
+    assert any("worth less than intrinsic value" in warning for warning in surface.warnings)
     cents = market[market["option_type"] == "C"].assign(forward=101.0, discount=0.98)
     cents[["bid", "ask"]] *= 100.0
-    _, report = cleaned(written(cents), static_arbitrage=False)
-    assert any("more than the discounted forward" in warning for warning in report.warnings)
+    surface = cleaned(written(cents), static_arbitrage=False)
+    assert any("more than the discounted forward" in warning for warning in surface.warnings)
 
 
 def test_maturities_in_days_are_reported_by_their_volatility(
@@ -339,23 +340,23 @@ def test_maturities_in_days_are_reported_by_their_volatility(
 ) -> None:
     """13% over 30 days, called 30 years: 13%·√(1/365) = 0.68%."""
     frame = weekly(30).drop(columns=["expiry", "quote_date"]).assign(maturity_years=30.0)
-    _, report = cleaned(written(frame))
-    assert any("that maturities are in years" in warning for warning in report.warnings)
+    surface = cleaned(written(frame))
+    assert any("that maturities are in years" in warning for warning in surface.warnings)
 
 
-def test_a_file_that_lacks_a_rate_is_told_so(market: pd.DataFrame, written: Writer) -> None:
+def test_a_missing_rate_is_reported(market: pd.DataFrame, written: Writer) -> None:
     calls = market[market["option_type"] == "C"].assign(forward=101.0)
     with pytest.raises(InvalidInputError, match="neither a rate nor a discount"):
         cleaned(written(calls), forwards="given")
 
 
 def test_a_clean_market_has_no_warnings(market: pd.DataFrame, written: Writer) -> None:
-    _, report = cleaned(written(market.assign(rate=0.03, dividend_yield=0.01)))
-    assert report.warnings == ()
+    surface = cleaned(written(market.assign(rate=0.03, dividend_yield=0.01)))
+    assert surface.warnings == ()
 
 
 def two_classes(market: pd.DataFrame, *, dearer: int) -> pd.DataFrame:
-    """The market twice, the second time a currency unit dearer in its first rows."""
+    """Return the market twice, the second time one unit higher in its first rows."""
     second = market.copy()
     second.loc[second.index[:dearer], ["bid", "ask"]] += 1.0
     second["bid"] = second["bid"].where(second["bid"] > 0, 0.001)
@@ -368,20 +369,20 @@ def test_a_file_most_of_which_conflicts_is_refused_with_the_remedy(
 ) -> None:
     """40 of 78 contracts, so 80 of 156 quotes, have two prices that are a unit apart."""
     both = two_classes(market, dearer=40)
-    with pytest.raises(InvalidInputError, match="80 of 156 usable quotes") as told:
+    with pytest.raises(InvalidInputError, match="80 of 156 usable quotes") as refusal:
         cleaned(written(both))
-    assert "rows 2 and 80: call at strike 70" in told.value.message
-    assert "give each class of options its own root" in told.value.message
-    assert "a settlement column" in told.value.message
-    assert told.value.details["counts"]["conflicting_quotes"] == 80
+    assert "rows 2 and 80: call at strike 70" in refusal.value.message
+    assert "give each class of options its own root" in refusal.value.message
+    assert "a settlement column" in refusal.value.message
+    assert refusal.value.details["counts"]["conflicting_quotes"] == 80
 
 
 def test_a_file_half_of_which_conflicts_loses_that_half(
     market: pd.DataFrame, written: Writer
 ) -> None:
-    _, report = cleaned(written(two_classes(market, dearer=39)))
-    assert report.counts["conflicting_quotes"] == 78
-    assert any("78 quotes are of contracts quoted more than once" in w for w in report.warnings)
+    surface = cleaned(written(two_classes(market, dearer=39)))
+    assert surface.dropped_by_reason["conflicting_quotes"] == 78
+    assert any("78 quotes are of contracts quoted more than once" in w for w in surface.warnings)
 
 
 def test_conflicts_outside_the_window_of_maturities_do_not_refuse_the_rest(
@@ -391,7 +392,7 @@ def test_conflicts_outside_the_window_of_maturities_do_not_refuse_the_rest(
     both = two_classes(market, dearer=52)
     with pytest.raises(InvalidInputError, match="104 of 156 usable quotes"):
         cleaned(written(both))
-    surface, _ = cleaned(written(both), maturity_years=(0.9, 2.0))
+    surface = cleaned(written(both), maturity_years=(0.9, 2.0))
     assert surface.size > 0
 
 
@@ -403,6 +404,6 @@ def test_the_remedy_for_conflicting_classes_is_one(
     both = two_classes(market, dearer=len(market)).assign(root=root)
     with pytest.raises(InvalidInputError, match="incompatible"):
         cleaned(written(both))
-    surface, report = cleaned(written(both.assign(**{column: both["kind"]})))
-    assert "conflicting_quotes" not in report.counts
+    surface = cleaned(written(both.assign(**{column: both["kind"]})))
+    assert "conflicting_quotes" not in surface.dropped_by_reason
     assert surface.size > 0

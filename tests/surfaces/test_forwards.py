@@ -52,7 +52,7 @@ def test_a_third_of_the_calls_printed_wrong_moves_nothing(
 def test_a_near_expiry_borrows_its_discount(market: pd.DataFrame, written: Writer) -> None:
     week = market[market["expiry"] == "2024-04-03"].assign(expiry="2024-01-10")
     found = implied(written(pd.concat([week, market])))[0]
-    assert found.source == "put-call parity, discount from neighbouring expiries"
+    assert found.source == "put-call parity, discount interpolated between expiries"
     assert found.rate == pytest.approx(0.03, abs=2e-3)
 
 
@@ -89,7 +89,7 @@ def test_the_files_forward_is_preferred_on_request(market: pd.DataFrame, written
 def test_a_performance_index_has_a_forward_above_its_carry(
     market: pd.DataFrame, written: Writer
 ) -> None:
-    """A dividend yield below zero is a fact of such markets and is not corrected away."""
+    """Negative dividend yields occur in such markets and are not corrected."""
     years = market["expiry"].map(dict(zip(market["expiry"].unique(), YEARS, strict=True)))
     shift = 100 * np.exp(-0.01 * years) * (np.exp(0.012 * years) - 1)
     calls = market["option_type"] == "C"
@@ -124,7 +124,7 @@ def pairs_under_black(
     unit: float = 1.0,
     decimals: int = 2,
 ) -> list[dict[str, object]]:
-    """Calls and puts at rounded mids, whose parity line is exact but for the rounding."""
+    """Return calls and puts at rounded mids, whose parity line is exact up to rounding."""
     years = days / 365
     forward, discount = spot * np.exp((rate - dividend) * years), np.exp(-rate * years)
     expiry = pd.Timestamp("2024-06-03") + pd.Timedelta(days=days)
@@ -212,7 +212,7 @@ def test_few_exact_pairs_determine_the_discount_with_a_warning(
     assert "rate 5." in warnings_of(forwards)
 
 
-def test_one_pair_determines_no_discount_and_says_so(written: Writer) -> None:
+def test_one_pair_does_not_determine_the_discount_and_warns(written: Writer) -> None:
     forwards = derived(written(table_of(pairs_under_black(180, (100.0,), rate=0.05))))
     (found,) = forwards.forwards
     assert found.discount == 1.0
@@ -230,7 +230,7 @@ def test_the_rate_over_a_day_is_noise_and_is_not_used(written: Writer) -> None:
 
 
 def test_wide_quotes_weigh_nothing_and_the_forward_is_within_the_bounds(written: Writer) -> None:
-    """The call at 95 is quoted 25 / 3,842: its mid says a forward of 2,027."""
+    """The call at 95 is quoted 25 / 3,842: its mid implies a forward of 2,027."""
     rows = pairs_under_black(90, (90.0, 95.0, 100.0, 105.0), rate=0.0)
     frame = table_of(rows, rate=0.0)
     frame["bid"], frame["ask"] = frame["mid"] - 0.05, frame["mid"] + 0.05
@@ -241,7 +241,7 @@ def test_wide_quotes_weigh_nothing_and_the_forward_is_within_the_bounds(written:
 
 
 def test_the_forward_lies_within_the_bounds_of_bid_and_ask(written: Writer) -> None:
-    """Mids say 101.5 and 100; bids and asks allow 98 to 105 and 99.9 to 100.1."""
+    """Mids imply 101.5 and 100; bids and asks allow 98 to 105 and 99.9 to 100.1."""
     rows = [
         {"strike": 100.0, "option_type": "C", "bid": 5.0, "ask": 11.0},
         {"strike": 100.0, "option_type": "P", "bid": 6.0, "ask": 7.0},
@@ -267,7 +267,7 @@ def test_pairs_that_no_forward_satisfies_are_counted(written: Writer) -> None:
 
 
 def test_a_stated_forward_within_wide_bounds_is_used(written: Writer) -> None:
-    """Bids and asks allow 95 to 106: the mids, at 100.5, know no better than the future."""
+    """Bids and asks allow 95 to 106: mids, at 100.5, are not better than the stated forward."""
     rows = [
         {"strike": 100.0, "option_type": "C", "bid": 5.0, "ask": 11.0},
         {"strike": 100.0, "option_type": "P", "bid": 5.0, "ask": 10.0},
@@ -301,7 +301,7 @@ def test_a_rate_or_yield_that_parity_contradicts_is_reported(written: Writer) ->
 def test_prices_and_strikes_in_different_units_have_no_forward(
     written: Writer, unit: float, scale: float
 ) -> None:
-    """In coins, in cents, per mille: the slope is 0.01, 100, 0.001 or 1,000, and no discount."""
+    """In coins, cents, or per mille: the slope is 0.01, 100, 0.001 or 1,000, not a discount."""
     rows = pairs_under_black(90, STRIKES, unit=unit, decimals=6)
     frame = table_of(rows)
     frame["strike"] *= scale
@@ -366,7 +366,7 @@ def test_parity_that_replaces_an_incomplete_file_is_reported(written: Writer) ->
 
 
 def american_put(strike: float, *, rate: float, years: float, vol: float, n: int = 400) -> float:
-    """Cox, Ross and Rubinstein's tree from a spot of 100."""
+    """Return prices by Cox, Ross and Rubinstein's tree from a spot of 100."""
     up = np.exp(vol * np.sqrt(years / n))
     discount = np.exp(-rate * years / n)
     p = (1.0 / discount - 1.0 / up) / (up - 1.0 / up)
@@ -380,7 +380,7 @@ def american_put(strike: float, *, rate: float, years: float, vol: float, n: int
 
 @pytest.mark.parametrize("days", [180, 365, 730])
 def test_early_exercise_curves_parity_and_is_reported(written: Writer, days: int) -> None:
-    """American calls without dividends are worth what European ones are, puts are worth more."""
+    """American calls without dividends equal European ones; American puts are worth more."""
     rows = pairs_under_black(days, np.arange(70.0, 131.0, 5.0), rate=0.05, vol=0.25)
     for row in rows:
         if row["option_type"] == "P":

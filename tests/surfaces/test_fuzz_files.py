@@ -1,4 +1,4 @@
-"""Mutated quote files are read and cleaned, or refused with the project's own error.
+"""Mutated quote files are read and cleaned, or rejected with a LevyError.
 
 `pytest -m slow tests/surfaces/test_fuzz_files.py` runs all 10,000 files.
 """
@@ -60,7 +60,7 @@ def _market() -> pd.DataFrame:
 
 
 def _source(rng: Random) -> pd.DataFrame:
-    """Return sound quotes with dates, timestamps, or stated maturities, and perhaps roots."""
+    """Return valid quotes with dates, timestamps or maturities, and possibly roots."""
     expiries = rng.choice([*EXPIRIES], int(rng.integers(1, 4)), replace=False)
     market = _market()
     frame = market[market["expiry"].isin(expiries)]
@@ -195,7 +195,7 @@ def _content(rng: Random, suffix: str) -> bytes:
 
 
 def _outcome(path: Path) -> str:
-    """Read and clean as `levy calibrate` does; any error but the project's own is not caught."""
+    """Read and clean as `levy calibrate` does; only LevyError is caught."""
     try:
         table = read_quotes(path)
     except LevyError as error:
@@ -208,17 +208,17 @@ def _outcome(path: Path) -> str:
 
 
 def _run(folder: Path, n_files: int) -> Counter[str]:
-    """Return how many files met which end, after checking time and memory."""
+    """Return the number of files by outcome, after checking time and memory."""
     outcomes: Counter[str] = Counter()
     memory_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     slowest = 0.0
     for k in range(n_files):
-        # A generator for each file, so that one can be made again by its number.
+        # One generator per file, so that a file is reproducible from its number.
         rng = np.random.default_rng([SEED, k])
         suffix = SUFFIXES[k % len(SUFFIXES)]
         path = folder / f"quotes-{k}{suffix}"
         path.write_bytes(_content(rng, suffix))
-        # Time of the processor, because the machine may be shared.
+        # Processor time, because the machine may be shared.
         started = time.process_time()
         outcomes[_outcome(path)] += 1
         slowest = max(slowest, time.process_time() - started)
@@ -235,7 +235,7 @@ def _run(folder: Path, n_files: int) -> Counter[str]:
 
 def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
     outcomes = _run(tmp_path, 300)
-    # Both paths are exercised: mutations neither spare nor destroy every file.
+    # Both outcomes occur: mutations neither leave all files valid nor destroy all.
     assert outcomes["read"] + outcomes["read with a warning"] > 30
     assert outcomes["refused by the reader"] > 30
 

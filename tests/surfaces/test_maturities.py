@@ -10,8 +10,8 @@ import pytest
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import QuoteTable, read_options, read_quotes
-from levy_surfaces.settlement import is_am_settled
-from levy_surfaces.surface import read_surface
+from levy_surfaces.settlement import is_am_settled, parse_settlement
+from levy_surfaces.surface import contracts_on, read_surface, write_surface
 from levy_surfaces.timestamps import parse_moment
 
 HOURS_PER_YEAR = 24 * 365
@@ -156,7 +156,7 @@ def test_am_and_pm_settled_options_without_a_root_are_series_of_their_own(read: 
     assert list(table.frame.groupby("series")["root"].first()) == ["AM", "PM"]
 
 
-def test_dates_do_not_tell_settlements_apart_and_a_warning_reports_it(read: Table) -> None:
+def test_dates_do_not_distinguish_settlements_and_a_warning_reports_it(read: Table) -> None:
     dates = ("2024-06-20", "2024-06-21")
     table = read(rows(*dates, root="SPX"), rows(*dates, root="SPXW"))
     assert hours(table) == [pytest.approx(24.0)]
@@ -184,25 +184,26 @@ def test_parquet_dates_and_midnights_are_calendar_dates(read: Table) -> None:
     assert hours(read(quotes, suffix=".parquet")) == [pytest.approx(23 * 24)]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_an_incomplete_or_ambiguous_date_is_not_a_date() -> None:
+    texts = (
         *("2024-07", "2024", "2024-7-1", "07/01/2024", "1.7.2024", "2024-W27", "2024-183"),
         *("45474", "45474.5", "1719792000", "1719792000000", "202407", "2024-07-01T25:00"),
         *("2024-07-01T10", "2024-07-01T10:00 EST", "2024-07-01T10:00+24:00", "2024-07-01T"),
         *("2024-07-01T10:00[Mars/Base]", "0024-07-01", "9999-12-31", "today", "٢٠٢٤-٠٧-٠١"),
-    ],
-)
-def test_what_is_not_a_complete_date_is_refused(read: Table, text: str) -> None:
-    for dates in ((text, "2024-12-20"), ("2024-06-03", text)):
+    )
+    assert [text for text in texts if parse_moment(text) is not None] == []
+
+
+def test_a_column_of_dates_refuses_other_text(read: Table) -> None:
+    for dates in (("07/01/2024", "2024-12-20"), ("2024-06-03", "45474")):
         with pytest.raises(InvalidInputError, match=r"line 2, column .* is not a complete date"):
             read(rows(*dates))
 
 
-@pytest.mark.parametrize("value", [1719792000, 45474.0, 202407])
-def test_numbers_of_a_parquet_file_are_not_dates(read: Table, value: float) -> None:
-    with pytest.raises(InvalidInputError, match="is not a complete date"):
-        read(rows("2024-06-03", value), suffix=".parquet")
+def test_numbers_of_a_parquet_file_are_not_dates(read: Table) -> None:
+    for value in (1719792000, 45474.0, 202407):
+        with pytest.raises(InvalidInputError, match="is not a complete date"):
+            read(rows("2024-06-03", value), suffix=".parquet")
 
 
 @pytest.mark.parametrize(
@@ -366,11 +367,11 @@ def test_a_surface_of_hours_is_written_and_read_back(market: pd.DataFrame, tmp_p
         quote_date="2024-01-03T16:00:00Z", expiry="2024-04-03T08:00:00Z"
     )
     quoted.to_csv(tmp_path / "quotes.csv", index=False)
-    surface, _ = clean(read_quotes(tmp_path / "quotes.csv"))
+    surface = clean(read_quotes(tmp_path / "quotes.csv"))
     # 91 days less 8 hours.
     assert surface.quotes.contracts.maturity_years[0] == pytest.approx((91 - 8 / 24) / 365)
     assert set(surface.expiry) == {"2024-04-03T08:00:00"}
-    surface.write(tmp_path / "surface.csv")
+    write_surface(surface, tmp_path / "surface.csv")
     again = read_surface(tmp_path / "surface.csv")
     assert again.quote_date == "2024-01-03T16:00:00+00:00"
     assert list(again.expiry) == list(surface.expiry)
@@ -386,13 +387,13 @@ def test_options_hours_from_any_expiry_have_no_forward(
         quote_date="2024-04-02T16:00:00Z", expiry="2024-04-03T08:00:00Z"
     )
     day.to_csv(tmp_path / "quotes.csv", index=False)
-    surface, _ = clean(read_quotes(tmp_path / "quotes.csv"))
+    surface = clean(read_quotes(tmp_path / "quotes.csv"))
     options = pd.DataFrame(
         {"row": [2], "maturity_years": [8 / HOURS_PER_YEAR], "strike": [100.0], "is_call": [True]}
     )
     # Quotes are 16 hours from expiry, the option 8: half a day's tolerance would take it.
     with pytest.raises(InvalidInputError, match="no forward is known"):
-        surface.market_of(options)
+        contracts_on(surface, options)
 
 
 def test_a_label_reads_back_as_the_same_moment() -> None:
@@ -402,26 +403,20 @@ def test_a_label_reads_back_as_the_same_moment() -> None:
         assert parse_moment(moment.label) == moment
 
 
-@pytest.mark.parametrize(
-    ("text", "expected_hours"),
-    [
-        # From 10:00 to 09:30 or 16:00 of the next day.
-        ("A.M.", 23.5),
-        ("a.m.", 23.5),
-        ("am", 23.5),
-        ("A.M", 23.5),
-        ("AM-settled", 23.5),
-        ("AM Settlement", 23.5),
-        ("P.M.", 30.0),
-        ("p.m. settled", 30.0),
-        ("PM settled", 30.0),
-        (" pm_settled ", 30.0),
-    ],
-)
+def test_settlements_are_parsed_in_their_usual_forms() -> None:
+    for text in ("A.M.", "a.m.", "am", "A.M", "AM-settled", "AM Settlement"):
+        assert parse_settlement(text) == "AM"
+    for text in ("P.M.", "p.m. settled", "PM settled", " pm_settled "):
+        assert parse_settlement(text) == "PM"
+    assert parse_settlement("SPX") is None
+
+
 @pytest.mark.parametrize("column", ["settlement", "root"])
-def test_settlements_are_understood_in_their_usual_forms(
+@pytest.mark.parametrize(("text", "expected_hours"), [("A.M.", 23.5), ("PM settled", 30.0)])
+def test_a_settlement_is_read_from_its_column_or_from_the_root(
     read: Table, column: str, text: str, expected_hours: float
 ) -> None:
+    """From 10:00 to 09:30 or 16:00 of the next day."""
     table = read(rows("2024-06-20T10:00", "2024-06-21", **{column: text}))
     assert hours(table) == [pytest.approx(expected_hours)]
     (warning,) = table.warnings

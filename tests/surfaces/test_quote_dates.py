@@ -1,4 +1,4 @@
-"""Days whose quotes are not of that day."""
+"""Quote dates on which markets are closed, and repeated quotes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,8 +46,8 @@ def test_cleaning_reports_the_holiday(market: pd.DataFrame, written: Writer) -> 
     shift = pd.Timedelta(days=1827)
     market["quote_date"] = "2019-01-01"
     market["expiry"] = (pd.to_datetime(market["expiry"]) - shift).dt.strftime("%Y-%m-%d")
-    _, report = clean(read_quotes(written(market)))
-    assert any("New Year's Day" in warning for warning in report.warnings)
+    surface = clean(read_quotes(written(market)))
+    assert any("New Year's Day" in warning for warning in surface.warnings)
 
 
 def test_a_day_that_copies_the_day_before_is_reported(

@@ -1,4 +1,4 @@
-"""Damaged, cut, foreign and oversized files are refused with what is wrong and the remedy."""
+"""Damaged, truncated, foreign and oversized files are rejected with reason and remedy."""
 
 import gzip
 import os
@@ -30,7 +30,7 @@ def test_every_cut_csv_is_refused_or_reported(market: pd.DataFrame, tmp_path: Pa
             table = read_quotes(path)
         except InvalidInputError:
             continue
-        # A file that ends after a line break may be whole; nothing shows that it is not.
+        # A file that ends after a line break may be complete, so this is not an error.
         assert text[:length].endswith(b"\n") or "ends without a line break" in table.warnings[0]
 
 
@@ -122,7 +122,7 @@ def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path, name: str
     os.mkfifo(pipe / name)
     with pytest.raises(InvalidInputError, match="is a folder"):
         read_quotes(folder / name)
-    # Opening a pipe that nobody writes to would wait for ever.
+    # Opening a pipe without a writer blocks forever.
     with pytest.raises(InvalidInputError, match="is not a regular file"):
         read_quotes(pipe / name)
     with pytest.raises(InvalidInputError, match="No such file"):
@@ -136,7 +136,7 @@ def test_a_file_without_permission_is_refused(
     path.write_text(HEADER)
 
     def denied(*_: object, **__: object) -> None:
-        # Root may read every file, so that the permission itself cannot be tested.
+        # Root can read every file, so permissions cannot be tested.
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", denied)

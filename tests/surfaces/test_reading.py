@@ -63,34 +63,30 @@ def test_headers_may_be_padded_capital_and_marked_by_excel(
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "complaint"),
+    ("column", "values", "complaint"),
     [
-        ("strike", "ninety", "is not a number"),
-        ("strike", "", "is missing"),
-        ("strike", "-90", "must be positive"),
-        ("strike", "0", "must be positive"),
-        ("bid", "-0.1", "must not be negative"),
-        ("ask", "inf", "is not finite"),
-        ("ask", "1e999", "is not finite"),
-        ("ask", "1e300", "is not between 1e-50 and 1e\\+50"),
-        ("bid", "5e-324", "is not between 1e-50 and 1e\\+50"),
-        ("spot", "1e-300", "is not between 1e-50 and 1e\\+50"),
-        ("spot", "-inf", "is not finite"),
-        ("option_type", "straddle", "is neither C nor P"),
-        ("option_type", "", "is neither C nor P"),
-        ("expiry", "2024-02-31", "is not a complete date"),
-        ("bid", "1,5", "is not a number"),
+        ("strike", [""], "is missing"),
+        ("strike", ["-90", "0"], "must be positive"),
+        ("bid", ["-0.1"], "must not be negative"),
+        ("bid", ["1,5", "ninety"], "is not a number"),
+        ("ask", ["inf", "1e999"], "is not finite"),
+        ("ask", ["1e300", "5e-324"], "is not between 1e-50 and 1e\\+50"),
+        ("option_type", ["straddle", ""], "is neither C nor P"),
+        ("expiry", ["2024-02-31"], "is not a complete date"),
     ],
 )
 def test_a_bad_value_is_refused_with_its_line_and_column(
-    market: pd.DataFrame, written: Writer, column: str, value: str, complaint: str
+    market: pd.DataFrame, written: Writer, column: str, values: list[str], complaint: str
 ) -> None:
     market[column] = market[column].astype(object)
-    market.loc[5, column] = value
-    with pytest.raises(InvalidInputError, match=f"line 7, column {column}: .*{complaint}") as told:
-        read_quotes(written(market))
-    assert told.value.details["row"] == 7
-    assert told.value.details["column"] == column
+    for value in values:
+        market.loc[5, column] = value
+        with pytest.raises(
+            InvalidInputError, match=f"line 7, column {column}: .*{complaint}"
+        ) as refusal:
+            read_quotes(written(market))
+        assert refusal.value.details["row"] == 7
+        assert refusal.value.details["column"] == column
 
 
 def test_a_nan_price_is_a_missing_price(market: pd.DataFrame, written: Writer) -> None:
@@ -144,14 +140,14 @@ def _semicolons(path: Path) -> None:
     ("spoil", "complaint"),
     [
         (_empty, "the file is empty"),
-        (_only_a_header, "the file holds no quotes"),
+        (_only_a_header, "the file contains no quotes"),
         (_bytes, "is not UTF-8 text"),
         (_ragged, "line 3 has 6 fields, the header has 4"),
         (_longer_than_its_header, "line 2 has 5 fields, the header has 4"),
         (_semicolons, "commas are expected"),
     ],
 )
-def test_what_is_no_table_is_told(
+def test_a_file_that_is_not_a_table_is_refused(
     tmp_path: Path, spoil: Callable[[Path], Any], complaint: str
 ) -> None:
     path = tmp_path / "quotes.csv"
@@ -161,13 +157,13 @@ def test_what_is_no_table_is_told(
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "absent.parquet", "quotes.xlsx", "broken.csv.gz"])
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "broken.csv.gz").write_bytes(b"strike")
     with pytest.raises(InvalidInputError, match=name.split(".")[0]):
         read_quotes(tmp_path / name)
 
 
-def test_several_dates_ask_for_a_choice(market: pd.DataFrame, written: Writer) -> None:
+def test_several_dates_require_a_choice(market: pd.DataFrame, written: Writer) -> None:
     both = pd.concat([market, market.assign(quote_date="2024-01-04")])
     path = written(both)
     with pytest.raises(InvalidInputError, match=r"2 values of quote_date \(2024-01-03, 2024-01-04"):
@@ -177,14 +173,16 @@ def test_several_dates_ask_for_a_choice(market: pd.DataFrame, written: Writer) -
     assert len(chosen.frame) == len(market)
 
 
-def test_several_underlyings_ask_for_a_choice(market: pd.DataFrame, written: Writer) -> None:
+def test_several_underlyings_require_a_choice(market: pd.DataFrame, written: Writer) -> None:
     path = written(pd.concat([market, market.assign(underlying="ZENITH")]))
     with pytest.raises(InvalidInputError, match=r"underlying .*ACME, ZENITH"):
         read_quotes(path)
     assert read_quotes(path, underlying="ZENITH").underlying == "ZENITH"
 
 
-def test_a_choice_that_is_not_there_says_what_is(market: pd.DataFrame, written: Writer) -> None:
+def test_an_unavailable_choice_is_rejected_with_the_available_ones(
+    market: pd.DataFrame, written: Writer
+) -> None:
     with pytest.raises(InvalidInputError, match=r"no quotes have .*2023-01-01 .*2024-01-03"):
         read_quotes(written(market), quote_date="2023-01-01")
 

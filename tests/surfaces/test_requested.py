@@ -1,4 +1,4 @@
-"""Cleaning of requests: the checks of files, on the wire's quotes."""
+"""Cleaning of requests, with the same checks as for files."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -11,12 +11,13 @@ from levy_numerics import pricing
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts
 from levy_numerics.models import VarianceGamma
+from levy_numerics.surface import Surface
 from levy_schemas.calibration import CalibrationRequest
 from levy_schemas.surface import DropReason
 from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.reading import read_quotes
 from levy_surfaces.reasons import Reason
-from levy_surfaces.requested import Surface, surface_of
+from levy_surfaces.requested import reported, surface_of
 
 MODEL = VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15)
 STRIKES = (80.0, 85.0, 90.0, 95.0, 100.0, 105.0, 110.0, 115.0, 120.0)
@@ -49,6 +50,22 @@ def listed(*, both_sides: bool = False, half_spread: float = 0.02) -> dict[str, 
         "risk_free_rate": RATE,
         "quotes": quotes,
     }
+
+
+def grid(**changes: Any) -> dict[str, Any]:
+    """Exact prices of calls on a grid."""
+    contracts = Contracts.grid(
+        spot=100.0, rate=RATE, dividend_yield=0.0, strikes=STRIKES, maturities=YEARS
+    )
+    prices = pricing.price(MODEL, contracts).value.reshape(len(YEARS), len(STRIKES))
+    return {
+        "model_type": "VarianceGamma",
+        "spot_price": 100.0,
+        "risk_free_rate": RATE,
+        "strikes": list(STRIKES),
+        "maturities": list(YEARS),
+        "prices": prices.tolist(),
+    } | changes
 
 
 def cleaned(body: dict[str, Any], **options: Any) -> Surface:
@@ -105,21 +122,9 @@ def test_a_wrong_quote_is_dropped_with_contract_and_message(
 
 
 def test_a_misprint_in_a_grid_is_dropped_at_its_position() -> None:
-    contracts = Contracts.grid(
-        spot=100.0, rate=RATE, dividend_yield=0.0, strikes=STRIKES, maturities=YEARS
-    )
-    prices = pricing.price(MODEL, contracts).value.reshape(len(YEARS), len(STRIKES))
-    prices[1, 7] *= 30.0
-    body = {
-        "model_type": "VarianceGamma",
-        "spot_price": 100.0,
-        "risk_free_rate": RATE,
-        "strikes": list(STRIKES),
-        "maturities": list(YEARS),
-        "prices": prices.tolist(),
-    }
-    surface = cleaned(body)
-    assert reasons(surface) == {"/prices/1/7": "not_monotone_in_strike"}
+    body = grid()
+    body["prices"][1][7] *= 30.0
+    assert reasons(cleaned(body)) == {"/prices/1/7": "not_monotone_in_strike"}
 
 
 def test_a_butterfly_and_a_calendar_are_dropped() -> None:
@@ -144,7 +149,7 @@ def test_a_contract_sent_twice_at_one_price_counts_once() -> None:
     assert reasons(surface) == {f"/quotes/{n + i}": "duplicate" for i in range(n)}
 
 
-def test_a_contract_sent_at_two_prices_counts_not_at_all() -> None:
+def test_a_contract_sent_at_two_prices_is_dropped() -> None:
     body = listed()
     i = position(body, 105.0, 0.5, "call")
     other = {k: v + 0.5 if k in ("bid", "ask") else v for k, v in body["quotes"][i].items()}
@@ -249,7 +254,7 @@ def test_spreads_that_overlap_are_one_quote_sent_twice() -> None:
 
 
 def test_prices_without_any_market_are_used() -> None:
-    """Files of last prices carry zeros as bid and ask."""
+    """Files of last prices contain zeros as bid and ask."""
     body = listed()
     for quote in body["quotes"]:
         quote["price"] = 0.5 * (quote["bid"] + quote["ask"])
@@ -278,7 +283,7 @@ def test_a_stale_call_is_dropped_with_its_put() -> None:
 
 
 def test_a_rate_that_the_pairs_contradict_is_reported_and_costs_no_quote() -> None:
-    """F = 100·exp(0.03·T): at 0.25 years 100.753, where the request says 100·exp(0.08·T)."""
+    """F = 100·exp(0.03·T): 100.753 at 0.25 years; the request implies 100·exp(0.08·T)."""
     surface = cleaned(listed(both_sides=True) | {"risk_free_rate": 0.08})
     assert not {"stale", "not_monotone_in_strike"} & set(reasons(surface).values())
     (warning,) = (w for w in surface.warnings if "put-call parity" in w)
@@ -354,8 +359,8 @@ def test_a_file_and_a_request_drop_the_same_quotes_for_the_same_reasons(tmp_path
     path = tmp_path / "quotes.csv"
     frame = pd.DataFrame(quotes).rename(columns={"maturity": "maturity_years", "price": "mid"})
     frame.assign(spot=100.0, rate=RATE, dividend_yield=0.0).to_csv(path, index=False)
-    _, report = clean(read_quotes(path), CleaningRules(forwards="given", sides="all"))
-    of_file = sorted(zip(report.dropped["row"] - 2, report.dropped["reason"], strict=True))
+    surface = clean(read_quotes(path), CleaningRules(forwards="given", sides="all"))
+    of_file = sorted((int(q.pointer[1:]) - 2, q.reason) for q in surface.dropped)
     of_request = sorted((int(p.split("/")[-1]), r) for p, r in reasons(cleaned(body)).items())
     assert of_file == of_request
     assert {reason for _, reason in of_request} == {
@@ -411,3 +416,105 @@ def test_prices_rounded_to_a_tick_are_kept() -> None:
     assert not {"not_convex_in_strike", "not_monotone_in_strike"} & set(
         reasons(cleaned(body)).values()
     )
+
+
+def test_a_null_price_of_a_grid_is_not_a_quote() -> None:
+    body = grid()
+    body["prices"][0][2] = body["prices"][2][8] = None
+    surface = cleaned(body)
+    assert surface.dropped == ()
+    assert surface.quotes.size == len(STRIKES) * len(YEARS) - 2
+
+
+@pytest.mark.parametrize(
+    ("price", "reason"),
+    [
+        (0.0, "no_time_value"),
+        (100.0 - 80.0 * float(np.exp(-RATE * 0.25)), "no_time_value"),
+        (100.0, "above_maximum"),
+        (130.0, "above_maximum"),
+    ],
+)
+def test_a_price_at_a_no_arbitrage_bound_is_dropped(price: float, reason: str) -> None:
+    body = grid()
+    body["prices"][0][0] = price
+    assert reasons(cleaned(body)) == {"/prices/0/0": reason}
+
+
+def test_a_grid_of_puts_is_priced_as_puts() -> None:
+    contracts = cleaned(grid()).quotes.contracts
+    puts = Contracts.of(
+        maturity_years=contracts.maturity_years,
+        strike=contracts.strike,
+        forward=contracts.forward,
+        discount=contracts.discount,
+        is_call=False,
+    )
+    prices = pricing.price(MODEL, puts).value.reshape(len(YEARS), len(STRIKES))
+    surface = cleaned(grid(option_type="put", prices=prices.tolist()))
+    assert surface.dropped == ()
+    assert not surface.quotes.contracts.is_call.any()
+
+
+def test_an_expiry_with_too_few_quotes_is_dropped_from_a_fit_per_expiry() -> None:
+    body = grid()
+    body["prices"][1] = [*body["prices"][1][:2], *[None] * (len(STRIKES) - 2)]
+    surface = cleaned(body, at_each_maturity=True)
+    assert set(reasons(surface).values()) == {"too_few_at_maturity"}
+    assert set(surface.quotes.contracts.maturity_years) == {0.25, 1.0}
+    assert cleaned(body).dropped == ()
+
+
+def test_fewer_quotes_than_parameters_are_refused_before_cleaning() -> None:
+    body = listed()
+    body["quotes"] = body["quotes"][:2]
+    with pytest.raises(InvalidInputError, match="2 usable quotes cannot determine the 3") as caught:
+        cleaned(body)
+    assert caught.value.details["pointer"] == "/quotes"
+
+
+def test_forwards_and_a_rate_give_the_same_market() -> None:
+    by_rate = cleaned(listed())
+    body = listed()
+    del body["spot_price"], body["risk_free_rate"]
+    body["forwards"] = [
+        {
+            "maturity": years,
+            "forward": 100.0 * float(np.exp(RATE * years)),
+            "discount": float(np.exp(-RATE * years)),
+        }
+        for years in YEARS
+    ]
+    contracts = cleaned(body).quotes.contracts
+    assert contracts.forward == pytest.approx(by_rate.quotes.contracts.forward, rel=1e-12)
+    assert contracts.discount == pytest.approx(by_rate.quotes.contracts.discount, rel=1e-12)
+
+
+def test_spreads_are_used_where_every_quote_has_one() -> None:
+    body = listed()
+    assert cleaned(body).quotes.bid is not None
+    quote = body["quotes"][4]
+    quote["price"] = 0.5 * (quote.pop("bid") + quote.pop("ask"))
+    assert cleaned(body).quotes.bid is None
+
+
+def test_weights_by_spread_drop_a_quote_without_one() -> None:
+    body = listed()
+    quote = body["quotes"][4]
+    quote |= {"price": 0.5 * (quote["bid"] + quote["ask"]), "ask": 0.0}
+    assert set(reasons(cleaned(body | {"weights": "bid_ask"})).values()) == {"no_market"}
+    assert cleaned(body).dropped == ()
+
+
+def test_a_dropped_quote_is_reported_with_all_its_fields() -> None:
+    body = grid()
+    body["prices"][0][0] = 130.0
+    (dropped,) = reported(cleaned(body).dropped)
+    assert dropped.model_dump() == {
+        "pointer": "/prices/0/0",
+        "reason": "above_maximum",
+        "message": Reason.ABOVE_MAXIMUM.meaning,
+        "strike": 80.0,
+        "maturity": 0.25,
+        "option_type": "call",
+    }

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from levy_numerics.errors import InvalidInputError
+from levy_numerics.surface import Surface
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import read_quotes
 from levy_surfaces.summary import market_vols, summary
-from levy_surfaces.surface import Surface, read_surface
+from levy_surfaces.surface import read_surface, write_surface
 
 Writer = Callable[[pd.DataFrame], Path]
 
@@ -17,14 +18,14 @@ Writer = Callable[[pd.DataFrame], Path]
 @pytest.fixture
 def surface(market: pd.DataFrame, written: Writer) -> Surface:
     both = pd.concat([market.assign(root="AM"), market.assign(root="PM")])
-    return clean(read_quotes(written(both)))[0]
+    return clean(read_quotes(written(both)))
 
 
 @pytest.mark.parametrize("name", ["surface.csv", "surface.csv.gz", "surface.parquet"])
 def test_a_surface_comes_back_number_for_number(
     surface: Surface, tmp_path: Path, name: str
 ) -> None:
-    surface.write(tmp_path / name)
+    write_surface(surface, tmp_path / name)
     again = read_surface(tmp_path / name)
     a, b = surface.quotes, again.quotes
     for field in ("maturity_years", "strike", "forward", "discount", "is_call"):
@@ -43,7 +44,7 @@ def test_a_surface_is_written_to_a_known_kind_of_file_only(
     surface: Surface, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidInputError, match=r"csv\.gz or \.parquet"):
-        surface.write(tmp_path / "surface.xlsx")
+        write_surface(surface, tmp_path / "surface.xlsx")
 
 
 def test_raw_quotes_are_no_surface(market: pd.DataFrame, written: Writer) -> None:

@@ -1,4 +1,4 @@
-"""The whole system, started as a user starts it."""
+"""Fixtures: the whole system, started as a user starts it."""
 
 import os
 import re
@@ -21,14 +21,14 @@ START = "import sys; from levy_cli.serve import serve; sys.exit(serve(int(sys.ar
 
 
 class System:
-    """`levy serve`, seen from outside.
+    """A running `levy serve`.
 
     Parameters
     ----------
     port : int
-        Of the gateway.
+        Port of the gateway.
     log : Path
-        Where its standard error goes.
+        File for its standard error.
     """
 
     def __init__(self, port: int, log: Path) -> None:
@@ -48,7 +48,7 @@ class System:
         self.children = children_of(self.process.pid)
 
     def _listen(self) -> str:
-        """Everything up to the line that ends the announcement."""
+        """Return the output up to the last line of the announcement."""
         assert self.process.stdout is not None
         lines = []
         for line in self.process.stdout:
@@ -58,16 +58,16 @@ class System:
         return "".join(lines)
 
     def child(self, name: str) -> int:
-        """Process id of one child."""
+        """Return the process id of one child."""
         return self.children[name]
 
     def stop(self, number: int = signal.SIGINT) -> int:
-        """Send a signal and wait; the exit status."""
+        """Send a signal, wait, and return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(timeout=20)
 
     def clean_up(self) -> None:
-        """Leave nothing behind, whatever a test did."""
+        """Kill all remaining processes."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(timeout=20)
@@ -76,7 +76,7 @@ class System:
 
 
 def children_of(parent: int) -> dict[str, int]:
-    """Process ids of the children, by what they run."""
+    """Return the process ids of the children by the program that they run."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -101,7 +101,7 @@ def alive(pid: int) -> bool:
 
 
 def wait_for_the_end_of(pids: list[int], seconds: float = 10.0) -> list[int]:
-    """Those still running after some time."""
+    """Return the processes still running after some time."""
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up and any(map(alive, pids)):
         time.sleep(0.05)
@@ -136,7 +136,7 @@ def client(running: System) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def survivors() -> object:
-    """Tell which of some processes still run after ten seconds."""
+    """Return the processes that still run after ten seconds."""
     return wait_for_the_end_of
 
 

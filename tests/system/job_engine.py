@@ -1,4 +1,4 @@
-"""A gateway with its Redis and its workers, as real processes, for tests of jobs."""
+"""A gateway with Redis and workers, as real processes, for tests of jobs."""
 
 import json
 import sys
@@ -37,15 +37,15 @@ class Engine:
     Parameters
     ----------
     stack : Stack
-        Ends the processes.
+        Stops the processes.
     pricing : Service
         A pricing service.
     folder : Path
-        Of Redis and of the workers' logs.
+        Folder of Redis and of the workers' logs.
     persistent : bool
-        Whether Redis writes to disk before it acknowledges.
+        Whether writes reach Redis' disk before they are acknowledged.
     **settings : str
-        Of the gateway, without the prefix.
+        Settings of the gateway without their prefix.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Engine:
         return self.cold_worker(**settings).wait_until_ready()
 
     def cold_worker(self, **settings: str) -> Service:
-        """Start a worker that is not waited for."""
+        """Start a worker without waiting for it."""
         chosen = {
             "REDIS_URL": self.redis_server.url,
             "LEASE_SECONDS": str(LEASE_SECONDS),
@@ -92,7 +92,7 @@ class Engine:
         return made
 
     def require_each_succeeds_once(self, job_ids: list[str]) -> None:
-        """Wait for jobs; require that workers logged no result of theirs twice."""
+        """Wait for jobs; require that each result was logged once."""
         for job_id in job_ids:
             self.wait_for(job_id, "succeeded")
         lines = [

@@ -1,4 +1,4 @@
-"""A real Prometheus that watches real services, every other second."""
+"""A real Prometheus that scrapes real services every two seconds."""
 
 import json
 import math
@@ -19,22 +19,22 @@ _SECONDS = 60.0
 
 
 def needs_prometheus() -> None:
-    """Skip where there is none."""
+    """Skip the test if Prometheus is not installed."""
     if shutil.which("prometheus") is None:
         pytest.skip("prometheus is not installed; Debian's package of that name has it")
 
 
 class Prometheus(Process):
-    """Debian's, with our rules; `job` is the name of a service, as everywhere.
+    """Debian's Prometheus with the project's rules; `job` is the name of a service.
 
     Parameters
     ----------
     folder : Path
-        Where it keeps what it saw.
+        Folder of its data.
     services : sequence of Service
-        Whom it asks.
+        Services to scrape.
     rules : Path
-        A folder of rules.
+        Folder of rules.
     """
 
     def __init__(self, folder: Path, services: Sequence[Service], rules: Path = RULES) -> None:
@@ -45,12 +45,12 @@ class Prometheus(Process):
             for each in services
         ]
         often = {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"}
-        told = {
+        document = {
             "global": often,
             "rule_files": [str(rules / "*.yml")],
             "scrape_configs": watched,
         }
-        configuration.write_text(json.dumps(told))
+        configuration.write_text(json.dumps(document))
         binary = shutil.which("prometheus")
         assert binary is not None
         options = (f"--config.file={configuration}", f"--storage.tsdb.path={folder / 'data'}")
@@ -58,7 +58,7 @@ class Prometheus(Process):
         super().__init__([binary, *options, listens], {}, folder / "prometheus.log")
 
     def wait_until_ready(self) -> Self:
-        """Wait until it says that it answers: it listens before, and refuses with 503."""
+        """Wait until it is ready; before that it listens, but responds with 503."""
         give_up = time.monotonic() + _SECONDS
         while time.monotonic() < give_up:
             if self._is_ready():
@@ -73,7 +73,7 @@ class Prometheus(Process):
             return False
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Ask it now."""
+        """Run an instant query."""
         answer = httpx.get(
             f"http://{self._address}/api/v1/query",
             params={"query": expression},

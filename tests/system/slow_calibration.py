@@ -1,4 +1,4 @@
-"""A calibration service that takes its time and computes nothing."""
+"""A slow calibration service that computes nothing."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ SECONDS = "LEVY_TEST_SECONDS"
 
 
 def app() -> FastAPI:
-    """Answer after as long as the environment says."""
+    """Respond after the delay in the environment variable."""
     made = FastAPI()
     seconds = float(os.environ[SECONDS])
 

@@ -1,4 +1,4 @@
-"""Alerts fire and clear in a real Prometheus: a service is stopped, drifted surfaces are sent."""
+"""Alerts fire and resolve in a real Prometheus: stopped services, drifted surfaces."""
 
 import re
 import time
@@ -19,19 +19,19 @@ pytestmark = pytest.mark.system
 
 SECONDS = 240.0
 WINDOW = 220
-"""Surfaces that drift is told of; the alert believes 200 and more."""
+"""Minimum number of surfaces for drift in this test; the alert requires 200."""
 
 
 @dataclass
 class Watched:
-    """Services that are asked and stopped, and who watches them."""
+    """Services and the Prometheus that scrapes them."""
 
     pricing: Service
     calibration: Service
     prometheus: Prometheus
 
     def send(self, requests: Iterator[dict[str, Any]], number: int) -> None:
-        """Have some surfaces fitted, in batches."""
+        """Fit some surfaces in batches."""
         with httpx.Client(base_url=self.calibration.url, timeout=120.0, trust_env=False) as client:
             for start in range(0, number, 20):
                 batch = list(islice(requests, min(20, number - start)))
@@ -60,7 +60,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def impatient(folder: Path) -> Path:
-    """Our rules, but that a second of trouble is enough; thresholds are as they are."""
+    """Copy the rules with a `for` of one second; thresholds are unchanged."""
     made = folder / "rules"
     made.mkdir()
     for file in RULES.glob("*.yml"):
@@ -69,7 +69,7 @@ def impatient(folder: Path) -> Path:
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether something becomes true."""
+    """Whether a condition becomes true."""
     give_up = time.monotonic() + SECONDS
     while time.monotonic() < give_up:
         if condition():
@@ -78,12 +78,12 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return False
 
 
-def test_a_service_that_is_stopped_is_told_until_it_is_back(watched: Watched) -> None:
+def test_a_stopped_service_fires_the_alert_until_it_is_back(watched: Watched) -> None:
     def down() -> bool:
         return watched.prometheus.fires("LevyServiceDown", job="pricing")
 
     assert eventually(lambda: len(watched.prometheus.query("up == 1")) == 3)
-    # Before its first look at a service, Prometheus took it for absent.
+    # Before the first scrape of a service, Prometheus considers it absent.
     assert eventually(lambda: not down())
     watched.pricing.kill()
     assert eventually(down)
@@ -92,7 +92,7 @@ def test_a_service_that_is_stopped_is_told_until_it_is_back(watched: Watched) ->
     assert eventually(lambda: not down())
 
 
-def test_drifted_surfaces_are_told_until_usual_ones_come_again(watched: Watched) -> None:
+def test_drift_is_reported_until_usual_surfaces_return(watched: Watched) -> None:
     def drift() -> bool:
         return watched.prometheus.fires("LevyDrift", model=MODEL, quantity="atm_vol")
 

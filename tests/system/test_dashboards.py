@@ -1,4 +1,4 @@
-"""Every query of every dashboard finds data in a Prometheus that has watched the engine work."""
+"""Every query of every dashboard returns data after the engine has handled requests."""
 
 import json
 import time
@@ -18,10 +18,10 @@ from tests.system.prometheus import Prometheus, needs_prometheus
 pytestmark = pytest.mark.system
 
 SECONDS = 400
-"""Rates need two scrapes, recorded ones two evaluations more; the rest is for a busy machine."""
+"""Rates need two scrapes, recorded ones two more evaluations; the rest is a safety margin."""
 
 JOB_SECONDS = 300
-"""Chains are compiled first."""
+"""Time limit, including compilation."""
 
 WITHOUT_CHAINS = {"engine": "laplace-psis"}
 WITH_CHAINS = {
@@ -62,13 +62,13 @@ ASKED: list[tuple[str, dict[str, Any]]] = [
 
 
 class Watched:
-    """Real services, and a real Prometheus beside them.
+    """Real services and a real Prometheus.
 
     Parameters
     ----------
     stack : Stack
     folder : Path
-        Where Prometheus keeps what it saw.
+        Folder of Prometheus' data.
     """
 
     def __init__(self, stack: Stack, folder: Path) -> None:
@@ -97,18 +97,18 @@ class Watched:
         stack.callback(self.prometheus.kill)
 
     def work(self) -> None:
-        """Ask everything once, and once without a key."""
+        """Send every kind of request, and one without an API key."""
         with httpx.Client(base_url=self.gateway.url, timeout=35.0, trust_env=False) as client:
             assert client.post("/price", json=TO_PRICE).status_code == 401
             for path, body in ASKED:
-                # Kept results first, or not; drift is told of surfaces that were fitted.
+                # With and without the cache; drift requires surfaces that were fitted.
                 for control in ("max-age=60", *(4 * ["no-cache"])):
                     headers = {"X-API-Key": self.key, "Cache-Control": control}
                     answer = client.post(path, json=body, headers=headers)
                     assert answer.status_code == 200, answer.text
 
     def sample(self) -> None:
-        """Have every kind of posterior sampled that panels tell of: with chains, and without."""
+        """Sample every kind of posterior that the panels show: with chains, and without."""
         url, headers = f"{self.gateway.url}/calibrate/bayesian", {"X-API-Key": self.key}
         with httpx.Client(timeout=35.0, headers=headers, trust_env=False) as client:
             for how in (WITHOUT_CHAINS, WITH_CHAINS):
@@ -132,7 +132,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def test_every_panel_finds_data(watched: Watched) -> None:
-    """Also those that only show something while Redis is away, which it is at the end."""
+    """Include queries that return data only while Redis is unavailable, as at the end."""
     missing = {name: asked for name, asked in queries().items() if not _of_the_exporter(asked)}
     away = {name: missing.pop(name) for name, asked in queries().items() if _of_trouble(asked)}
     assert len(missing) > 30
@@ -148,10 +148,10 @@ def test_every_panel_finds_data(watched: Watched) -> None:
 
 
 def _not_found(watched: Watched, asked: dict[str, str], work: Callable[[], None]) -> dict[str, str]:
-    """Those of the queries that find nothing, however often the work is done.
+    """Return the queries without data, after repeated requests.
 
-    What has happened once only has no rate: it was never seen not to have. On a busy machine,
-    where scrapes come late, the second time may look like the first.
+    A counter that appears with its first event has no rate until the next event, and on a busy
+    machine, with late scrapes, two events may look like one.
     """
     give_up = time.monotonic() + SECONDS
     missing = asked
@@ -165,7 +165,7 @@ def _not_found(watched: Watched, asked: dict[str, str], work: Callable[[], None]
 
 
 def _of_the_exporter(expression: str) -> bool:
-    """Whether it asks what the exporter of Redis tells, which is not here."""
+    """Whether the query uses metrics of the Redis exporter, which does not run here."""
     return any(name.startswith("redis_") for name in sources(expression))
 
 

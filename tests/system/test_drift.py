@@ -1,4 +1,4 @@
-"""The calibration service as in production, several workers: drift told, bad networks refused."""
+"""The calibration service with several workers: drift reports, rejected networks."""
 
 import shutil
 import time
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.system
 MODEL = "VarianceGamma"
 WORKERS = 2
 FEWEST = 250
-"""Surfaces without which a worker says nothing: nine in 10¹⁰ samples of training are over 0.25."""
+"""Minimum number of surfaces: nine in 10¹⁰ samples of training have a PSI over 0.25."""
 WINDOW = 400
 SECONDS = 300.0
 FORWARD = 100.0
@@ -44,7 +44,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
-    """Variance Gamma's networks that come with the engine, in a folder that may be changed."""
+    """Copy the bundled networks of Variance Gamma to a folder that tests may change."""
     shutil.copytree(PACKAGED / MODEL, tmp_path / "networks" / MODEL)
     return Registry.open(tmp_path / "networks")
 
@@ -67,7 +67,7 @@ def calibration(stack: Stack, registry: Registry, tmp_path: Path) -> Service:
 
 
 def surfaces(move: Callable[[Model], Model] = lambda model: model) -> Iterator[dict[str, Any]]:
-    """Ask for fits of exact prices in currency, of parameters drawn as for training, then moved."""
+    """Return requests with exact prices of parameters drawn as for training, then shifted."""
     rng, box = np.random.default_rng(3), Box.of(MODEL)
     pricer = SinhPricer(CONTRACTS, 1e-9)
     while True:
@@ -77,7 +77,7 @@ def surfaces(move: Callable[[Model], Model] = lambda model: model) -> Iterator[d
 
 
 def request(prices: np.ndarray) -> dict[str, Any]:
-    """Ask for a fit to prices in forward units; what is less than 1e-6 is not quoted."""
+    """Return a request with prices in forward units; prices below 1e-6 are not quoted."""
     columns = (CONTRACTS.strike, CONTRACTS.maturity_years, CONTRACTS.is_call, prices)
     return {
         "model_type": MODEL,
@@ -100,22 +100,22 @@ def request(prices: np.ndarray) -> dict[str, Any]:
 
 
 def beyond_training(model: Model) -> Model:
-    """Return the same tails at volatilities about 160%, where training ends at 120%."""
+    """Return the same tails at volatilities around 160%; training ends at 120%."""
     log_variance, *tails = np.asarray(model.to_coordinates())
     return type(model).from_coordinates(np.array([2 * np.log(1.6) + 0.1 * log_variance, *tails]))
 
 
 def ask(service: Service, surface: dict[str, Any]) -> dict[str, Any]:
-    """Ask by a connection of its own, so that every worker gets its share."""
-    # Certificates, which plain HTTP has not, would be read anew for each connection.
+    """Use one connection per request, so that all workers receive requests."""
+    # Certificates, which plain HTTP does not need, would be read for each connection.
     options: dict[str, Any] = {"timeout": 35.0, "trust_env": False, "verify": False}
     answer = httpx.post(f"{service.url}/calibrate", json=surface, **options)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-def told(service: Service, name: str) -> dict[str, float]:
-    """Values of a metric of the model, by quantity."""
+def metric_values(service: Service, name: str) -> dict[str, float]:
+    """Return the values of a metric of the model by quantity."""
     text = httpx.get(f"{service.url}/metrics", timeout=35.0, trust_env=False).text
     return {
         sample.labels.get("quantity", ""): sample.value
@@ -126,29 +126,32 @@ def told(service: Service, name: str) -> dict[str, float]:
 
 
 def send(service: Service, requests: Iterator[dict[str, Any]], until: Callable[[], bool]) -> None:
-    """Send surfaces until something is told of them."""
+    """Send surfaces until a condition holds."""
     give_up = time.monotonic() + SECONDS
     with ThreadPoolExecutor(2 * WORKERS) as pool:
         while not until():
-            assert time.monotonic() < give_up, told(service, "drift_window")
+            assert time.monotonic() < give_up, metric_values(service, "drift_window")
             list(pool.map(lambda surface: ask(service, surface), islice(requests, 50)))
 
 
-def test_surfaces_that_leave_training_are_told(calibration: Service) -> None:
+def test_surfaces_outside_training_are_reported(calibration: Service) -> None:
     watched = ("atm_vol", "sigma", "nu", "theta")
-    send(calibration, surfaces(), lambda: "sigma" in told(calibration, "drift_psi"))
-    usual, outside = told(calibration, "drift_psi"), told(calibration, "drift_outside")
+    send(calibration, surfaces(), lambda: "sigma" in metric_values(calibration, "drift_psi"))
+    usual, outside = (
+        metric_values(calibration, "drift_psi"),
+        metric_values(calibration, "drift_outside"),
+    )
     assert max(usual[name] for name in watched) < 0.25
     assert max(outside[name] for name in watched) < 0.05
-    assert max(told(calibration, "drift_ks")[name] for name in watched) < 0.2
-    assert told(calibration, "drift_window")[""] >= FEWEST
+    assert max(metric_values(calibration, "drift_ks")[name] for name in watched) < 0.2
+    assert metric_values(calibration, "drift_window")[""] >= FEWEST
 
     def has_drifted() -> bool:
-        now = told(calibration, "drift_psi")
+        now = metric_values(calibration, "drift_psi")
         return min(now["atm_vol"], now["sigma"]) > 1.0
 
     send(calibration, surfaces(beyond_training), has_drifted)
-    outside = told(calibration, "drift_outside")
+    outside = metric_values(calibration, "drift_outside")
     assert min(outside["atm_vol"], outside["sigma"]) > 0.2
 
 
@@ -158,7 +161,7 @@ def test_a_corrupt_network_is_refused_and_the_former_answers_on(
     (surface,) = islice(surfaces(), 1)
     former = registry.aliases(MODEL).champion
     assert ask(calibration, surface)["model_version"] == former
-    # Whole when it is promoted, spoiled before a worker has looked at it.
+    # Valid at its promotion, damaged before a worker has loaded it.
     registry.promote(MODEL, "resnet")
     promoted = registry.artifact(MODEL, "resnet")
     whole = (promoted.folder / SERVED).read_bytes()
@@ -166,7 +169,7 @@ def test_a_corrupt_network_is_refused_and_the_former_answers_on(
     answers = [ask(calibration, surface) for _ in range(20)]
     assert {answer["model_version"] for answer in answers} == {former}
     assert not any(answer["degraded"] for answer in answers)
-    assert told(calibration, "network_refused") == {"": 1.0}
+    assert metric_values(calibration, "network_refused") == {"": 1.0}
     assert calibration.log is not None
     assert "network.refused" in calibration.log.read_text()
     registry.rollback(MODEL)

@@ -1,4 +1,4 @@
-"""Parts fail, and the gateway goes on: real processes, killed, stopped and overloaded."""
+"""Failures of services and the gateway's responses: killed, stopped, overloaded processes."""
 
 import json
 import os
@@ -33,12 +33,12 @@ SURFACE: dict[str, Any] = {
     "method": "least_squares",
 }
 PATIENT = {"REDIS_SECONDS": "2"}
-"""On a busy machine a living Redis may take longer than a desk would wait."""
+"""On a busy machine, Redis may respond more slowly than the default timeout."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer, and when it came."""
+    """A response and its time."""
 
     at: float
     seconds: float
@@ -47,7 +47,7 @@ class Answer:
 
 
 class Load:
-    """Four clients that ask without pause until they are told to stop."""
+    """Four clients that send requests continuously until they are stopped."""
 
     def __init__(self, url: str) -> None:
         self.answers: list[Answer] = []
@@ -75,7 +75,7 @@ class Load:
                 self.answers.append(Answer(ended, ended - began, answer.status_code, code))
 
     def since(self, moment: float) -> list[Answer]:
-        """Answers to what was asked after a moment."""
+        """Return the responses to requests sent after a given time."""
         return [answer for answer in self.answers if answer.at - answer.seconds >= moment]
 
 
@@ -86,7 +86,7 @@ def stack() -> Iterator[Stack]:
 
 
 def slow(stack: Stack, seconds: float) -> Service:
-    """Start a calibration service that only waits."""
+    """Start a slow calibration service."""
     port = free_port()
     where = "tests.system.slow_calibration:app"
     options = ("--factory", "--port", str(port), "--log-level", "warning")
@@ -106,7 +106,7 @@ def metrics(gateway: Service) -> str:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether something becomes true within some time."""
+    """Whether a condition becomes true within some time."""
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if condition():
@@ -138,11 +138,11 @@ def test_a_service_killed_under_load_is_refused_quickly_and_comes_back(stack: St
     refused = [answer for answer in load.answers if answer.status == 503]
     assert {answer.code for answer in refused} == {"neighbour-unavailable"}
     assert median(answer.seconds for answer in refused) <= 0.05
-    # The last answers are from the service again.
+    # The last responses are from the restarted service.
     assert [answer.status for answer in load.since(restarted)][-1] == 200
 
 
-def test_a_refusal_says_when_to_come_back(stack: Stack) -> None:
+def test_a_rejection_contains_retry_after(stack: Stack) -> None:
     settings = {"CALIBRATION_URL": f"http://127.0.0.1:{free_port()}"}
     gateway = stack.service("gateway", settings=settings)
     for _ in range(7):
@@ -155,7 +155,7 @@ def test_a_refusal_says_when_to_come_back(stack: Stack) -> None:
     )
 
 
-def test_a_neighbour_that_hangs_meets_its_deadline_then_the_breaker(stack: Stack) -> None:
+def test_a_hanging_upstream_service_times_out_then_opens_the_breaker(stack: Stack) -> None:
     calibration = slow(stack, 0.0)
     settings = {
         "CALIBRATION_URL": calibration.url,
@@ -257,7 +257,7 @@ def test_requests_in_flight_are_answered_before_workers_end(stack: Stack) -> Non
 
 def _in_flight(gateway: Service) -> float:
     lines = metrics(gateway).splitlines()
-    # The request for the metrics is one of those in flight.
+    # The request for the metrics is itself in flight.
     return (
         sum(float(x.split()[-1]) for x in lines if "requests_in_flight " in x and x[0] != "#") - 1
     )
@@ -281,7 +281,7 @@ def test_a_worker_that_is_killed_is_replaced(stack: Stack) -> None:
     before = set(family_of(gateway.pid)) - {gateway.pid}
     worker = max(before)
     os.kill(worker, signal.SIGKILL)
-    # More than one is new where the second worker was still starting a moment ago.
+    # More than one is new if the second worker was still starting.
     assert eventually(lambda: bool(set(family_of(gateway.pid)) - before - {gateway.pid}))
     assert eventually(lambda: worker not in family_of(gateway.pid))
     gateway.wait_until_ready()
@@ -315,7 +315,7 @@ def test_no_answer_is_lost_while_workers_are_replaced(stack: Stack) -> None:
 
 
 def steady(stack: Stack, n_before: int, n_after: int, limit_mib: float) -> None:
-    """Ask the gateway many times, and again as many: it must not hold more in the end."""
+    """Memory of the gateway does not grow between two equal loads."""
     calibration = slow(stack, 0.0)
     settings = {"CALIBRATION_URL": calibration.url, "LOG_LEVEL": "warning"}
     gateway = stack.service("gateway", settings=settings)
@@ -332,7 +332,7 @@ def test_memory_is_steady(stack: Stack) -> None:
 
 
 def test_memory_of_a_service_that_fits_is_steady(stack: Stack) -> None:
-    """Once the window over which drift is told is full: it holds surfaces until then."""
+    """Memory does not grow once the drift window, which stores surfaces, is full."""
     window = {"DRIFT_WINDOW": "100", "DRIFT_FEWEST": "100"}
     calibration = stack.service("calibration", settings={"LOG_LEVEL": "warning", **window})
     requests = [

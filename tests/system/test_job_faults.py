@@ -1,4 +1,4 @@
-"""Jobs outlive the parts that make, keep and run them: real processes, a real Redis."""
+"""Jobs survive failures of gateway, Redis and workers: real processes."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def test_a_job_taken_over_from_a_worker_that_hung_ends_once(start: Start) -> Non
         os.kill(pid, signal.SIGCONT)
     engine.wait_for(job_id, "succeeded")
     assert engine.ran_by(job_id) in family_of(second.pid)
-    # What hung is none the worse for it.
+    # The resumed worker continues to work.
     second.kill()
     engine.wait_for(engine.submit(0.1), "succeeded")
 
@@ -81,7 +81,7 @@ def test_a_worker_is_ready_once_it_is_warm_and_not_before(start: Start) -> None:
     engine.wait_for(job_id, "succeeded")
 
 
-def test_how_draws_are_doing_is_told_while_a_job_runs(start: Start) -> None:
+def test_diagnostics_are_reported_while_a_job_runs(start: Start) -> None:
     engine = start()
     engine.worker()
     job_id = engine.submit(6.0)
@@ -117,7 +117,7 @@ def test_a_job_that_does_not_listen_ends_with_its_process(start: Start) -> None:
     engine.wait_for(engine.submit(0.1), "succeeded")
 
 
-def test_a_job_whose_process_dies_begins_again_in_another(start: Start) -> None:
+def test_a_job_whose_process_crashes_restarts_in_another(start: Start) -> None:
     engine = start()
     worker = engine.worker()
     job_id = engine.submit(4.0)
@@ -130,7 +130,7 @@ def test_a_job_whose_process_dies_begins_again_in_another(start: Start) -> None:
     assert engine.ran_by(job_id) not in sampling
 
 
-def test_jobs_outlive_a_restart_of_redis_that_keeps_what_it_was_told(start: Start) -> None:
+def test_jobs_survive_a_restart_of_redis_with_its_data(start: Start) -> None:
     engine = start(persistent=True)
     engine.worker()
     running, waiting = engine.submit(4.0), engine.submit(0.1)
@@ -194,12 +194,12 @@ def test_the_same_key_from_many_at_once_is_one_job(start: Start) -> None:
 
 
 def stream(engine: Engine, n_jobs: int, seconds: float) -> list[str]:
-    """Submit jobs that take about so long; return their ids."""
+    """Submit jobs of a given duration and return their ids."""
     return [engine.submit(seconds * (0.8 + 0.1 * (i % 5)), seed=i) for i in range(n_jobs)]
 
 
 def sampling(engine: Engine) -> int:
-    """Return the process that was the last to start sampling."""
+    """Return the process that started sampling last."""
     return int(engine.redis.get("sampling") or 0)
 
 
@@ -215,7 +215,7 @@ def test_workers_killed_at_twenty_random_moments_lose_no_job(start: Start) -> No
         time.sleep(random.uniform(0.0, 1.0))
         killed = sampling(engine)
         if kill % 4 == 3:
-            # The child alone: its worker goes on with another.
+            # Only the child: its worker starts another.
             os.kill(killed, signal.SIGKILL)
             continue
         for worker in [each for each in workers if killed in family_of(each.pid)]:
@@ -237,7 +237,7 @@ def test_a_job_whose_gateway_is_killed_between_record_and_message_is_sent_later(
 ) -> None:
     engine = start()
     engine.worker()
-    # The broker refuses the message, and the gateway is killed before it can send another.
+    # The broker rejects the message, and the gateway is killed before it sends another.
     engine.redis.execute_command("ACL", "SETUSER", "default", "-lpush")
     job_id = engine.submit(0.1)
     engine.gateway.kill()
@@ -300,7 +300,7 @@ def test_a_job_that_is_delivered_many_times_runs_once(start: Start) -> None:
     deliver(3)
     engine.wait_for(job_id, "running")
     deliver(3)
-    # A worker that holds no lease drops the duplicates, and is free for other jobs.
+    # A worker without the lease drops the duplicates and is free for other jobs.
     engine.wait_for(engine.submit(0.1, seed=8), "succeeded")
     assert engine.job(job_id)["status"] == "running"
     engine.wait_for(job_id, "succeeded")

@@ -1,4 +1,4 @@
-"""Redis refuses writes or does not respond for a while: jobs wait, and every process lives on."""
+"""Redis rejects writes or does not respond: jobs wait, and every process keeps running."""
 
 import signal
 import time
@@ -84,7 +84,7 @@ def engine(pricing: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Serve all outages one after another, with the same processes."""
     with Stack() as stack:
         made = Engine(stack, pricing, tmp_path_factory.mktemp("engine"), JOB_REDIS_SECONDS="2")
-        # When an outage begins one runs a job, one is about to, and one waits for a message.
+        # When an outage begins, one worker runs a job, one starts one, one waits for a message.
         for worker in [made.cold_worker() for _ in range(3)]:
             worker.wait_until_ready()
         yield made
@@ -111,7 +111,7 @@ def test_jobs_wait_and_go_on_and_no_process_ends(engine: Engine, outage: Outage)
     assert priced == {200}
     last = engine.submit(0.1, seed=3)
     engine.require_each_succeeds_once([running, queued, last])
-    # Nothing of what was refused was kept.
+    # Rejected submissions left no records.
     assert set(engine.redis.lrange("order", 0, -1)) == {"1", "2", "3"}
     services = (*engine.workers, engine.gateway, engine.pricing)
     assert [service.exit_status for service in services] == [None] * 5

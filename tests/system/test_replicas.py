@@ -1,4 +1,4 @@
-"""Two gateways and three calibration services behind nginx: one engine, whoever answers."""
+"""Two gateways and three calibration services behind nginx give identical results."""
 
 import shutil
 import signal
@@ -60,16 +60,16 @@ BALANCED = """
 
 
 class Balancer:
-    """nginx before any number of instances of several services.
+    """nginx in front of instances of several services.
 
     Parameters
     ----------
     folder : Path
-        Of its configuration and logs.
+        Folder of its configuration and logs.
     stack : Stack
-        Which ends it.
+        Stops it.
     names : tuple of str
-        Services that have a port here.
+        Services with a port of nginx.
     """
 
     def __init__(self, folder: Path, stack: Stack, *names: str) -> None:
@@ -80,11 +80,11 @@ class Balancer:
         self._behind: dict[str, list[Service]] = {name: [] for name in names}
 
     def url(self, name: str) -> str:
-        """Where a service is reached by way of this."""
+        """Return the URL of a service through nginx."""
         return f"http://127.0.0.1:{self._ports[name]}"
 
     def put(self, name: str, instances: list[Service]) -> None:
-        """Have these instances answer, and no others; what was begun elsewhere is finished."""
+        """Route requests only to these instances; requests in flight elsewhere finish."""
         self._behind[name] = instances
         balanced = "".join(
             BALANCED.format(
@@ -106,7 +106,7 @@ class Balancer:
             self._reload()
 
     def _reload(self) -> None:
-        """Tell nginx, and wait until those of its processes that know the old are gone."""
+        """Reload nginx, and wait until processes with the old configuration have ended."""
         assert self._process is not None
         nginx = self._process.pid
         old = set(family_of(nginx)) - {nginx}
@@ -118,7 +118,7 @@ class Balancer:
 
 
 class Replicas:
-    """The engine, more than once.
+    """Several replicas of the engine.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class Replicas:
         return self._stack.service("gateway", settings=self._settings)
 
     def roll(self) -> None:
-        """Replace every instance: the new one answers before the old one is asked to end."""
+        """Replace every instance: the new one is ready before the old one is stopped."""
         for name, running, start in (
             ("calibration", self.calibrations, self._calibration),
             ("gateway", self.gateways, self._gateway),
@@ -159,7 +159,7 @@ class Replicas:
                 old.stop(60)
 
     def asked(self, service: Service) -> float:
-        """Calibrations that an instance has answered."""
+        """Return the number of calibrations of an instance."""
         text = httpx.get(f"{service.url}/metrics", trust_env=False).text
         return sum(
             float(line.rpartition(" ")[2])
@@ -191,15 +191,15 @@ def _wait_until_reached(url: str) -> None:
 
 def test_all_of_them_give_the_same_answer(replicas: Replicas) -> None:
     by: Counter[str] = Counter()
-    told = set()
+    results = set()
     with httpx.Client(base_url=replicas.url, timeout=60.0, trust_env=False) as client:
         for _ in range(24):
             answer = client.post("/calibrate", json=SURFACE, headers=COMPUTED_NOW)
             assert answer.status_code == 200, answer.text
             by[answer.headers["X-Answered-By"]] += 1
             found = answer.json()
-            told.add((tuple(found["parameters"].values()), found["fit_quality"]["rmse"]))
-    assert len(told) == 1
+            results.add((tuple(found["parameters"].values()), found["fit_quality"]["rmse"]))
+    assert len(results) == 1
     assert set(by) == {f"127.0.0.1:{gateway.port}" for gateway in replicas.gateways}
     assert all(replicas.asked(each) > 0 for each in replicas.calibrations)
 
@@ -220,7 +220,7 @@ def test_replacing_every_instance_loses_no_request(replicas: Replicas) -> None:
     stop = threading.Event()
 
     def ask() -> None:
-        # A connection for each request: balancers see clients come and go.
+        # One connection per request, as load balancers see many clients.
         while not stop.is_set():
             answer = httpx.post(
                 f"{replicas.url}/calibrate",

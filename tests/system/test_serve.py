@@ -1,4 +1,4 @@
-"""`levy serve` from outside: it answers, it stops cleanly, and it says what failed."""
+"""`levy serve` responds, stops cleanly and reports failures."""
 
 import json
 import os
@@ -27,7 +27,7 @@ GRID: dict[str, Any] = {
 }
 
 
-def test_it_is_ready_within_five_seconds_and_says_where_to_look(running: Any) -> None:
+def test_it_is_ready_within_five_seconds_and_prints_its_address(running: Any) -> None:
     assert running.ready_seconds < 5.0
     assert set(running.children) == PARTS
     for place in (running.url, f"{running.url}/docs", f"{running.url}/health", "redis.sock"):
@@ -75,7 +75,7 @@ def test_one_request_id_goes_through_every_hop(client: httpx.Client, running: An
     client.post("/price", json=surface, headers={"X-Request-ID": "desk-7"})
     give_up = time.monotonic() + 5
     services: set[str] = set()
-    # A service writes its line after it has answered.
+    # A service logs a request after the response.
     while time.monotonic() < give_up and len(services) < 2:
         lines = [json.loads(line) for line in running.log.read_text().splitlines()]
         services = {line["service"] for line in lines if line.get("request_id") == "desk-7"}
@@ -99,7 +99,7 @@ def test_redis_answers_on_a_socket_that_only_its_user_can_open(running: Any) -> 
         assert connection.recv(16) == b"+PONG\r\n"
 
 
-def test_only_the_gateway_s_port_is_told_and_all_ports_are_local(running: Any) -> None:
+def test_only_the_gateway_s_port_is_printed_and_all_ports_are_local(running: Any) -> None:
     listening = subprocess.run(
         ["cat", "/proc/net/tcp", "/proc/net/tcp6"], capture_output=True, text=True, check=True
     ).stdout
@@ -122,7 +122,7 @@ def test_a_signal_stops_everything_and_leaves_nothing(
 
 
 def test_a_request_in_flight_is_answered_before_the_end(system: Any) -> None:
-    # Flat prices fit nothing, which takes a second to find out.
+    # No model fits flat prices; the search takes a second.
     surface = GRID | {"model_type": "Meixner", "prices": [[20.0 + i] * 7 for i in range(3)]}
     code = (
         "import httpx, sys; "
@@ -141,12 +141,12 @@ def test_a_request_in_flight_is_answered_before_the_end(system: Any) -> None:
 
 def _busy(url: str) -> bool:
     text = httpx.get(f"{url}/metrics", trust_env=False).text
-    # The request for the metrics is one of those in flight.
+    # The request for the metrics is itself in flight.
     return "levy_gateway_requests_in_flight 2.0" in text
 
 
 @pytest.mark.parametrize("name", sorted(PARTS))
-def test_the_death_of_a_part_is_told_and_stops_the_rest(
+def test_a_crashed_part_is_reported_and_stops_the_rest(
     system: Any, survivors: Callable[..., list[int]], name: str
 ) -> None:
     os.kill(system.child(name), signal.SIGKILL)
@@ -162,7 +162,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed(
     assert survivors(list(system.children.values())) == []
 
 
-def test_a_neighbour_that_hangs_is_a_degraded_system(system: Any) -> None:
+def test_a_hanging_upstream_service_degrades_the_system(system: Any) -> None:
     os.kill(system.child("calibration"), signal.SIGSTOP)
     try:
         answer = httpx.get(f"{system.url}/health", timeout=10, trust_env=False)
@@ -174,7 +174,7 @@ def test_a_neighbour_that_hangs_is_a_degraded_system(system: Any) -> None:
         os.kill(system.child("calibration"), signal.SIGCONT)
 
 
-def test_a_port_that_is_taken_is_told_before_anything_starts() -> None:
+def test_a_port_in_use_is_reported_before_anything_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(

@@ -1,12 +1,11 @@
 """Calibration by least squares: objectives, starts, solvers, result."""
 
 from levy_numerics.calibration.comparison import Comparison, compare_one, ranked
-from levy_numerics.calibration.fit_quality import FitQuality, in_spread_share
+from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit, in_spread_share
 from levy_numerics.calibration.identifiability import Functional
 from levy_numerics.calibration.least_squares import calibrate
 from levy_numerics.calibration.per_maturity import TermStructure, calibrate_each_maturity
 from levy_numerics.calibration.result import CalibrationError, CalibrationResult
-from levy_numerics.calibration.term_structure import MaturityFit
 from levy_numerics.calibration.weights import WEIGHTS
 
 __all__ = [

@@ -1,32 +1,35 @@
-"""The limits of a model in which a fit may end, named by the parameters that run to them."""
+"""Boundary solutions: the limits of a model, named by the parameters that run to them."""
 
 from typing import Final
 
 import numpy as np
 
 from levy_numerics.black import black_price
+from levy_numerics.calibration.levenberg_marquardt import LeastSquaresProblem, Solution
 from levy_numerics.calibration.objective import Objective
-from levy_numerics.calibration.solvers.problem import LeastSquaresProblem, Solution
 from levy_numerics.calibration.weights import vega_of
 from levy_numerics.models.base import Model
 from levy_numerics.parameters import Parameter
 
+# A step beyond the edge of the box, in coordinates, and the least change of a parameter's logarithm
+# along it that shows the parameter to run to a limit.
 _OUTWARD: Final = 1e-3
 _LEAST_PACE: Final = 0.3 * _OUTWARD
+# Skewness and excess kurtosis above which a fit is not compared with Gaussian distributions: 0.01
+# of kurtosis changes an implied volatility of 20% by 0.01 points.
 _NEARLY_GAUSSIAN: Final = 0.01
-"""Skewness and excess kurtosis above which a law is not compared with the Gaussian one: 0.01 of
-kurtosis moves an implied volatility of 20% by 0.01 points."""
+# Insignificant reduction of squared error, in units of one quote's: noise alone gives 1 per
+# parameter.
 _NO_GAIN: Final = 0.1
-"""Insignificant squared error, in units of a quote's: noise alone gains 1 per parameter."""
+# Skewness and excess kurtosis that quotes cannot show: at most 0.003 points of a volatility of 20%.
 _GAUSSIAN: Final = 1e-3
-"""Skewness and excess kurtosis that no quotes show: at most 0.003 points of a volatility of 20%."""
+# Ratio of squared errors that such departures, or those on an edge of the box, may reach by fitting
+# the rounding of a few quotes; quotes that determine them have ratios of thousands.
 _FITS_ROUNDING: Final = 4.0
-"""Ratio of squared errors that such departures, or those on an edge of the box, may owe to fitting
-the rounding of a few quotes; quotes that do determine them have ratios of thousands."""
+# Share of the cost by which a coordinate may change it on its way to an edge.
 _INDIFFERENT: Final = 1e-6
-"""Share of the cost by which a coordinate may change it on its way to an edge."""
+# Of residuals, in units of the problem's floor, which is a tenth of the prices' tolerance.
 _TOLERANCES: Final = 10.0
-"""Of residuals, in units of the problem's floor, which is a tenth of the prices' tolerance."""
 
 
 def degenerate_limits(
@@ -34,8 +37,8 @@ def degenerate_limits(
 ) -> tuple[str, ...]:
     """Return the limits that the parameters of a fit run to; empty where the fit is interior.
 
-    A fit that a Gaussian law matches as well is in the Gaussian limit, wherever it stopped: see
-    `Model.gaussian_limit`, and `Model.gaussian_parts` for fits of which a part is. Other limits are
+    A fit that Gaussian distributions match as well is in the Gaussian limit, wherever it stopped:
+    see `Model.gaussian_limit`, and `Model.gaussian_parts` for models of several parts. Others are
     named by the edges of the search box on which the fit lies. Examples: "nu → 0", "M → 1".
     """
     on_edge = (solution.point <= problem.low) | (solution.point >= problem.high)
@@ -57,13 +60,13 @@ def _is_gaussian(
     *,
     on_edge: bool,
 ) -> bool:
-    """Return whether Gaussian laws of nearly the same variance fit the quotes as well as `model`.
+    """Return whether Gaussian distributions of about the same variance fit as well as `model`.
 
     The variances are scaled by the factor that suits the quotes best, to first order: the fit has
     chosen its variance together with what is left of its skewness and kurtosis.
     """
     c = objective.quotes.contracts
-    years, group = c.by_maturity.expiries
+    years, group = c.by_maturity.maturity_groups
     with np.errstate(all="ignore"):
         _, variance, third, fourth = model.cumulants(years)
         departure = np.abs([third / variance**1.5, fourth / variance**2]).max()
@@ -79,7 +82,9 @@ def _is_gaussian(
         is_call=c.is_call,
     )
     residuals = objective.weighting.residuals(gaussian)
-    by_level = objective.weighting.slopes(gaussian) * vega_of(vol, objective.quotes) * vol
+    by_level = (
+        objective.weighting.residual_derivative(gaussian) * vega_of(vol, objective.quotes) * vol
+    )
     gain = float(residuals @ by_level) ** 2 / float(by_level @ by_level)
     square = float(residuals @ residuals) - gain
     rounding = (_TOLERANCES * problem.floor) ** 2
@@ -127,9 +132,9 @@ def _edge_limits(
 def _approach(p: Parameter, here: float, there: float) -> tuple[float, str]:
     """Return how fast, in logarithms, a parameter nears an end of its domain, and which."""
     paces = []
-    # A parameter of either sign is far from 0 beyond its plausible range, not beyond what it is.
+    # A parameter of either sign is far from 0 beyond its typical range, not beyond what it is.
     has_sign = np.isfinite(p.domain.low)
-    size = abs(here) if has_sign else max(abs(here), *map(abs, p.plausible))
+    size = abs(here) if has_sign else max(abs(here), *map(abs, p.typical_range))
     for end in (p.domain.low, p.domain.high):
         if np.isfinite(end):
             distance, further = abs(here - end), abs(there - end)

@@ -1,4 +1,4 @@
-"""How far fitted prices are from the market's."""
+"""Goodness of fit: errors of fitted prices and implied volatilities."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,18 @@ from typing import Final, Self
 
 import numpy as np
 
-from levy_numerics.implied_vol import rounding_error, vols_of_prices
+from levy_numerics.implied_volatility import rounding_error, vols_of_prices
 from levy_numerics.jit import compiled
 from levy_numerics.market import Contracts, Quotes
 
+# Of fitted prices, as a fraction of the discounted forward: the tolerance of the objective.
 _MODEL_PRICE_ERROR: Final = 1e-9
-"""Of fitted prices, as a fraction of the discounted forward: the tolerance of the objective."""
+# Two lines, of two expiries, would explain most errors by themselves.
+_FEWEST_MATURITIES: Final = 3
+# Share of the squared error that lines through each expiry explain; noise leaves less.
+_SYSTEMATIC_SHARE: Final = 0.5
+# Below 0.3 volatility points a misfit matters to nobody.
+_NOTICEABLE_VOL_ERROR: Final = 0.003
 
 
 def fitted_price_error(contracts: Contracts) -> np.ndarray:
@@ -21,14 +27,14 @@ def fitted_price_error(contracts: Contracts) -> np.ndarray:
 
 @dataclass(frozen=True)
 class PricingErrors:
-    """Fitted prices less the market's, quote by quote.
+    """Errors of fitted prices (model less market), quote by quote.
 
     Attributes
     ----------
     market_price, price : ndarray, shape (n,)
-        What is asked, and the error in it; currency.
+        Market price, and the error of the fitted price; currency.
     vol : ndarray, shape (n,)
-        Error of implied volatility; NaN where the price of market or model determines none.
+        Error of implied volatility; NaN where either price determines none.
     """
 
     market_price: np.ndarray
@@ -36,22 +42,31 @@ class PricingErrors:
     vol: np.ndarray
 
     @classmethod
-    def of(cls, quotes: Quotes, model_prices: np.ndarray) -> Self:
-        """Compare `model_prices`, shape (n,), with the quotes."""
+    def of(
+        cls, quotes: Quotes, model_prices: np.ndarray, market_vols: np.ndarray | None = None
+    ) -> Self:
+        """Compare `model_prices`, shape (n,), with the quotes.
+
+        `market_vols` are the `vols_of_quotes`, where the caller has computed them before.
+        """
         c = quotes.contracts
-        market_error = rounding_error(quotes.price, c)
-        model_error = np.maximum(market_error, fitted_price_error(c))
-        market, model = vols_of_prices(
-            np.stack([quotes.price, model_prices]), c, np.stack([market_error, model_error])
-        )
+        market = vols_of_quotes(quotes) if market_vols is None else market_vols
+        model_error = np.maximum(rounding_error(quotes.price, c), fitted_price_error(c))
+        model = vols_of_prices(model_prices, c, model_error)
         # A volatility of zero is that of an intrinsic value: the price determines none.
         vol = np.where((market > 0.0) & (model > 0.0), model - market, np.nan)
         return cls(quotes.price, model_prices - quotes.price, vol)
 
 
+def vols_of_quotes(quotes: Quotes) -> np.ndarray:
+    """Return the market's implied volatilities, shape (n,); NaN where a price determines none."""
+    errors = rounding_error(quotes.price, quotes.contracts)
+    return vols_of_prices(quotes.price, quotes.contracts, errors)
+
+
 @dataclass(frozen=True)
 class FitQuality:
-    """Errors of the fitted prices, in the terms of Schoutens (2003), section 1.4.
+    """Summary of pricing errors, as in Schoutens (2003), section 1.4.
 
     Attributes
     ----------
@@ -60,7 +75,7 @@ class FitQuality:
     ape : float
         `aae` over the mean price.
     arpe : float
-        Mean of |error|/price, over the quotes with a price.
+        Mean of |error|/price, over the quotes with a positive price.
     implied_vol_rmse : float
         Root-mean-square error of implied volatility, over the quotes for which the prices of
         market and model both determine one; NaN where there are none.
@@ -83,24 +98,24 @@ class FitQuality:
 
     @classmethod
     def of(cls, quotes: Quotes, model_prices: np.ndarray) -> Self:
-        """Compare `model_prices`, shape (n,), with the quotes."""
+        """Return the summary of the errors of `model_prices`, shape (n,)."""
         return cls.of_errors(PricingErrors.of(quotes, model_prices))
 
     @classmethod
     def of_errors(cls, errors: PricingErrors) -> Self:
-        """Summarise errors."""
-        ((found, _),) = cls.of_groups(errors, np.zeros(errors.price.size, dtype=int))
-        return found
+        """Return the summary of all errors."""
+        ((quality, _),) = cls.of_groups(errors, np.zeros(errors.price.size, dtype=int))
+        return quality
 
     @classmethod
     def of_groups(cls, errors: PricingErrors, group: np.ndarray) -> list[tuple[Self, float]]:
-        """Summarise the errors of each group; and their volatility's mean, NaN where none exist.
+        """Return the summary of each group, and its mean error of implied volatility (or NaN).
 
         Parameters
         ----------
         errors : PricingErrors
         group : ndarray of int, shape (n,)
-            To which of the groups 0, 1, … each quote belongs; none is empty.
+            Group of each quote: 0, 1, …; none is empty.
         """
         summaries = _summaries(errors.market_price, errors.price, errors.vol, group)
         return [
@@ -113,7 +128,7 @@ class FitQuality:
 def _summaries(
     market_price: np.ndarray, price: np.ndarray, vol: np.ndarray, group: np.ndarray
 ) -> np.ndarray:
-    """Of each group, shape (n_groups, 8).
+    """Return the summaries of the groups, shape (n_groups, 8).
 
     Columns: number of quotes, mean error of volatility, `rmse` to `implied_vol_rmse`, number of
     volatilities.
@@ -135,21 +150,71 @@ def _summaries(
             n_vols[i] += 1.0
             vols[i] += vol[k]
             vol_squares[i] += vol[k] * vol[k]
-    found = np.empty((n_groups, 8))
+    table = np.empty((n_groups, 8))
     for i in range(n_groups):
-        found[i, 0] = n[i]
-        found[i, 1] = vols[i] / n_vols[i]
-        found[i, 2] = math.sqrt(squares[i] / n[i])
-        found[i, 3] = sizes[i] / n[i]
-        found[i, 4] = sizes[i] / prices[i] if prices[i] > 0.0 else np.inf
-        found[i, 5] = relative[i] / max(n_priced[i], 1.0)
-        found[i, 6] = math.sqrt(vol_squares[i] / n_vols[i])
-        found[i, 7] = n_vols[i]
-    return found
+        table[i, 0] = n[i]
+        table[i, 1] = vols[i] / n_vols[i]
+        table[i, 2] = math.sqrt(squares[i] / n[i])
+        table[i, 3] = sizes[i] / n[i]
+        table[i, 4] = sizes[i] / prices[i] if prices[i] > 0.0 else np.inf
+        table[i, 5] = relative[i] / max(n_priced[i], 1.0)
+        table[i, 6] = math.sqrt(vol_squares[i] / n_vols[i])
+        table[i, 7] = n_vols[i]
+    return table
 
 
 def in_spread_share(quotes: Quotes, model_prices: np.ndarray) -> float:
-    """Share of `model_prices`, shape (n,), between bid and ask; NaN where these are not known."""
+    """Return the share of `model_prices`, shape (n,), between bid and ask; NaN without spreads."""
     if quotes.bid is None or quotes.ask is None:
         return np.nan
     return float(np.mean((quotes.bid <= model_prices) & (model_prices <= quotes.ask)))
+
+
+@dataclass(frozen=True)
+class MaturityFit:
+    """Goodness of fit of one expiry.
+
+    Attributes
+    ----------
+    maturity_years : float
+    fit : FitQuality
+    mean_vol_error : float
+        Mean implied volatility of the model less that of the market; NaN where none exist.
+    """
+
+    maturity_years: float
+    fit: FitQuality
+    mean_vol_error: float
+
+
+def fit_by_maturity(contracts: Contracts, errors: PricingErrors) -> tuple[MaturityFit, ...]:
+    """Return the goodness of fit of each expiry, by maturity."""
+    maturities, group = contracts.by_maturity.maturity_groups
+    fits = FitQuality.of_groups(errors, group)
+    return tuple(
+        MaturityFit(years, fit, mean)
+        for years, (fit, mean) in zip(maturities.tolist(), fits, strict=True)
+    )
+
+
+def misfits_term_structure(c: Contracts, pricing_errors: PricingErrors) -> bool:
+    """Return whether errors have a systematic level and slope at each expiry.
+
+    A line is fitted to the errors of implied volatility at each expiry. Noise leaves little to it;
+    a law that cannot follow the term structure leaves more than half of the squared error.
+    """
+    errors = pricing_errors.vol
+    known = np.isfinite(errors)
+    square = float(np.sum(errors[known] ** 2))
+    if square < _NOTICEABLE_VOL_ERROR**2 * np.count_nonzero(known):
+        return False
+    maturities = np.unique(c.maturity_years[known])
+    if maturities.size < _FEWEST_MATURITIES:
+        return False
+    explained = 0.0
+    for years in maturities:
+        here = known & (c.maturity_years == years)
+        design = np.stack([np.ones(here.sum()), c.log_moneyness[here]], axis=1)
+        line, *_ = np.linalg.lstsq(design, errors[here], rcond=None)
+        explained += float(np.sum((design @ line) ** 2))
+    return explained > _SYSTEMATIC_SHARE * square

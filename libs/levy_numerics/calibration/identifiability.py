@@ -1,4 +1,4 @@
-"""What the quotes determine: directions, parameters, and moments of the distribution."""
+"""Identifiability: which directions, parameters and moments the quotes determine."""
 
 import math
 from dataclasses import dataclass
@@ -8,16 +8,18 @@ from typing import Final, Self
 import numpy as np
 from scipy.special import stdtrit
 
-from levy_numerics.calibration.solvers.problem import Solution
+from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.models.base import LevyModel, Model
 from levy_numerics.models.compiled import exponent_with_gradient
 
-_UNIDENTIFIED: Final = 1e-7
-"""Singular values below this share of the largest: prices do not see that direction."""
+# Relative to the largest singular value: prices do not change along directions below it. Prices of
+# a fit have nine digits, and their derivatives seven.
+_RANK_TOLERANCE: Final = 1e-7
+# Share of its gradient with which a moment, or a parameter, may change along a null direction and
+# still count as determined.
 _NEGLIGIBLE: Final = 1e-4
 _NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
-"""Of the gradients of functionals, and of parameters: what may move along an unseen direction."""
 _ORDERS: Final = np.arange(1.0, 5.0)
 FUNCTIONALS: Final = ("variance", "skewness", "excess_kurtosis")
 
@@ -54,7 +56,7 @@ def half_width(standard_error: float, degrees_of_freedom: int, level: float) -> 
 
 
 @dataclass(frozen=True)
-class Identification:
+class Identifiability:
     """Local geometry of a least-squares solution in a model's coordinates.
 
     Attributes
@@ -75,7 +77,7 @@ class Identification:
     degrees_of_freedom: int
 
     @classmethod
-    def of(cls, solution: Solution, low: np.ndarray, high: np.ndarray) -> "Identification":
+    def of(cls, solution: Solution, low: np.ndarray, high: np.ndarray) -> "Identifiability":
         """Decompose the Jacobian at a solution in the box from `low` to `high`."""
         singular_values, directions = _decomposed(np.ascontiguousarray(solution.jacobian.T))
         degrees = _degrees_of_freedom(solution, singular_values, low, high)
@@ -84,31 +86,32 @@ class Identification:
 
     @property
     def identified(self) -> np.ndarray:
-        """Which directions prices see, boolean, shape (n_coordinates,)."""
-        return np.asarray(self.singular_values > _UNIDENTIFIED * self.singular_values[0])
+        """Directions along which prices change, boolean, shape (n_coordinates,)."""
+        return np.asarray(self.singular_values > _RANK_TOLERANCE * self.singular_values[0])
 
     def covariance(self, gradient: np.ndarray, negligible: np.ndarray) -> np.ndarray:
-        """Gauss-Newton covariance s²·G(JᵀJ)⁻¹Gᵀ of what has the derivatives G.
+        """Return the Gauss-Newton covariance s²·G(JᵀJ)⁻¹Gᵀ of quantities with derivatives G.
 
         Parameters
         ----------
         gradient : ndarray, shape (k, n_coordinates)
         negligible : ndarray, shape (k,)
-            Share of its gradient with which a quantity may move along an undetermined direction
-            and still count as determined.
+            Share of its gradient with which a quantity may change along a null direction and still
+            count as determined.
 
         Returns
         -------
         ndarray, shape (k, k)
-            Infinite on the diagonal, and NaN beside it, for what is not determined.
+            Infinite on the diagonal, and NaN beside it, for quantities that are not determined.
         """
         if not math.isfinite(self.residual_variance):
             nothing = np.full((len(gradient), len(gradient)), np.nan)
             np.fill_diagonal(nothing, np.inf)
             return nothing
         along = gradient @ self.directions.T
-        seen = self.identified
-        return _covariance(along, self.singular_values, seen, self.residual_variance, negligible)
+        return _covariance(
+            along, self.singular_values, self.identified, self.residual_variance, negligible
+        )
 
 
 def _degrees_of_freedom(
@@ -116,9 +119,9 @@ def _degrees_of_freedom(
 ) -> int:
     """Return n less the rank of the Jacobian in the free coordinates; 0 unless n > p.
 
-    A direction that prices do not see takes nothing from the residuals, and neither does a
-    coordinate held at its bound: in both cases E‖r‖² = σ²·(n − rank). With n ≤ p the model can pass
-    through any quotes, so that what is left shows the bounds of the search, not the quotes' error.
+    Null directions do not reduce the residuals, and neither does a coordinate held at its bound: in
+    both cases E‖r‖² = σ²·(n − rank). With n ≤ p the model can pass through any quotes, so that the
+    residuals show the bounds of the search, not the quotes' error.
     """
     n_quotes, n_coordinates = solution.jacobian.shape
     if n_quotes <= n_coordinates:
@@ -127,13 +130,13 @@ def _degrees_of_freedom(
     if not free.all():
         columns = np.ascontiguousarray(solution.jacobian[:, free].T)
         singular_values, _ = _decomposed(columns) if free.any() else (np.zeros(1), None)
-    tolerance = _UNIDENTIFIED * singular_values[0]
+    tolerance = _RANK_TOLERANCE * singular_values[0]
     return int(n_quotes) - int(np.count_nonzero(singular_values > tolerance))
 
 
 @compiled_in_order
 def _decomposed(by_coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Singular values and right singular vectors of a Jacobian, whose columns are told as rows."""
+    """Return singular values and right singular vectors of a Jacobian, given its transpose."""
     n = len(by_coordinate)
     if not np.isfinite(by_coordinate).all():
         return np.full(n, np.nan), np.eye(n)
@@ -149,99 +152,101 @@ def _covariance(
     variance: float,
     negligible: np.ndarray,
 ) -> np.ndarray:
-    """Covariance of quantities with derivatives `along` the directions, shape (k, n)."""
+    """Return the covariance of quantities with derivatives `along` the directions, (k, n)."""
     size, n = along.shape
-    covariance, blind = np.zeros((size, size)), np.zeros(size, dtype=np.bool_)
+    covariance, is_null = np.zeros((size, size)), np.zeros(size, dtype=np.bool_)
     for k in range(size):
-        steepest, unseen = 0.0, 0.0
+        steepest, null = 0.0, 0.0
         for j in range(n):
             steepest = max(steepest, abs(along[k, j]))
             if not identified[j]:
-                unseen = max(unseen, abs(along[k, j]))
+                null = max(null, abs(along[k, j]))
                 continue
             for i in range(size):
                 scaled = (along[i, j] / singular[j]) * (along[k, j] / singular[j])
                 covariance[i, k] += variance * scaled
-        blind[k] = unseen > negligible[k] * steepest
+        is_null[k] = null > negligible[k] * steepest
     for k in range(size):
         for i in range(size):
-            if blind[i] or blind[k]:
+            if is_null[i] or is_null[k]:
                 covariance[i, k] = np.inf if i == k else np.nan
     return covariance
 
 
 @dataclass(frozen=True)
-class Determined:
-    """What quotes determine of a model: its parameters, and functionals of its distribution.
+class FitUncertainty:
+    """Uncertainty of a fit: covariance of the parameters, and moments with their errors.
 
     Attributes
     ----------
     covariance : ndarray, shape (n_parameters, n_parameters)
         Of the parameters.
     functionals : dict of Functional
-        Variance, skewness and excess kurtosis of S/F at one year, with Gauss-Newton errors. Of the
-        price and not of its logarithm: a left tail that the quotes do not determine, such as that
-        of G → 0, moves the price by little, and its logarithm without bound.
+        Variance, skewness and excess kurtosis of S/F at one year, with Gauss-Newton errors. They
+        are moments of the price, not of its logarithm: a left tail that the quotes do not
+        determine, such as that of G → 0, changes the former by little, the latter without bound.
     """
 
     covariance: np.ndarray
     functionals: dict[str, Functional]
 
     @classmethod
-    def of(cls, model: Model, by_coordinate: np.ndarray, geometry: Identification) -> Self:
-        """See how far the quotes determine `model`, whose coordinates move it by `by_coordinate`.
+    def of(cls, model: Model, by_coordinate: np.ndarray, geometry: Identifiability) -> Self:
+        """Return the uncertainty of `model` from the derivatives of its parameters.
 
         Parameters
         ----------
         model : Model
         by_coordinate : ndarray, shape (n_parameters, n_coordinates)
             `Model.coordinate_jacobian`.
-        geometry : Identification
+        geometry : Identifiability
         """
         with np.errstate(all="ignore"):
             values, by_parameter = _functionals(model)
-        n, known = len(by_coordinate), values.tolist()
+        n = len(by_coordinate)
         gradient = _gradient(by_coordinate, values, by_parameter)
-        covariance = geometry.covariance(gradient, _negligible(n, len(known)))
+        covariance = geometry.covariance(gradient, _negligible(n, len(values)))
         variances = np.diagonal(covariance)[n:].tolist()
         errors = [
             math.inf if math.isnan(variance) else math.sqrt(variance) for variance in variances
         ]
         functionals = {
             moment: Functional(value, error, geometry.degrees_of_freedom)
-            for moment, value, error in zip(FUNCTIONALS, known, errors, strict=True)
+            for moment, value, error in zip(FUNCTIONALS, values.tolist(), errors, strict=True)
         }
         return cls(covariance[:n, :n], functionals)
 
 
 @lru_cache
 def _negligible(n_parameters: int, n_functionals: int) -> np.ndarray:
-    """For `Identification.covariance`, of parameters and then functionals."""
-    each = _NEGLIGIBLE_FOR_PARAMETERS, _NEGLIGIBLE
-    return np.repeat(each, (n_parameters, n_functionals))
+    """Return the tolerances of parameters and then functionals, for the covariance."""
+    tolerances = _NEGLIGIBLE_FOR_PARAMETERS, _NEGLIGIBLE
+    return np.repeat(tolerances, (n_parameters, n_functionals))
 
 
 @compiled_in_order
 def _gradient(
     by_coordinate: np.ndarray, values: np.ndarray, by_parameter: np.ndarray
 ) -> np.ndarray:
-    """Of parameters, then functionals, in coordinates; NaN for those that do not exist."""
+    """Return derivatives of parameters, then functionals, in coordinates; NaN where none exist."""
     n_parameters, n = by_coordinate.shape
-    found = np.zeros((n_parameters + len(values), n))
+    gradient = np.zeros((n_parameters + len(values), n))
     for i in range(n_parameters):
         for j in range(n):
-            found[i, j] = by_coordinate[i, j]
+            gradient[i, j] = by_coordinate[i, j]
             for k in range(len(values)):
-                found[n_parameters + k, j] += by_parameter[k, i] * by_coordinate[i, j]
+                gradient[n_parameters + k, j] += by_parameter[k, i] * by_coordinate[i, j]
     for k in range(len(values)):
-        row = found[n_parameters + k]
+        row = gradient[n_parameters + k]
         if not (np.isfinite(values[k]) and np.isfinite(row).all()):
             row[:] = np.nan
-    return found
+    return gradient
 
 
 def _functionals(model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Of the moments φ(−in)/φ(−i)ⁿ of S/F at one year, n = 2, 3, 4; infinite beyond the strip.
+    """Return variance, skewness and excess kurtosis of S/F at one year, with their gradients.
+
+    They follow from the moments φ(−in)/φ(−i)ⁿ, n = 2, 3, 4, which are infinite beyond the strip.
 
     Returns
     -------
@@ -261,7 +266,7 @@ def _functionals(model: Model) -> tuple[np.ndarray, np.ndarray]:
 def _of_log_moments(
     log_cf: np.ndarray, by_parameter: np.ndarray, exists: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Variance, skewness and excess kurtosis from log E[Sⁿ], n = 1 … 4, and their gradients."""
+    """Return variance, skewness, excess kurtosis and gradients from log E[Sⁿ], n = 1 … 4."""
     moment, values = np.empty(3), np.empty(3)
     for k in range(3):
         log_moment = log_cf[k + 1] - (k + 2.0) * log_cf[0]

@@ -7,34 +7,41 @@ from typing import Any, Final
 
 import numpy as np
 
+from levy_numerics.calibration import levenberg_marquardt
 from levy_numerics.calibration.boundaries import degenerate_limits
-from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
-from levy_numerics.calibration.identifiability import Determined, Identification
-from levy_numerics.calibration.initial_guesses import screened_starts
+from levy_numerics.calibration.fit_quality import (
+    FitQuality,
+    PricingErrors,
+    fit_by_maturity,
+    misfits_term_structure,
+)
+from levy_numerics.calibration.identifiability import FitUncertainty, Identifiability
+from levy_numerics.calibration.initial_guesses import initial_guesses
+from levy_numerics.calibration.levenberg_marquardt import LeastSquaresProblem, Solution
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
-from levy_numerics.calibration.solvers import levenberg_marquardt
-from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem, Solution
-from levy_numerics.calibration.term_structure import fit_by_maturity, misfits_term_structure
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.models.compiled import from_coordinates_with_jacobian
 
 _MAX_STARTS: Final = 1000
-_UNTIL_CONFIRMED: Final = 12
+# Real quotes rarely need more for starts to agree; what then disagrees, more starts do not settle.
+_MAX_AUTOMATIC_STARTS: Final = 12
+# Relative difference of costs that are equal up to rounding and the solver's tolerance.
 _SAME_COST: Final = 1e-6
 _SAME_COST_OF_STALLED: Final = 1e-3
+# Share of the search box, along some coordinate, between starts whose agreement counts: starts
+# close together lead to the same local minimum.
 _FAR_APART: Final = 0.1
-"""Share of the search box, along some coordinate, between starts whose agreement counts."""
+# Edges of the box attract: more starts must agree on a solution there.
 _MORE_AT_A_BOUND: Final = 2
-"""Starts that must agree in addition on a fit on an edge of the box: edges attract."""
-_ENOUGH: Final = 500
-"""Evaluations after which half the agreement will do."""
-_PROBE: Final = 40
-"""Evaluations from which a start is judged."""
+# Evaluations after which half the agreement suffices, so that slow models end in reasonable time.
+_MANY_EVALUATIONS: Final = 500
+# Cost after some evaluations, relative to the best so far, above which a start is given up: jumps
+# of one size make every evaluation a hundred times as dear and the steps small, so that starts that
+# wander there would take most of the time, and do not lead to the best fit.
 _HOPELESS: Final = 1.5
-"""Cost then, relative to the best so far, above which a start is given up."""
 
 
 def calibrate(
@@ -64,28 +71,28 @@ def calibrate(
         Parameters to begin from, instead of the screened starts.
     n_starts : int, optional
         Solutions to compare; the best is returned. By default as many as it takes for the fit to
-        be exact or found from as many starts far apart as the model's `confirmations` ask, at most
-        12, or half as many after 500 evaluations: one for most exact quotes, two for most real
-        ones.
+        be exact, or for as many starts far apart to agree as the model's `min_repeat_hits` require
+        (half as many after 500 evaluations), at most 12: one for most exact quotes, two for most
+        real ones.
     seed : int
         Of the Sobol points among which starts are screened.
     max_evaluations : int
         For each start.
     progress : callable, optional
-        Told (starts done, starts in all).
+        Called with (starts done, starts in all).
     should_stop : callable, optional
-        Asked at every evaluation, for deadlines: once it says so, the best fit so far is the
-        answer.
+        Called every few evaluations, for deadlines: once it returns true, the best fit so far is
+        the result.
 
     Returns
     -------
     CalibrationResult
-        Whatever came out; `status` says what it is worth.
+        Check its `status` for convergence.
 
     Raises
     ------
     InvalidInputError
-        Fewer quotes than parameters, or no start is asked for.
+        Fewer quotes than parameters, or `n_starts` below one.
     InvalidParameterError
         `start` is not an admissible parameter set.
     """
@@ -94,66 +101,46 @@ def calibrate(
         raise InvalidInputError(f"n_starts = {n_starts} must lie between 1 and {_MAX_STARTS}")
     objective = Objective.of(quotes, weights)
     if start is None:
-        n = _UNTIL_CONFIRMED if n_starts is None else n_starts
-        starts = screened_starts(model, objective, n_starts=n, seed=seed)
+        n = _MAX_AUTOMATIC_STARTS if n_starts is None else n_starts
+        starts = initial_guesses(model, objective, n_starts=n, seed=seed)
     else:
         starts = [np.asarray(model.from_mapping(start).to_coordinates(), dtype=float)]
     solutions: list[Solution] = []
     problem = objective.problem(model)
     for z in starts:
         best_cost = min((s.cost for s in solutions), default=math.inf)
-        solutions.append(_solve(problem, z, best_cost, max_evaluations, should_stop))
+        solutions.append(
+            levenberg_marquardt.solve(
+                problem,
+                z,
+                max_evaluations=max_evaluations,
+                give_up_above=_HOPELESS * best_cost,
+                should_stop=should_stop,
+            )
+        )
         if progress is not None:
             progress(len(solutions), len(starts))
         if should_stop is not None and should_stop():
             break
         spent = sum(solution.n_evaluations for solution in solutions)
-        needed = model.confirmations if spent < _ENOUGH else model.confirmations // 2
-        if n_starts is None and confirmed(
-            solutions, problem.floor, needed, in_box(problem, starts)
+        needed = model.min_repeat_hits if spent < _MANY_EVALUATIONS else model.min_repeat_hits // 2
+        if n_starts is None and multistart_agreement(
+            solutions, problem.floor, needed, unit_box(problem, starts)
         ):
             break
-    best = best_of(solutions)
+    best = select_best(solutions)
     if best.status == "stalled" and not (should_stop is not None and should_stop()):
         # A flat valley, where the damping may have grown too large: restart from there.
-        solutions.append(_solve(problem, best.point, math.inf, max_evaluations, should_stop))
-        best = best_of(solutions)
+        solutions.append(
+            levenberg_marquardt.solve(
+                problem, best.point, max_evaluations=max_evaluations, should_stop=should_stop
+            )
+        )
+        best = select_best(solutions)
     return result_of(model, objective, best, sum(s.n_evaluations for s in solutions))
 
 
-def _solve(
-    problem: LeastSquaresProblem,
-    start: np.ndarray,
-    best_cost: float,
-    max_evaluations: int,
-    should_stop: Callable[[], bool] | None,
-) -> Solution:
-    """Minimise from `start`; give up after a few evaluations that leave the fit far from the best.
-
-    Jumps of one size make every evaluation a hundred times as dear and the steps small: starts
-    that wander there would take most of the time, and do not lead to the best fit.
-    """
-    costs: list[float] = []
-
-    def evaluate(z: np.ndarray) -> Evaluation:
-        evaluation = problem.evaluate(z)
-        costs.append(0.5 * float(evaluation.residuals @ evaluation.residuals))
-        return evaluation
-
-    def is_hopeless_or_stopped() -> bool:
-        if should_stop is not None and should_stop():
-            return True
-        return len(costs) >= _PROBE and np.nanmin(costs) > _HOPELESS * best_cost
-
-    return levenberg_marquardt.solve(
-        replace(problem, evaluate=evaluate),
-        start,
-        max_evaluations=max_evaluations,
-        should_stop=is_hopeless_or_stopped,
-    )
-
-
-def in_box(problem: LeastSquaresProblem, starts: Sequence[np.ndarray]) -> list[np.ndarray]:
+def unit_box(problem: LeastSquaresProblem, starts: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return starts as shares of the search box."""
     return [(z - problem.low) / (problem.high - problem.low) for z in starts]
 
@@ -167,10 +154,10 @@ def require_enough_quotes(model: type[Model], quotes: Quotes) -> None:
         )
 
 
-def confirmed(
+def multistart_agreement(
     solutions: list[Solution], floor: float, needed: int, starts: Sequence[np.ndarray] = ()
 ) -> bool:
-    """Return whether the best fit is exact, or found from often enough far apart.
+    """Return whether the best fit is exact, or enough starts far apart agree on it.
 
     Parameters
     ----------
@@ -180,13 +167,13 @@ def confirmed(
     needed : int
         Starts that must agree; two more on an edge of the box.
     starts : sequence of ndarray, optional
-        Where the solutions began, as shares of the search box. Of those that agree, only starts
-        far apart from each other count; all count where their starts are not given.
+        Initial guesses of the solutions, as shares of the search box. Of those that agree, only
+        starts far apart from each other count; all count where none are given.
     """
     best = min(solutions, key=lambda solution: solution.cost)
     if 2.0 * best.cost <= floor**2:
         return True
-    # Those that gave up in a valley that falls ever slower are all a little short of its end.
+    # Solutions that stall in a valley that falls ever slower stop a little short of its end.
     slack = _SAME_COST_OF_STALLED if best.status == "stalled" else _SAME_COST
     agreeing = [k for k, s in enumerate(solutions) if s.cost <= best.cost * (1.0 + slack)]
     n_needed = needed if best.status == "converged" else needed + _MORE_AT_A_BOUND
@@ -199,42 +186,51 @@ def confirmed(
     return len(distinct) >= n_needed
 
 
-def best_of(solutions: list[Solution]) -> Solution:
-    """The lowest; of those as low but for rounding, one that has arrived."""
+def select_best(solutions: list[Solution]) -> Solution:
+    """Return the solution of least cost; ties up to rounding prefer a converged one."""
     lowest = min(solution.cost for solution in solutions)
-    as_low = [one for one in solutions if one.cost <= lowest * (1.0 + _SAME_COST)]
-    return min(as_low, key=lambda one: (one.status not in ("converged", "at_bound"), one.cost))
+    tied = [s for s in solutions if s.cost <= lowest * (1.0 + _SAME_COST)]
+    return min(tied, key=lambda s: (s.status not in ("converged", "at_bound"), s.cost))
 
 
 def result_of(
-    model: type[Model], objective: Objective, solution: Solution, n_evaluations: int
+    model: type[Model],
+    objective: Objective,
+    solution: Solution,
+    n_evaluations: int,
+    errors: PricingErrors | None = None,
 ) -> CalibrationResult:
-    """Everything there is to say of a solution."""
+    """Return the calibration result of a solution: fit quality, identifiability and warnings.
+
+    `errors` are those of the solution's values, if they have been computed before.
+    """
     quotes = objective.quotes
-    found, by_coordinate = from_coordinates_with_jacobian(model, solution.point)
-    # What cannot be priced raises here.
-    priced = np.isfinite(solution.cost)
-    fitted = solution.values if priced else objective.pricer.price(found).value
-    errors = PricingErrors.of(quotes, fitted)
-    misfit = model.stationary and misfits_term_structure(quotes.contracts, errors)
+    member, by_coordinate = from_coordinates_with_jacobian(model, solution.point)
+    fitted = solution.values
+    if not np.isfinite(solution.cost):
+        # Raises where the model has no prices.
+        fitted, errors = objective.pricer.price(member).value, None
+    if errors is None:
+        errors = objective.errors(fitted)
+    misfit = model.has_stationary_increments and misfits_term_structure(quotes.contracts, errors)
     problem = objective.problem(model)
-    geometry = Identification.of(solution, problem.low, problem.high)
-    determined = Determined.of(found, by_coordinate, geometry)
-    limits = degenerate_limits(found, solution, problem, objective)
-    # On the way to the Gaussian limit nothing is gained any more, and solvers may stall.
-    is_gaussian = bool(limits) and limits == found.gaussian_limit()
+    geometry = Identifiability.of(solution, problem.low, problem.high)
+    uncertainty = FitUncertainty.of(member, by_coordinate, geometry)
+    limits = degenerate_limits(member, solution, problem, objective)
+    # Close to the Gaussian limit the cost is flat, so that solvers may stall there.
+    is_gaussian = bool(limits) and limits == member.gaussian_limit()
     if limits and (
         solution.status == "converged" or (is_gaussian and solution.status == "stalled")
     ):
         solution = replace(solution, status="at_bound")
     return CalibrationResult(
-        model=found,
+        model=member,
         status=solution.status,
         reason=solution.reason,
-        covariance=determined.covariance,
+        covariance=uncertainty.covariance,
         degrees_of_freedom=geometry.degrees_of_freedom,
         singular_values=geometry.singular_values,
-        functionals=determined.functionals,
+        functionals=uncertainty.functionals,
         limits=limits,
         model_prices=fitted,
         residuals=errors.price,
@@ -249,7 +245,7 @@ def result_of(
 def _warnings(
     model: type[Model],
     solution: Solution,
-    geometry: Identification,
+    geometry: Identifiability,
     limits: tuple[str, ...],
     misfit: bool,
 ) -> Iterator[str]:
@@ -258,7 +254,7 @@ def _warnings(
     if limits:
         yield (
             f"The best fit is a limit of {model.name}: {', '.join(limits)}. Parameters that run to "
-            "a limit mean nothing on their own; the functionals show what the quotes determine."
+            "a limit have no meaning on their own; the moments show what the quotes determine."
         )
     n_quotes, n_coordinates = solution.jacobian.shape
     if not geometry.degrees_of_freedom:
@@ -267,11 +263,12 @@ def _warnings(
             "degrees of freedom to estimate the quotes' error, so the fit has no intervals. Add "
             "quotes, or request uncertainty = psis, which puts a prior on the error."
         )
-    n_blind = int(np.sum(~geometry.identified))
-    if n_blind:
+    n_null_directions = int(np.sum(~geometry.identified))
+    if n_null_directions:
         yield (
-            f"The quotes do not determine {n_blind} of the {solution.point.size} directions in "
-            f"which the parameters of {model.name} can move; intervals along them are infinite."
+            f"The quotes do not determine {n_null_directions} of the {solution.point.size} "
+            f"directions in which parameters of {model.name} can move; intervals along them are "
+            "infinite."
         )
     if misfit:
         yield (

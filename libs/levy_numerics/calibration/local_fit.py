@@ -1,4 +1,4 @@
-"""Calibration from an initial guess that is probably good: a local fit, and restarts in doubt."""
+"""Calibration from an initial guess that is probably good; restarts where its fit is not close."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,53 +6,56 @@ from typing import Final
 
 import numpy as np
 
+from levy_numerics.calibration import levenberg_marquardt
 from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
-from levy_numerics.calibration.initial_guesses import screened_starts
+from levy_numerics.calibration.initial_guesses import initial_guesses
 from levy_numerics.calibration.least_squares import (
-    best_of,
-    confirmed,
-    in_box,
+    multistart_agreement,
     require_enough_quotes,
     result_of,
+    select_best,
+    unit_box,
 )
+from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
-from levy_numerics.calibration.solvers import levenberg_marquardt
-from levy_numerics.calibration.solvers.problem import Solution
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 
+# Root-mean-square volatility error of a fit that needs no restart: a tenth of a point.
 _CLOSE_FIT: Final = 1e-3
-"""Root-mean-square volatility error of a fit that needs no restart: a tenth of a point."""
 _N_RESTARTS: Final = 12
+# Smaller than from elsewhere: the full step is usually right, and saves a tenth of the iterations.
 _FIRST_DAMPING: Final = 1e-8
-"""Lower than from elsewhere: the whole step is usually right, and saves a tenth of the rest."""
-_NO_BETTER: Final = 1e-6
+# Relative excess of cost at which the initial guess still counts as having led to the best fit.
+_SAME_COST: Final = 1e-6
 
 
 @dataclass(frozen=True)
-class Polished:
+class LocalFit:
     """A fit, and whether its initial guess was good.
 
     Attributes
     ----------
     result : CalibrationResult
-    start_was_good : bool
+    start_accepted : bool
         Whether the initial guess led to the best fit found.
     """
 
     result: CalibrationResult
-    start_was_good: bool
+    start_accepted: bool
 
 
 @dataclass(frozen=True)
 class LocalSolution:
-    """The best solution found from an initial guess and, where that was not close, from others.
+    """The best solution from an initial guess and, where that was not close, from other starts.
 
     Attributes
     ----------
     best : Solution
+    errors : PricingErrors
+        Of the best solution.
     n_evaluations : int
         Of all starts.
     start_accepted : bool
@@ -60,11 +63,12 @@ class LocalSolution:
     """
 
     best: Solution
+    errors: PricingErrors
     n_evaluations: int
     start_accepted: bool
 
 
-def polish(
+def fit_from(
     quotes: Quotes,
     start: Model,
     *,
@@ -72,8 +76,8 @@ def polish(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     pricer: SinhPricer | None = None,
-) -> Polished:
-    """Fit from `start`; where that fit is not close, restart from elsewhere until confirmed.
+) -> LocalFit:
+    """Fit from `start`; where that fit is not close, restart until starts agree.
 
     Parameters
     ----------
@@ -92,13 +96,12 @@ def polish(
         Fewer quotes than parameters.
     """
     model, objective = type(start), Objective.of(quotes, weights, pricer)
-    found = fit_locally(model, objective, _coordinates(start), seed=seed, progress=progress)
-    return Polished(
-        result_of(model, objective, found.best, found.n_evaluations), found.start_accepted
-    )
+    solution = solve_from(model, objective, _coordinates(start), seed=seed, progress=progress)
+    result = result_of(model, objective, solution.best, solution.n_evaluations, solution.errors)
+    return LocalFit(result, solution.start_accepted)
 
 
-def fit_locally(
+def solve_from(
     model: type[Model],
     objective: Objective,
     start: np.ndarray,
@@ -108,9 +111,9 @@ def fit_locally(
 ) -> LocalSolution:
     """Return the solution from an initial guess, or the best of several starts.
 
-    A close fit is the global optimum but for the rest of a tenth of a vol point. Real surfaces
-    may be far from every model: there the fit must be found again from a screened start, and if
-    that finds a better one, several starts decide.
+    A close fit is the global optimum up to a tenth of a volatility point. Real surfaces may be far
+    from every model: there the fit must be found again from a screened start, and if that finds a
+    better one, several starts decide.
 
     Parameters
     ----------
@@ -127,41 +130,42 @@ def fit_locally(
     require_enough_quotes(model, objective.quotes)
     problem = objective.problem(model)
     first = levenberg_marquardt.solve(problem, start, first_damping=_FIRST_DAMPING)
+    errors = objective.errors(first.values)
     is_exact = 2.0 * first.cost <= problem.floor**2
-    if first.status == "converged" and (is_exact or _is_close(objective.quotes, first)):
-        return LocalSolution(first, first.n_evaluations, start_accepted=True)
+    if first.status == "converged" and (is_exact or _is_close(errors)):
+        return LocalSolution(first, errors, first.n_evaluations, start_accepted=True)
     solutions: list[Solution] = [first]
     if progress is not None:
         progress(1, 1 + _N_RESTARTS)
-    starts = screened_starts(model, objective, n_starts=_N_RESTARTS, seed=seed)
+    starts = initial_guesses(model, objective, n_starts=_N_RESTARTS, seed=seed)
     for z in starts:
         solutions.append(levenberg_marquardt.solve(problem, z))
         if progress is not None:
             progress(len(solutions), 1 + len(starts))
-        begun = in_box(problem, [start, *starts[: len(solutions) - 1]])
-        if confirmed(solutions, problem.floor, model.confirmations, begun):
+        tried = unit_box(problem, [start, *starts[: len(solutions) - 1]])
+        if multistart_agreement(solutions, problem.floor, model.min_repeat_hits, tried):
             break
-    best = best_of(solutions)
+    best = select_best(solutions)
     return LocalSolution(
         best,
+        objective.errors(best.values),
         sum(solution.n_evaluations for solution in solutions),
-        start_accepted=first.cost <= best.cost * (1.0 + _NO_BETTER),
+        start_accepted=first.cost <= best.cost * (1.0 + _SAME_COST),
     )
 
 
-def _is_close(quotes: Quotes, solution: Solution) -> bool:
-    errors = PricingErrors.of(quotes, solution.values)
+def _is_close(errors: PricingErrors) -> bool:
     return FitQuality.of_errors(errors).implied_vol_rmse <= _CLOSE_FIT
 
 
-def unpolished(quotes: Quotes, proposed: Model, *, weights: str = "price") -> CalibrationResult:
-    """What a parameter set is worth as it stands: its prices, errors and local geometry."""
+def evaluate_at(quotes: Quotes, proposed: Model, *, weights: str = "price") -> CalibrationResult:
+    """Return prices, errors and local geometry of a parameter set as it is, without a fit."""
     objective = Objective.of(quotes, weights)
     solution = levenberg_marquardt.solve(
         objective.problem(type(proposed)), _coordinates(proposed), max_evaluations=1
     )
-    found = result_of(type(proposed), objective, solution, 1)
-    return replace(found, reason="as proposed, without a fit", warnings=())
+    result = result_of(type(proposed), objective, solution, 1)
+    return replace(result, reason="as proposed, without a fit", warnings=())
 
 
 def _coordinates(model: Model) -> np.ndarray:

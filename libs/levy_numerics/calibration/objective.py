@@ -1,20 +1,53 @@
-"""From quotes and weights to a least-squares problem in a model's coordinates."""
+"""The least-squares problem of quotes and weights, in a model's coordinates.
 
+For most models the iterations are one compiled function: an iteration passes from the solver
+through the model's formulas and the pricing kernel to weighted residuals, without the interpreter
+and its lock. Points that need another rule than the one at hand (more nodes, finer steps), and
+models that are not compiled, are evaluated by `Objective._evaluate`.
+"""
+
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from functools import cache, cached_property
+from typing import Any, Final, Self
 
 import numpy as np
+from numba.extending import register_jitable
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem
-from levy_numerics.calibration.weights import Weighting, weighting
+from levy_numerics.calibration.fit_quality import PricingErrors, vols_of_quotes
+from levy_numerics.calibration.levenberg_marquardt import (
+    EVALUATE,
+    RUNNING,
+    Evaluation,
+    Iterate,
+    LeastSquaresProblem,
+    State,
+    judge,
+    propose,
+)
+from levy_numerics.calibration.weights import (
+    Weighting,
+    WeightingArrays,
+    set_weighted_errors,
+    weighting,
+)
 from levy_numerics.errors import OutsideStripError
+from levy_numerics.jit import compiled, compiled_in_order_without_lock
 from levy_numerics.market import Quotes
-from levy_numerics.models.base import Model
+from levy_numerics.models.base import COMPLEX_STEP, Model
 from levy_numerics.models.compiled import from_coordinates_with_jacobian
-from levy_numerics.pricing.sinh import SinhPricer
+from levy_numerics.models.numba_model import NumbaModel
+from levy_numerics.pricing.integrand_factors import set_rows
+from levy_numerics.pricing.sinh import TRUNCATION_SHARE, KernelRule, SinhPricer, present_values
+from levy_numerics.pricing.sinh_kernel import fourier_sums
 
+# Of prices during a fit, as a fraction of the forward: below any quote's own error.
 TOLERANCE: Final = 1e-9
-"""Of prices during a fit, as a share of the forward."""
+Iterations = Callable[[State, WeightingArrays, KernelRule], int]
+# Iterations between two looks at the clock: a few milliseconds at most.
+_AT_A_TIME: Final = 8
 
 
 @dataclass(frozen=True)
@@ -35,30 +68,160 @@ class Objective:
     @classmethod
     def of(cls, quotes: Quotes, weights: str, pricer: SinhPricer | None = None) -> Self:
         """Choose the weighting by name, see `weights.weighting`, and a pricer unless given."""
-        pricer = (
-            SinhPricer(quotes.contracts, TOLERANCE, is_repeated=True) if pricer is None else pricer
-        )
+        if pricer is None:
+            pricer = SinhPricer(quotes.contracts, TOLERANCE, is_repeated=True)
         return cls(quotes, weighting(quotes, weights), pricer)
 
     def problem(self, model: type[Model]) -> LeastSquaresProblem:
-        """Least squares in the coordinates of `model`; the values behind residuals are prices."""
+        """Return least squares in the coordinates of `model`; residuals are functions of prices."""
+        run = compiled_iterations(model)
 
-        def evaluate(z: np.ndarray) -> Evaluation:
-            found, by_coordinate = from_coordinates_with_jacobian(model, z)
+        def iterate(state: State) -> int:
+            rule = self.pricer.kernel_rule()
+            if run is None or rule is None:
+                return propose(state)
             try:
-                prices = self.pricer.price_gradient(found)
-            except OutsideStripError:
-                # A step into a region without a forward; the solver turns back.
-                nowhere = np.full(self.quotes.size, np.nan)
-                return Evaluation(nowhere, np.zeros((self.quotes.size, z.size)), nowhere, nowhere)
-            slopes = self.weighting.slopes(prices.value)
-            jacobian = (by_coordinate.T @ (prices.gradient * slopes)).T
-            residuals = self.weighting.residuals(prices.value)
-            return Evaluation(residuals, jacobian, prices.value, slopes)
+                return run(state, self.weighting.arrays, rule)
+            except ZeroDivisionError:
+                # At a pole Numba raises for complex numbers, NumPy returns infinity.
+                return EVALUATE
 
         low, high = model.coordinate_bounds()
         c = self.quotes.contracts
-        rounding = TOLERANCE * c.discount * c.forward * self.weighting.slopes(self.quotes.price)
+        price_error = TOLERANCE * c.discount * c.forward
+        rounding = price_error * self.weighting.residual_derivative(self.quotes.price)
         return LeastSquaresProblem(
-            evaluate, np.array(low), np.array(high), 0.1 * float(np.linalg.norm(rounding))
+            lambda z: self._evaluate(model, z),
+            np.array(low),
+            np.array(high),
+            floor=0.1 * float(np.linalg.norm(rounding)),
+            n_residuals=self.quotes.size,
+            iterate=iterate,
         )
+
+    def errors(self, prices: np.ndarray) -> PricingErrors:
+        """Compare prices of a model, shape (n,), with the quotes."""
+        return PricingErrors.of(self.quotes, prices, self._market_vols)
+
+    @cached_property
+    def _market_vols(self) -> np.ndarray:
+        return vols_of_quotes(self.quotes)
+
+    def _evaluate(self, model: type[Model], z: np.ndarray) -> Evaluation:
+        member, by_coordinate = from_coordinates_with_jacobian(model, z)
+        try:
+            prices = self.pricer.price_gradient(member)
+        except OutsideStripError:
+            # A step into a region without a forward; the solver turns back.
+            nowhere = np.full(self.quotes.size, np.nan)
+            return Evaluation(nowhere, np.zeros((self.quotes.size, z.size)), nowhere, nowhere)
+        derivative = self.weighting.residual_derivative(prices.value)
+        jacobian = (by_coordinate.T @ (prices.gradient * derivative)).T
+        return Evaluation(
+            self.weighting.residuals(prices.value), jacobian, prices.value, derivative
+        )
+
+
+@cache
+def compiled_iterations(model: type[Model]) -> Iterations | None:
+    """Return compiled iterations, or None for a model that only the interpreter can evaluate.
+
+    The function runs until the solver ends (its code), a few iterations have passed (`RUNNING`), or
+    a point needs a rule of its own (`EVALUATE`).
+    """
+    if not issubclass(model, NumbaModel):
+        return None
+    defaults = (Model.sector, Model.log_oscillating_part)
+    if defaults != (model.sector, model.log_oscillating_part):
+        # The contour's tilt and its aliasing error would have to be found at every point.
+        return None
+    for helper in model.helpers:
+        register_jitable(helper)
+    # Captured as plain functions: Numba can cache a function on disk that captures these.
+    exponent_and_gradient = register_jitable(model.exponent_and_gradient)
+    from_coordinates = register_jitable(model.parameters_from_coordinates)
+    n_parameters = len(model.parameters())
+
+    def iterate(state: Any, weighting: Any, rule: Any) -> int:
+        for _ in range(_AT_A_TIME):
+            code = propose(state)
+            if code != EVALUATE:
+                return code
+            stepped = np.stack(from_coordinates(_with_complex_steps(state.trial.point)))
+            parameters = to_fixed_tuple(stepped[:, 0].real, n_parameters)
+            at_nodes = exponent_and_gradient(rule.frequencies, *parameters)
+            if not _set_residuals(state.trial, stepped, at_nodes, weighting, rule):
+                return EVALUATE
+            code = judge(state)
+            if code != RUNNING:
+                return code
+        return RUNNING
+
+    return compiled_in_order_without_lock(iterate, cache=_is_of_this_package(model))
+
+
+def _is_of_this_package(model: type[Model]) -> bool:
+    """Return whether the cache of machine code notices changes of the model's sources."""
+    return model.__module__.split(".")[0] == __name__.split(".")[0]
+
+
+@compiled
+def _with_complex_steps(point: np.ndarray) -> np.ndarray:
+    """Return the point with a step into the complex plane along each variable, shape (n, n)."""
+    stepped = np.empty((len(point), len(point)), dtype=np.complex128)
+    for i in range(len(point)):
+        for j in range(len(point)):
+            stepped[i, j] = complex(point[i], COMPLEX_STEP if i == j else 0.0)
+    return stepped
+
+
+@compiled
+def _set_residuals(
+    trial: Iterate,
+    stepped: np.ndarray,
+    at_nodes: tuple[np.ndarray, np.ndarray],
+    weighting: WeightingArrays,
+    rule: KernelRule,
+) -> bool:
+    """Set residuals and Jacobian of a trial; return false where the rule does not suffice.
+
+    Parameters
+    ----------
+    trial : Iterate
+    stepped : ndarray of complex, shape (n_parameters, n)
+        Parameters, a complex step off along each variable.
+    at_nodes : tuple of ndarray
+        ψ and its gradient in the parameters, at the rule's frequencies.
+    """
+    exponent, gradient = at_nodes
+    at_minus_i = exponent[-1].real
+    if not math.isfinite(at_minus_i):
+        return False
+    factors = np.empty((len(stepped), 1, 1, len(exponent)), dtype=np.complex128)
+    magnitude = np.empty((1, 1, len(rule.probes)))
+    parameters = stepped[:, 0].real.copy()
+    set_rows(factors[:, 0, 0], magnitude[0, 0], gradient, parameters, rule.frequencies, rule.probes)
+    drift = (-at_minus_i * rule.years).reshape(1, -1)
+    no_oscillation = np.empty((0, 0, 0), dtype=np.complex128)
+    rows = exponent.reshape(1, 1, -1), factors, magnitude, rule.years, drift, no_oscillation
+    covered, error, terms, _, excess = fourier_sums(
+        rule.options, rule.phases, rule.contour, rule.numbers, rows
+    )
+    if not (excess[0] <= 1.0 and excess[1] <= TRUNCATION_SHARE):
+        return False
+    prices, _ = present_values(
+        covered.reshape(1, -1), error.reshape(1, -1), rule.position, rule.contracts
+    )
+    trial.values[:] = prices[0]
+    set_weighted_errors(trial.residuals, trial.residual_derivative, prices[0], weighting)
+    strike_value, by_parameter = rule.contracts[1], terms.reshape(len(stepped), -1)
+    trial.by_variable[:] = 0.0
+    for k in range(len(stepped)):
+        for i in range(len(trial.values)):
+            if trial.values[i] != trial.values[i]:
+                return False
+            by_price = -strike_value[i] * by_parameter[k, rule.position[i]]
+            residual = by_price * trial.residual_derivative[i]
+            for j in range(len(trial.point)):
+                trial.by_variable[j, i] += stepped[k, j].imag / COMPLEX_STEP * residual
+    return True

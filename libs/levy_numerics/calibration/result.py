@@ -1,14 +1,18 @@
-"""The answer of a calibration: parameters, how well they fit, and how sure they are."""
+"""The result of a calibration: parameters, their uncertainty and the goodness of fit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from levy_numerics.calibration.fit_quality import FitQuality
+from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit
 from levy_numerics.calibration.identifiability import Functional, half_width
-from levy_numerics.calibration.solvers.problem import Status
-from levy_numerics.calibration.term_structure import MaturityFit
+from levy_numerics.calibration.levenberg_marquardt import Status
+from levy_numerics.display import Displayed, lines_by_maturity
 from levy_numerics.errors import LevyError
+from levy_numerics.implied_volatility import vols_of_prices
+from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 
 
@@ -19,8 +23,8 @@ class CalibrationError(LevyError):
 
 
 @dataclass(frozen=True)
-class CalibrationResult:
-    """What `calibrate` answers.
+class CalibrationResult(Displayed):
+    """A fitted model, its uncertainty and the goodness of fit.
 
     Attributes
     ----------
@@ -29,7 +33,7 @@ class CalibrationResult:
         `converged`; `at_bound` (converged, on the edge of the search box); `max_evaluations`;
         `stalled`; `diverged`.
     reason : str
-        A sentence.
+        Why the solver stopped.
     covariance : ndarray, shape (n_parameters, n_parameters)
         Gauss-Newton: residual variance times the inverse of JᵀJ, in parameters. Infinite
         along directions the quotes do not determine, and without degrees of freedom.
@@ -53,6 +57,8 @@ class CalibrationResult:
     n_evaluations : int
         Of prices with their gradient, over all starts.
     warnings : tuple of str
+    contracts : Contracts or None
+        Those fitted, where `levy_numerics.calibrate` made the result; `plot` needs them.
     """
 
     model: Model
@@ -70,6 +76,7 @@ class CalibrationResult:
     cost: float
     n_evaluations: int
     warnings: tuple[str, ...]
+    contracts: Contracts | None = None
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -107,3 +114,41 @@ class CalibrationResult:
         """
         if self.status not in ("converged", "at_bound"):
             raise CalibrationError(f"{self.status}: {self.reason}", status=self.status)
+
+    def plot(self) -> Any:
+        """Return a Plotly figure of implied volatilities, the model's and the market's."""
+        curves: dict[str, np.ndarray] = {}
+        if self.contracts is not None:
+            prices = np.stack([self.model_prices, self.model_prices - self.residuals])
+            model, market = vols_of_prices(prices, self.contracts)
+            curves = {"model": model, "market": market}
+        title = f"{self.model.name}: implied volatility"
+        return lines_by_maturity(self.contracts, curves, title, "implied volatility")
+
+    def _title(self) -> str:
+        return f"{self.model.name} Calibration Results"
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {
+            "Status": self.status,
+            "No. Quotes": self.fit.n_quotes,
+            "Cost": self.cost,
+            "Df Residuals": self.degrees_of_freedom,
+            "RMSE": self.fit.rmse,
+            "RMSE implied vol": self.fit.implied_vol_rmse,
+            "No. Evaluations": self.n_evaluations,
+            "Mean relative error": self.fit.arpe,
+        }
+
+    def _columns(self) -> Mapping[str, Any]:
+        ends = self.intervals().values()
+        return {
+            "parameter": list(self.parameters),
+            "value": list(self.parameters.values()),
+            "std_err": list(self.standard_errors.values()),
+            "low_95": [low for low, _ in ends],
+            "high_95": [high for _, high in ends],
+        }
+
+    def _notes(self) -> tuple[str, ...]:
+        return self.warnings

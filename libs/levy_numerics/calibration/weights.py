@@ -1,91 +1,80 @@
-"""What one unit of error is worth: in currency, in volatility, or in spreads."""
+"""Weights of pricing errors: by price, by implied volatility, or by bid-ask spread."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from typing import Final, Literal, Self
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, Self
 
 import numpy as np
 
 from levy_numerics.black import black_price, black_vega
 from levy_numerics.errors import InvalidInputError, UnsupportedError
-from levy_numerics.implied_vol import vols_of_prices
+from levy_numerics.implied_volatility import OK, vega_at, vol_of_price, vols_of_prices
+from levy_numerics.jit import compiled_without_lock
 from levy_numerics.market import Contracts, Quotes
 
 Weights = Literal["price", "vega", "bid_ask"]
 WEIGHTS: Final[tuple[Weights, ...]] = ("price", "vega", "bid_ask")
 
+# Vega floor, relative to the vega at the money: below it, pricing error would dominate the quote's
+# information.
 _LEAST_VEGA: Final = 1e-4
-"""Of the vega at the money: below it a price's own error would count for more than its news."""
+# Total volatility; keeps the extension's starting point positive where F = K.
 _LEAST_DEVIATION: Final = 1e-8
+# Relative to the forward: a locked market (bid = ask) must not weigh infinitely.
 _LEAST_SPREAD: Final = 1e-6
-_TYPICAL_VOL: Final = 0.2
+# Where no quote near the money has an implied volatility.
+_DEFAULT_VOL: Final = 0.2
 
 
-class Weighting(ABC):
-    """Residuals of model prices, and how they move with the prices."""
-
-    @abstractmethod
-    def residuals(self, prices: np.ndarray) -> np.ndarray:
-        """Weighted errors of `prices`; shape (…, n) both."""
-
-    @abstractmethod
-    def slopes(self, prices: np.ndarray) -> np.ndarray:
-        """∂ residual/∂ price at `prices`, shape (n,) both."""
-
-    @abstractmethod
-    def select(self, which: np.ndarray) -> Self:
-        """Errors of some of the quotes, picked by indices or a mask."""
-
-
-@dataclass(frozen=True)
-class ScaledErrors(Weighting):
-    """(model − market)/scale.
+class WeightingArrays(NamedTuple):
+    """What `set_weighted_errors` takes, one entry for each of n quotes.
 
     Attributes
     ----------
-    market, scale : ndarray, shape (n,)
-        Currency.
+    market : ndarray
+        Price of the market; for errors of volatility its volatility, extended as theirs.
+    scale : ndarray
+        Currency per unit of error; empty for errors of volatility.
+    extended_below : ndarray
+        Price below which volatility is extended; infinite where vega never exceeds its floor.
+    floor_price, floor_vol, floor_vega : ndarray
+        A point of the extension, and its slope; empty for errors of price, as is the former.
+    forward, strike, years, discount, is_call : ndarray
+        Of the contracts.
     """
 
     market: np.ndarray
     scale: np.ndarray
-
-    def residuals(self, prices: np.ndarray) -> np.ndarray:
-        return np.asarray((prices - self.market) / self.scale)
-
-    def slopes(self, prices: np.ndarray) -> np.ndarray:
-        return np.asarray(1.0 / self.scale)
-
-    def select(self, which: np.ndarray) -> Self:
-        return type(self)(self.market[which], self.scale[which])
-
-
-@dataclass(frozen=True)
-class VolErrors(Weighting):
-    """Implied volatility of the model less that of the market.
-
-    Below the price at which vega falls to its least, volatility goes on along its tangent: a price
-    that has no volatility, or hardly determines one, still says how far away it is, and errors
-    have a derivative everywhere.
-
-    Attributes
-    ----------
-    quotes : Quotes
-    market : ndarray, shape (n,)
-        Volatility of the market's prices, continued so.
-    floor_price, floor_vol, floor_vega : ndarray, shape (n,)
-        Where the continuation begins, and its slope.
-    """
-
-    quotes: Quotes
-    market: np.ndarray
+    extended_below: np.ndarray
     floor_price: np.ndarray
     floor_vol: np.ndarray
     floor_vega: np.ndarray
+    forward: np.ndarray
+    strike: np.ndarray
+    years: np.ndarray
+    discount: np.ndarray
+    is_call: np.ndarray
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Residuals of model prices: errors of price over a scale, or errors of implied volatility.
+
+    Below the price at which vega falls to its floor, volatility is extended along its tangent. A
+    price that has no volatility, or hardly determines one, thus still has an error that grows with
+    its distance, and errors have a derivative everywhere.
+    """
+
+    arrays: WeightingArrays
 
     @classmethod
-    def of(cls, quotes: Quotes) -> Self:
-        """Find where volatilities end, and those of the market."""
+    def of_prices(cls, quotes: Quotes, scale: np.ndarray) -> Self:
+        """Return errors (model − market)/scale; scale of shape (n,), currency."""
+        no_vols = (np.empty(0),) * 4
+        return cls(WeightingArrays(_plain(quotes.price), scale, *no_vols, *_terms(quotes)))
+
+    @classmethod
+    def of_vols(cls, quotes: Quotes) -> Self:
+        """Return errors of implied volatility."""
         c = quotes.contracts
         at_the_money = c.discount * c.forward * np.sqrt(c.maturity_years / (2.0 * np.pi))
         vol, reached = _vol_of_least_vega(c)
@@ -97,58 +86,100 @@ class VolErrors(Weighting):
             vol=vol,
             is_call=c.is_call,
         )
-        floor = np.where(reached, price, np.inf)
-        made = cls(quotes, np.zeros(quotes.size), floor, vol, _LEAST_VEGA * at_the_money)
-        return replace(made, market=made._continued(quotes.price)[0])
+        below = np.where(reached, price, np.inf)
+        start = np.where(reached, price, quotes.price)
+        extension = below, start, vol, _LEAST_VEGA * at_the_money
+        zero, no_scale = np.zeros(quotes.size), np.empty(0)
+        absolute = cls(WeightingArrays(zero, no_scale, *extension, *_terms(quotes)))
+        market = absolute.residuals(quotes.price)
+        return cls(absolute.arrays._replace(market=market))
 
     def residuals(self, prices: np.ndarray) -> np.ndarray:
-        return np.asarray(self._continued(prices)[0] - self.market)
+        """Return weighted errors of `prices`; shape (…, n) both."""
+        return self._errors(prices)[0]
 
-    def slopes(self, prices: np.ndarray) -> np.ndarray:
-        vol, above = self._continued(prices)
-        vega = vega_of(np.where(above, vol, self.floor_vol), self.quotes)
-        return np.asarray(1.0 / np.where(above, np.maximum(vega, self.floor_vega), self.floor_vega))
+    def residual_derivative(self, prices: np.ndarray) -> np.ndarray:
+        """Return ∂ residual/∂ price at `prices`, shape (…, n) both."""
+        return self._errors(prices)[1]
 
     def select(self, which: np.ndarray) -> Self:
-        arrays = (self.market, self.floor_price, self.floor_vol, self.floor_vega)
-        return type(self)(self.quotes.select(which), *(array[which] for array in arrays))
+        """Return the errors of some of the quotes, picked by indices or a mask."""
+        arrays = (a[which] if len(a) else a for a in self.arrays)
+        return type(self)(WeightingArrays(*arrays))
 
-    def _continued(self, prices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Volatilities of prices, shape (…, n), and where they are not continued."""
-        vol, exists = vols_of(prices, self.quotes)
-        above = exists & (prices > self.floor_price)
-        start = np.where(np.isfinite(self.floor_price), self.floor_price, self.quotes.price)
-        return np.where(above, vol, self.floor_vol + (prices - start) / self.floor_vega), above
+    def _errors(self, prices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        errors, derivatives = np.empty(prices.shape), np.empty(prices.shape)
+        n = len(self.arrays.market)
+        rows = (np.ascontiguousarray(a).reshape(-1, n) for a in (prices, errors, derivatives))
+        for price, error, derivative in zip(*rows, strict=True):
+            set_weighted_errors(error, derivative, price, self.arrays)
+        return errors, derivatives
+
+
+@compiled_without_lock
+def set_weighted_errors(
+    errors: np.ndarray, derivatives: np.ndarray, prices: np.ndarray, weighting: WeightingArrays
+) -> None:
+    """Set the residual of each price, and its derivative in the price; all of shape (n,)."""
+    w = weighting
+    for i in range(len(prices)):
+        if len(w.scale):
+            derivatives[i] = 1.0 / w.scale[i]
+            errors[i] = (prices[i] - w.market[i]) / w.scale[i]
+            continue
+        option = w.forward[i], w.strike[i], w.years[i], w.discount[i]
+        vol, code = vol_of_price(prices[i], 0.0, *option, w.is_call[i])
+        vega = w.floor_vega[i]
+        if code == OK and prices[i] > w.extended_below[i]:
+            vega = max(vega, vega_at(vol, *option))
+        else:
+            vol = w.floor_vol[i] + (prices[i] - w.floor_price[i]) / vega
+        derivatives[i] = 1.0 / vega
+        errors[i] = vol - w.market[i]
+
+
+def _terms(quotes: Quotes) -> tuple[np.ndarray, ...]:
+    c = quotes.contracts
+    return tuple(map(_plain, (c.forward, c.strike, c.maturity_years, c.discount, c.is_call)))
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """Return a contiguous, writable array: Numba compiles anew for arrays that are not."""
+    return np.require(array, requirements=("C", "W"))
 
 
 def weighting(quotes: Quotes, weights: str) -> Weighting:
-    """Errors weighted as asked.
+    """Return the weighting of that name.
 
-    `price`: over the mean present value of the forward, so that all quotes count alike in
-    currency. `vega`: errors of implied volatility. `bid_ask`: over half the spread.
+    `price`: errors over the mean present value of the forward, so that all quotes have equal
+    weight in currency. `vega`: errors of implied volatility. `bid_ask`: errors over half the
+    spread.
 
     Raises
     ------
     UnsupportedError
-        No such weights.
+        Unknown weights.
     InvalidInputError
         `bid_ask` without bids and asks.
     """
     forward_value = quotes.contracts.discount * quotes.contracts.forward
     if weights == "price":
-        return ScaledErrors(quotes.price, np.full(quotes.size, forward_value.mean()))
+        return Weighting.of_prices(quotes, np.full(quotes.size, forward_value.mean()))
     if weights == "vega":
-        return VolErrors.of(quotes)
+        return Weighting.of_vols(quotes)
     if weights == "bid_ask":
         if quotes.bid is None or quotes.ask is None:
-            raise InvalidInputError("weights = bid_ask need quotes with bid and ask")
+            raise InvalidInputError(
+                "weights = bid_ask requires quotes with bid and ask; request price or vega"
+            )
         half_spread = 0.5 * (quotes.ask - quotes.bid)
-        return ScaledErrors(quotes.price, np.maximum(half_spread, _LEAST_SPREAD * forward_value))
-    raise UnsupportedError(f"no weights are called {weights!r}; known are {', '.join(WEIGHTS)}")
+        scale = np.maximum(half_spread, _LEAST_SPREAD * forward_value)
+        return Weighting.of_prices(quotes, scale)
+    raise UnsupportedError(f"unknown weights {weights!r}; choose one of {', '.join(WEIGHTS)}")
 
 
 def error_scale(quotes: Quotes, weights: str) -> np.ndarray:
-    """What one unit of weighted error is worth, shape (n,), currency.
+    """Return the currency value of one unit of weighted error, shape (n,).
 
     The same units as `weighting`, to first order about the market's prices for `vega`: errors of
     quotes are errors of prices.
@@ -158,11 +189,12 @@ def error_scale(quotes: Quotes, weights: str) -> np.ndarray:
     UnsupportedError, InvalidInputError
         As `weighting`.
     """
-    return np.asarray(1.0 / weighting(quotes, weights).slopes(quotes.price))
+    return np.asarray(1.0 / weighting(quotes, weights).residual_derivative(quotes.price))
 
 
 def _vol_of_least_vega(contracts: Contracts) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest volatility with the least vega, and where there is one: d₁² = −2 ln(least)."""
+    """Return the lowest volatility whose vega is the floor, and where one exists."""
+    # Vega relative to that at the money is exp(−d₁²/2).
     x = contracts.log_moneyness
     d_squared = -2.0 * np.log(_LEAST_VEGA)
     reached = d_squared > 2.0 * x
@@ -172,13 +204,13 @@ def _vol_of_least_vega(contracts: Contracts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def vols_of(prices: np.ndarray, quotes: Quotes) -> tuple[np.ndarray, np.ndarray]:
-    """Implied volatilities of `prices` for the contracts of `quotes`, and which of them exist."""
+    """Return implied volatilities of `prices` for the quotes' contracts, and which exist."""
     vols = vols_of_prices(prices, quotes.contracts)
     return vols, ~np.isnan(vols)
 
 
 def vega_of(vol: np.ndarray, quotes: Quotes) -> np.ndarray:
-    """Black vega of the contracts of `quotes` at `vol`, shape (n,)."""
+    """Return the Black vega of the quotes' contracts at `vol`, shape (n,)."""
     c = quotes.contracts
     return black_vega(
         forward=c.forward,
@@ -189,9 +221,9 @@ def vega_of(vol: np.ndarray, quotes: Quotes) -> np.ndarray:
     )
 
 
-def typical_vol(quotes: Quotes) -> float:
-    """Median implied volatility of the quotes nearest to the money, one third of them."""
+def atm_vol_estimate(quotes: Quotes) -> float:
+    """Return the median implied volatility of the third of the quotes nearest to the money."""
     distance = np.abs(quotes.contracts.log_moneyness) / np.sqrt(quotes.contracts.maturity_years)
     near = quotes.select(distance <= np.sort(distance)[distance.size // 3])
     vol, exists = vols_of(near.price, near)
-    return float(np.median(vol[exists])) if exists.any() else _TYPICAL_VOL
+    return float(np.median(vol[exists])) if exists.any() else _DEFAULT_VOL

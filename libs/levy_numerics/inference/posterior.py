@@ -1,8 +1,8 @@
-"""The posterior of a model's parameters, priced in batches.
+"""Posterior density of a model's parameters, priced in batches.
 
-Quotes are the model's prices plus independent errors of scale τ·sᵢ: sᵢ is what one unit of error
-is worth in currency (the forward, a unit of volatility, half the spread), and τ, the noise, is
-known or has a prior of its own.
+Quotes are the model's prices plus independent errors of scale τ·sᵢ. sᵢ is the unit of error of a
+quote in currency (forward, unit of volatility, half the spread); the noise τ is fixed or has a
+prior.
 """
 
 import math
@@ -12,46 +12,49 @@ from typing import Any, Final, Self
 import numpy as np
 
 from levy_numerics.calibration.weights import error_scale
-from levy_numerics.inference.priors import LogNormal, Priors
+from levy_numerics.distributions import LogNormal
+from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.special import array_namespace
 
+# Prices themselves have errors of this fraction of the forward.
 LEAST_NOISE: Final = 1e-8
-"""Prices themselves are no better than this share of the forward."""
+# Priors by weights, in their unit: medians of 1/1000 of the forward, half a volatility point and
+# half the spread.
 _NOISE: Final[dict[str, LogNormal]] = {
     "price": LogNormal(math.log(1e-3), 2.0, LEAST_NOISE),
     "vega": LogNormal(math.log(5e-3), 2.0, LEAST_NOISE),
     "bid_ask": LogNormal(0.0, 1.5, LEAST_NOISE),
 }
-"""By weights, in their unit: thousandths of the forward, half vol points, half spreads."""
-_FINEST, _COARSEST = 1e-10, 1e-6
-_BELOW_NOISE: Final = 1e-3
+_MIN_TOLERANCE, _MAX_TOLERANCE = 1e-10, 1e-6
+# Tolerance of prices, as a fraction of the noise: their errors then do not affect the posterior.
+_TOLERANCE_PER_NOISE: Final = 1e-3
 
 
 def default_noise(weights: str) -> LogNormal:
-    """Prior of the noise τ in the unit of `weights`."""
+    """Return the default prior of the noise τ, in the unit of `weights`."""
     return _NOISE[weights]
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """log density of a model's coordinates and its noise, given quotes.
+    """Posterior density of a model's coordinates and the noise, given quotes.
 
-    A point is (z, η): the model's coordinates, and log(τ − least), which is left out where the
-    noise is known.
+    A point is (z, η): the model's coordinates, and η = log(τ − `loc` of its prior). Points have no
+    η if the noise is fixed.
 
     Attributes
     ----------
     priors : Priors
     quotes : Quotes
     scale : ndarray, shape (n,)
-        sᵢ, currency.
+        sᵢ in currency.
     noise : LogNormal or float
         Prior of τ, or its value.
     degrees_of_freedom : float
-        Of Student's t about the price; infinite for a normal error.
+        Degrees of freedom of Student t errors; infinite for normal errors.
     """
 
     priors: Priors
@@ -70,99 +73,102 @@ class Posterior:
         noise: LogNormal | float | None = None,
         degrees_of_freedom: float = math.inf,
     ) -> Self:
-        """Errors in the unit that `weights` name; noise by its default prior unless given."""
+        """Return a posterior with errors in the unit of `weights`; see `default_noise`."""
         prior = default_noise(weights) if noise is None else noise
         return cls(priors, quotes, error_scale(quotes, weights), prior, degrees_of_freedom)
 
     @property
     def model_type(self) -> type[Model]:
-        """Whose parameters."""
+        """Model whose parameters are sampled."""
         return self.priors.model_type
 
     @property
     def n_coordinates(self) -> int:
-        """How many of a point's entries are the model's."""
+        """Number of the model's coordinates in a point."""
         return len(self.priors.by_parameter)
 
     @property
     def size(self) -> int:
-        """Entries of a point."""
+        """Number of entries of a point."""
         return self.n_coordinates + isinstance(self.noise, LogNormal)
 
     def noise_at(self, points: Any) -> Any:
-        """τ, shape of `points`, (size, …), but its first axis."""
+        """Return τ, shape of `points`, (size, …), without its first axis."""
         return noise_at(self.noise, points)
 
     def log_density(self, points: np.ndarray, pricer: SinhPricer) -> np.ndarray:
-        """log posterior, up to a constant, at `points`, shape (size, n_points); −∞ off the box.
+        """Return the log posterior at `points`, shape (size, n_points), up to a constant.
+
+        It is −∞ outside of the search box.
 
         Parameters
         ----------
         pricer : SinhPricer
-            Of these contracts; its tolerance is the prices' error.
+            Pricer of the quoted contracts.
         """
         z = points[: self.n_coordinates]
         low, high = (np.array(end)[:, None] for end in self.model_type.coordinate_bounds())
         inside = ((z >= low) & (z <= high)).all(axis=0)
-        found = np.full(z.shape[1], -np.inf)
+        result = np.full(z.shape[1], -np.inf)
         if not inside.any():
-            return found
+            return result
         z, points = z[:, inside], points[:, inside]
         with np.errstate(all="ignore"):
             prices = pricer.price(self.model_type.from_coordinates(z), refine=False).value
             log_density = self.log_density_of(points, prices)
-        found[inside] = np.where(np.isfinite(log_density), log_density, -np.inf)
-        return found
+        # Prices are NaN if E[S_T] is infinite.
+        result[inside] = np.where(np.isfinite(log_density), log_density, -np.inf)
+        return result
 
     def log_density_of(self, points: Any, prices: Any) -> Any:
-        """log posterior, up to a constant, where the model's prices are known; NumPy or JAX.
+        """Return the log posterior for given prices of the model, up to a constant; NumPy or JAX.
 
         Parameters
         ----------
         points : array, shape (size, …)
-            In the box of the coordinates.
+            Inside the search box.
         prices : array, shape (…, n)
         """
-        found = self.log_likelihood(prices, self.noise_at(points))
-        found = found + self.priors.log_density_at(points[: self.n_coordinates])
-        return found + log_noise_density(self.noise, points)
+        likelihood = self.log_likelihood(prices, self.noise_at(points))
+        prior = self.priors.log_density_at(points[: self.n_coordinates])
+        return likelihood + prior + log_noise_density(self.noise, points)
 
     def log_likelihood(self, prices: Any, noise: Any) -> Any:
-        """Of the quotes, at model `prices`, shape (…, n), and τ, shape (…)."""
+        """Return the log likelihood of the quotes, for prices (…, n) of the model and τ (…)."""
         errors = (prices - self.quotes.price) / self.scale
         return log_likelihood(errors, noise, self.degrees_of_freedom)
 
     def pricer_for(self, noise: float) -> SinhPricer:
-        """Prices whose errors are lost in a noise τ."""
+        """Return a pricer whose errors are negligible compared with a noise τ."""
         c = self.quotes.contracts
-        least = float(np.median(self.scale / (c.discount * c.forward)))
-        tolerance = min(max(_BELOW_NOISE * noise * least, _FINEST), _COARSEST)
+        scale = float(np.median(self.scale / (c.discount * c.forward)))
+        tolerance = min(max(_TOLERANCE_PER_NOISE * noise * scale, _MIN_TOLERANCE), _MAX_TOLERANCE)
         return SinhPricer(c, tolerance)
 
 
 def noise_at(noise: LogNormal | float, points: Any) -> Any:
-    """τ of points, shape (size, …): see `Posterior`."""
+    """Return τ at points, shape (size, …); see `Posterior`."""
     xp = array_namespace(points)
     if isinstance(noise, LogNormal):
-        return noise.beyond + xp.exp(points[-1])
+        return noise.loc + xp.exp(points[-1])
     return xp.full(points.shape[1:], float(noise))
 
 
 def log_noise_density(noise: LogNormal | float, points: Any) -> Any:
-    """Of the noise's coordinate at points, shape (size, …), up to a constant; nothing if known."""
+    """Return the log prior of η at points, shape (size, …), up to a constant; 0 if τ is fixed."""
     if isinstance(noise, LogNormal):
-        # The logarithm is the coordinate, and normal: its volume element is in that.
+        # η is normal, so the density with respect to η contains the volume element.
         return -0.5 * ((points[-1] - noise.mu) / noise.sigma) ** 2
     return 0.0
 
 
 def log_likelihood(errors: Any, noise: Any, degrees_of_freedom: float) -> Any:
-    """Up to a constant, of errors in units of their scale, shape (…, n), at τ, shape (…)."""
+    """Return the log likelihood of errors in units of sᵢ, shape (…, n), for τ, shape (…)."""
     xp = array_namespace(errors)
     n = errors.shape[-1]
     squares = errors**2
     if math.isinf(degrees_of_freedom):
         return -n * xp.log(noise) - 0.5 * squares.sum(axis=-1) / noise**2
     nu = degrees_of_freedom
-    heavy = xp.log1p(squares / (nu * noise[..., None] ** 2)).sum(axis=-1)
-    return -n * xp.log(noise) - 0.5 * (nu + 1.0) * heavy
+    log_terms = xp.log1p(squares / (nu * noise[..., None] ** 2)).sum(axis=-1)
+    return -n * xp.log(noise) - 0.5 * (nu + 1.0) * log_terms

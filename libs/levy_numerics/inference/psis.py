@@ -1,4 +1,4 @@
-"""Pareto-smoothed importance sampling: weights one can trust, or a number that says not to.
+"""Pareto-smoothed importance sampling (PSIS): stable weights and a diagnostic of reliability.
 
 References
 ----------
@@ -13,17 +13,17 @@ from typing import Final
 
 import numpy as np
 
+# Above it weighted averages are unreliable for any number of draws (Vehtari et al.).
 RELIABLE_K: Final = 0.7
-"""Above it weighted averages are not to be relied on, however many draws there are."""
 
-_FEWEST_IN_TAIL: Final = 5
+_MIN_TAIL_SIZE: Final = 5
+# The shape is shrunk towards 0.5 with the weight of 10 draws, as in the paper.
 _PRIOR_DRAWS: Final = 10.0
-"""The shape is shrunk towards a half, as if so many draws had said so."""
 _PRIOR_SHAPE: Final = 0.5
 
 
 def reliable_k(n_draws: int) -> float:
-    """The largest k at which so many draws can be relied on.
+    """Return the largest k at which weighted averages of `n_draws` draws are reliable.
 
     References
     ----------
@@ -39,15 +39,15 @@ def reliable_k(n_draws: int) -> float:
 
 @dataclass(frozen=True)
 class SmoothedWeights:
-    """Importance weights with a tamed tail.
+    """Importance weights with a smoothed tail.
 
     Attributes
     ----------
     log_weights : ndarray, shape (n,)
-        Normalised: the weights sum to one.
+        Normalised: the weights sum to 1.
     pareto_k : float
-        Shape of the generalised Pareto distribution of the largest ratios; infinite where the
-        tail is too short to tell. Weights have 1/k moments.
+        Shape of the generalised Pareto distribution of the largest ratios; infinite if the tail is
+        too short to estimate it. Weights have 1/k finite moments.
     """
 
     log_weights: np.ndarray
@@ -55,12 +55,12 @@ class SmoothedWeights:
 
     @property
     def weights(self) -> np.ndarray:
-        """Shape (n,), with sum one."""
+        """Normalised weights, shape (n,)."""
         return np.asarray(np.exp(self.log_weights))
 
     @property
     def effective_size(self) -> float:
-        """Independent draws that would tell as much: 1/Σw²."""
+        """Effective sample size, 1/Σw²."""
         return 1.0 / float(np.sum(self.weights**2))
 
 
@@ -70,12 +70,12 @@ def smooth(log_ratios: np.ndarray) -> SmoothedWeights:
     Parameters
     ----------
     log_ratios : ndarray, shape (n,)
-        log of target over proposal, up to a constant; −∞ where the target vanishes.
+        log of target over proposal, up to a constant; −∞ where the target is zero.
 
     Examples
     --------
-    >>> even = smooth(np.zeros(100))
-    >>> round(even.effective_size, 6)
+    >>> weights = smooth(np.zeros(100))
+    >>> round(weights.effective_size, 6)
     100.0
     """
     n = log_ratios.size
@@ -86,25 +86,25 @@ def smooth(log_ratios: np.ndarray) -> SmoothedWeights:
     cutoff = max(log_weights[order[-n_tail - 1]], math.log(np.finfo(float).tiny))
     tail = order[-n_tail:][log_weights[order[-n_tail:]] > cutoff]
     k = math.inf
-    if tail.size >= _FEWEST_IN_TAIL:
+    if tail.size >= _MIN_TAIL_SIZE:
         k, scale = fit_generalised_pareto(np.exp(log_weights[tail]) - math.exp(cutoff))
         if math.isfinite(k):
             excess = _quantiles((np.arange(tail.size) + 0.5) / tail.size, k, scale)
-            # No smoothed ratio exceeds the largest that was seen.
+            # Smoothed ratios are truncated at the largest observed ratio.
             log_weights[tail] = np.minimum(np.log(excess + math.exp(cutoff)), 0.0)
     return SmoothedWeights(log_weights - _log_sum(log_weights), k)
 
 
 def resample(weights: np.ndarray, rng: np.random.Generator, n: int) -> np.ndarray:
-    """Indices of n draws that count alike, by systematic resampling; in random order."""
+    """Return indices of n draws with equal weights, by systematic resampling; shuffled."""
     positions = (np.arange(n) + rng.uniform()) / n
     cumulated = np.cumsum(weights)
-    chosen = np.searchsorted(cumulated / cumulated[-1], positions, side="right")
-    return np.asarray(rng.permutation(np.minimum(chosen, weights.size - 1)))
+    indices = np.searchsorted(cumulated / cumulated[-1], positions, side="right")
+    return np.asarray(rng.permutation(np.minimum(indices, weights.size - 1)))
 
 
 def fit_generalised_pareto(excess: np.ndarray) -> tuple[float, float]:
-    """Shape k and scale σ by Zhang and Stephens' posterior mean over a profile likelihood.
+    """Return shape k and scale σ by Zhang and Stephens' posterior mean.
 
     Parameters
     ----------
@@ -121,11 +121,11 @@ def fit_generalised_pareto(excess: np.ndarray) -> tuple[float, float]:
     log_likelihood = np.where(np.isfinite(log_likelihood), log_likelihood, -np.inf)
     if not np.any(np.isfinite(log_likelihood)):
         return math.inf, math.inf
-    likely = np.exp(log_likelihood - log_likelihood.max())
-    best = float(b @ likely / likely.sum())
-    shape = float(np.log1p(-best * excess).mean())
+    likelihood = np.exp(log_likelihood - log_likelihood.max())
+    mean_b = float(b @ likelihood / likelihood.sum())
+    shape = float(np.log1p(-mean_b * excess).mean())
     shrunk = (n * shape + _PRIOR_DRAWS * _PRIOR_SHAPE) / (n + _PRIOR_DRAWS)
-    return shrunk, -shape / best
+    return shrunk, -shape / mean_b
 
 
 def _quantiles(probability: np.ndarray, k: float, scale: float) -> np.ndarray:
@@ -135,5 +135,5 @@ def _quantiles(probability: np.ndarray, k: float, scale: float) -> np.ndarray:
 
 
 def _log_sum(log_weights: np.ndarray) -> float:
-    top = float(log_weights.max())
-    return top + math.log(float(np.exp(log_weights - top).sum()))
+    largest = float(log_weights.max())
+    return largest + math.log(float(np.exp(log_weights - largest).sum()))

@@ -1,13 +1,13 @@
-"""A map that carries a standard normal to a posterior, learnt from draws of it.
+"""Transport map from a standard normal distribution to a posterior, fitted to draws.
 
-Where quotes determine one direction poorly, a posterior is a thin, bent ridge: no covariance
-describes it, and samplers creep along it. The map is triangular: of whitened points, widest
-direction first, each entry is given those before it
+If quotes determine one direction poorly, the posterior is a thin, curved ridge, which no covariance
+describes and in which samplers move slowly. The map is triangular: of whitened points w, widest
+direction first, each entry depends on those before it,
 
     wᵢ = m(w₁…wᵢ₋₁) + exp(s(w₁…wᵢ₋₁))·S(vᵢ),   S(v) = a + b·sinh(δ·(arsinh v + ε)),
 
-with m and s polynomials in tanh-limited entries and S a sinh-arcsinh quantile curve. Both ways are
-closed formulas, and so is the volume. One formula serves NumPy and JAX.
+with m and s polynomials in entries bounded by tanh, and S the quantile function of a sinh-arcsinh
+distribution. The map, its inverse and its volume element are closed formulas, for NumPy and JAX.
 
 References
 ----------
@@ -24,28 +24,31 @@ from scipy.special import ndtri
 
 from levy_numerics.special import array_namespace
 
-_REACH: Final = 5.0
-"""Standard deviations beyond which an entry bends those after it no further."""
-_MOST_LOG_SCALE: Final = 3.0
+# Standard deviations at which the effect of an entry on later ones saturates: polynomials of fifth
+# degree would otherwise dominate in the tails.
+_SATURATION: Final = 5.0
+# Bound of the variation of s.
+_MAX_LOG_SCALE: Final = 3.0
+# Weight of the ridge penalty on coefficients, in draws.
 _RIDGE: Final = 5.0
-"""Draws' worth of belief that a coefficient is nothing."""
 _NEWTON_STEPS: Final = 20
+# Probabilities at which the quantile function is fitted; tails have too few draws.
 _PROBABILITIES: Final = np.linspace(0.02, 0.98, 25)
+# Penalty of ε and log δ, relative to errors of quantiles.
 _SHAPE_PENALTY: Final = 0.05
-"""Of one unit of ε or log δ, beside quantiles that are off by as much."""
 _NEGLIGIBLE: Final = 1e-12
 
 
 @dataclass(frozen=True)
 class Conditional:
-    """Law of one entry, given those before it.
+    """Distribution of one entry, given those before it.
 
     Attributes
     ----------
     mean : array
-        Coefficients of m, in the order of `_bending`.
+        Coefficients of m, in the order of `_location_basis`.
     log_scale : array
-        Those of s, in the order of `_widening`.
+        Coefficients of s, in the order of `_scale_basis`.
     curve : array, shape (4,)
         a, log b, ε, log δ.
     """
@@ -56,34 +59,35 @@ class Conditional:
 
     @classmethod
     def standard(cls, n_before: int) -> Self:
-        """A standard normal, whatever came before."""
-        nothing = np.zeros((n_before, 1))
-        return cls(np.zeros(len(_bending(nothing))), np.zeros(len(_widening(nothing))), np.zeros(4))
+        """Return the standard normal distribution, independent of the entries before."""
+        before = np.zeros((n_before, 1))
+        n_location, n_scale = len(_location_basis(before)), len(_scale_basis(before))
+        return cls(np.zeros(n_location), np.zeros(n_scale), np.zeros(4))
 
     @classmethod
     def fitted(cls, before: np.ndarray, w: np.ndarray, weights: np.ndarray) -> Self:
-        """By penalised least squares, likelihood and quantiles, in this order."""
-        limited = _limited(before)
+        """Fit m by penalised least squares, then s by likelihood, then S by quantiles."""
+        bounded = _bounded(before)
         ridge = _RIDGE * float(np.sum(weights**2))
-        bending, widening = _bending(limited), _widening(limited)
+        location, scale = _location_basis(bounded), _scale_basis(bounded)
         mean = np.linalg.solve(
-            (bending * weights) @ bending.T + ridge * _but_the_first(len(bending)),
-            (bending * weights) @ w,
+            (location * weights) @ location.T + ridge * _penalty_matrix(len(location)),
+            (location * weights) @ w,
         )
-        rest = w - mean @ bending
-        log_scale = _fitted_log_scale(widening, rest, weights, ridge)
-        standard = rest * np.exp(-_summed(log_scale, widening))
+        residuals = w - mean @ location
+        log_scale = _fitted_log_scale(scale, residuals, weights, ridge)
+        standard = residuals * np.exp(-_bounded_log_scale(log_scale, scale))
         return cls(mean, log_scale, _fitted_curve(standard, weights))
 
-    def about(self, before: Any) -> tuple[Any, Any]:
-        """m and s, given the entries before, shape (i, n)."""
+    def location_and_log_scale(self, before: Any) -> tuple[Any, Any]:
+        """Return m and s, given the entries before, shape (i, n)."""
         xp = array_namespace(before, self.mean)
-        limited = _limited(before)
-        m = xp.tensordot(self.mean, _bending(limited), axes=1)
-        return m, _summed(self.log_scale, _widening(limited))
+        bounded = _bounded(before)
+        m = xp.tensordot(self.mean, _location_basis(bounded), axes=1)
+        return m, _bounded_log_scale(self.log_scale, _scale_basis(bounded))
 
     def quantile(self, v: Any) -> tuple[Any, Any]:
-        """S(v), and log S′(v)."""
+        """Return S(v) and log S′(v)."""
         xp = array_namespace(v, self.curve)
         a, log_b, epsilon, log_delta = self.curve
         y = xp.exp(log_delta) * (xp.arcsinh(v) + epsilon)
@@ -91,7 +95,7 @@ class Conditional:
         return a + xp.exp(log_b) * xp.sinh(y), log_slope
 
     def standardised(self, s: Any) -> Any:
-        """v of S(v)."""
+        """Return v, given S(v)."""
         xp = array_namespace(s, self.curve)
         a, log_b, epsilon, log_delta = self.curve
         y = xp.arcsinh((s - a) * xp.exp(-log_b))
@@ -100,14 +104,14 @@ class Conditional:
 
 @dataclass(frozen=True)
 class Transport:
-    """u = centre + factor·w, with w from v entry by entry.
+    """Transport map u = centre + factor·w(v).
 
     Attributes
     ----------
     centre : array, shape (d,)
     factor : array, shape (d, d)
     log_determinant : float
-        Of the factor.
+        log |det factor|.
     conditionals : tuple of Conditional
     """
 
@@ -118,55 +122,55 @@ class Transport:
 
     @classmethod
     def affine(cls, centre: np.ndarray, factor: np.ndarray) -> Self:
-        """A normal, of this mean and covariance factor·factorᵀ."""
-        each = tuple(Conditional.standard(i) for i in range(centre.size))
-        return cls(centre, factor, float(np.linalg.slogdet(factor)[1]), each)
+        """Return the map to a normal distribution with covariance factor·factorᵀ."""
+        conditionals = tuple(Conditional.standard(i) for i in range(centre.size))
+        return cls(centre, factor, float(np.linalg.slogdet(factor)[1]), conditionals)
 
     @classmethod
     def fitted(cls, u: np.ndarray, weights: np.ndarray | None = None) -> Self:
-        """Learn from draws.
+        """Fit a map to draws.
 
         Parameters
         ----------
         u : ndarray, shape (d, n)
         weights : ndarray, shape (n,), optional
-            With sum one; alike unless given.
+            Normalised weights; equal by default.
         """
         if weights is None:
             weights = np.full(u.shape[1], 1.0 / u.shape[1])
-        counts = weights > _NEGLIGIBLE
-        u, weights = u[:, counts], weights[counts] / weights[counts].sum()
+        significant = weights > _NEGLIGIBLE
+        u, weights = u[:, significant], weights[significant] / weights[significant].sum()
         centre = u @ weights
-        apart = u - centre[:, None]
-        values, vectors = np.linalg.eigh((apart * weights) @ apart.T)
+        centred = u - centre[:, None]
+        values, vectors = np.linalg.eigh((centred * weights) @ centred.T)
         floor = values[-1] * np.finfo(float).eps
-        # Widest first: what is poorly determined bends the rest, and not the other way.
+        # Widest direction first: the others curve along it, which a triangular map can express.
         factor = (vectors * np.sqrt(np.maximum(values, floor)))[:, ::-1]
-        w = np.linalg.solve(factor, apart)
-        each = tuple(Conditional.fitted(w[:i], w[i], weights) for i in range(len(w)))
-        return cls(centre, factor, float(np.linalg.slogdet(factor)[1]), each)
+        w = np.linalg.solve(factor, centred)
+        conditionals = tuple(Conditional.fitted(w[:i], w[i], weights) for i in range(len(w)))
+        return cls(centre, factor, float(np.linalg.slogdet(factor)[1]), conditionals)
 
     def from_standard(self, v: Any) -> tuple[Any, Any]:
-        """u, shape of `v`, (d, n), and log |∂u/∂v|, shape (n,)."""
+        """Return u, shape of `v`, (d, n), and log |∂u/∂v|, shape (n,)."""
         xp = array_namespace(v, self.centre)
         w: list[Any] = []
         log_volume = self.log_determinant
-        for entry, one in zip(v, self.conditionals, strict=True):
-            m, s = one.about(_stacked(w, entry))
-            standard, log_slope = one.quantile(entry)
+        for entry, conditional in zip(v, self.conditionals, strict=True):
+            m, s = conditional.location_and_log_scale(_stacked(w, entry))
+            standard, log_slope = conditional.quantile(entry)
             w.append(m + xp.exp(s) * standard)
             log_volume = log_volume + s + log_slope
         return self.centre[:, None] + self.factor @ xp.stack(w), log_volume
 
     def to_standard(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """v, shape of `u`, (d, n), and log |∂v/∂u|, shape (n,)."""
+        """Return v, shape of `u`, (d, n), and log |∂v/∂u|, shape (n,)."""
         w = np.linalg.solve(self.factor, u - self.centre[:, None])
         v = np.empty_like(w)
         log_volume = np.full(w.shape[1], -self.log_determinant)
-        for i, one in enumerate(self.conditionals):
-            m, s = one.about(w[:i])
-            v[i] = one.standardised((w[i] - m) * np.exp(-s))
-            log_volume -= s + one.quantile(v[i])[1]
+        for i, conditional in enumerate(self.conditionals):
+            m, s = conditional.location_and_log_scale(w[:i])
+            v[i] = conditional.standardised((w[i] - m) * np.exp(-s))
+            log_volume -= s + conditional.quantile(v[i])[1]
         return v, log_volume
 
 
@@ -175,22 +179,22 @@ def _stacked(entries: list[Any], like: Any) -> Any:
     return xp.stack(entries) if entries else xp.zeros((0, *like.shape))
 
 
-def _limited(w: Any) -> Any:
-    return _REACH * array_namespace(w).tanh(w / _REACH)
+def _bounded(w: Any) -> Any:
+    return _SATURATION * array_namespace(w).tanh(w / _SATURATION)
 
 
-def _summed(log_scale: Any, terms: Any) -> Any:
-    """s, which leaves its constant by so much and no more."""
-    xp = array_namespace(log_scale, terms)
-    varying = xp.tensordot(log_scale[1:], terms[1:], axes=1)
-    return log_scale[0] + _MOST_LOG_SCALE * xp.tanh(varying / _MOST_LOG_SCALE)
+def _bounded_log_scale(log_scale: Any, basis: Any) -> Any:
+    """Return s, whose difference from its constant term is bounded."""
+    xp = array_namespace(log_scale, basis)
+    varying = xp.tensordot(log_scale[1:], basis[1:], axes=1)
+    return log_scale[0] + _MAX_LOG_SCALE * xp.tanh(varying / _MAX_LOG_SCALE)
 
 
-def _bending(x: Any) -> Any:
-    """Terms of m: all of second degree, powers to the fifth, and x₁²xⱼ; shape (n_terms, n).
+def _location_basis(x: Any) -> Any:
+    """Return the terms of m: second degree, powers up to the fifth, x₁²xⱼ; (n_terms, n).
 
-    The ridge runs along the first entry and can be a hundredth as thick as it is long: its bend
-    must be known that well.
+    The ridge extends along the first entry, and may be a hundred times as long as it is thick: the
+    curve of its centre needs that accuracy.
     """
     xp = array_namespace(x)
     squares = x * x
@@ -199,50 +203,53 @@ def _bending(x: Any) -> Any:
     return xp.concatenate([*terms, squares[:1] * x[1:]])
 
 
-def _widening(x: Any) -> Any:
-    """Terms of s: all of second degree, and cubes; shape (n_terms, n)."""
+def _scale_basis(x: Any) -> Any:
+    """Return the terms of s: all of second degree, and cubes; shape (n_terms, n)."""
     return array_namespace(x).concatenate([*_quadratic(x), x * x * x])
 
 
 def _quadratic(x: Any) -> list[Any]:
-    # By index, and not one by one: what is compiled grows with every operation.
+    # By index arrays instead of a loop: XLA's compile time grows with every operation.
     first, second = np.tril_indices(len(x))
     return [array_namespace(x).ones((1, *x.shape[1:])), x, x[first] * x[second]]
 
 
-def _but_the_first(n: int) -> np.ndarray:
+def _penalty_matrix(n: int) -> np.ndarray:
+    """Return the identity without its first entry, as the constant term is not penalised."""
     return np.diag(np.r_[0.0, np.ones(n - 1)])
 
 
 def _fitted_log_scale(
-    terms: np.ndarray, rest: np.ndarray, weights: np.ndarray, ridge: float
+    basis: np.ndarray, residuals: np.ndarray, weights: np.ndarray, ridge: float
 ) -> np.ndarray:
-    """Most likely s of normal errors, by Newton's method; convex but for the softening."""
-    found = np.zeros(len(terms))
-    found[0] = 0.5 * np.log(max(float(weights @ rest**2), _NEGLIGIBLE))
-    penalty = ridge * _but_the_first(len(terms))
+    """Return the maximum-likelihood coefficients of s for normal errors, by Newton's method."""
+    coefficients = np.zeros(len(basis))
+    coefficients[0] = 0.5 * np.log(max(float(weights @ residuals**2), _NEGLIGIBLE))
+    penalty = ridge * _penalty_matrix(len(basis))
+    # Without the bound of s, which is not applied here, the problem is convex.
     for _ in range(_NEWTON_STEPS):
-        square = np.exp(np.clip(-2.0 * (found @ terms), -50.0, 50.0)) * rest**2
-        slope = (terms * weights) @ (1.0 - square) + penalty @ found
-        curvature = 2.0 * (terms * (weights * square)) @ terms.T + penalty
-        floor = _NEGLIGIBLE * (1.0 + np.trace(curvature)) * np.eye(len(terms))
-        step = np.linalg.solve(curvature + floor, slope)
-        found = found - step * min(1.0, 1.0 / float(np.max(np.abs(step), initial=1e-300)))
-    return found
+        square = np.exp(np.clip(-2.0 * (coefficients @ basis), -50.0, 50.0)) * residuals**2
+        gradient = (basis * weights) @ (1.0 - square) + penalty @ coefficients
+        hessian = 2.0 * (basis * (weights * square)) @ basis.T + penalty
+        floor = _NEGLIGIBLE * (1.0 + np.trace(hessian)) * np.eye(len(basis))
+        step = np.linalg.solve(hessian + floor, gradient)
+        step_size = min(1.0, 1.0 / float(np.max(np.abs(step), initial=1e-300)))
+        coefficients = coefficients - step * step_size
+    return coefficients
 
 
 def _fitted_curve(standard: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """a, log b, ε, log δ by quantiles; nearly normal unless they say otherwise."""
+    """Return a, log b, ε and log δ, fitted to quantiles, with a penalty towards the normal."""
     from scipy.optimize import least_squares
 
     order = np.argsort(standard)
     cumulated = np.cumsum(weights[order]) - 0.5 * weights[order]
-    wanted = np.interp(_PROBABILITIES, cumulated, standard[order])
-    line = np.arcsinh(ndtri(_PROBABILITIES))
+    quantiles = np.interp(_PROBABILITIES, cumulated, standard[order])
+    normal = np.arcsinh(ndtri(_PROBABILITIES))
 
-    def off(curve: np.ndarray) -> np.ndarray:
+    def errors(curve: np.ndarray) -> np.ndarray:
         a, log_b, epsilon, log_delta = curve
-        met = a + np.exp(log_b) * np.sinh(np.exp(log_delta) * (line + epsilon)) - wanted
-        return np.concatenate([met, _SHAPE_PENALTY * curve[2:]])
+        fitted = a + np.exp(log_b) * np.sinh(np.exp(log_delta) * (normal + epsilon))
+        return np.concatenate([fitted - quantiles, _SHAPE_PENALTY * curve[2:]])
 
-    return np.asarray(least_squares(off, np.zeros(4)).x)
+    return np.asarray(least_squares(errors, np.zeros(4)).x)

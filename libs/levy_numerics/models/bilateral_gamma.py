@@ -1,4 +1,4 @@
-"""Bilateral gamma."""
+"""Bilateral gamma model."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Self, final
@@ -11,17 +11,17 @@ from levy_numerics.models.registry import register
 from levy_numerics.parameters import Interval, parameter, positive
 from levy_numerics.special import array_namespace, log1p
 
-_LEAST_SHARE: Final = 1e-3
-"""Of the variance, below which a side does not count as Gaussian."""
+# A side with a smaller share of the variance is not reported as Gaussian.
+_MIN_VARIANCE_SHARE: Final = 1e-3
+# Shape αT from which a gamma law counts as Gaussian: its skewness, 2/√(αT), is then below 1/50.
 _GAUSSIAN_SHAPE: Final = 1e4
-"""Shape αT from which a gamma law counts as Gaussian."""
 
 
 @final
 @register
 @dataclass(frozen=True)
 class BilateralGamma(LevyModel):
-    """Difference of two independent gamma processes, one for each direction.
+    """Difference of two independent gamma processes, upward and downward jumps.
 
     ψ(u) = −α₊ ln(1 − iu/λ₊) − α₋ ln(1 + iu/λ₋), with λ₊ and λ₋ the decay of upward and of
     downward jumps; the strip of analyticity is −λ₊ < Im u < λ₋.
@@ -35,8 +35,13 @@ class BilateralGamma(LevyModel):
     name = "BilateralGamma"
     title = "Bilateral gamma"
     source = "Küchler and Tappe (2008), Stochastic Processes and their Applications 118, 261-283"
-    confirmations = 3
-    """Index surfaces have a second minimum, in which one side is nearly Brownian."""
+    # Index surfaces have a second minimum, in which one side is nearly Brownian.
+    min_repeat_hits = 3
+    training_range = coordinates.jump_range(
+        (coordinates.Axis(coordinates.UPWARD_SHARE, -3.0, 1.0), 0.0),
+        (coordinates.Axis(coordinates.DECAY_DOWN, -1.3, 1.8), 1.0),
+        (coordinates.Axis(coordinates.DECAY_UP, -0.5, 2.5), 1.0),
+    )
 
     alpha_p: Any = parameter(
         positive,
@@ -44,7 +49,7 @@ class BilateralGamma(LevyModel):
         unit="1/year",
         meaning="activity of upward jumps; larger skews to the right",
         default=5.0,
-        plausible=(0.05, 50.0),
+        typical_range=(0.05, 50.0),
     )
     lambda_p: Any = parameter(
         Interval(1.0, np.inf),
@@ -52,7 +57,7 @@ class BilateralGamma(LevyModel):
         unit="1",
         meaning="decay of upward jumps; the forward exists only above 1",
         default=25.0,
-        plausible=(1.05, 150.0),
+        typical_range=(1.05, 150.0),
     )
     alpha_m: Any = parameter(
         positive,
@@ -60,7 +65,7 @@ class BilateralGamma(LevyModel):
         unit="1/year",
         meaning="activity of downward jumps; larger skews to the left",
         default=3.0,
-        plausible=(0.05, 50.0),
+        typical_range=(0.05, 50.0),
     )
     lambda_m: Any = parameter(
         positive,
@@ -68,7 +73,7 @@ class BilateralGamma(LevyModel):
         unit="1",
         meaning="decay of downward jumps; smaller is a heavier left tail",
         default=10.0,
-        plausible=(0.2, 150.0),
+        typical_range=(0.2, 150.0),
     )
 
     def exponent(self, u: Any) -> Any:
@@ -101,20 +106,20 @@ class BilateralGamma(LevyModel):
         )
 
     def gaussian_limit(self) -> tuple[str, ...]:
-        """Many small jumps, on each side that has a share of the variance."""
-        return self._limit_of_sides(0.0)
+        """Return the limit of many small jumps, for each side with a share of the variance."""
+        return self._limits_above(0.0)
 
     def gaussian_parts(self, maturity_years: float) -> tuple[str, ...]:
-        """Sides whose gamma law has a skewness, 2/√(αT), below a fiftieth."""
-        return self._limit_of_sides(_GAUSSIAN_SHAPE / maturity_years)
+        """Return the limits of sides whose gamma law has a skewness below 1/50."""
+        return self._limits_above(_GAUSSIAN_SHAPE / maturity_years)
 
-    def _limit_of_sides(self, least_activity: float) -> tuple[str, ...]:
+    def _limits_above(self, min_alpha: float) -> tuple[str, ...]:
         up, down = self.alpha_p / self.lambda_p**2, self.alpha_m / self.lambda_m**2
-        least = _LEAST_SHARE * (up + down)
+        min_variance = _MIN_VARIANCE_SHARE * (up + down)
         limits: tuple[str, ...] = ()
-        if up > least and self.alpha_p > least_activity:
+        if up > min_variance and self.alpha_p > min_alpha:
             limits += "alpha_p → ∞", "lambda_p → ∞"
-        if down > least and self.alpha_m > least_activity:
+        if down > min_variance and self.alpha_m > min_alpha:
             limits += "alpha_m → ∞", "lambda_m → ∞"
         return limits
 
@@ -131,7 +136,7 @@ class BilateralGamma(LevyModel):
 
     @classmethod
     def from_coordinates(cls, z: Any) -> Self:
-        """(log variance, logit of its upward share, log λ₋, log(λ₊ − 1))."""
+        """Return the model at (log variance, logit of its upward share, log λ₋, log(λ₊ − 1))."""
         xp = array_namespace(z)
         variance, upward, downward = xp.exp(z[0]), *coordinates.split(z[1])
         low, high = 1.0 + xp.exp(z[3]), xp.exp(z[2])

@@ -1,4 +1,4 @@
-"""Black-Scholes, the degenerate check."""
+"""Black-Scholes model, the limit without jumps that all methods are checked with."""
 
 from dataclasses import dataclass
 from typing import Any, Self, final
@@ -32,7 +32,7 @@ class BlackScholes(LevyModel):
         unit="1/√year",
         meaning="volatility",
         default=0.2,
-        plausible=(0.02, 2.0),
+        typical_range=(0.02, 2.0),
     )
 
     def exponent(self, u: Any) -> Any:
@@ -43,8 +43,8 @@ class BlackScholes(LevyModel):
 
     def exponent_strip(self) -> tuple[Any, Any]:
         xp = array_namespace(self.sigma)
-        unlimited = xp.full_like(xp.asarray(self.sigma, dtype=float), xp.inf)
-        return unlimited, unlimited
+        infinite = xp.full_like(xp.asarray(self.sigma, dtype=float), xp.inf)
+        return infinite, infinite
 
     def annual_cumulants(self) -> tuple[Any, Any, Any, Any]:
         zero = 0.0 * self.sigma

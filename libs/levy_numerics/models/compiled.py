@@ -2,7 +2,7 @@
 
 On arrays that small NumPy spends most of its time on the overhead of calls: compiled formulas take
 a quarter to a half of it. Machine code is cached on disk (see `jit`). Models that are not
-`Compilable` are evaluated by NumPy.
+`NumbaModel` are evaluated by NumPy.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,11 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numba.extending import register_jitable
 
-from levy_numerics import special_compiled  # noqa: F401 - tells Numba what formulas call
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import COMPLEX_STEP, LevyModel, Model, complex_steps
-from levy_numerics.models.compilable import Compilable
+from levy_numerics.models.numba_model import NumbaModel
 
 _AnyModel = TypeVar("_AnyModel", bound=Model)
 _Formula = Callable[..., Any]
@@ -29,22 +28,22 @@ def from_coordinates_with_jacobian(
     model: type[_AnyModel], z: np.ndarray
 ) -> tuple[_AnyModel, np.ndarray]:
     """`Model.from_coordinates_with_jacobian` at one point, shape (n_coordinates,)."""
-    if not issubclass(model, Compilable):
+    if not issubclass(model, NumbaModel):
         return model.from_coordinates_with_jacobian(z)
-    parameters_at, _ = _formulas(model)
-    stepped = np.array(parameters_at(z[:, None] + complex_steps(len(z))))
+    parameters_from_coordinates, _ = _formulas(model)
+    stepped = np.array(parameters_from_coordinates(z[:, None] + complex_steps(len(z))))
     return model(*stepped[:, 0].real.tolist()), stepped.imag / COMPLEX_STEP
 
 
 def exponent_with_gradient(model: LevyModel, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`LevyModel.exponent_with_gradient` of one parameter set, u of shape (n,)."""
-    if not isinstance(model, Compilable):
+    if not isinstance(model, NumbaModel):
         return model.exponent_with_gradient(u)
     return evaluate_formula(type(model), u, [float(v) for v in model.as_mapping().values()])
 
 
 def evaluate_formula(
-    model: type[Compilable], u: np.ndarray, parameters: Sequence[float] | np.ndarray
+    model: type[NumbaModel], u: np.ndarray, parameters: Sequence[float] | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return ψ(u) and its gradient for parameters in the order of declaration, u of shape (n,)."""
     _, formula = _formulas(model)
@@ -56,7 +55,9 @@ def evaluate_formula(
 
 
 @cache
-def _formulas(model: type[Compilable]) -> tuple[_Formula, _Formula]:
+def _formulas(model: type[NumbaModel]) -> tuple[_Formula, _Formula]:
     for helper in model.helpers:
         register_jitable(helper)
-    return compiled_in_order(model.parameters_at), compiled_in_order(model.formula)
+    return compiled_in_order(model.parameters_from_coordinates), compiled_in_order(
+        model.exponent_and_gradient
+    )

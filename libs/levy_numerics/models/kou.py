@@ -1,4 +1,4 @@
-"""Kou's double exponential jump diffusion."""
+"""Double exponential jump diffusion of Kou."""
 
 from dataclasses import dataclass
 from typing import Any, Self, final
@@ -16,7 +16,7 @@ from levy_numerics.special import array_namespace
 @register
 @dataclass(frozen=True)
 class Kou(LevyModel):
-    """Brownian motion and Poisson jumps, exponentially distributed on either side.
+    """Brownian motion and compound Poisson jumps with a double exponential distribution.
 
     ψ(u) = −σ²u²/2 + λ(pη₁/(η₁ − iu) + (1 − p)η₂/(η₂ + iu) − 1).
 
@@ -28,8 +28,14 @@ class Kou(LevyModel):
     name = "Kou"
     title = "Kou"
     source = "Kou (2002), Management Science 48(8), 1086-1101"
-    confirmations = 4
-    """Real surfaces have minima of large and of small jumps, and of upward jumps or none."""
+    # Market surfaces have separate minima with large and small jumps, with and without upward ones.
+    min_repeat_hits = 4
+    training_range = coordinates.jump_range(
+        (coordinates.Axis(coordinates.JUMP_SHARE, -1.2, 1.5), 0.0),
+        (coordinates.Axis(coordinates.UPWARD_SHARE, -4.0, 1.0), 0.0),
+        (coordinates.Axis(coordinates.DECAY_DOWN, -1.0, 1.8), 1.0),
+        (coordinates.Axis(coordinates.DECAY_UP, -1.2, 2.0), 1.0),
+    )
 
     sigma: Any = parameter(
         positive,
@@ -37,7 +43,7 @@ class Kou(LevyModel):
         unit="1/√year",
         meaning="volatility of the Brownian motion",
         default=0.15,
-        plausible=(0.02, 1.0),
+        typical_range=(0.02, 1.0),
     )
     lam: Any = parameter(
         positive,
@@ -45,7 +51,7 @@ class Kou(LevyModel):
         unit="1/year",
         meaning="expected number of jumps; larger is more volatile",
         default=2.0,
-        plausible=(0.01, 20.0),
+        typical_range=(0.01, 20.0),
     )
     p: Any = parameter(
         Interval(0.0, 1.0),
@@ -53,7 +59,7 @@ class Kou(LevyModel):
         unit="1",
         meaning="probability that a jump is upward; smaller skews to the left",
         default=0.35,
-        plausible=(0.02, 0.98),
+        typical_range=(0.02, 0.98),
     )
     eta1: Any = parameter(
         Interval(1.0, np.inf),
@@ -61,7 +67,7 @@ class Kou(LevyModel):
         unit="1",
         meaning="decay of upward jumps; the forward exists only above 1",
         default=25.0,
-        plausible=(1.2, 100.0),
+        typical_range=(1.2, 100.0),
     )
     eta2: Any = parameter(
         positive,
@@ -69,14 +75,14 @@ class Kou(LevyModel):
         unit="1",
         meaning="decay of downward jumps; smaller is a heavier left tail",
         default=12.0,
-        plausible=(1.0, 100.0),
+        typical_range=(1.0, 100.0),
     )
 
     def exponent(self, u: Any) -> Any:
         return -0.5 * self.sigma**2 * u**2 + self.lam * self._jump_transform(u)
 
     def _jump_transform(self, u: Any) -> Any:
-        """E[exp(iuJ)] − 1 of one jump, free of cancellation at u = 0."""
+        """Return E[exp(iuJ)] − 1 of one jump, without cancellation at u = 0."""
         iu = 1j * u
         return iu * (self.p / (self.eta1 - iu) - (1.0 - self.p) / (self.eta2 + iu))
 
@@ -107,7 +113,7 @@ class Kou(LevyModel):
         )
 
     def gaussian_limit(self) -> tuple[str, ...]:
-        """No jumps; or many small ones, where they carry most of the variance."""
+        """Return the limit without jumps, or that of many small ones if they dominate."""
         diffusion = self.sigma**2
         return ("lam → 0",) if diffusion > 0.5 * self.annual_cumulants()[1] else ("lam → ∞",)
 
@@ -125,9 +131,10 @@ class Kou(LevyModel):
 
     @classmethod
     def from_coordinates(cls, z: Any) -> Self:
-        """(log variance, logit of the jumps' share, of their upward share, log η₂, log(η₁ − 1)).
+        """Return the model at coordinates (log v, logit j, logit p′, log η₂, log(η₁ − 1)).
 
-        Shares are of variance, not of counts: the quotes see them, whatever the decays.
+        v is the variance, j the jumps' share of it and p′ the share of upward jumps in theirs.
+        Quotes determine shares of variance, but not the number of jumps if these are small.
         """
         xp = array_namespace(z)
         variance, (jumps, diffusion) = xp.exp(z[0]), coordinates.split(z[1])
@@ -156,6 +163,6 @@ class Kou(LevyModel):
 
     @classmethod
     def coordinate_bounds(cls) -> Bounds:
-        """Shares down to a millionth, decays up to 245: 1 − p keeps five digits everywhere."""
+        """Return shares from 1e-6 on and decays up to 245, for which 1 − p keeps five digits."""
         low, high = coordinates.LOW, coordinates.HIGH
         return (low[0], -9.0, -14.0, -1.25, low[2]), (high[0], 9.0, 14.0, 5.5, 5.5)

@@ -1,4 +1,4 @@
-"""Meixner."""
+"""Meixner model."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Self, final
@@ -12,15 +12,16 @@ from levy_numerics.models.registry import register
 from levy_numerics.parameters import Interval, parameter, positive
 from levy_numerics.special import array_namespace, log1p
 
+# |w| at which `exponent` changes its formula: log cosh loses digits near its zero, and sinh
+# overflows for large arguments.
 _SMALL: Final = 0.5
-"""Below it log cosh loses digits against its value at u = 0; above, sinh would overflow."""
 
 
 @final
 @register
 @dataclass(frozen=True)
 class Meixner(LevyModel):
-    """Pure jumps with semi-heavy exponential tails on both sides.
+    """Pure jump process with semi-heavy exponential tails on both sides.
 
     ψ(u) = 2d(log cos(b/2) − log cosh((au − ib)/2)).
 
@@ -33,7 +34,8 @@ class Meixner(LevyModel):
     name = "Meixner"
     title = "Meixner"
     source = "Schoutens (2002), EURANDOM report 2002-004"
-    activity = "d"
+    linear_parameter = "d"
+    training_range = coordinates.strip_range((-0.4, 1.9), (-1.3, 0.5))
 
     a: Any = parameter(
         positive,
@@ -41,7 +43,7 @@ class Meixner(LevyModel):
         unit="1",
         meaning="scale of a jump; larger is more volatile",
         default=0.25,
-        plausible=(0.02, 2.0),
+        typical_range=(0.02, 2.0),
     )
     b: Any = parameter(
         Interval(-np.pi, np.pi),
@@ -49,39 +51,41 @@ class Meixner(LevyModel):
         unit="1",
         meaning="asymmetry; negative skews to the left",
         default=-1.2,
-        plausible=(-2.8, 1.8),
+        typical_range=(-2.8, 1.8),
     )
     d: Any = parameter(
         positive,
         symbol="d",
         unit="1/year",
-        meaning="activity: every cumulant is proportional to it",
+        meaning="activity: all cumulants scale linearly with d",
         default=1.2,
-        plausible=(0.02, 50.0),
+        typical_range=(0.02, 50.0),
     )
 
     def exponent(self, u: Any) -> Any:
-        """−2d log(cosh w − i tan(b/2) sinh w), w = au/2, as log1p of what is small.
+        """Return −2d log(cosh w − i tan(b/2) sinh w), w = au/2, by log1p of a small argument.
 
-        Near 0 that is the bracket less one; elsewhere the growth is taken out and exp(−2w + ib)
-        is left, which never overflows. Both are analytic in the half-plane Re w ≥ 0; the other
-        half follows by (w, b) → (−w, −b).
+        Near 0 the argument is the bracket minus 1. Elsewhere the growth of the bracket is divided
+        out, and the argument is exp(−2w + ib), which cannot overflow. Both are analytic in the
+        half-plane Re w ≥ 0; the other half follows by (w, b) → (−w, −b).
         """
         xp = array_namespace(u, self.a)
         w, half, _ = self._right_half(u)
         small = xp.abs(w) < _SMALL
         decay = xp.expm1(-w)
-        shrunk = 1.0 + decay
-        # cosh w − 1 and sinh w in terms of exp(−w) − 1, which loses nothing at 0.
-        about_zero = 0.5 * decay * (decay + 1j * xp.tan(half) * (2.0 + decay))
+        exponential = 1.0 + decay
+        # cosh w − 1 and sinh w in terms of exp(−w) − 1, without cancellation at 0.
+        near_zero = 0.5 * decay * (decay + 1j * xp.tan(half) * (2.0 + decay))
         argument = xp.where(
-            small, about_zero / xp.where(small, shrunk, 1.0), shrunk**2 * xp.exp(2j * half)
+            small,
+            near_zero / xp.where(small, exponential, 1.0),
+            exponential**2 * xp.exp(2j * half),
         )
         growth = w - 1j * half - xp.log(2.0 * xp.cos(half))
         return -2.0 * self.d * (log1p(argument) + xp.where(small, 0.0, growth))
 
     def _right_half(self, u: Any) -> tuple[Any, Any, Any]:
-        """(w, b/2, sign) with w = au/2; w and b reflected, and sign −1, where Re w < 0."""
+        """Return (w, b/2, sign) with w = au/2; if Re w < 0, w and b are negated and sign is −1."""
         xp = array_namespace(u, self.a)
         w = 0.5 * self.a * u
         sign = xp.where(xp.real(w) < 0, -1.0, 1.0)
@@ -114,7 +118,7 @@ class Meixner(LevyModel):
         )
 
     def gaussian_limit(self) -> tuple[str, ...]:
-        """a → 0 with a²d/2, the variance, fixed."""
+        """Return a → 0 with a²d/2, the variance, fixed."""
         return "a → 0", "d → ∞"
 
     def scale_weights(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Merton's jump diffusion."""
+"""Jump diffusion of Merton."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -8,7 +8,7 @@ import numpy as np
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
-from levy_numerics.models.compilable import Compilable
+from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace, expm1
@@ -17,8 +17,8 @@ from levy_numerics.special import array_namespace, expm1
 @final
 @register
 @dataclass(frozen=True)
-class Merton(Compilable):
-    """Brownian motion and Poisson jumps, normally distributed.
+class Merton(NumbaModel):
+    """Brownian motion and compound Poisson jumps with a normal distribution.
 
     ψ(u) = −σ²u²/2 + λ(exp(iuμ_J − σ_J²u²/2) − 1), with μ_J and σ_J the mean and the standard
     deviation of a jump of the log-price.
@@ -31,8 +31,13 @@ class Merton(Compilable):
     name = "Merton"
     title = "Merton"
     source = "Merton (1976), Journal of Financial Economics 3, 125-144"
-    confirmations = 5
-    """Many surfaces have a second minimum, in which jumps are larger and less spread."""
+    # Many surfaces have a second minimum, in which jumps are larger and vary less.
+    min_repeat_hits = 5
+    training_range = coordinates.jump_range(
+        (coordinates.Axis(coordinates.JUMP_SHARE, -1.5, 2.5), 0.0),
+        (coordinates.Axis(coordinates.JUMP_SIZE, -0.8, 1.3), -1.0),
+        (coordinates.Axis(coordinates.JUMP_DIRECTION, -1.8, 0.8), 0.0),
+    )
 
     sigma: Any = parameter(
         positive,
@@ -40,7 +45,7 @@ class Merton(Compilable):
         unit="1/√year",
         meaning="volatility of the Brownian motion",
         default=0.15,
-        plausible=(0.02, 1.0),
+        typical_range=(0.02, 1.0),
     )
     lam: Any = parameter(
         positive,
@@ -48,7 +53,7 @@ class Merton(Compilable):
         unit="1/year",
         meaning="expected number of jumps; larger is more volatile",
         default=0.8,
-        plausible=(0.01, 10.0),
+        typical_range=(0.01, 10.0),
     )
     mu_j: Any = parameter(
         real,
@@ -56,7 +61,7 @@ class Merton(Compilable):
         unit="1",
         meaning="mean jump; negative skews to the left",
         default=-0.1,
-        plausible=(-0.5, 0.3),
+        typical_range=(-0.5, 0.3),
     )
     sigma_j: Any = parameter(
         positive,
@@ -64,7 +69,7 @@ class Merton(Compilable):
         unit="1",
         meaning="standard deviation of a jump; larger is more volatile",
         default=0.12,
-        plausible=(0.03, 0.5),
+        typical_range=(0.03, 0.5),
     )
 
     def check_jointly(self) -> None:
@@ -72,7 +77,7 @@ class Merton(Compilable):
             growth = self.lam * np.exp(np.asarray(self.mu_j) + 0.5 * np.square(self.sigma_j))
         if not np.all(np.isfinite(growth)):
             raise InvalidParameterError(
-                "mu_j, sigma_j", (self.mu_j, self.sigma_j), "exp(μ_J + σ_J²/2) is a finite number"
+                "mu_j, sigma_j", (self.mu_j, self.sigma_j), "exp(μ_J + σ_J²/2) is finite"
             )
         super().check_jointly()
 
@@ -83,33 +88,33 @@ class Merton(Compilable):
         return 1j * self.mu_j * u - 0.5 * (self.sigma_j * u) ** 2
 
     @staticmethod
-    def formula(u: Any, sigma: Any, lam: Any, mu_j: Any, sigma_j: Any) -> tuple[Any, Any]:
+    def exponent_and_gradient(
+        u: Any, sigma: Any, lam: Any, mu_j: Any, sigma_j: Any
+    ) -> tuple[Any, Any]:
         xp = array_namespace(u, sigma)
         square = u * u
         jump = 1j * mu_j * u - 0.5 * sigma_j**2 * square
-        grown = expm1(jump)
-        # e^E·u and e^E·u², with the exponential first: it is what tames u².
-        tilted = lam * xp.exp(jump) * u
-        exponent = lam * grown - 0.5 * sigma**2 * square
+        by_lam = expm1(jump)
+        # e^E·u and e^E·u²: u² could overflow before the small exponential multiplies it.
+        weighted = lam * xp.exp(jump) * u
+        exponent = lam * by_lam - 0.5 * sigma**2 * square
         by_sigma = -sigma * square + 0j
-        return exponent, xp.stack((by_sigma, grown, 1j * tilted, -sigma_j * tilted * u))
+        return exponent, xp.stack((by_sigma, by_lam, 1j * weighted, -sigma_j * weighted * u))
 
     def exponent_strip(self) -> tuple[Any, Any]:
         xp = array_namespace(self.sigma)
-        unlimited = xp.full_like(xp.asarray(self.sigma, dtype=float), xp.inf)
-        return unlimited, unlimited
+        infinite = xp.full_like(xp.asarray(self.sigma, dtype=float), xp.inf)
+        return infinite, infinite
 
     def sector(self, maturity_years: Any) -> Any:
-        """Where λT·|exp(iμ_Jξ − σ_J²ξ²/2)| stays below λT + 1.
-
-        Along the angle a it peaks at λT·exp(g), g = μ_J² sin²a/(2σ_J² cos 2a).
-        """
+        """Return the half-angle within which λT·|exp(iμ_Jξ − σ_J²ξ²/2)| stays below λT + 1."""
+        # Along the angle a its maximum is λT·exp(g), g = μ_J² sin²a/(2σ_J² cos 2a).
         xp = array_namespace(maturity_years, self.lam)
         g = 2.0 * xp.log1p(1.0 / (self.lam * maturity_years)) * self.sigma_j**2
         return xp.asin(xp.sqrt(g / (self.mu_j**2 + 2.0 * g)))
 
-    def log_ripple(self, u: Any, maturity_years: Any) -> Any:
-        """Of λT·exp(iμ_Ju − σ_J²u²/2)."""
+    def log_oscillating_part(self, u: Any, maturity_years: Any) -> Any:
+        """Return the log of λT·exp(iμ_Ju − σ_J²u²/2)."""
         return array_namespace(u, self.lam).log(self.lam * maturity_years) + self._jump(u)
 
     def annual_cumulants(self) -> tuple[Any, Any, Any, Any]:
@@ -122,7 +127,7 @@ class Merton(Compilable):
         )
 
     def gaussian_limit(self) -> tuple[str, ...]:
-        """No jumps; or many small ones, where they carry most of the variance."""
+        """Return the limit without jumps, or that of many small ones if they dominate."""
         diffusion = self.sigma**2
         return ("lam → 0",) if diffusion > 0.5 * self.annual_cumulants()[1] else ("lam → ∞",)
 
@@ -138,11 +143,11 @@ class Merton(Compilable):
         return self.mu_j * n + spread * rng.standard_normal(size)
 
     @staticmethod
-    def parameters_at(z: Any) -> tuple[Any, Any, Any, Any]:
-        """Of (log variance, logit of the jumps' share, log root-mean-square jump, asinh(μ_J/σ_J)).
+    def parameters_from_coordinates(z: Any) -> tuple[Any, Any, Any, Any]:
+        """Return the parameters at (log v, logit j, log √E[J²], asinh(μ_J/σ_J)).
 
-        The size of a jump is what kurtosis sees and its direction what skewness sees; mean and
-        deviation apart are nearly exchangeable.
+        v is the variance and j the jumps' share of it. Kurtosis determines the size of jumps and
+        skewness their direction; mean and standard deviation as coordinates are nearly collinear.
         """
         xp = array_namespace(z)
         variance, (jumps, diffusion) = xp.exp(z[0]), coordinates.split(z[1])
@@ -170,5 +175,5 @@ class Merton(Compilable):
 
     @classmethod
     def coordinate_bounds(cls) -> Bounds:
-        """Jumps of 1% to 500%, and up to twenty times as large as they vary."""
+        """Return jumps of 1% to 500%, with a mean of up to twenty standard deviations."""
         return (-11.5, -9.0, -4.6, -3.7), (3.2, 9.0, 1.6, 3.7)

@@ -1,4 +1,4 @@
-"""Normal inverse Gaussian."""
+"""Normal inverse Gaussian model."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -9,31 +9,29 @@ from scipy.special import k1e
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
-from levy_numerics.models.compilable import Compilable
+from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace
 
 
 def _roots(u: Any, alpha: Any, beta: Any) -> tuple[Any, Any]:
-    """g = √(α² − β²) and s = √(α² − (β + iu)²).
-
-    s is a product of two principal roots, so that its cuts are those of ψ.
-    """
+    """Return g = √(α² − β²) and s = √(α² − (β + iu)²)."""
+    # As a product of two principal roots s has the branch cuts of ψ; one root has others.
     xp = array_namespace(u, alpha)
     low, high = alpha - beta, alpha + beta
     return xp.sqrt(low * high), xp.sqrt(low - 1j * u) * xp.sqrt(high + 1j * u)
 
 
 def _by_delta(u: Any, beta: Any, sum_of_roots: Any) -> Any:
-    """g − s = (g² − s²)/(g + s), where g² − s² needs no subtraction of large numbers."""
+    """Return g − s = (g² − s²)/(g + s), where g² − s² is a product and does not cancel."""
     return u * (2j * beta - u) / sum_of_roots
 
 
 @final
 @register
 @dataclass(frozen=True)
-class NIG(Compilable):
+class NIG(NumbaModel):
     """Brownian motion with drift β run on an inverse Gaussian clock.
 
     ψ(u) = δ(√(α² − β²) − √(α² − (β + iu)²)).
@@ -47,6 +45,7 @@ class NIG(Compilable):
     title = "Normal inverse Gaussian"
     source = "Barndorff-Nielsen (1997), Scandinavian Journal of Statistics 24, 1-13"
     helpers = (_roots, _by_delta)
+    training_range = coordinates.strip_range((-0.5, 1.7), (-1.6, 0.5))
 
     alpha: Any = parameter(
         positive,
@@ -54,7 +53,7 @@ class NIG(Compilable):
         unit="1",
         meaning="decay of the tails; smaller is heavier-tailed",
         default=15.0,
-        plausible=(1.0, 150.0),
+        typical_range=(1.0, 150.0),
     )
     beta: Any = parameter(
         real,
@@ -62,15 +61,15 @@ class NIG(Compilable):
         unit="1",
         meaning="asymmetry, between −α and α − 1; negative skews to the left",
         default=-5.0,
-        plausible=(-100.0, 50.0),
+        typical_range=(-100.0, 50.0),
     )
     delta: Any = parameter(
         positive,
         symbol="δ",
         unit="1/year",
-        meaning="scale: every cumulant is proportional to it",
+        meaning="scale: all cumulants scale linearly with δ",
         default=0.5,
-        plausible=(0.005, 5.0),
+        typical_range=(0.005, 5.0),
     )
 
     def check_jointly(self) -> None:
@@ -84,7 +83,7 @@ class NIG(Compilable):
         return self.delta * _by_delta(u, self.beta, g + s)
 
     @staticmethod
-    def formula(u: Any, alpha: Any, beta: Any, delta: Any) -> tuple[Any, Any]:
+    def exponent_and_gradient(u: Any, alpha: Any, beta: Any, delta: Any) -> tuple[Any, Any]:
         g, s = _roots(u, alpha, beta)
         by_delta = _by_delta(u, beta, g + s)
         product = g * s
@@ -107,7 +106,7 @@ class NIG(Compilable):
         )
 
     def gaussian_limit(self) -> tuple[str, ...]:
-        """α → ∞ with δ/α, the variance, fixed."""
+        """Return α → ∞ with δ/α, the variance, fixed."""
         return "alpha → ∞", "delta → ∞"
 
     def scale_weights(self) -> tuple[Any, ...]:
@@ -125,7 +124,7 @@ class NIG(Compilable):
         return self.beta * clock + np.sqrt(clock) * rng.standard_normal(size)
 
     @staticmethod
-    def parameters_at(z: Any) -> tuple[Any, Any, Any]:
+    def parameters_from_coordinates(z: Any) -> tuple[Any, Any, Any]:
         xp = array_namespace(z)
         variance, low, high = coordinates.variance_and_strip(z)
         alpha, product = 0.5 * (high + low), low * high

@@ -1,4 +1,4 @@
-"""The models the engine knows, by the name they have on the wire."""
+"""Registry of models by name."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -11,24 +11,18 @@ _REGISTERED: dict[str, type[Model]] = {}
 
 
 def register(cls: _M) -> _M:
-    """Class decorator that makes a model known under its `name`."""
+    """Register a model class under its `name`; use it as a decorator."""
     _REGISTERED[cls.name] = cls
     return cls
 
 
 def names() -> tuple[str, ...]:
-    """Names on the wire, in order of registration."""
+    """Return the names of all models, in order of registration."""
     return tuple(_REGISTERED)
 
 
 def get(name: str) -> type[Model]:
-    """Return the class of that name.
-
-    Raises
-    ------
-    UnknownModelError
-        Nothing is registered under `name`.
-    """
+    """Return the model class of that name, or raise `UnknownModelError`."""
     try:
         return _REGISTERED[name]
     except KeyError:

@@ -1,13 +1,15 @@
-"""Variance Gamma."""
+"""Variance Gamma model."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
+from levy_numerics.distributions import Gamma, LogNormal, Normal
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
-from levy_numerics.models.compilable import Compilable
+from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace, log1p
@@ -16,8 +18,8 @@ from levy_numerics.special import array_namespace, log1p
 @final
 @register
 @dataclass(frozen=True)
-class VarianceGamma(Compilable):
-    """Brownian motion with drift run on a gamma clock.
+class VarianceGamma(NumbaModel):
+    """Brownian motion with drift, time-changed by a gamma process.
 
     ψ(u) = −ln(1 − iuθν + σ²νu²/2)/ν.
 
@@ -29,6 +31,7 @@ class VarianceGamma(Compilable):
     name = "VarianceGamma"
     title = "Variance Gamma"
     source = "Madan, Carr and Chang (1998), European Finance Review 2, 79-105"
+    training_range = coordinates.strip_range((0.0, 2.1), (-1.2, 0.5))
 
     sigma: Any = parameter(
         positive,
@@ -36,15 +39,17 @@ class VarianceGamma(Compilable):
         unit="1/√year",
         meaning="volatility of the Brownian motion",
         default=0.2,
-        plausible=(0.02, 1.5),
+        typical_range=(0.02, 1.5),
+        prior=LogNormal(math.log(0.2), 0.5),
     )
     nu: Any = parameter(
         positive,
         symbol="ν",
         unit="year",
-        meaning="variance rate of the clock; larger is heavier-tailed",
+        meaning="variance rate of the time change; larger is heavier-tailed",
         default=0.3,
-        plausible=(0.005, 5.0),
+        typical_range=(0.005, 5.0),
+        prior=Gamma(2.0, 2.0),
     )
     theta: Any = parameter(
         real,
@@ -52,36 +57,38 @@ class VarianceGamma(Compilable):
         unit="1/year",
         meaning="drift of the Brownian motion; negative skews to the left",
         default=-0.15,
-        plausible=(-1.0, 0.5),
+        typical_range=(-1.0, 0.5),
+        prior=Normal(-0.2, 0.2),
     )
 
     def exponent(self, u: Any) -> Any:
-        clock_argument = self.nu * u * (0.5 * self.sigma**2 * u - 1j * self.theta)
-        return -log1p(clock_argument) / self.nu
+        argument = self.nu * u * (0.5 * self.sigma**2 * u - 1j * self.theta)
+        return -log1p(argument) / self.nu
 
     @staticmethod
-    def formula(u: Any, sigma: Any, nu: Any, theta: Any) -> tuple[Any, Any]:
+    def exponent_and_gradient(u: Any, sigma: Any, nu: Any, theta: Any) -> tuple[Any, Any]:
         xp = array_namespace(u, nu)
-        less_one = nu * u * (0.5 * sigma**2 * u - 1j * theta)
-        exponent = -log1p(less_one) / nu
-        by_theta = 1j * u / (1.0 + less_one)
+        argument = nu * u * (0.5 * sigma**2 * u - 1j * theta)
+        exponent = -log1p(argument) / nu
+        by_theta = 1j * u / (1.0 + argument)
         by_sigma = (1j * sigma) * u * by_theta
         by_nu = (0.5 * sigma * by_sigma + theta * by_theta - exponent) / nu
         return exponent, xp.stack((by_sigma, by_nu, by_theta))
 
     def exponent_strip(self) -> tuple[Any, Any]:
         xp = array_namespace(self.nu)
-        # The two roots, each by the formula that does not cancel.
+        # Roots of a quadratic: the larger by its formula, the smaller from their product, since its
+        # own formula would cancel.
         half_drift = self.theta / self.sigma**2
         root = xp.sqrt(half_drift**2 + 2.0 / (self.nu * self.sigma**2))
         product = 2.0 / (self.nu * self.sigma**2)
         larger = root + abs(half_drift)
         smaller = product / larger
-        leans_up = half_drift >= 0
-        return xp.where(leans_up, smaller, larger), xp.where(leans_up, larger, smaller)
+        is_upward = half_drift >= 0
+        return xp.where(is_upward, smaller, larger), xp.where(is_upward, larger, smaller)
 
     def forward_exists(self, maturity_years: Any) -> Any:
-        """Whether 1 − θν − σ²ν/2 > 0, which is λ₋ > 1 without a root."""
+        """Return whether 1 − θν − σ²ν/2 > 0, which is equivalent to λ₋ > 1."""
         return self.nu * (self.theta + 0.5 * self.sigma**2) < 1.0
 
     def annual_cumulants(self) -> tuple[Any, Any, Any, Any]:
@@ -105,11 +112,11 @@ class VarianceGamma(Compilable):
         return xp.exp(-xp.where(x > 0, low, high) * xp.abs(x)) / (self.nu * xp.abs(x))
 
     def sample(self, rng: np.random.Generator, maturity_years: float, size: int) -> Any:
-        clock = rng.gamma(maturity_years / self.nu, self.nu, size)
-        return self.theta * clock + self.sigma * np.sqrt(clock) * rng.standard_normal(size)
+        time = rng.gamma(maturity_years / self.nu, self.nu, size)
+        return self.theta * time + self.sigma * np.sqrt(time) * rng.standard_normal(size)
 
     @staticmethod
-    def parameters_at(z: Any) -> tuple[Any, Any, Any]:
+    def parameters_from_coordinates(z: Any) -> tuple[Any, Any, Any]:
         xp = array_namespace(z)
         variance, low, high = coordinates.variance_and_strip(z)
         activity = variance / (low**-2 + high**-2)

@@ -1,4 +1,4 @@
-"""European option prices: one method per file, behind one signature."""
+"""European option prices: one method per file, with a common signature."""
 
 from levy_numerics.pricing.registry import methods, price
 from levy_numerics.pricing.result import PriceGradient, Prices

@@ -1,4 +1,4 @@
-"""Rows of the pricing integrand: log φ_T, and the factors whose sums are derivatives of prices."""
+"""Terms of the pricing integrand: log φ_T, and factors that give derivatives of prices."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ import numpy as np
 
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.models.base import Model
-from levy_numerics.models.compilable import Compilable
 from levy_numerics.models.compiled import evaluate_formula
+from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.pricing.sinh_contour import Contour
 
 _ONE_YEAR: Final = np.ones((1, 1))
-_NO_RIPPLE: Final = np.empty((0, 0, 0), dtype=complex)
+_NOT_OSCILLATING: Final = np.empty((0, 0, 0), dtype=complex)
 
 
 @dataclass(frozen=True)
-class Factors:
-    """What the integrand is multiplied by, so that its sums are derivatives of the value.
+class IntegrandFactors:
+    """Factors of the integrand with which the sums are derivatives of the price.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Factors:
     others : callable, optional
         (model, ξ, T) ↦ further factors, stacked on a new first axis; the last ξ is −i.
     at_poles : tuple of pairs of float
-        Each factor's value at the payoff's poles ξ = 0 and ξ = −i, by which the poles' share of
-        the rule's error is multiplied; empty if all vanish there, as they do where a parameter
-        changes neither the mass of the distribution nor its forward.
+        Value of each factor at the poles of the payoff, ξ = 0 and ξ = −i, which multiplies the
+        poles' contribution to the error of the rule. Empty if all are zero, as for parameters:
+        they change neither the mass of the distribution nor the forward.
     order : int
         Highest power of ξ with which a factor grows.
     """
@@ -40,8 +40,8 @@ class Factors:
     order: int = 0
 
 
-VALUE_ONLY: Final = Factors()
-BY_PARAMETER: Final = Factors(by_parameter=True)
+VALUE_ONLY: Final = IntegrandFactors()
+BY_PARAMETER: Final = IntegrandFactors(by_parameter=True)
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,17 @@ class Integrand:
     Attributes
     ----------
     log_cf : ndarray, shape (S, n_rows, n_nodes)
-        log φ_T of each maturity, or of one year where it is proportional to T (one row).
+        log φ_T of each maturity; only log φ₁ (one row) if increments are stationary.
     factors : ndarray, shape (n_terms, S, n_rows, n_nodes)
     magnitude : ndarray, shape (S, n_rows, n_probes)
-        Σ|p·∂ log φ_T/∂p| over the parameters at the contour's probes: the size of the terms that
-        add up to log φ_T, by which its rounding error scales.
+        Σ|p·∂ log φ_T/∂p| over the parameters p at the probes of the contour: the size of the terms
+        of log φ_T, to which its rounding error is proportional.
     years : ndarray, shape (n_maturities,)
-        What each maturity multiplies its row by.
+        Factor of the row of each maturity.
     drift : ndarray, shape (S, n_maturities)
-        ω_T; NaN where there is no forward.
-    log_ripple : ndarray, shape (S, n_maturities, n_nodes − 1)
-        `Model.log_ripple`; of length zero where there is none.
+        ω_T; NaN if E[S_T] is infinite.
+    log_oscillation : ndarray, shape (S, n_maturities, n_nodes − 1)
+        `Model.log_oscillating_part`; of length zero if there is none.
     """
 
     log_cf: np.ndarray
@@ -69,35 +69,42 @@ class Integrand:
     magnitude: np.ndarray
     years: np.ndarray
     drift: np.ndarray
-    log_ripple: np.ndarray
+    log_oscillation: np.ndarray
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All fields in order, as `sinh_kernel` takes them."""
         rows = self.log_cf, self.factors, self.magnitude
-        return *rows, self.years, self.drift, self.log_ripple
+        return *rows, self.years, self.drift, self.log_oscillation
 
     @classmethod
     def of(
-        cls, model: Model, contour: Contour, years: np.ndarray, factors: Factors = VALUE_ONLY
+        cls,
+        model: Model,
+        contour: Contour,
+        years: np.ndarray,
+        factors: IntegrandFactors = VALUE_ONLY,
     ) -> "Integrand":
         """Evaluate a model, whose fields are numbers or arrays of shape (S,)."""
-        as_one = model.stationary and factors.others is None
-        times = years if as_one else np.ones_like(years)
-        if as_one and isinstance(model, Compilable):
+        # Further factors, such as ∂ log φ_T/∂T, are not proportional to T.
+        has_one_row = model.has_stationary_increments and factors.others is None
+        times = years if has_one_row else np.ones_like(years)
+        if has_one_row and isinstance(model, NumbaModel):
             rows = _compiled_rows(model, contour, by_parameter=factors.by_parameter)
         else:
-            row_years = _ONE_YEAR if as_one else years[:, None]
+            row_years = _ONE_YEAR if has_one_row else years[:, None]
             rows = _array_rows(model, contour, row_years, factors)
         log_cf, by_factor, magnitude = rows
         exists = model.expanded(1).forward_exists(years)
         drift = np.where(exists, -times * log_cf[:, :, -1].real, np.nan)
-        log_ripple = model.expanded(2).log_ripple(contour.frequencies[:-1], years[:, None])
-        if log_ripple is None:
-            log_ripple = _NO_RIPPLE
-        elif log_ripple.ndim == 2:  # one parameter set
-            log_ripple = log_ripple[None]
-        return cls(log_cf, by_factor, magnitude, times, drift, log_ripple)
+        log_oscillation = model.expanded(2).log_oscillating_part(
+            contour.frequencies[:-1], years[:, None]
+        )
+        if log_oscillation is None:
+            log_oscillation = _NOT_OSCILLATING
+        elif log_oscillation.ndim == 2:  # one parameter set
+            log_oscillation = log_oscillation[None]
+        return cls(log_cf, by_factor, magnitude, times, drift, log_oscillation)
 
 
 def with_drift(by_nodes: Any, nodes: Any) -> Any:
@@ -106,9 +113,9 @@ def with_drift(by_nodes: Any, nodes: Any) -> Any:
 
 
 def _array_rows(
-    model: Model, contour: Contour, years: np.ndarray, factors: Factors
+    model: Model, contour: Contour, years: np.ndarray, factors: IntegrandFactors
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows by the model's array formulas, all sets at once."""
+    """Return log φ_T, factors and magnitude by the array formulas of a model, all sets at once."""
     nodes, expanded = contour.frequencies, model.expanded(2)
     if factors.by_parameter:
         log_cf, gradient = expanded.log_cf_with_gradient(nodes, years)
@@ -129,9 +136,9 @@ def _array_rows(
 
 
 def _compiled_rows(
-    model: Compilable, contour: Contour, *, by_parameter: bool
+    model: NumbaModel, contour: Contour, *, by_parameter: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of one year by compiled formulas, one set after another."""
+    """Return log φ₁, factors and magnitude by compiled formulas, one set after another."""
     nodes, probes = contour.frequencies, contour.probe_positions
     values = tuple(model.as_mapping().values())
     if any(getattr(value, "ndim", 0) for value in values):
@@ -145,12 +152,12 @@ def _compiled_rows(
     for s in range(n_sets):
         exponent, gradient = evaluate_formula(type(model), nodes, sets[s].tolist())
         log_cf[s, 0] = exponent
-        _set_rows(factors[:, s, 0], magnitude[s, 0], gradient, sets[s], nodes, probes)
+        set_rows(factors[:, s, 0], magnitude[s, 0], gradient, sets[s], nodes, probes)
     return log_cf, factors, magnitude
 
 
 @compiled_in_order
-def _set_rows(
+def set_rows(
     factors: np.ndarray,
     magnitude: np.ndarray,
     gradient: np.ndarray,
@@ -158,11 +165,11 @@ def _set_rows(
     nodes: np.ndarray,
     probes: np.ndarray,
 ) -> None:
-    """Set the factors of one set (`with_drift`), if any, and its magnitude at the probes."""
+    """Set the factors of one parameter set, as `with_drift` does, and its magnitude."""
     for j in range(len(factors)):
-        of_drift = gradient[j, -1].real
+        at_minus_i = gradient[j, -1].real
         for k in range(len(nodes)):
-            factors[j, k] = gradient[j, k] - 1j * nodes[k] * of_drift
+            factors[j, k] = gradient[j, k] - 1j * nodes[k] * at_minus_i
     for p in range(len(probes)):
         magnitude[p] = 0.0
         for j in range(len(gradient)):

@@ -1,8 +1,8 @@
 """European options by sinh-acceleration, the default method.
 
-The sums are those of `sinh_kernel`. A pricer chooses the contour: its tilt by the sector in which
-the model's characteristic function stays moderate, its number of nodes by where the integrand has
-decayed. Maturities whose estimated error misses the tolerance are priced again, with finer steps
+The sums are those of `sinh_kernel`. A pricer chooses the contour: the tilt follows from the sector
+in which the characteristic function stays moderate, the number of nodes from the decay of the
+integrand. Maturities whose estimated error exceeds the tolerance are priced again, with finer steps
 and less tilted wings.
 """
 
@@ -10,16 +10,21 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.jit import compiled
 from levy_numerics.market import Contracts, MaturityTable
+from levy_numerics.models.admissibility import require_forward
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.drift import require_forward
-from levy_numerics.pricing.integrand_factors import BY_PARAMETER, VALUE_ONLY, Factors, Integrand
+from levy_numerics.pricing.integrand_factors import (
+    BY_PARAMETER,
+    VALUE_ONLY,
+    Integrand,
+    IntegrandFactors,
+)
 from levy_numerics.pricing.result import PriceGradient, Prices
 from levy_numerics.pricing.sinh_contour import (
     STATED_SAFETY,
@@ -29,30 +34,31 @@ from levy_numerics.pricing.sinh_contour import (
     step_for,
     tilt_index,
 )
-from levy_numerics.pricing.sinh_kernel import fourier_sums
-from levy_numerics.pricing.sinh_phases import phase_factors
+from levy_numerics.pricing.sinh_kernel import fourier_sums, phase_factors
 
+# Fractions of the usual tilt and of the step for it, tried in turn.
 _REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.03))
-"""Fractions of the model's tilt and of the step that belongs to it, tried in turn."""
-_FIRST_LENGTH: Final = 7.5
-"""y of the last node at first: |ξ| of 1,300, enough for a total volatility of 0.7%."""
-_FIRST_LENGTH_OF_MANY: Final = 9.0
-"""The same where many evaluations follow: the next parameter set often needs a few nodes more, and
-a new table costs more than they do."""
+# Initial y of the last node: |ξ| = 1,300, enough for a total volatility of 0.7%.
+_INITIAL_LENGTH: Final = 7.5
+# The same for repeated evaluations: the next parameter set often needs a few more nodes, and they
+# cost less than a new table of phase factors.
+_INITIAL_LENGTH_IF_REPEATED: Final = 9.0
 _GROWTH: Final = 1.25
-_SHORTEST_LENGTH: Final = 3.0
+_MIN_LENGTH: Final = 3.0
+# Growth for contours that JAX uses, where every node is computed for every evaluation.
 _FINE_GROWTH: Final = 1.1
-"""Where nodes cost in proportion to their number, no more are used than necessary."""
-_LONGEST: Final = 40.0
-"""exp(−40) of an integrand that decays no faster than the payoff is below any tolerance."""
+# The integrand decays at least like the payoff, exp(−y), and exp(−40) is below any tolerance.
+_MAX_LENGTH: Final = 40.0
+# Multiples of 8 nodes fill the processor's vector registers with nodes of either parity.
 _NODE_MULTIPLE: Final = 8
-_TRUNCATION: Final = 0.3
-"""Share of the tolerance that truncation may use before nodes are added."""
-_SHORTENED: Final = 0.75
-_SHORTEST: Final = 0.5
+# Fraction of the tolerance that truncation may use before nodes are added.
+TRUNCATION_SHARE: Final = 0.3
+# A step is shortened by this factor after a refinement, down to this fraction of the usual step.
+_STEP_FACTOR: Final = 0.75
+_MIN_STEP_FACTOR: Final = 0.5
 _TOLERANCES: Final = (1e-13, 1e-2)
+# Parameter sets per kernel call, so that their rows stay in the processor's cache.
 _BLOCK_SETS: Final = 64
-"""Parameter sets evaluated at a time, so that their rows stay in the processor's cache."""
 _NO_PHASES: Final = np.empty((0, 0, 2, 2, 2, 0))
 
 
@@ -71,13 +77,13 @@ def price(model: Model, contracts: Contracts, *, tolerance: float = 1e-10) -> Pr
     Returns
     -------
     Prices
-        Shapes (n,) or (n_sets, n). Where the tolerance could not be met, `error` shows it; sets of
-        a batch without a forward have NaN.
+        Shapes (n,) or (n_sets, n). `error` exceeds the tolerance if that could not be met. NaN for
+        sets of a batch with infinite E[S_T].
 
     Raises
     ------
     OutsideStripError
-        A single parameter set has no forward at one of the maturities.
+        E[S_T] of a single parameter set is infinite at one of the maturities.
     """
     return SinhPricer(contracts, tolerance).price(model)
 
@@ -85,7 +91,7 @@ def price(model: Model, contracts: Contracts, *, tolerance: float = 1e-10) -> Pr
 def price_gradient(
     model: Model, contracts: Contracts, *, tolerance: float = 1e-10
 ) -> PriceGradient:
-    """Return present values and their derivatives in every parameter, to about the same digits."""
+    """Return present values and their derivatives in every parameter, of similar accuracy."""
     return SinhPricer(contracts, tolerance).price_gradient(model)
 
 
@@ -98,11 +104,12 @@ class _Sums:
     value, error : ndarray, shape (S, n_maturities, n_columns)
     terms : ndarray, shape (n_terms, S, n_maturities, n_columns)
     excess : ndarray, shape (2, S, n_maturities)
-        Ratio to the error allowed of what a finer rule can improve, and of truncation alone.
+        Ratios to the allowed error: of the errors that finer steps or more nodes reduce, and of
+        truncation alone.
     drift : ndarray, shape (S, n_maturities)
-        ω_T; NaN where there is no forward.
+        ω_T; NaN if E[S_T] is infinite.
     largest : tuple of float
-        Of both kinds of excess, when first evaluated.
+        Maxima of both kinds of excess at the first evaluation.
     """
 
     value: np.ndarray
@@ -112,8 +119,8 @@ class _Sums:
     drift: np.ndarray
     largest: tuple[float, float]
 
-    def put(self, sets: np.ndarray, rows: np.ndarray, part: "_Sums") -> None:
-        """Replace sums of some sets and rows where their error is smaller."""
+    def improve(self, sets: np.ndarray, rows: np.ndarray, part: "_Sums") -> None:
+        """Replace sums of some sets and rows by those of `part` whose error is smaller."""
         at = np.ix_(sets, rows)
         better = ~(part.error > self.error[at])
         for whole, new in ((self.value, part.value), *zip(self.terms, part.terms, strict=True)):
@@ -125,13 +132,13 @@ class _Sums:
 
 @dataclass(frozen=True)
 class _Rule:
-    """A contour, in the form that the kernel takes, and phase factors for one layout of contracts.
+    """Quadrature rule: a contour, and phase factors for one arrangement of contracts.
 
     Attributes
     ----------
     contour : Contour
     phases : ndarray
-        Of length zero where they are not tabulated.
+        Of length zero if they are not tabulated.
     """
 
     contour: Contour
@@ -144,13 +151,13 @@ class _Rule:
 
     def tabulated(self, layout: MaturityTable) -> "_Rule":
         """Return the same rule with phase factors."""
-        at = self.contour.xi_real, self.contour.xi_imag
-        return _Rule(self.contour, phase_factors(layout.log_moneyness, *at))
+        nodes = self.contour.xi_real, self.contour.xi_imag
+        return _Rule(self.contour, phase_factors(layout.log_moneyness, *nodes))
 
     def sums(
-        self, layout: MaturityTable, allowed: np.ndarray, model: Model, factors: Factors
+        self, layout: MaturityTable, allowed: np.ndarray, model: Model, factors: IntegrandFactors
     ) -> _Sums:
-        """Evaluate parameter sets, given the error allowed for each option."""
+        """Evaluate parameter sets, given the allowed error of each option."""
         contour = self.contour
         integrand = Integrand.of(model, contour, layout.maturity_years, factors)
         ratio = layout.forward_ratio
@@ -162,14 +169,42 @@ class _Rule:
             integrand.arrays,
         )
         value, error, terms, excess = sums
+        # The kernel subtracts the poles' share of the rule's error from the value only.
         for term, (at_zero, at_minus_i) in zip(terms, factors.at_poles, strict=False):
             term -= contour.pole_error * (at_zero + at_minus_i * ratio)
         return _Sums(value, error, terms, excess, integrand.drift, largest)
 
 
+class KernelRule(NamedTuple):
+    """What compiled callers of `fourier_sums` take for n contracts, models of the widest sector.
+
+    Attributes
+    ----------
+    options, phases, contour, numbers
+        The first four arguments of `fourier_sums`.
+    frequencies, probes : ndarray
+        `Contour.frequencies` and `Contour.probe_positions`.
+    years : ndarray, shape (n_maturities,)
+    position : ndarray of int, shape (n,)
+        Of each contract among the sums.
+    contracts : tuple of ndarray, shape (n,)
+        Present value of a covered call at zero volatility, discounted strike, and price bounds.
+    """
+
+    options: tuple[np.ndarray, ...]
+    phases: np.ndarray
+    contour: tuple[np.ndarray, ...]
+    numbers: tuple[float, ...]
+    frequencies: np.ndarray
+    probes: np.ndarray
+    years: np.ndarray
+    position: np.ndarray
+    contracts: tuple[np.ndarray, ...]
+
+
 @dataclass
 class SinhPricer:
-    """Prices the same contracts repeatedly; contours and phase factors are kept between calls.
+    """Pricer of fixed contracts that reuses contours and phase factors between calls.
 
     Parameters
     ----------
@@ -177,8 +212,8 @@ class SinhPricer:
     tolerance : float
         Requested error, as a fraction of the forward's present value; 1e-13 to 1e-2.
     is_repeated : bool
-        Whether many evaluations will follow, as in a calibration: phase factors are then tabulated
-        for the first, otherwise from the second on.
+        Whether many evaluations follow, as in a calibration: phase factors are then tabulated for
+        the first, otherwise from the second on.
     """
 
     contracts: Contracts
@@ -190,20 +225,21 @@ class SinhPricer:
         low, high = _TOLERANCES
         if not (low <= self.tolerance <= high):
             raise InvalidInputError(f"tolerance = {self.tolerance:g} must lie in [{low}, {high}]")
+        # A copy for each pricer: `_shorten_step` changes it.
         self._steps = list(_usual_steps(self.tolerance))
         layout, c = self.contracts.by_maturity, self.contracts
-        # Errors come in units of the strike; the tolerance is in units of the forward.
-        self._allowed = np.where(layout.occupied, self.tolerance * layout.forward_ratio, np.inf)
+        # The kernel's errors are in units of the strike, the tolerance in units of the forward.
+        self._allowed = np.where(layout.mask, self.tolerance * layout.forward_ratio, np.inf)
         self._strike_value = c.discount * c.strike
         self._covered_leg = np.where(c.is_call, c.discount * c.forward, self._strike_value)
 
     def for_contracts(self, contracts: Contracts) -> "SinhPricer":
-        """Return a pricer that starts from this one's tables, for use in another thread.
+        """Return a pricer with the tables of this one, for use in another thread.
 
         Parameters
         ----------
         contracts : Contracts
-            Of the same maturities and ln(F/K), to rounding, in the same order.
+            With equal maturities and ln(F/K), up to rounding, in the same order.
         """
         other = SinhPricer(contracts, self.tolerance, self.is_repeated)
         other._rules, other._steps = dict(self._rules), list(self._steps)
@@ -216,48 +252,68 @@ class SinhPricer:
         ----------
         model : Model
         refine : bool
-            Whether what misses the tolerance is priced again, with finer steps.
+            Whether maturities that miss the tolerance are priced again, with finer steps.
         """
         sums = self._evaluate(model, VALUE_ONLY, refine=refine)
         if model.is_batch:
-            return self._or_middle(self._present_values(sums.value, sums.error), sums.drift)
+            return self._replace_overflow(self._present_values(sums.value, sums.error), sums.drift)
         drift = sums.drift[0]
         require_forward(model, self.contracts.by_maturity.maturity_years, drift)
-        return self._or_middle(self._present_values(sums.value[0], sums.error[0]), drift)
+        return self._replace_overflow(self._present_values(sums.value[0], sums.error[0]), drift)
 
     def price_gradient(self, model: Model) -> PriceGradient:
         """Return present values and derivatives of one parameter set."""
         prices, terms = self.price_with_terms(model, BY_PARAMETER)
         return PriceGradient(prices.value, prices.error, terms * -self._strike_value)
 
-    def price_with_terms(self, model: Model, factors: Factors) -> tuple[Prices, np.ndarray]:
+    def price_with_terms(
+        self, model: Model, factors: IntegrandFactors
+    ) -> tuple[Prices, np.ndarray]:
         """Return present values, and derivatives of E[min(S, K)]/K, shape (n_terms, n)."""
         layout = self.contracts.by_maturity
         sums = self._evaluate(model, factors, refine=True)
         require_forward(model, layout.maturity_years, sums.drift[0])
         prices = self._present_values(sums.value[0], sums.error[0])
-        return prices, layout.flat(sums.terms[:, 0])
+        return prices, layout.to_contract_order(sums.terms[:, 0])
+
+    def kernel_rule(self) -> KernelRule | None:
+        """Return the kept rule for models of the widest sector; None before the first price."""
+        rule, layout, c = self._rules.get(0), self.contracts.by_maturity, self.contracts
+        if rule is None or not len(rule.phases):
+            return None
+        contour = rule.contour
+        return KernelRule(
+            (layout.log_moneyness, layout.forward_ratio, self._allowed),
+            rule.phases,
+            contour.nodes_for_kernel,
+            (*contour.rule_for_kernel, 0.0),
+            contour.frequencies,
+            contour.probe_positions,
+            layout.maturity_years,
+            layout.position,
+            (self._covered_leg, self._strike_value, c.lower_bound, c.upper_bound),
+        )
 
     def shared_contour(self, model: Model) -> Contour:
-        """Return one contour that suffices for all sets of a batch that have a forward.
+        """Return one contour for all sets of a batch with finite E[S_T].
 
         Raises
         ------
         OutsideStripError
-            No set has a forward at every maturity.
+            Every set has an infinite E[S_T] at some maturity.
         """
         years = self.contracts.by_maturity.maturity_years
         exists = np.asarray(model.expanded(1).forward_exists(years))
-        chosen = np.flatnonzero(np.broadcast_to(exists, (_count(model), years.size)).all(axis=-1))
-        if not chosen.size:
+        valid = np.flatnonzero(np.broadcast_to(exists, (_count(model), years.size)).all(axis=-1))
+        if not valid.size:
             require_forward(model, years, np.full(years.shape, np.nan))
-        model = model.select(chosen)
+        model = model.select(valid)
         index = int(np.max(tilt_index(self._sector(model))))
-        length = _SHORTEST_LENGTH
+        length = _MIN_LENGTH
         while True:
             contour = _contour(float(TILTS[index]), self._steps[index], length, _margin(index))
             sums = self._sums_on(contour, model)
-            if length > _LONGEST or sums.largest[1] <= _TRUNCATION:
+            if length > _MAX_LENGTH or sums.largest[1] <= TRUNCATION_SHARE:
                 return contour
             length *= _FINE_GROWTH
 
@@ -270,65 +326,67 @@ class SinhPricer:
         rule = _Rule(contour, _NO_PHASES)
         return rule.sums(self.contracts.by_maturity, self._allowed, model, VALUE_ONLY)
 
-    def _evaluate(self, model: Model, factors: Factors, *, refine: bool) -> _Sums:
-        """Evaluate all sets, grouped by the tilt they need; then refine where necessary."""
+    def _evaluate(self, model: Model, factors: IntegrandFactors, *, refine: bool) -> _Sums:
+        """Evaluate all sets, grouped by their tilt; then refine maturities if necessary."""
         sector = self._sector(model)
         if model.is_batch:
             sector = np.broadcast_to(sector, _count(model))
             sums = self._evaluate_batch(model, sector, factors)
         else:
-            sums = self._on_kept_rule(model, _index_of_one(float(sector)), factors)
+            sums = self._on_cached_rule(model, _tilt_index_of_set(float(sector)), factors)
         if refine and sums.largest[0] > 1.0:
             for s in np.flatnonzero((sums.excess[0] > 1.0).any(axis=1)).tolist():
-                one = model.select(s) if model.is_batch else model
-                self._refine(sums, s, one, float(np.ravel(sector)[s]), factors)
+                single = model.select(s) if model.is_batch else model
+                self._refine(sums, s, single, float(np.ravel(sector)[s]), factors)
         return sums
 
-    def _evaluate_batch(self, model: Model, sector: np.ndarray, factors: Factors) -> _Sums:
+    def _evaluate_batch(self, model: Model, sector: np.ndarray, factors: IntegrandFactors) -> _Sums:
         shape = (sector.size, *self._allowed.shape)
-        none, by_row = np.empty((0, *shape)), np.empty((3, *shape[:-1]))
-        sums = _Sums(np.empty(shape), np.empty(shape), none, by_row[:2], by_row[2], (np.inf,) * 2)
+        terms, by_row = np.empty((0, *shape)), np.empty((3, *shape[:-1]))
+        sums = _Sums(np.empty(shape), np.empty(shape), terms, by_row[:2], by_row[2], (np.inf,) * 2)
         index = tilt_index(sector)
         for k in np.unique(index):
             members = np.flatnonzero(index == k)
             for start in range(0, members.size, _BLOCK_SETS):
                 block = members[start : start + _BLOCK_SETS]
-                part = self._on_kept_rule(model.select(block), int(k), factors)
+                part = self._on_cached_rule(model.select(block), int(k), factors)
                 sums.value[block], sums.error[block] = part.value, part.error
                 sums.excess[:, block], sums.drift[block] = part.excess, part.drift
         return sums
 
-    def _on_kept_rule(self, model: Model, index: int, factors: Factors) -> _Sums:
-        """Evaluate on the rule that is kept for a tilt; it grows to what these sets need."""
-        # Phase factors cost as much as a few evaluations: a single one does without.
+    def _on_cached_rule(self, model: Model, index: int, factors: IntegrandFactors) -> _Sums:
+        """Evaluate on the cached rule of a tilt, which grows if these sets need more nodes."""
+        # Phase factors cost as much as a few evaluations: a single evaluation does not use them.
         tabulate = self.is_repeated or index in self._rules or model.is_batch
 
         def rule(length: float) -> _Rule:
-            kept = self._rules.get(index)
-            if kept is None or kept.length < length:
+            cached = self._rules.get(index)
+            if cached is None or cached.length < length:
                 contour = _contour(float(TILTS[index]), self._steps[index], length, _margin(index))
-                kept = self._rules[index] = _Rule(contour, _NO_PHASES)
-            if tabulate and not len(kept.phases):
-                kept = self._rules[index] = kept.tabulated(self.contracts.by_maturity)
-            return kept
+                cached = self._rules[index] = _Rule(contour, _NO_PHASES)
+            if tabulate and not len(cached.phases):
+                cached = self._rules[index] = cached.tabulated(self.contracts.by_maturity)
+            return cached
 
-        kept = self._rules.get(index)
-        first = _FIRST_LENGTH_OF_MANY if self.is_repeated else _FIRST_LENGTH
-        length = first if kept is None else kept.length
+        cached = self._rules.get(index)
+        initial = _INITIAL_LENGTH_IF_REPEATED if self.is_repeated else _INITIAL_LENGTH
+        length = initial if cached is None else cached.length
         layout = self.contracts.by_maturity
-        return _decayed_sums(rule, length, layout, self._allowed, model, factors)
+        return _sums_to_convergence(rule, length, layout, self._allowed, model, factors)
 
-    def _refine(self, sums: _Sums, s: int, model: Model, sector: float, factors: Factors) -> None:
+    def _refine(
+        self, sums: _Sums, s: int, model: Model, sector: float, factors: IntegrandFactors
+    ) -> None:
         """Price the maturities of set `s` that miss the tolerance again, with finer rules."""
-        index = _index_of_one(sector)
-        length = self._rules[index].length if index in self._rules else _FIRST_LENGTH
+        index = _tilt_index_of_set(sector)
+        length = self._rules[index].length if index in self._rules else _INITIAL_LENGTH
         for of_tilt, of_step in _REFINEMENTS:
             rows = np.flatnonzero(sums.excess[0, s] > 1.0)
             if not rows.size:
                 break
             tilt, step = of_tilt * float(TILTS[index]), of_step * self._steps[index]
             margin = max(sector - tilt, 0.0)
-            refined = _decayed_sums(
+            refined = _sums_to_convergence(
                 partial(_rule, tilt, step, margin),
                 length,
                 self.contracts.by_maturity.rows(rows),
@@ -338,50 +396,50 @@ class SinhPricer:
             )
             allowed = self._allowed[rows]
             linear = _linear_error(allowed, sums.excess[0, s, rows], refined.excess[0, 0])
-            # A rule that meets the tolerance by its own estimate continues to do so.
-            stated = np.minimum(
+            # The added bound must not lift an error that meets the tolerance above it.
+            error = np.minimum(
                 refined.error[0] + linear, np.maximum(refined.error[0], 0.99 * allowed)
             )
-            refined.error[0] = np.where(np.isfinite(allowed), stated, 0.0)
-            sums.put(np.array([s]), rows, refined)
+            refined.error[0] = np.where(np.isfinite(allowed), error, 0.0)
+            sums.improve(np.array([s]), rows, refined)
         self._shorten_step(index)
 
     def _shorten_step(self, index: int) -> None:
-        """Use a finer step from now on: neighbours of a set that missed will miss as well."""
-        if self._steps[index] > _SHORTEST * step_for(self.tolerance, float(TILTS[index])):
-            self._steps[index] *= _SHORTENED
+        """Use a finer step from now on, as parameter sets close to this one would need it too."""
+        if self._steps[index] > _MIN_STEP_FACTOR * step_for(self.tolerance, float(TILTS[index])):
+            self._steps[index] *= _STEP_FACTOR
             self._rules.pop(index, None)
 
     def _sector(self, model: Model) -> np.ndarray:
-        """Angle up to which the wings may rise at every maturity, shape of the sets, or ()."""
+        """Return the largest admissible angle of the wings, shape of the sets, or ()."""
         sector = np.asarray(model.expanded(1).sector(self.contracts.by_maturity.maturity_years))
         return sector.min(axis=-1) if sector.ndim else sector
 
     def _present_values(self, covered_value: np.ndarray, error: np.ndarray) -> Prices:
-        """Prices from E[min(S, K)]/K and its error, shapes (…, n_maturities, n_columns).
+        """Return prices from E[min(S, K)]/K and its error, shapes (…, n_maturities, n_columns).
 
-        A value outside the no-arbitrage bounds is moved to them, and its error is at least the
-        distance moved; no error exceeds the distance of the bounds.
+        A value outside the no-arbitrage bounds is moved to the nearest bound, and its error is at
+        least that distance. No error exceeds the distance of the bounds.
         """
         c, shape = self.contracts, covered_value.shape[:-2]
-        n_places = covered_value.shape[-1] * covered_value.shape[-2]
-        value, stated = _present_values(
-            covered_value.reshape(-1, n_places),
-            error.reshape(-1, n_places),
+        n_entries = covered_value.shape[-1] * covered_value.shape[-2]
+        value, error = present_values(
+            covered_value.reshape(-1, n_entries),
+            error.reshape(-1, n_entries),
             c.by_maturity.position,
             (self._covered_leg, self._strike_value, c.lower_bound, c.upper_bound),
         )
-        return Prices(value.reshape(*shape, c.size), stated.reshape(*shape, c.size))
+        return Prices(value.reshape(*shape, c.size), error.reshape(*shape, c.size))
 
-    def _or_middle(self, prices: Prices, drift: np.ndarray) -> Prices:
-        """Replace what overflowed by the middle between the bounds, half whose distance it errs by.
+    def _replace_overflow(self, prices: Prices, drift: np.ndarray) -> Prices:
+        """Replace NaN by the middle of the no-arbitrage interval, with half its width as error.
 
         Parameters
         ----------
         prices : Prices
             Shapes (…, n).
         drift : ndarray, shape (…, n_maturities)
-            NaN where there is no forward, and then no price.
+            NaN if E[S_T] is infinite; these prices remain NaN.
         """
         missing = np.isnan(prices.value)
         if not missing.any():
@@ -393,64 +451,67 @@ class SinhPricer:
 
 
 @compiled
-def _present_values(
+def present_values(
     covered: np.ndarray, error: np.ndarray, position: np.ndarray, contracts: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return prices and errors of shape (S, n); see `SinhPricer._present_values`."""
     leg, strike_value, low, high = contracts
-    value, stated = np.empty((len(covered), len(position))), np.empty((len(covered), len(position)))
+    value, bound = np.empty((len(covered), len(position))), np.empty((len(covered), len(position)))
     for s in range(len(covered)):
         for k in range(len(position)):
             price = leg[k] - covered[s, position[k]] * strike_value[k]
+            # min and max would replace NaN by a bound.
             value[s, k] = price if price != price else min(max(price, low[k]), high[k])
-            moved = max(error[s, position[k]] * strike_value[k], abs(value[s, k] - price))
-            stated[s, k] = np.inf if price != price else min(moved, high[k] - low[k])
-    return value, stated
+            total = max(error[s, position[k]] * strike_value[k], abs(value[s, k] - price))
+            bound[s, k] = np.inf if price != price else min(total, high[k] - low[k])
+    return value, bound
 
 
-def _decayed_sums(
+def _sums_to_convergence(
     rule: Callable[[float], _Rule],
     length: float,
     layout: MaturityTable,
     allowed: np.ndarray,
     model: Model,
-    factors: Factors,
+    factors: IntegrandFactors,
 ) -> _Sums:
-    """Evaluate with as many nodes as it takes for the integrand to decay.
+    """Evaluate sums with enough nodes for the integrand to decay.
 
     Parameters
     ----------
     rule : callable
-        Returns the rule whose last node is at least at y.
+        Returns the rule for a given y of the last node.
     length : float
-        y to begin with.
+        The first y.
     allowed : ndarray, shape (n_maturities, n_columns)
     """
     sums = rule(length).sums(layout, allowed, model, factors)
-    if not sums.largest[1] > _TRUNCATION:
+    if not sums.largest[1] > TRUNCATION_SHARE:
         return sums
-    while length < _LONGEST:
-        sets = np.flatnonzero((sums.excess[1] > _TRUNCATION).any(axis=1))
+    rows = np.arange(len(allowed))
+    while length < _MAX_LENGTH:
+        sets = np.flatnonzero((sums.excess[1] > TRUNCATION_SHARE).any(axis=1))
         if not sets.size:
             break
         length *= _GROWTH
-        some = model.select(sets) if model.is_batch else model
-        sums.put(sets, np.arange(len(allowed)), rule(length).sums(layout, allowed, some, factors))
+        truncated = model.select(sets) if model.is_batch else model
+        sums.improve(sets, rows, rule(length).sums(layout, allowed, truncated, factors))
     return sums
 
 
 def _linear_error(allowed: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return the error of refined rows if a finer step gains a constant factor only.
+    """Return the error of refined rows if the rule converges linearly.
 
-    Stated errors assume that it squares the error. Where a singularity lies close to the contour,
-    as where the forward barely exists, the differences d₁ and d₂ of the rules with steps h and 2h,
-    before and after, give d₂²/d₁ instead.
+    Error estimates assume that half the step squares the error. If a singularity lies close to the
+    contour, as for an almost infinite E[S_T], a finer step gains a constant factor only. The error
+    is then d₂²/d₁, with d₁ and d₂ the differences of the rules with steps h and 2h before and after
+    the refinement.
 
     Parameters
     ----------
     allowed : ndarray, shape (n_rows, n_columns)
     before, after : ndarray, shape (n_rows,)
-        Ratio of the rule's error, which scales as d², to the error allowed.
+        Ratio of the rule's error, which scales as d², to the allowed error.
     """
     with np.errstate(all="ignore"):
         error = after[:, None] * np.sqrt(allowed / (STATED_SAFETY * before[:, None]))
@@ -467,7 +528,7 @@ def _contour(tilt: float, step: float, length: float, margin: float | None) -> C
 
 
 def _margin(index: int) -> float | None:
-    """Sets that share the least tilt may have any margin above it, or none."""
+    """Return the margin above a tilt: zero for the smallest, which serves all narrower sectors."""
     return 0.0 if index == len(TILTS) - 1 else None
 
 
@@ -482,5 +543,5 @@ def _count(model: Model) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _index_of_one(sector: float) -> int:
+def _tilt_index_of_set(sector: float) -> int:
     return int(tilt_index(sector))

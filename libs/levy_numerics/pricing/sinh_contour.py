@@ -1,14 +1,14 @@
-"""The sinh-deformed contour on which option prices become short sums.
+"""Sinh-deformed contour of integration, on which a few nodes suffice.
 
-ξ(y) = iω₁ + b·sinh(iω + y) crosses the imaginary axis between the payoff's poles at −i and 0,
-where E[min(S, K)] is the integral of exp(iξx)φ_T(ξ)/(ξ(ξ + i)). That strip is analytic for every
-model whose forward exists, so one contour with its nodes serves every parameter set. Only the
-side differs: the wings bend up, or down (the mirror image about −i/2).
+ξ(y) = iω₁ + b·sinh(iω + y) crosses the imaginary axis between the poles of the payoff at −i and 0,
+where E[min(S, K)] is the integral of exp(iξx)φ_T(ξ)/(ξ(ξ + i)). The integrand is analytic in that
+strip for every model with finite E[S_T], so one contour serves all parameter sets. Only the side
+differs: the wings bend up, or down (the mirror image about −i/2).
 
-The two poles are the nearest singularities to the contour, and their residues are known: the
-forward and the strike. Their share of the trapezoidal rule's error, q(F + K) with
-q = 1/(exp(2πd/h) − 1), is subtracted exactly. This gains three digits
-or saves a third of the nodes.
+The two poles are the singularities nearest to the contour, and their residues are known: the
+forward and the strike. Their contribution to the error of the trapezoidal rule, q(F + K) with
+q = 1/(exp(2πd/h) − 1), is subtracted exactly. This gains three digits, or saves a third of the
+nodes.
 """
 
 import math
@@ -18,41 +18,43 @@ from typing import Final
 
 import numpy as np
 
+# Largest angle ω of the wings: half of the π/4 up to which a Gaussian characteristic function
+# decays, so that the integrand is moderate for |Im y| < ω, for all models of order up to 2.
 TILT: Final = math.pi / 8
-"""Largest angle ω of the wings: half of the π/4 up to which a Gaussian characteristic function
-decays, so that the integrand is moderate for |Im y| < ω, whatever the model's order up to 2."""
+# Angles in use, by tilt index. The last serves all narrower sectors, such as those of jumps that
+# vary by 1% only.
 TILTS: Final = TILT * 2.0 ** (-0.5 * np.arange(14))
-"""Angles in use, by tilt index: down to those for jumps of one size, within a hundredth. The last
-serves all narrower sectors."""
 _POLE_DISTANCE: Final = TILT
+# Measured over all models: without the contribution of the poles the error of the rule is at most
+# 0.013·exp(−2.7ω/(TILT·h)).
 _EMPIRICAL_CONSTANT: Final = 0.02
 _EMPIRICAL_RATE: Final = 2.7 / TILT
-"""Measured over all models: without the poles' share the rule errs by
-0.013·exp(−2.7ω/(TILT·h))."""
 _COARSE_SAFETY: Final = 0.025
+# SAFETY times the squared error of the coarse rule bounds the error of the fine rule: errors are
+# c·q and c·q², and c is at least 0.002.
 SAFETY: Final = 500.0
-"""Times the coarse rule's error squared it bounds the fine rule's: 1/c in c·q², with c of 0.002
-for the least favourable models."""
+# For reported errors: after the step has been halved the estimate is slightly too small.
 STATED_SAFETY: Final = 1.5 * SAFETY
-"""The same for the error that is stated: once the step has been halved it is a little low."""
 _FLAT_SAFETY: Final = 20.0
+# At these nodes the side of the contour is chosen and rounding errors are estimated.
 _N_PROBES: Final = 9
 
 
 def step_for(tolerance: float, tilt: float = TILT) -> float:
-    """Return the step h at which `SAFETY` times the coarse rule's squared error is `tolerance`."""
+    """Return the step h at which `SAFETY` times the squared coarse error equals `tolerance`."""
     coarse_error = math.sqrt(tolerance / SAFETY)
     return 0.5 * _EMPIRICAL_RATE * tilt / math.log(_COARSE_SAFETY / coarse_error)
 
 
 def tilt_index(sector: np.ndarray | float) -> np.ndarray:
-    """Return the index into `TILTS` of the largest angle with as much margin above it.
+    """Return the index into `TILTS` of the largest angle with an equal margin above it.
 
     Parameters
     ----------
     sector : float or ndarray
         Half-angle in which the characteristic function stays moderate, radians.
     """
+    # Without the small number π/4 itself would be rounded to the next index.
     steps = np.ceil(2.0 * np.log2(2.0 * TILT / sector) - 1e-9)
     return np.asarray(np.clip(steps, 0, len(TILTS) - 1), dtype=int)
 
@@ -61,9 +63,9 @@ def tilt_index(sector: np.ndarray | float) -> np.ndarray:
 class Contour:
     """Nodes and weights of the trapezoidal rule in y, for wings up [0] and wings down [1].
 
-    Even nodes [:, 0] and odd nodes [:, 1] are kept apart: twice the even ones are the rule with
-    twice the step, whose difference estimates the error. `sinh_contour` caches contours, which
-    compare equal by identity only.
+    Even nodes [:, 0] and odd nodes [:, 1] are separate: twice the sum over even nodes is the rule
+    with step 2h, and the difference of both rules estimates the error. Contours are compared by
+    identity; `sinh_contour` caches them.
 
     Attributes
     ----------
@@ -78,10 +80,10 @@ class Contour:
     empirical_error : float
         c·q², the usual error of the rule, as a fraction of F + K.
     empirical_rate : float
-        q, the factor by which halving the step from 2h reduces the error again.
+        q, the ratio of the errors with steps h and 2h.
     linear_safety : float
-        Times the difference of both rules it is added to the error. Zero on tilted contours. On a
-        flat one exp(iξx) does not decay, and the rule converges no faster than its steps.
+        Multiple of the difference of both rules that is added to the error. Zero on tilted
+        contours. On a flat one exp(iξx) does not decay, and convergence is linear.
     """
 
     step: float
@@ -110,12 +112,12 @@ class Contour:
 
     @cached_property
     def nodes_for_kernel(self) -> tuple[np.ndarray, ...]:
-        """Re ξ, Im ξ, log weights, and indices of the probes, as `sinh_kernel` takes them."""
+        """Re ξ, Im ξ, log weights, and indices of the probes: arguments of `sinh_kernel`."""
         return self.xi_real, self.xi_imag, self.log_weights, self.probes
 
     @cached_property
     def rule_for_kernel(self) -> tuple[float, ...]:
-        """Error shares of the poles, empirical error and rate, 1 − exp(−h), linear safety."""
+        """Error by the poles (h, 2h), empirical error and rate, 1 − exp(−h), linear safety."""
         poles, step = (self.pole_error, self.coarse_pole_error), -math.expm1(-self.step)
         return *poles, self.empirical_error, self.empirical_rate, step, self.linear_safety
 
@@ -132,7 +134,7 @@ class Contour:
 
     @cached_property
     def probe_positions(self) -> np.ndarray:
-        """Where `frequencies` has the probes of both wings, and −i; shape (2·n_probes + 1,)."""
+        """Indices into `frequencies` of the probes of both wings, and −i; (2·n_probes + 1,)."""
         n = self.nodes.shape[-1]
         return np.concatenate([n + self.probes, 3 * n + self.probes, [4 * n]])
 
@@ -155,12 +157,12 @@ def sinh_contour(tilt: float, step: float, n_nodes: int, margin: float | None = 
         Even.
     margin : float, optional
         Angle by which the wings could rise further before the characteristic function grows
-        along them; by default as much as the tilt.
+        along them; by default the tilt.
 
     References
     ----------
     Boyarchenko and Levendorskiĭ (2019), IJTAF 22(3), 1950011, eq. (2.14). Trefethen and
-    Weideman (2014), SIAM Review 56(3), 385-458, section 5, for the rule's error by residues.
+    Weideman (2014), SIAM Review 56(3), 385-458, section 5 (error by residues).
     """
     b = 1.0 / (2.0 * math.cos(tilt) * math.sin(_POLE_DISTANCE))
     omega_1 = -b * math.sin(tilt + _POLE_DISTANCE)
@@ -168,9 +170,10 @@ def sinh_contour(tilt: float, step: float, n_nodes: int, margin: float | None = 
     up, slope = 1j * omega_1 + b * np.sinh(y), b * np.cosh(y)
     nodes = np.stack([up, np.conj(up) - 1j])
     weights = step / math.pi * np.stack([slope, np.conj(slope)]) / (nodes * (nodes + 1j))
-    weights[:, 0, 0] *= 0.5
+    weights[:, 0, 0] *= 0.5  # the integral starts at y = 0
     log_weights = np.log(weights)
     rate = math.exp(-0.5 * _EMPIRICAL_RATE * min(tilt if margin is None else margin, TILT) / step)
+    # The cache shares contours between pricers and threads.
     for array in (nodes, log_weights):
         array.setflags(write=False)
     return Contour(

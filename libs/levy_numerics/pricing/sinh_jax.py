@@ -1,13 +1,12 @@
-"""Sinh-acceleration in JAX: the same contracts for parameters that a sampler chooses.
+"""Sinh-acceleration in JAX: fixed contracts, for parameters that a sampler chooses.
 
-The sums are those of `sinh_kernel` on a fixed contour, with phase factors tabulated beforehand.
-Their derivative is exact: `jax.grad`, `jacfwd` and `vmap` apply, inside `jax.jit` or outside. The
-slope along a direction in the parameters is linear in that direction, so the gradient that
-`jax.grad` derives from it weighs the contracts first, then costs one product with the phase
-factors, whatever the number of parameters.
+The sums are those of `sinh_kernel` on a fixed contour, with tabulated phase factors. Their
+derivative is exact: `jax.grad`, `jacfwd` and `vmap` apply, inside `jax.jit` or outside. The custom
+derivative is linear in the direction, so `jax.grad` back-propagates through the sum over contracts
+first: a gradient costs one more product with the phase factors, for any number of parameters.
 
-Surfaces of different contracts can share one compiled program: pad them to one rectangle, choose
-one contour for all, and build the tables inside the program:
+Surfaces with different contracts can share one compiled program: pad them to equal shapes, use one
+contour for all, and build the tables inside the program:
 
     table = PhaseTable.of(contour, maturity_years, log_moneyness)          # (m,), (m, k)
     covered_value(VarianceGamma, table, parameters)                        # (m, k), vmap-able
@@ -26,7 +25,6 @@ import numpy as np
 from jax import Array
 
 from levy_numerics.errors import UnsupportedError
-from levy_numerics.exponential import LARGEST_EXPONENT
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.aliasing import envelope_gap
@@ -35,11 +33,12 @@ from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.pricing.sinh_contour import Contour
 from levy_numerics.pricing.sinh_kernel import INSIGNIFICANT
 from levy_numerics.special import array_namespace, cos_and_sin
+from levy_numerics.special_scalar import LARGEST_EXPONENT
 
 
 @dataclass(frozen=True)
 class PhaseTable:
-    """exp(iξx) for every contract and node, ready for one matrix product per maturity.
+    """exp(iξx) for every contract and node, arranged for one matrix product per maturity.
 
     Attributes
     ----------
@@ -58,7 +57,7 @@ class PhaseTable:
 
     @classmethod
     def of(cls, contour: Contour, maturity_years: Any, log_moneyness: Any) -> Self:
-        """Tabulate, in the namespace of `log_moneyness`."""
+        """Compute the table, in the namespace of `log_moneyness`."""
         xp = array_namespace(log_moneyness)
         x = log_moneyness[:, None, None, :]
         nodes = contour.nodes.reshape(2, -1, 1)
@@ -79,7 +78,7 @@ jax.tree_util.register_dataclass(
 def covered_value(model_type: type[Model], table: PhaseTable, parameters: Array) -> Any:
     """Return E[min(S_T, K)]/K for every contract of a table, differentiable in the parameters.
 
-    Derivatives in the contracts are not available: the table counts as constant.
+    Derivatives in the contracts are not available: the table is treated as constant.
 
     Parameters
     ----------
@@ -87,14 +86,14 @@ def covered_value(model_type: type[Model], table: PhaseTable, parameters: Array)
     table : PhaseTable
         Of JAX arrays, m maturities by k columns; may be traced.
     parameters : array, shape (n_parameters,)
-        In the order in which the model declares them.
+        In the order of the model's declaration.
 
     Returns
     -------
     array, shape (m, k)
-        NaN at maturities without a forward.
+        NaN at maturities with infinite E[S_T].
     """
-    # The compiler removes the slope, which nothing uses here.
+    # The compiler removes the derivative, which is not used here.
     return _value_and_slope(table, model_type(*parameters), jnp.zeros_like(parameters))[0]
 
 
@@ -107,41 +106,39 @@ def _covered_value_jvp(
 
 
 def _value_and_slope(table: PhaseTable, model: Model, direction: Array) -> tuple[Array, Array]:
-    """Return E[min(S_T, K)]/K, and its derivative along a direction in the parameters, (m, k).
-
-    Real and imaginary parts are kept apart, and amplitudes end in a division: XLA recomputes, for
-    each use, whatever is cheaper than a division.
-    """
+    """Return E[min(S_T, K)]/K, and its derivative along a direction in the parameters, (m, k)."""
     contour, years = table.contour, table.maturity_years[:, None]
     # One row serves all maturities of a model with stationary increments.
-    one = jnp.ones((1, 1))
-    row_years, times = (one, years) if model.stationary else (years, one)
+    one_year = jnp.ones((1, 1))
+    row_years, times = (one_year, years) if model.has_stationary_increments else (years, one_year)
     log_cf, gradient = model.log_cf_with_gradient(contour.frequencies, row_years)
     by_parameter = with_drift(gradient, contour.frequencies)
     drift = jnp.where(model.forward_exists(years), -times * jnp.real(log_cf[:, -1:]), jnp.nan)
     nodes, log_weights = contour.frequencies[:-1], contour.log_weights.ravel()
     log_size = times * jnp.real(log_cf[:, :-1]) - nodes.imag * drift
     angle = times * jnp.imag(log_cf[:, :-1]) + nodes.real * drift + log_weights.imag
-    up = _wings_up(table, model, log_size + log_weights.real)
+    is_up = _choose_contour_side(table, model, log_size + log_weights.real)
     cosine, sine = cos_and_sin(angle, jnp.rint)
-    # Over an exponential alone XLA would turn the division into a product.
+    # Real and imaginary parts are separate arrays, and amplitudes end in a division: XLA recomputes
+    # everything that is cheaper than a division for each use. It would replace the division by an
+    # exponential alone with a product.
     inverse = jnp.exp(-jnp.minimum(log_size, LARGEST_EXPONENT)) * np.exp(-log_weights.real)
     real, imag = cosine / inverse, sine / inverse
     by_node = jnp.tensordot(direction, by_parameter[..., :-1], axes=1)
     along, across = times * jnp.real(by_node), times * jnp.imag(by_node)
     poles = contour.pole_error * (1.0 + jnp.exp(table.log_moneyness))
-    value = _sums(table, up, real, imag) - poles
-    return value, _sums(table, up, along * real - across * imag, along * imag + across * real)
+    value = _sums(table, is_up, real, imag) - poles
+    return value, _sums(table, is_up, along * real - across * imag, along * imag + across * real)
 
 
-def _wings_up(table: PhaseTable, model: Model, log_size: Array) -> Array:
-    """Return which wing each contract uses, boolean, shape (m, k): see `sinh_kernel`."""
+def _choose_contour_side(table: PhaseTable, model: Model, log_size: Array) -> Array:
+    """Return whether each contract uses the upper wing, shape (m, k), as `sinh_kernel` decides."""
     contour, positions = table.contour, table.contour.probe_positions[:-1]
     nodes, level = contour.frequencies[positions], log_size[:, positions]
-    log_ripple = model.log_ripple(nodes, table.maturity_years[:, None])
-    if log_ripple is not None:
-        level = level + envelope_gap(log_ripple)
-    # A few digits suffice to choose.
+    log_oscillation = model.log_oscillating_part(nodes, table.maturity_years[:, None])
+    if log_oscillation is not None:
+        level = level + envelope_gap(log_oscillation)
+    # Single precision suffices for the choice.
     above = jnp.asarray(level - INSIGNIFICANT, dtype=jnp.float32)[..., None]
     height = jnp.asarray(nodes.imag[:, None] * table.log_moneyness[:, None, :], dtype=jnp.float32)
     area = jnp.maximum(above - height, np.float32(0.0)).reshape(len(level), 2, -1, height.shape[-1])
@@ -149,11 +146,11 @@ def _wings_up(table: PhaseTable, model: Model, log_size: Array) -> Array:
     return area[:, 0] <= area[:, 1]
 
 
-def _sums(table: PhaseTable, up: Array, real: Array, imag: Array) -> Array:
+def _sums(table: PhaseTable, is_up: Array, real: Array, imag: Array) -> Array:
     """Return Re Σ amplitude·exp(iξx) on the wing of each contract, shape (m, k)."""
-    parts = [part.reshape(len(up), 2, 1, -1) for part in (real, imag)]
+    parts = [part.reshape(len(is_up), 2, 1, -1) for part in (real, imag)]
     by_wing = jnp.matmul(jnp.concatenate(parts, axis=-1), table.phases)[:, :, 0]
-    return jnp.where(up, by_wing[:, 0], by_wing[:, 1])
+    return jnp.where(is_up, by_wing[:, 0], by_wing[:, 1])
 
 
 @partial(
@@ -163,11 +160,10 @@ def _sums(table: PhaseTable, up: Array, real: Array, imag: Array) -> Array:
 )
 @dataclass(frozen=True)
 class CompiledPricer:
-    """Prices fixed contracts on one table, for parameter vectors that may be traced.
+    """Pricer of fixed contracts on one table, for parameter vectors that may be traced.
 
-    A pytree: it may be closed over, or be an argument of what is compiled. Its contour is right for
-    the parameters it was made for and their neighbourhood; far from them prices lose accuracy, and
-    a new pricer is needed. `SinhPricer` gives the prices to compare with.
+    It is a pytree, so it may be an argument of a compiled function. Its contour is accurate for
+    parameters close to those it was built for; check others with `SinhPricer`.
 
     Attributes
     ----------
@@ -176,10 +172,10 @@ class CompiledPricer:
     row, column : array of int, shape (n,)
         Position of each contract in the table.
     scale, other : array, shape (n,)
-        The price is `other` − `scale`·E[min(S, K)]/K: present values of the strike, and of
-        the forward (calls) or the strike (puts).
+        The price is `other` − `scale`·E[min(S, K)]/K, with the present value of the strike, and
+        that of the forward (calls) or the strike (puts).
     lower, upper : array, shape (n,)
-        No-arbitrage bounds, currency.
+        No-arbitrage bounds in currency.
     """
 
     model_type: type[Model]
@@ -200,7 +196,7 @@ class CompiledPricer:
         near: Model | Sequence[Model],
         tolerance: float = 1e-8,
     ) -> Self:
-        """Make the table that suffices for the parameter sets `near` and their neighbourhood.
+        """Build a pricer that is accurate at the parameter sets `near` and close to them.
 
         Parameters
         ----------
@@ -208,29 +204,29 @@ class CompiledPricer:
         contracts : Contracts
             n of them.
         near : Model or sequence of Model
-            One or several sets, batches or not.
+            One or several models, each a batch or a single set.
         tolerance : float
-            Requested error there, as a fraction of the forward's present value.
+            Requested error, as a fraction of the forward's present value.
 
         Raises
         ------
         UnsupportedError
             JAX computes in single precision.
         OutsideStripError
-            None of the sets has a forward at every maturity.
+            E[S_T] of each set is infinite at some maturity.
         """
         if jnp.result_type(float) != jnp.float64:
-            raise UnsupportedError("compiled prices need double precision: set jax_enable_x64")
+            raise UnsupportedError("JAX computes in single precision: set jax_enable_x64")
         sets = [near] if isinstance(near, Model) else list(near)
         contour = SinhPricer(contracts, tolerance).shared_contour(_stacked(model_type, sets))
         return cls.on_contour(model_type, contracts, contour)
 
     @classmethod
     def on_contour(cls, model_type: type[Model], contracts: Contracts, contour: Contour) -> Self:
-        """Make the table on a given contour."""
+        """Build a pricer on a given contour."""
         layout, strike_value = contracts.by_maturity, contracts.discount * contracts.strike
         forward_value = contracts.discount * contracts.forward
-        # By NumPy: JAX would compile a program for this table alone.
+        # NumPy computes the table: JAX would compile a program for it.
         table = PhaseTable.of(contour, layout.maturity_years, layout.log_moneyness)
         return cls(
             model_type,
@@ -244,15 +240,15 @@ class CompiledPricer:
         )
 
     def prices(self, parameters: Array) -> Array:
-        """Return present values, shape (n,); differentiable. NaN where there is no forward.
+        """Return present values, shape (n,); differentiable. NaN if E[S_T] is infinite.
 
         Parameters
         ----------
         parameters : array, shape (n_parameters,)
-            In the order in which the model declares them, real units.
+            In the order of the model's declaration.
         """
         value = covered_value(self.model_type, self.table, parameters)
-        # Outside the bounds a price is off by its rounding, and its derivative remains right.
+        # A price is outside the bounds by its error only, so its derivative is kept.
         price = self.other - self.scale * value[..., self.row, self.column]
         bounded = jnp.clip(price, self.lower, self.upper)
         return jnp.add(price, jax.lax.stop_gradient(bounded - price))
@@ -260,5 +256,5 @@ class CompiledPricer:
 
 def _stacked(model_type: type[Model], sets: Sequence[Model]) -> Model:
     """Return one batch of all sets, fields of shape (n_sets,)."""
-    each = [np.broadcast_arrays(*map(np.atleast_1d, s.as_mapping().values())) for s in sets]
-    return model_type(*(np.concatenate(field) for field in zip(*each, strict=True)))
+    fields = [np.broadcast_arrays(*map(np.atleast_1d, s.as_mapping().values())) for s in sets]
+    return model_type(*(np.concatenate(field) for field in zip(*fields, strict=True)))

@@ -5,12 +5,12 @@ For every parameter set, maturity and strike the kernel evaluates, with x = ln(F
     E[min(S, K)]/K = (1/π) Re ∫₀^∞ exp(iξx) φ_T(ξ) exp(iξω_T) ξ′(y) / (ξ(ξ + i)) dy
 
 by the trapezoidal rule on the nodes of `sinh_contour`. Each option uses the wing on which its
-integrand decays faster. log φ_T(ξ) + iξω_T is added up before it is exponentiated: both terms may
-be large where jumps are many and small, while their sum stays moderate. exp(iξx) does not depend on
-the model, so a caller may tabulate it once (`phase_factors`) and pass it in.
+integrand decays faster. log φ_T(ξ) and iξω_T are added before the exponential: for many small jumps
+both are large, while their sum is moderate. exp(iξx) does not depend on the model, so a caller may
+tabulate it once (`phase_factors`).
 
-Arrays over nodes have the axes (wing, parity of the node, node); the innermost loops run over
-contiguous slices from their first entry to their last, which compilers turn into vector code.
+Arrays over nodes have the axes wing, parity of the node, node. The innermost loops run over
+contiguous slices without branches, so that compilers vectorise them.
 
 References
 ----------
@@ -23,21 +23,57 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.exponential import bounded_exp
-from levy_numerics.jit import compiled, compiled_without_lock
+from levy_numerics.jit import compiled, compiled_in_order, compiled_without_lock
 from levy_numerics.pricing.aliasing import raise_to_envelope
 from levy_numerics.pricing.sinh_contour import STATED_SAFETY
 from levy_numerics.pricing.sinh_errors import add_errors, larger, log_rounding
-from levy_numerics.pricing.sinh_phases import set_wave
+from levy_numerics.special import cos_and_sin
+from levy_numerics.special_scalar import bounded_exp
 
+# Log of terms that change neither sums of about one nor their derivatives, e⁻⁵² = 3e-23.
 _NEGLIGIBLE: Final = -52.0
-"""Logarithm of what adds nothing to sums of about one, nor to their derivatives."""
 INSIGNIFICANT: Final = math.log(1e-14)
+# Largest |log φ_T(ξ) + iξω_T| whose exponential can be multiplied by a tabulated exp(iξx) without
+# overflow or underflow; for larger ones exponents are added for each option.
 _LARGEST_SEPARATE_EXPONENT: Final = 640.0
-"""Largest |log φ_T(ξ) + iξω_T| whose exponential may be multiplied by a tabulated exp(iξx) without
-leaving the floating-point range; beyond, exponents are added for each option."""
+# Rounding error of the sums, per unit of 1 + F/K.
 _ROUNDING: Final = 4e-15
 _Arrays = tuple[np.ndarray, ...]
+# Reordering would destroy the exact reduction of angles.
+_cos_and_sin: Final = compiled_in_order(cos_and_sin)
+
+
+@compiled_without_lock
+def phase_factors(x: np.ndarray, xi_real: np.ndarray, xi_imag: np.ndarray) -> np.ndarray:
+    """Return exp(iξx) of every option, shape (n_maturities, n_columns, 2, 2, 2, n).
+
+    The last axes are wing, parity of the node, real and imaginary part, and node.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_maturities, n_columns)
+        ln(F/K).
+    xi_real, xi_imag : ndarray, shape (2, 2, n)
+        Nodes by wing and parity.
+    """
+    n = xi_real.shape[2]
+    factors, cosine, sine = np.empty((*x.shape, 2, 2, 2, n)), np.empty(n), np.empty(n)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            for parity in range(2):
+                # The wings are mirror images with equal Re ξ.
+                for k in range(n):
+                    cosine[k], sine[k] = _cos_and_sin(xi_real[0, parity, k] * x[i, j])
+                for wing in range(2):
+                    height = xi_imag[wing, parity]
+                    real = factors[i, j, wing, parity, 0]
+                    imag = factors[i, j, wing, parity, 1]
+                    for k in range(n):
+                        real[k] = bounded_exp(-height[k] * x[i, j])
+                    for k in range(n):
+                        imag[k] = real[k] * sine[k]
+                        real[k] *= cosine[k]
+    return factors
 
 
 @compiled_without_lock
@@ -53,37 +89,37 @@ def fourier_sums(
     Parameters
     ----------
     options : tuple
-        x = ln(F/K), F/K, and the error allowed (infinite where there is no option); shape
+        x = ln(F/K), F/K, and the allowed error (infinite in the padding); shape
         (n_maturities, n_columns).
     phases : ndarray
-        `phase_factors` of the options, or none (length zero).
+        `phase_factors` of the options, or an array of length zero.
     contour : tuple
         `Contour.nodes_for_kernel`.
     rule : tuple of float
         `Contour.rule_for_kernel`, and the highest power of |ξ| with which factors grow.
     integrand : tuple
-        The arrays of an `Integrand`.
+        `Integrand.arrays`.
 
     Returns
     -------
     value, error : ndarray, shape (S, n_maturities, n_columns)
-        NaN and infinity where there is no forward. Zero where there is no option.
+        NaN and infinity if E[S_T] is infinite. Zero in the padding.
     terms : ndarray, shape (n_terms, S, n_maturities, n_columns)
     excess : ndarray, shape (2, S, n_maturities)
-        Largest ratio to the error allowed of what finer steps and more nodes can improve together,
-        and of truncation alone; zero where there is no forward.
+        Largest ratio to the allowed error of the errors that finer steps and more nodes reduce, and
+        of truncation alone; zero if E[S_T] is infinite.
     largest : tuple of float
-        Of both kinds of excess.
+        Maxima of both kinds of excess.
     """
     (x, ratio, allowed), (xi_real, xi_imag, _, probes) = options, contour
-    log_cf, factors, magnitude, years, drift, log_ripple = integrand
+    log_cf, factors, magnitude, years, drift, log_oscillation = integrand
     n_terms, n_sets, n = len(factors), len(drift), xi_real.shape[2]
     value = np.full((n_sets, *x.shape), np.nan)
     error = np.full((n_sets, *x.shape), np.inf)
     terms, excess = np.zeros((n_terms, n_sets, *x.shape)), np.zeros((2, n_sets, len(x)))
     sums, logs = np.empty((n_terms + 1, 2)), (np.empty((2, 2, n)), np.empty((2, 2, n)))
     amplitude, wave = np.empty((n_terms + 1, 2, 2, 2, n)), np.empty((2, 2, n))
-    missed = np.zeros((2, 2, n) if len(log_ripple) else (0, 0, 0))
+    missed = np.zeros((2, 2, n) if len(log_oscillation) else (0, 0, 0))
     wings, ends = np.zeros(x.shape[1], np.int64), np.zeros(x.shape[1], np.int64)
     rounding = np.empty((2, len(probes)))
     for s in range(n_sets):
@@ -92,19 +128,20 @@ def fourier_sums(
             if not math.isfinite(drift[s, i]):
                 continue
             row = i if log_cf.shape[1] > 1 else 0
+            # With one row for all maturities its rounding is estimated once, for one year.
             if i == 0 or row:
                 rounding = log_rounding(contour, magnitude[s, row], rule[4])
             _set_logs(logs, contour, log_cf[s, row], years[i], drift[s, i])
             envelope = logs[0]
-            if len(log_ripple):
+            if len(log_oscillation):
                 envelope = logs[0].copy()
-                raise_to_envelope(envelope, missed, log_ripple[s, i])
+                raise_to_envelope(envelope, missed, log_oscillation[s, i])
             of_maturity = x[i], ratio[i], allowed[i]
             needed = _choose_nodes(
                 (wings, ends), error[s, i], of_maturity, contour, envelope, rounding
             )
-            # Without a table, or beyond the range in which factors may be kept apart, the sum of
-            # exponents is exponentiated for each option.
+            # Without a table, or if factors would leave the floating-point range, exponents are
+            # added before the exponential, for each option.
             combined = not len(phases) or _leaves_range(logs[0], needed)
             _set_amplitudes(amplitude, logs, factors, (s, row), years[i], needed, combined)
             largest = 0.0
@@ -114,19 +151,22 @@ def fourier_sums(
                     value[s, i, j] = 0.0
                     continue
                 if combined:
-                    set_wave(wave, logs, (xi_real, xi_imag), wings[j], x[i, j], ends[j])
+                    _set_wave(wave, logs, (xi_real, xi_imag), wings[j], x[i, j], ends[j])
                     _sum_nodes(sums, amplitude, wings[j], wave, ends[j])
                 else:
                     _sum_nodes(sums, amplitude, wings[j], phases[i, j, wings[j]], ends[j])
                 even, odd = sums[0]
                 value[s, i, j] = even + odd - rule[0] * poles
+                # Twice the sum over even nodes is the rule with step 2h; the poles' errors differ.
                 largest = larger(largest, abs((odd - even) / poles + rule[1] - rule[0]))
                 for term in range(n_terms):
                     terms[term, s, i, j] = sums[term + 1, 0] + sums[term + 1, 1]
             of_rule = largest * (STATED_SAFETY * largest + rule[3] + rule[5]) + rule[2] + _ROUNDING
             error[s, i] *= years[i]
-            at = of_maturity, contour, rule
-            add_errors(error[s, i], excess[:, s, i], of_rule, *at, wings, logs, envelope, missed)
+            inputs = of_maturity, contour, rule
+            add_errors(
+                error[s, i], excess[:, s, i], of_rule, *inputs, wings, logs, envelope, missed
+            )
     return value, error, terms, excess, (excess[0].max(), excess[1].max())
 
 
@@ -139,12 +179,12 @@ def _set_logs(
     for wing in range(2):
         for parity in range(2):
             first = (2 * wing + parity) * n
-            here, weight = log_cf[first : first + n], contour[2][wing, parity]
+            row, weight = log_cf[first : first + n], contour[2][wing, parity]
             real, imag = contour[0][wing, parity], contour[1][wing, parity]
             log_size, angle = logs[0][wing, parity], logs[1][wing, parity]
             for k in range(n):
-                log_size[k] = (years * here[k].real - imag[k] * drift) + weight[k].real
-                angle[k] = (years * here[k].imag + real[k] * drift) + weight[k].imag
+                log_size[k] = (years * row[k].real - imag[k] * drift) + weight[k].real
+                angle[k] = (years * row[k].imag + real[k] * drift) + weight[k].imag
 
 
 @compiled
@@ -156,12 +196,12 @@ def _choose_nodes(
     envelope: np.ndarray,
     log_rounding: np.ndarray,
 ) -> np.ndarray:
-    """Set wing, last node and rounding error of each option of a maturity.
+    """Set wing, number of nodes and rounding error of each option of a maturity.
 
     Returns
     -------
     ndarray of int, shape (2,)
-        Nodes of each parity that are needed on either wing.
+        Number of nodes of each parity that any option needs on either wing.
     """
     (_, xi_imag, _, probes), (wings, ends) = contour, chosen
     needed, search_from = np.zeros(2, np.int64), np.full(2, xi_imag.shape[2])
@@ -174,7 +214,7 @@ def _choose_nodes(
         if options[2][j] < np.inf:
             x = options[0][j]
             wing, rounding[j] = _choose_wing(heights, levels, log_rounding, x)
-            end = _end(xi_imag, envelope, wing, x, search_from[wing])
+            end = _last_significant_node(xi_imag, envelope, wing, x, search_from[wing])
             wings[j], ends[j], search_from[wing] = wing, end, end
             needed[wing] = max(needed[wing], end)
     return needed
@@ -186,28 +226,30 @@ def _choose_wing(
 ) -> tuple[int, float]:
     """Return the wing, up (0) or down (1), on which an integrand decays faster, and its rounding.
 
-    In theory the sign of x + ω_T decides, but where the distribution is nearly Gaussian until its
-    tails set in, its mean does. The integrand shows it: what counts is by how much its logarithm
-    exceeds insignificance at the probes. Arrays have the shape (2, n_probes).
+    Asymptotically the sign of x + ω_T decides, but for a distribution with a nearly Gaussian centre
+    its mean does. Hence the integrand is compared: by how much its log exceeds `INSIGNIFICANT` at
+    the probes, added up. Arrays have the shape (2, n_probes).
     """
     area, rounding = (0.0, 0.0), (0.0, 0.0)
     for wing in range(2):
         height, level, rounding_of = heights[wing], levels[wing], log_rounding[wing]
         total, largest = 0.0, -np.inf
         for p in range(len(height)):
-            here = level[p] - height[p] * x
-            total += max(here - INSIGNIFICANT, 0.0)
-            largest = max(largest, here + rounding_of[p])
+            log_integrand = level[p] - height[p] * x
+            total += max(log_integrand - INSIGNIFICANT, 0.0)
+            largest = max(largest, log_integrand + rounding_of[p])
         area, rounding = (area[1], total), (rounding[1], largest)
     wing = 0 if area[0] <= area[1] else 1
     return wing, bounded_exp(rounding[wing])
 
 
 @compiled
-def _end(xi_imag: np.ndarray, envelope: np.ndarray, wing: int, x: float, first: int) -> int:
-    """Return how many nodes of each parity contribute to an option, searching from `first`.
+def _last_significant_node(
+    xi_imag: np.ndarray, envelope: np.ndarray, wing: int, x: float, first: int
+) -> int:
+    """Return the number of nodes of each parity that contribute to an option.
 
-    Neighbouring strikes end near each other; the first of a maturity searches from the last node.
+    The search begins at `first`, the result for the previous strike, which is usually close.
     """
     even, odd = envelope[wing, 0], envelope[wing, 1]
     even_height, odd_height, end = xi_imag[wing, 0], xi_imag[wing, 1], first
@@ -226,7 +268,7 @@ def _end(xi_imag: np.ndarray, envelope: np.ndarray, wing: int, x: float, first: 
 
 @compiled
 def _leaves_range(log_size: np.ndarray, needed: np.ndarray) -> bool:
-    """Return whether amplitudes that contribute cannot be kept apart from exp(iξx)."""
+    """Return whether an amplitude that contributes may overflow or underflow by itself."""
     largest = 0.0
     for wing in range(2):
         for parity in range(2):
@@ -245,14 +287,15 @@ def _set_amplitudes(
     needed: np.ndarray,
     combined: bool,
 ) -> None:
-    """Set what multiplies the wave of each option: of the value, then of each derivative.
+    """Set the amplitudes of the value and of each derivative, which multiply each option's wave.
 
-    The integrand and its products with the factors; without the integrand where the wave has it.
+    They are the integrand times 1 and times each factor. If `combined`, waves contain the
+    integrand, and amplitudes are the factors alone.
     """
     for wing in range(2):
         n = needed[wing]
         if not combined:
-            set_wave(amplitude[0, wing], logs, logs, wing, 0.0, n)
+            _set_wave(amplitude[0, wing], logs, logs, wing, 0.0, n)
         for parity in range(2):
             first = (2 * wing + parity) * logs[0].shape[2]
             along, across = amplitude[0, wing, parity, 0, :n], amplitude[0, wing, parity, 1, :n]
@@ -281,3 +324,20 @@ def _sum_nodes(
             for k in range(len(real)):
                 total += x[k] * real[k] - y[k] * imag[k]
             sums[term, parity] = total
+
+
+@compiled
+def _set_wave(
+    wave: np.ndarray, logs: _Arrays, nodes: _Arrays, wing: int, x: float, end: int
+) -> None:
+    """Set exp(log_size + i·angle + iξx), axes parity, real and imaginary part, node."""
+    for parity in range(2):
+        real, imag = wave[parity, 0, :end], wave[parity, 1, :end]
+        log_size, angle = logs[0][wing, parity, :end], logs[1][wing, parity, :end]
+        xi_real, xi_imag = nodes[0][wing, parity, :end], nodes[1][wing, parity, :end]
+        for k in range(len(real)):
+            real[k] = bounded_exp(log_size[k] - xi_imag[k] * x)
+        for k in range(len(real)):
+            cosine, sine = _cos_and_sin(angle[k] + xi_real[k] * x)
+            imag[k] = real[k] * sine
+            real[k] *= cosine

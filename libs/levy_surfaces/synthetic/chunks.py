@@ -1,4 +1,4 @@
-"""One file of a data set: drawn, priced and written by itself, whoever does it and when."""
+"""Compute one chunk of a data set, independently of all others."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -12,21 +12,21 @@ from levy_numerics.errors import InvalidInputError
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_surfaces.synthetic import layouts
+from levy_surfaces.synthetic.datasets import check_surfaces
 from levy_surfaces.synthetic.layouts import Block
 from levy_surfaces.synthetic.manifest import Plan
 from levy_surfaces.synthetic.processed import feature_tables
 from levy_surfaces.synthetic.ranges import sobol_models
-from levy_surfaces.synthetic.tables import check_surfaces
 
 QUANTUM: Final = 2.0**-32
-"""Prices are written as multiples of 2.3e-10: far below their tolerance, and zeros compress."""
+"""Prices are rounded to multiples of 2.3e-10: far below their tolerance, and compressible."""
 _DIGEST: Final = b"levy.plan"
 
 
 def files_of_chunk(plan: Plan, features: bool, number: int) -> dict[str, bytes]:
-    """All that belongs to one chunk: contents by path under the data folder.
+    """Return the files of one chunk, contents by path under the data folder.
 
-    They depend on the plan and on `number` alone; the paths are those of `paths_of_chunk`.
+    They depend only on the plan and on `number`; the paths are those of `paths_of_chunk`.
     """
     # The order of a sum, and so its last digit, may depend on the number of threads.
     with threadpool_limits(1):
@@ -37,7 +37,7 @@ def files_of_chunk(plan: Plan, features: bool, number: int) -> dict[str, bytes]:
 
 
 def paths_of_chunk(plan: Plan, features: bool, number: int) -> list[str]:
-    """Where the files of a chunk lie under the data folder: prices, then features and targets."""
+    """Return the paths of a chunk under the data folder: prices, then features and targets."""
     name = plan.chunk_name(number)
     prices = plan.folder("") / name
     processed = plan.folder("", "processed")
@@ -71,7 +71,7 @@ def is_written(plan: Plan, path: Path, start: int, stop: int) -> bool:
 
 
 def as_parquet(table: pa.Table, digest: str) -> bytes:
-    """One file of a data set whose plan has that digest."""
+    """Return a table as a Parquet file that carries the digest of its plan."""
     floats = [
         field.name + (".list.element" if pa.types.is_nested(field.type) else "")
         for field in table.schema
@@ -84,14 +84,14 @@ def as_parquet(table: pa.Table, digest: str) -> bytes:
         compression="zstd",
         compression_level=1,
         use_dictionary=False,
-        # Bytes of equal weight side by side: mantissas do not compress, the rest does.
+        # Byte-stream split: exponents compress well, mantissas do not.
         use_byte_stream_split=floats,
     )
     return bytes(sink.getvalue())
 
 
 def chunk_table(plan: Plan, start: int, stop: int) -> pa.Table:
-    """Surfaces `start` … `stop − 1` as a table.
+    """Return surfaces `start` … `stop − 1` as a table.
 
     Columns: `surface` (place in the Sobol sequence), the model's parameters, and `price`, a list
     for each surface; a scattered layout adds `block`, `log_strike` and `maturity_years`.
@@ -111,12 +111,13 @@ def chunk_table(plan: Plan, start: int, stop: int) -> pa.Table:
 
 
 def _prices(plan: Plan, model: Model, block: Block) -> np.ndarray:
-    """Prices over the forward, shape (n_sets, n_contracts), as they are written."""
-    # A pricer of its own: tables kept from other blocks would change the last digits.
+    """Return rounded prices over the forward, shape (n_sets, n_contracts)."""
+    # A new pricer for each block: tables cached from other blocks would change the last digits.
     found = SinhPricer(block.contracts, plan.tolerance).price(model)
     if not np.all(found.error <= plan.tolerance):
         raise InvalidInputError(
-            f"prices of {plan.model} miss {plan.tolerance:g}: {np.nanmax(found.error):g}"
+            f"error {np.nanmax(found.error):g} of prices of {plan.model} exceeds the tolerance "
+            f"{plan.tolerance:g}"
         )
     return np.asarray(np.rint(found.value / QUANTUM) * QUANTUM)
 

@@ -1,4 +1,4 @@
-"""Reading data sets back: verified, split, and as arrays."""
+"""Read data sets: verification, splits, and arrays."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,17 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from levy_numerics.errors import InvalidInputError
 from levy_numerics.models.base import Model
+from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.layouts import Layout
 from levy_surfaces.synthetic.manifest import Manifest, Plan
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box
-from levy_surfaces.synthetic.tables import check_surfaces, model_of, surfaces_of
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Surfaces and the parameters that made them.
+    """Surfaces and the parameters that generated them.
 
     Attributes
     ----------
@@ -28,7 +29,7 @@ class Examples:
     model : Model
         Fields of shape (n,).
     targets : ndarray, shape (n, p)
-        Places in the model's box, in [0, 1].
+        Positions in the model's box, in [0, 1].
     """
 
     surfaces: PricedSurfaces
@@ -64,22 +65,22 @@ class DataSet:
         Raises
         ------
         InvalidInputError
-            It is not there, or not finished, or (if `verify`) a file is not what the manifest says.
+            It does not exist or is incomplete, or (if `verify`) a file differs from the manifest.
         """
         folder = Plan(model, 1, seed=seed, layout=layout).folder(root)
-        made = cls(folder, Manifest.read(folder))
+        manifest = Manifest.read(folder)
         if verify:
-            made.manifest.verify(folder)
-        return made
+            manifest.verify(folder)
+        return cls(folder, manifest)
 
     @property
     def plan(self) -> Plan:
-        """What it was made by."""
+        """The plan that generated it."""
         return self.manifest.plan
 
     @property
     def box(self) -> Box:
-        """Ranges that the parameters were drawn from."""
+        """The ranges of its parameters."""
         return Box.of(self.plan.model)
 
     @property
@@ -88,12 +89,12 @@ class DataSet:
         return self.plan.size
 
     def parts(self) -> Iterator[Examples]:
-        """Yield file after file, so that no more than one need be in memory.
+        """Yield the examples of one file after the other, to limit memory.
 
         Raises
         ------
         InvalidInputError
-            A file contains other surfaces than its name says.
+            A file contains other surfaces than its name implies.
         """
         for number in range(self.plan.n_chunks):
             path = self.folder / self.plan.chunk_name(number)
@@ -107,8 +108,55 @@ class DataSet:
         return Examples(surfaces_of(table, self.plan), model, targets)
 
 
+def model_of(table: pa.Table, plan: Plan) -> Model:
+    """Return the parameters of a table, fields of shape (n,)."""
+    model_type = Box.of(plan.model).model_type
+    names = [p.name for p in model_type.parameters()]
+    return model_type(**{name: table[name].to_numpy() for name in names})
+
+
+def surfaces_of(table: pa.Table, plan: Plan) -> PricedSurfaces:
+    """Return the surfaces of a table of prices."""
+    if plan.layout == "grid":
+        price = flat(table, "price").reshape(table.num_rows, -1)
+        return PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
+    present = presence(np.asarray(table["price"].combine_chunks().value_lengths()))
+
+    def padded(name: str, filling: float) -> np.ndarray:
+        array = np.full(present.shape, filling)
+        array[present] = flat(table, name)
+        return array
+
+    return PricedSurfaces(
+        log_strike=padded("log_strike", 0.0),
+        maturity_years=padded("maturity_years", 1.0),
+        price=padded("price", 0.0),
+        half_spread=np.zeros(present.shape),
+        present=present,
+    )
+
+
+def presence(lengths: np.ndarray) -> np.ndarray:
+    """Return the mask, shape (n, longest), of rows of those lengths."""
+    return np.asarray(np.arange(lengths.max()) < lengths[:, None])
+
+
+def flat(table: pa.Table, name: str) -> np.ndarray:
+    """Return all values of a column of lists, concatenated."""
+    return np.asarray(table[name].combine_chunks().flatten())
+
+
+def check_surfaces(path: Path, surfaces: np.ndarray, start: int) -> None:
+    """Raise `InvalidInputError` unless the surfaces of a file are numbered from `start` on."""
+    if not np.array_equal(surfaces, np.arange(start, start + surfaces.size)):
+        raise InvalidInputError(
+            f"{path} does not contain surfaces from number {start} on: it is another part of the "
+            "data set, or damaged; delete it and run levy dataset again"
+        )
+
+
 def holdout(n: int, share: float = 0.2, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of what is trained on, and of what is held out.
+    """Return the indices of a training set and of a held-out set.
 
     Examples
     --------
@@ -122,7 +170,7 @@ def holdout(n: int, share: float = 0.2, *, seed: int = 0) -> tuple[np.ndarray, n
 
 
 def folds(n: int, n_folds: int = 5, *, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Indices (trained on, held out) of each fold; everything is held out once.
+    """Return the indices (training, held out) of each fold; each example is held out once.
 
     Examples
     --------

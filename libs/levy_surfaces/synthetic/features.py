@@ -1,9 +1,9 @@
-"""The one place where quotes become what a network reads, in training and when it answers.
+"""Features that networks read, the same in training and in serving.
 
-Each quote is told by its Black volatility, on a logarithmic scale: against prices, the inverse map
-is then nearly linear in the volatility axis and smooth in the others. A volatility is taken of the
-price of the out-of-the-money option, or of `PRICE_FLOOR` where the price is less: a smaller one is
-lost in any tick, and often in the error of the pricing. What is clipped so still says "at most".
+Each quote is represented by the logarithm of its Black volatility: compared with prices, the
+inverse map is then nearly linear along the volatility axis and smooth along the others. The
+volatility is that of the out-of-the-money price, or of `PRICE_FLOOR` where the price is lower:
+smaller prices are below any tick, and often below the error of pricing.
 """
 
 from typing import Final
@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.black import normalised_vega
-from levy_numerics.implied_vol import vols_out_of_the_money
+from levy_numerics.implied_volatility import vols_out_of_the_money
 from levy_surfaces.synthetic.priced import PricedSurfaces
 
 PRICE_FLOOR: Final = 1e-6
-"""Of the forward's present value."""
+"""As a fraction of the present value of the forward."""
 POINT_CHANNELS: Final = (
     "log_strike/√maturity",
     "log_maturity",
@@ -23,22 +23,23 @@ POINT_CHANNELS: Final = (
     "log_strike/(vol·√maturity)",
     "weight",
 )
-"""What a set network reads of one quote, in this order."""
+"""Features of one quote that a set network reads, in this order."""
 _WEIGHT_VOL: Final = 0.01
-"""A quote that leaves this much volatility open counts half."""
+"""Uncertainty of volatility at which a quote has half the weight."""
 _CEILING: Final = 1.0 - 1e-9
+"""Keeps prices below the bound at which volatility is infinite."""
 
 
 def log_vols(surfaces: PricedSurfaces) -> np.ndarray:
-    """log of the Black volatility of each quote, shape (n, width), finite everywhere.
+    """Return the log Black volatility of each quote, shape (n, width), finite everywhere.
 
-    Prices are moved into [`PRICE_FLOOR`, min(F, K)/F) first; padding has zero.
+    Prices are clipped to [`PRICE_FLOOR`, min(F, K)/F); padding is zero.
     """
     return np.where(surfaces.present, np.log(_vols(surfaces)), 0.0)
 
 
 def _vols(surfaces: PricedSurfaces) -> np.ndarray:
-    """Black volatility of each quote, shape (n, width), positive and finite everywhere."""
+    """Return the Black volatility of each quote, shape (n, width), positive and finite."""
     ceiling = _CEILING * np.exp(np.minimum(surfaces.log_strike, 0.0))
     floor = np.minimum(PRICE_FLOOR, 0.5 * ceiling)
     price = np.minimum(np.maximum(surfaces.price, floor), ceiling)
@@ -48,7 +49,7 @@ def _vols(surfaces: PricedSurfaces) -> np.ndarray:
 
 
 def grid_features(surfaces: PricedSurfaces) -> np.ndarray:
-    """Features of surfaces on the standard grid: the 200 log volatilities, shape (n, 200).
+    """Return features of surfaces on the standard grid: 200 log volatilities, shape (n, 200).
 
     In row-major (maturity, strike) order; reshape to `(n, *grid.SHAPE, 1)` for an image.
     """
@@ -56,10 +57,10 @@ def grid_features(surfaces: PricedSurfaces) -> np.ndarray:
 
 
 def point_features(surfaces: PricedSurfaces) -> tuple[np.ndarray, np.ndarray]:
-    """Features of any quotes: points, shape (n, width, 5), and their mask, shape (n, width).
+    """Return features of any quotes, shape (n, width, 5), and their mask, shape (n, width).
 
     Channels are `POINT_CHANNELS`; padding and missing quotes are zero in all of them. The order of
-    quotes has no meaning.
+    quotes is irrelevant.
     """
     vol = _vols(surfaces)
     points = np.empty((*vol.shape, len(POINT_CHANNELS)), dtype=np.float32)
@@ -73,10 +74,10 @@ def point_features(surfaces: PricedSurfaces) -> tuple[np.ndarray, np.ndarray]:
 
 
 def weights(surfaces: PricedSurfaces, vol: np.ndarray) -> np.ndarray:
-    """How well each quote determines its volatility, in [0, 1), shape (n, width).
+    """Return the precision of each quote's volatility as a weight in [0, 1), shape (n, width).
 
-    c/(c + floor)/(1 + δ/0.01), c the price, δ the volatility that half the spread, and no less than
-    the price floor, amounts to.
+    c/(c + floor)/(1 + δ/0.01), with the price c, and δ the volatility that corresponds to half the
+    spread or to the price floor, whichever is larger.
     """
     root = np.sqrt(surfaces.maturity_years)
     by_total_vol = normalised_vega(-np.abs(surfaces.log_strike), vol * root)

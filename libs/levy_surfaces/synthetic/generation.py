@@ -1,6 +1,6 @@
-"""Data sets made by several processes, or by a cluster, and continued where they were left.
+"""Generate data sets, in parallel and resumable.
 
-Each chunk is made on its own, so that the bytes are the same however many workers there are.
+Each chunk is computed independently, so that the bytes do not depend on the number of workers.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from pathlib import Path
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.synthetic.chunks import files_of_chunk, is_written, paths_of_chunk
+from levy_surfaces.synthetic.executors import Executor, SerialExecutor
 from levy_surfaces.synthetic.manifest import (
     MANIFEST,
     Kind,
@@ -17,10 +18,9 @@ from levy_surfaces.synthetic.manifest import (
     Plan,
     file_hash,
 )
-from levy_surfaces.synthetic.workers import Here, Workers
 
 Progress = Callable[[int, int], None]
-"""Told (surfaces done, in all)."""
+"""Receives the number of surfaces done and the total."""
 
 
 def generate(
@@ -28,10 +28,10 @@ def generate(
     root: str | Path,
     *,
     features: bool = False,
-    workers: Workers | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Make a data set, or what is missing of it, under `root`.
+    """MakeChunk a data set, or what is missing of it, under `root`.
 
     Parameters
     ----------
@@ -39,21 +39,21 @@ def generate(
     root : str or Path
         The data folder: prices go to `synthetic`, features and targets to `processed`.
     features : bool
-        Whether to make those too.
-    workers : Workers, optional
-        This process by default.
+        Whether to generate the processed files as well.
+    executor : Executor, optional
+        The calling process by default.
     progress : callable, optional
-        Told (surfaces done, in all).
+        Receives the number of surfaces done and the total.
 
     Returns
     -------
     Manifest
-        Of the prices; also written beside them.
+        Manifest of the prices, which is also written to their folder.
 
     Raises
     ------
     LevyError
-        The plan is not admissible, or the folder holds data of another one.
+        The plan is not admissible, or the folder contains data of another one.
     """
     plan.check()
     folder = Path(root)
@@ -63,11 +63,12 @@ def generate(
     if progress:
         progress(done, plan.size)
     if missing:
-        # Until all is there again, nobody should take what is there for a data set.
+        # Without its manifest, an incomplete folder is not read as a data set.
         (plan.folder(folder) / MANIFEST).unlink(missing_ok=True)
     by_path = {paths_of_chunk(plan, features, k)[0]: plan.chunk_range(k) for k in missing}
-    made = (workers or Here()).make(partial(files_of_chunk, plan, features), missing)
-    for files in made if missing else ():
+    make_chunk = partial(files_of_chunk, plan, features)
+    chunks = (executor or SerialExecutor()).map_unordered(make_chunk, missing)
+    for files in chunks if missing else ():
         for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(folder / name, content)
@@ -90,8 +91,8 @@ def _check_existing(plan: Plan, root: Path) -> None:
         manifest = Manifest.read(folder)
         if manifest.plan.size > plan.size and kind == "synthetic":
             raise InvalidInputError(
-                f"{folder} holds {manifest.plan.size} surfaces already, more than the {plan.size} "
-                "asked for; delete it, or choose another folder or seed"
+                f"{folder} already contains {manifest.plan.size} surfaces, more than the "
+                f"{plan.size} requested; delete it, or choose another folder or seed"
             )
         manifest.verify(folder, allow_missing=True)
 

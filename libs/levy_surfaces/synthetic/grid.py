@@ -1,7 +1,7 @@
 """The standard grid: 20 strikes at 10 maturities, 200 out-of-the-money options in forward units.
 
-Strikes are the same multiples of the forward at every maturity, denser near the money. That strikes
-which widen with √T tell networks less is in `docs/decisions/0006-what-networks-read.md`.
+Strikes are the same multiples of the forward at every maturity, denser near the money. Strikes that
+widen with √T gave less accurate networks: see `docs/decisions/0006*`.
 """
 
 from typing import Final
@@ -25,17 +25,17 @@ SHAPE: Final = (MATURITY_YEARS.size, LOG_STRIKES.size)
 
 
 def flat_log_strikes() -> np.ndarray:
-    """ln(K/F) of each of the 200, in row-major (maturity, strike) order."""
+    """Return ln(K/F) of the 200 options, in row-major (maturity, strike) order."""
     return np.tile(LOG_STRIKES, SHAPE[0])
 
 
 def flat_maturity_years() -> np.ndarray:
-    """Maturity of each of the 200, in the same order."""
+    """Return the maturity of the 200 options, in the same order."""
     return np.repeat(MATURITY_YEARS, SHAPE[1])
 
 
 def otm_contracts(log_strike: np.ndarray, maturity_years: np.ndarray) -> Contracts:
-    """Out-of-the-money options in forward units: F = D = 1, puts below the forward, calls above.
+    """Return out-of-the-money options with F = D = 1: puts below the forward, calls above.
 
     Parameters
     ----------
@@ -51,5 +51,5 @@ def otm_contracts(log_strike: np.ndarray, maturity_years: np.ndarray) -> Contrac
 
 
 def grid_contracts() -> Contracts:
-    """The 200 options, in row-major (maturity, strike) order."""
+    """Return the 200 options, in row-major (maturity, strike) order."""
     return otm_contracts(flat_log_strikes(), flat_maturity_years())

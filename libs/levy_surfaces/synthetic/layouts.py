@@ -1,4 +1,4 @@
-"""Which options a data set prices: the standard grid, or listings as irregular as real ones."""
+"""Layouts of the options in a data set: the standard grid, or irregular listings."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,14 +16,19 @@ BLOCK: Final = 128
 """Surfaces of a scattered data set that share a listing."""
 
 _EXPIRIES: Final = (3, 12)
+"""Range of the number of expiries of a listing."""
 _STRIKES: Final = (5, 40)
+"""Range of the number of strikes of an expiry."""
 MATURITY_YEARS: Final = (4.0 / 365.0, 3.0)
-"""Least and greatest of a scattered data set."""
+"""Range of maturities of a scattered data set."""
 _LISTED_VOL: Final = (0.08, 0.6)
+"""Volatility that sets the range of listed strikes; not that of the model."""
 _DEVIATIONS_DOWN: Final = (1.5, 4.5)
+"""Lowest strike, in standard deviations below the forward."""
 _DEVIATIONS_UP: Final = (1.0, 3.0)
+"""Highest strike, in standard deviations above the forward."""
 _LOG_STRIKE: Final = (-1.6, 0.9)
-"""K/F from 0.2 to 2.5, beyond which little is listed."""
+"""K/F from 0.2 to 2.5; few options are listed beyond."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,11 @@ class Block:
     Attributes
     ----------
     number : int
-        Of the listing.
+        Number of the listing.
     start, stop : int
-        Places of the surfaces in the sequence.
+        Range of the surfaces in the Sobol sequence.
     contracts : Contracts
-        Out of the money, in forward units.
+        Out-of-the-money options in forward units.
     """
 
     number: int
@@ -47,7 +52,7 @@ class Block:
 
 
 def blocks(layout: Layout, start: int, stop: int, *, seed: int) -> Iterator[Block]:
-    """Cover surfaces `start` … `stop − 1`; what a block holds does not depend on the cover."""
+    """Yield blocks that cover surfaces `start` … `stop − 1`, independent of the range's limits."""
     return _BLOCKS[layout](start, stop, seed)
 
 
@@ -88,7 +93,7 @@ def _log_uniform(rng: np.random.Generator, between: tuple[float, float], n: int)
 
 
 def _strikes(rng: np.random.Generator, deviation: float) -> np.ndarray:
-    """ln(K/F) of one expiry."""
+    """Return ln(K/F) of one expiry."""
     low = max(-rng.uniform(*_DEVIATIONS_DOWN) * deviation, _LOG_STRIKE[0])
     high = min(rng.uniform(*_DEVIATIONS_UP) * deviation, _LOG_STRIKE[1])
     n = rng.integers(*_STRIKES, endpoint=True)

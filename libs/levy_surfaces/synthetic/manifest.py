@@ -1,4 +1,4 @@
-"""What a data set is, and the proof that its files are what was made."""
+"""Plan of a data set, and the manifest that verifies its files."""
 
 import hashlib
 import json
@@ -15,29 +15,30 @@ from levy_surfaces.synthetic.ranges import Box
 
 MANIFEST: Final = "manifest.json"
 CHUNK: Final = 4096
-"""Surfaces in one file, and what an interrupted run loses at most."""
+"""Surfaces in one file, and the most that an interrupted run loses."""
 Kind = Literal["synthetic", "processed"]
-"""Parameters and prices, or the features and targets made of them."""
+"""Parameters and prices, or features and targets computed from them."""
 
 _FORMAT: Final = 1
+"""Increased when files of an earlier version cannot be read any more."""
 _PACKAGES: Final = ("levy-calibration-engine", "numpy", "scipy", "pyarrow")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything on which the numbers of a data set depend.
+    """Everything that determines the numbers of a data set.
 
     Attributes
     ----------
     model : str
-        Its name.
+        Name of the model.
     size : int
-        Surfaces. More of them is the same data set continued.
+        Number of surfaces; a larger size continues the same data set.
     seed : int
-        Of the Sobol scrambling, and of the listings.
+        Seed of the Sobol scrambling and of the listings.
     layout : {"grid", "scattered"}
     tolerance : float
-        Of the prices, as a fraction of the forward.
+        Tolerance of the prices, as a fraction of the forward.
     chunk : int
         Surfaces in one file.
     """
@@ -50,14 +51,14 @@ class Plan:
     chunk: int = CHUNK
 
     def check(self) -> None:
-        """Raise `LevyError` unless a data set can be made of it."""
+        """Raise `LevyError` unless the plan is admissible."""
         Box.of(self.model)
         for name, least in (("size", 1), ("seed", 0), ("chunk", 1)):
             if not (getattr(self, name) >= least):
                 raise InvalidInputError(f"{name} = {getattr(self, name)} must be ≥ {least}")
         if self.layout not in layouts.LAYOUTS:
             raise InvalidInputError(
-                f"no layout is called {self.layout!r}; known are {', '.join(layouts.LAYOUTS)}"
+                f"unknown layout {self.layout!r}; available: {', '.join(layouts.LAYOUTS)}"
             )
 
     @property
@@ -66,20 +67,20 @@ class Plan:
         return -(-self.size // self.chunk)
 
     def chunk_range(self, number: int) -> tuple[int, int]:
-        """First surface of a file, and the one after its last."""
+        """Return the first surface of a file, and the one after its last."""
         return number * self.chunk, min((number + 1) * self.chunk, self.size)
 
     def chunk_name(self, number: int) -> str:
-        """Name of a file."""
+        """Return the name of a file."""
         return f"part-{number:05d}.parquet"
 
     def folder(self, root: str | Path, kind: Kind = "synthetic") -> Path:
-        """Where it lies under the data folder; Hive partitions, which dataset readers know."""
+        """Return its folder under the data folder, in Hive partitions."""
         names = (f"model={self.model}", f"layout={self.layout}", f"seed={self.seed}")
         return Path(root, kind, *names)
 
     def as_mapping(self) -> dict[str, Any]:
-        """What must agree for two runs to make parts of one data set: all but the size."""
+        """Return the values that two runs of one data set share: all but the size."""
         on_grid = self.layout == "grid"
         return {
             "format": _FORMAT,
@@ -95,7 +96,7 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Fingerprint of `as_mapping`; each file carries it."""
+        """SHA-256 of `as_mapping`; each file carries it."""
         return hashlib.sha256(json.dumps(self.as_mapping(), sort_keys=True).encode()).hexdigest()
 
 
@@ -107,7 +108,7 @@ class Manifest:
     ----------
     plan : Plan
     files : mapping of str to str
-        sha256 of each file.
+        SHA-256 of each file.
     """
 
     plan: Plan
@@ -118,12 +119,12 @@ class Manifest:
 
     @property
     def data_hash(self) -> str:
-        """sha256 over names and contents of all files: what a trained network says it has seen."""
+        """SHA-256 over names and contents of all files; trained networks record it."""
         lines = "".join(f"{name} {digest}\n" for name, digest in sorted(self.files.items()))
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
-        """Write it beside the files it describes."""
+        """Write it to the folder of the files that it describes."""
         document = {
             **self.plan.as_mapping(),
             "size": self.plan.size,
@@ -140,30 +141,30 @@ class Manifest:
         Raises
         ------
         InvalidInputError
-            There is none, or it describes ranges or a grid that this version does not have.
+            It does not exist, or describes ranges or a grid of another version.
         """
         path = folder / MANIFEST
         try:
             found = json.loads(path.read_text())
             plan = Plan(**{name: found[name] for name in _PLAN_FIELDS})
             plan.check()
-            made = cls(plan, found["files"], found["versions"])
-            told = found["data_hash"]
+            manifest = cls(plan, found["files"], found["versions"])
+            data_hash = found["data_hash"]
         except FileNotFoundError:
             raise InvalidInputError(
-                f"{folder} holds no finished data set; levy dataset makes one"
+                f"{folder} does not contain a complete data set; create one with levy dataset"
             ) from None
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise InvalidInputError(f"{path} is no manifest of a data set: {error}") from None
-        ours = json.loads(json.dumps(plan.as_mapping()))
-        changed = [name for name in ours if ours[name] != found.get(name)]
+            raise InvalidInputError(f"{path} is not a manifest of a data set: {error}") from None
+        expected = json.loads(json.dumps(plan.as_mapping()))
+        changed = [name for name in expected if expected[name] != found.get(name)]
         if changed:
             raise InvalidInputError(
-                f"{folder} was made with other {', '.join(changed)}; make it again"
+                f"{folder} was generated with other {', '.join(changed)}; generate it again"
             )
-        if told != made.data_hash:
-            raise InvalidInputError(f"{path}: data_hash does not belong to the files listed")
-        return made
+        if data_hash != manifest.data_hash:
+            raise InvalidInputError(f"{path}: data_hash does not match the files listed")
+        return manifest
 
     def verify(self, folder: Path, *, allow_missing: bool = False) -> None:
         """Raise `InvalidInputError` unless every file has the hash recorded here.
@@ -189,6 +190,6 @@ _PLAN_FIELDS: Final = tuple(Plan.__dataclass_fields__)
 
 
 def file_hash(path: Path) -> str:
-    """sha256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

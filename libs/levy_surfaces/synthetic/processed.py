@@ -1,7 +1,7 @@
-"""Features and targets of a data set, as files of their own: `data/processed`.
+"""Features and targets of a data set, in files under `data/processed`.
 
-They are exact and not standardised: scaling is learnt from what is trained on, which is decided
-later, and noise is drawn anew at each epoch, from the prices.
+They are neither noisy nor standardised: noise is drawn at each epoch, and the scaling is fitted to
+the training set, which is chosen later.
 """
 
 from pathlib import Path
@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from levy_surfaces.synthetic.datasets import check_surfaces, flat, model_of, presence, surfaces_of
 from levy_surfaces.synthetic.features import POINT_CHANNELS, grid_features, point_features
 from levy_surfaces.synthetic.layouts import Layout
 from levy_surfaces.synthetic.manifest import Manifest, Plan
 from levy_surfaces.synthetic.ranges import Box
-from levy_surfaces.synthetic.tables import check_surfaces, flat, model_of, presence, surfaces_of
 
 
 def feature_tables(plan: Plan, table: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Features and targets of a table of prices.
+    """Return features and targets of a table of prices.
 
     The first has `surface` and `features`, a list: 200 log volatilities on the grid, or five
     channels of each quote, one quote after the other. The second has `surface` and one column for
@@ -46,19 +46,19 @@ def feature_tables(plan: Plan, table: pa.Table) -> tuple[pa.Table, pa.Table]:
 def read_processed(
     root: str | Path, model: str, *, layout: Layout = "grid", seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, their mask and targets of a whole data set.
+    """Return features, their mask and targets of a whole data set.
 
     Returns
     -------
     features : ndarray of float32, shape (n, 200) or (n, width, 5)
-        On the grid, or point by point and padded.
+        On the grid, or for each quote and padded.
     present : ndarray of bool, shape (n, 200) or (n, width)
     targets : ndarray, shape (n, p)
 
     Raises
     ------
     InvalidInputError
-        They are not there, or a file is not what the manifest says.
+        They do not exist, or a file differs from the manifest.
     """
     folder = Plan(model, 1, seed=seed, layout=layout).folder(root, "processed")
     manifest = Manifest.read(folder)

@@ -1,4 +1,4 @@
-"""Standardisation of features: fitted on what is trained on, and on nothing else."""
+"""Standardisation of features, fitted to the training set only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Final, Self
 import numpy as np
 
 _LEAST: Final = 1e-6
-"""A feature that does not vary, as one that is always clipped, is only centred."""
+"""Deviation below which a feature counts as constant and is only centred."""
 
 
 @dataclass(frozen=True)
 class StandardScaler:
-    """Takes off the mean and divides by the deviation of each feature.
+    """Subtracts the mean and divides by the standard deviation of each feature.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class StandardScaler:
 
     @classmethod
     def fit(cls, features: np.ndarray, present: np.ndarray | None = None) -> Self:
-        """Learn from `features` of shape (…, n_features), where `present`, of shape (…), is true.
+        """Fit to `features`, shape (…, n_features), where `present`, shape (…), is true.
 
         Examples
         --------
@@ -37,15 +37,15 @@ class StandardScaler:
         return cls(mean, np.where(deviation > _LEAST, deviation, 1.0))
 
     def transform(self, features: np.ndarray) -> np.ndarray:
-        """Standardise, in the precision that the features have."""
+        """Return standardised features, in their precision."""
         scaled = (features - self.mean) / self.deviation
         return np.asarray(scaled.astype(features.dtype))
 
     def as_mapping(self) -> dict[str, Any]:
-        """For the manifest of what was trained on them."""
+        """Return mean and deviation, for manifests."""
         return {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
-        """Inverse of `as_mapping`."""
+        """Return the scaler of `as_mapping`."""
         return cls(np.array(values["mean"]), np.array(values["deviation"]))

@@ -1,6 +1,6 @@
-"""Surfaces of bad days: where calibrators are tried, and may be trained more.
+"""Stress scenarios, for tests of calibrators.
 
-A scenario is a part of the model's ranges, or of the maturities; prices are exact.
+A scenario restricts the model's ranges or the maturities; prices are exact.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,16 @@ from typing import Final
 
 import numpy as np
 
+from levy_numerics.models import coordinates
 from levy_numerics.pricing.sinh import SinhPricer
-from levy_surfaces.synthetic import grid, ranges
+from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.datasets import Examples
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box, sobol_targets
 
 
 class Scenario(StrEnum):
-    """What goes wrong."""
+    """A stress scenario."""
 
     CRASH_SKEW = "crash_skew"
     VOL_SPIKE = "vol_spike"
@@ -27,29 +28,29 @@ class Scenario(StrEnum):
 
 
 NEAR_EXPIRY_DAYS: Final = 61
-"""Longest maturity that the scenario leaves, three of the grid's."""
+"""Longest maturity of the scenario; the grid has three up to it."""
 
 _PARTS: Final[Mapping[Scenario, Mapping[str, tuple[float, float]]]] = MappingProxyType(
     {
         Scenario.CRASH_SKEW: {
-            ranges.LEAN: (0.0, 0.25),
-            ranges.TAILS: (0.0, 0.5),
-            ranges.JUMP_DIRECTION: (0.0, 0.25),
-            ranges.JUMP_SIZE: (0.5, 1.0),
-            ranges.UPWARD_SHARE: (0.0, 0.25),
-            ranges.DECAY_DOWN: (0.0, 0.5),
-            ranges.DECAY_UP: (0.25, 1.0),
+            coordinates.LEAN: (0.0, 0.25),
+            coordinates.TAILS: (0.0, 0.5),
+            coordinates.JUMP_DIRECTION: (0.0, 0.25),
+            coordinates.JUMP_SIZE: (0.5, 1.0),
+            coordinates.UPWARD_SHARE: (0.0, 0.25),
+            coordinates.DECAY_DOWN: (0.0, 0.5),
+            coordinates.DECAY_UP: (0.25, 1.0),
         },
-        Scenario.VOL_SPIKE: {ranges.VOLATILITY: (0.65, 1.0)},
+        Scenario.VOL_SPIKE: {coordinates.VOLATILITY: (0.65, 1.0)},
         Scenario.NEAR_EXPIRY: {},
     }
 )
-"""Part of each axis, as places in the box: the most volatile third, from 44% (of Sato processes
-28%); the quarter that leans to the left the most, and of these the fatter tails."""
+"""Part of each axis, as positions in the box: the most volatile third, from 44% (Sato processes:
+28%); the quarter with the most negative skewness, and of these the fatter tails."""
 
 
 def stressed_targets(box: Box, scenario: Scenario, targets: np.ndarray) -> np.ndarray:
-    """Squeeze places in the box, shape (n, p), into the part of it that the scenario is."""
+    """Map positions in the box, shape (n, p), into the part of it that the scenario selects."""
     moved = np.array(targets, dtype=float)
     for k, axis in enumerate(box.axes):
         low, high = _PARTS[scenario].get(axis.name, (0.0, 1.0))
@@ -58,7 +59,7 @@ def stressed_targets(box: Box, scenario: Scenario, targets: np.ndarray) -> np.nd
 
 
 def near_expiry(surfaces: PricedSurfaces, days: float = NEAR_EXPIRY_DAYS) -> PricedSurfaces:
-    """Surfaces of which only maturities up to `days` are left."""
+    """Return surfaces without maturities beyond `days`."""
     present = surfaces.present & (surfaces.maturity_years <= days / 365.0 + 1e-12)
     return replace(
         surfaces,
@@ -71,7 +72,7 @@ def near_expiry(surfaces: PricedSurfaces, days: float = NEAR_EXPIRY_DAYS) -> Pri
 def stressed_examples(
     name: str, scenario: Scenario, n: int, *, seed: int, tolerance: float = 1e-8
 ) -> Examples:
-    """n surfaces of a model on the standard grid under stress, priced here and now."""
+    """Return n surfaces of a model on the standard grid under a scenario."""
     box = Box.of(name)
     targets = stressed_targets(box, scenario, sobol_targets(len(box.axes), n, seed=seed))
     model = box.model(targets)

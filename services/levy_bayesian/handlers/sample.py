@@ -14,12 +14,13 @@ from levy_bayesian.prediction import expected_options
 from levy_bayesian.progress import Progress, Standing
 from levy_bayesian.summary import inference_data, summarise
 from levy_numerics import models
+from levy_numerics.distributions import Distribution
 from levy_numerics.inference.posterior import Posterior
-from levy_numerics.inference.priors import Distribution, Priors
+from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_schemas.jobs import BayesianRequest, BayesianResult, Engine, Likelihood, OptionPrediction
 from levy_schemas.surface import DroppedQuote, Weights
-from levy_surfaces.requested import contracts_of, surface_of
+from levy_surfaces.requested import contracts_of, reported, surface_of
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -42,7 +43,7 @@ class Sampling:
     num_chains, num_samples, num_warmup, seed : int
         See `SamplingPlan`.
     priors : mapping of str to mapping
-        Instead of the default ones: see `Priors.overridden`.
+        Instead of the default ones: see `Priors.with_overrides`.
     likelihood : {"normal", "student_t"}
         Of a quote about the model's price; Student's t has four degrees of freedom.
     weights : str
@@ -94,7 +95,7 @@ class Sampling:
         return self._all_priors().by_parameter
 
     def _all_priors(self) -> Priors:
-        return Priors.default(models.get(self.model_type)).overridden(self.priors)
+        return Priors.default(models.get(self.model_type)).with_overrides(self.priors)
 
     def run(
         self,
@@ -182,7 +183,7 @@ def sample(request: BayesianRequest, progress: Progress) -> tuple[BayesianResult
     return Sampling.of(request).run(
         surface.quotes,
         progress,
-        dropped=surface.dropped,
+        dropped=reported(surface.dropped),
         quote_warnings=surface.warnings,
         predict=_to_predict(request),
     )

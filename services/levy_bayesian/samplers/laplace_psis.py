@@ -14,7 +14,7 @@ from levy_bayesian.samplers.sampler import (
     register,
 )
 from levy_numerics.calibration import calibrate
-from levy_numerics.inference.laplace import importance_sample
+from levy_numerics.inference.adaptive_importance import importance_sample
 from levy_numerics.inference.posterior import Posterior
 
 _ADAPTATIONS: Final = 12
@@ -29,7 +29,6 @@ class LaplacePsis(Sampler):
     """
 
     name = "laplace-psis"
-    queue = "short"
     method = (
         "importance resampling: draws of a Laplace approximation and of transport maps fitted to "
         "it, resampled by Pareto-smoothed weights of the exact posterior"
@@ -51,5 +50,5 @@ class LaplacePsis(Sampler):
             n_independent=found.smoothed.effective_size,
             n_weighed=found.noise.size,
             weighted=WeightedPoints(found.points.T, found.smoothed.log_weights),
-            settled=found.settled,
+            settled=found.adaptation_converged,
         )

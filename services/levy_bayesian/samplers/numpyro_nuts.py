@@ -49,7 +49,6 @@ class NumPyroNuts(Sampler):
     """Chains side by side, a thread each: compiled code runs without the interpreter."""
 
     name = "numpyro-nuts"
-    queue = "long"
     method = "Markov chain Monte Carlo: chains of the No-U-Turn sampler"
     packages = ("numpyro", "jax", "numpy")
 

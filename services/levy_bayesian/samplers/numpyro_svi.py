@@ -46,7 +46,6 @@ class NumPyroSvi(Sampler):
     """A second or two; `pareto_k` says how near the normal came, and its draws are weighted."""
 
     name = "numpyro-svi"
-    queue = "short"
     method = RESAMPLED_GUIDE
     packages = ("numpyro", "jax", "numpy")
 

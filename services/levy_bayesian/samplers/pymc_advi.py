@@ -32,7 +32,6 @@ class PyMCAdvi(Sampler):
     """Seconds; `pareto_k` says how near the normal came, and its draws are weighted."""
 
     name = "pymc-advi"
-    queue = "short"
     method = RESAMPLED_GUIDE
     packages = ("pymc", "jax", "numpy")
 

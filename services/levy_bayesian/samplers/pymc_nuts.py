@@ -38,7 +38,6 @@ class PyMCNuts(Sampler):
     """Slower than NumPyro's: each gradient passes through Python. It is there to agree."""
 
     name = "pymc-nuts"
-    queue = "long"
     method = "Markov chain Monte Carlo: chains of the No-U-Turn sampler"
     packages = ("pymc", "nutpie", "jax", "numpy")
 

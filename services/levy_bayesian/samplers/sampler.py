@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import ClassVar, Final, Literal, TypeVar, get_args
+from typing import ClassVar, Final, TypeVar, get_args
 
 import numpy as np
 
@@ -94,8 +94,6 @@ class Sampler(ABC):
     ----------
     name : str
         On the wire.
-    queue : {"short", "long"}
-        Seconds, or longer.
     method : str
         What the draws are, in a sentence; stored with them.
     packages : tuple of str
@@ -105,7 +103,6 @@ class Sampler(ABC):
     name: ClassVar[Engine]
     method: ClassVar[str]
     packages: ClassVar[tuple[str, ...]]
-    queue: ClassVar[Literal["short", "long"]]
 
     @abstractmethod
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: Progress) -> Draws:

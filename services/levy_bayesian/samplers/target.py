@@ -17,16 +17,16 @@ from jax import Array
 
 from levy_bayesian.samplers.sampler import Draws
 from levy_numerics.calibration import calibrate
-from levy_numerics.inference.bijectors import Box
-from levy_numerics.inference.laplace import importance_sample
+from levy_numerics.distributions import Distribution, LogNormal
+from levy_numerics.inference.adaptive_importance import importance_sample
+from levy_numerics.inference.bijectors import Box, Support, bijector_of
 from levy_numerics.inference.posterior import (
     Posterior,
     log_likelihood,
     log_noise_density,
     noise_at,
 )
-from levy_numerics.inference.prior_support import Support, search_space
-from levy_numerics.inference.priors import Distribution, LogNormal, Priors
+from levy_numerics.inference.priors import Priors
 from levy_numerics.inference.transport_map import Conditional, Transport
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
@@ -81,7 +81,7 @@ class Geometry:
     def points(self, v: Array) -> tuple[Array, Array]:
         """Points of the posterior, shape of `v`, (size, …), and log |∂z/∂v|."""
         u, log_carried = self.transport.from_standard(v.reshape(v.shape[0], -1))
-        z, log_filled = self.space.filled(u)
+        z, log_filled = self.space.constrain(u)
         return z.reshape(v.shape), (log_carried + log_filled).reshape(v.shape[1:])
 
 
@@ -158,7 +158,7 @@ class Target:
         pricer = _pricer(posterior, found.model.select(some), found.noise[some])
         geometry = Geometry(
             pricer,
-            search_space(posterior.priors),
+            bijector_of(posterior.priors),
             found.transport(),
             jnp.asarray(posterior.quotes.price),
             jnp.asarray(posterior.scale),

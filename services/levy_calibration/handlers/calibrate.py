@@ -1,43 +1,46 @@
-"""Calibrating one surface."""
+"""Calibration of one surface."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from levy_calibration.handlers.fitting import Fit, Fitting
-from levy_calibration.handlers.parameter_intervals import certainties, refuse_psis_of_a_network
-from levy_calibration.handlers.responses import answer
-from levy_calibration.networks.proposer import Proposer
+from levy_calibration.handlers.parameter_intervals import (
+    parameter_intervals,
+    refuse_psis_of_a_network,
+)
+from levy_calibration.handlers.responses import build_response
 from levy_numerics import models
+from levy_numerics.calibration.hybrid import Fit, FitStrategy, Proposer
 from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
+from levy_numerics.surface import Surface
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
-from levy_surfaces.requested import Surface, surface_of
+from levy_surfaces.requested import reported, surface_of
 
 Choose = Callable[[str], Sequence[Proposer]]
-"""Which networks to ask for the next surface of a model, in turn; none where none is ready."""
+"""Returns the networks to try for the next surface of a model, in order."""
 Observe = Callable[[Quotes, Fit], None]
-"""Told of each fit, and of the quotes that it was made to."""
+"""Called with each fit and its quotes."""
 
 
-def nobody(_model_type: str) -> Sequence[Proposer]:
-    """No network at all."""
+def no_networks(_model_type: str) -> Sequence[Proposer]:
+    """Return no network."""
     return ()
 
 
-def unobserved(_quotes: Quotes, _fit: Fit) -> None:
-    """Nobody is told."""
+def ignore(_quotes: Quotes, _fit: Fit) -> None:
+    """Do nothing."""
 
 
 def calibrate(
     request: CalibrationRequest,
     *,
     engine_version: str,
-    choose: Choose = nobody,
-    observe: Observe = unobserved,
+    choose: Choose = no_networks,
+    observe: Observe = ignore,
     n_starts: int | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> CalibrationResult:
@@ -48,22 +51,21 @@ def calibrate(
     request : CalibrationRequest
         The quotes, and how to fit them.
     engine_version : str
-        Told where no network answers.
+        The version in the response where no network's guess was accepted.
     choose : callable
-        Which networks to ask.
+        Returns the networks to try.
     observe : callable
-        Told of the fit, before it is shaped into an answer.
+        Called with the fit before the response is built.
     n_starts : int, optional
-        Starts of least squares, the best of which answers; as many as it takes to confirm the
-        best if absent.
+        Starts of least squares; by default until starts agree.
     checkpoint : callable, optional
-        Called before and between several starts; raises when nobody waits for the answer any more,
-        or not for so long.
+        Called before and between several starts; raises when the client is gone or the
+        deadline has passed.
 
     Raises
     ------
     LevyError
-        The model is unknown, the quotes are too few, or the network asked for is not there.
+        The model is unknown, the quotes are too few, or the requested network is not available.
     """
     started = time.perf_counter()
     task = CalibrationTask.of(request, choose, n_starts)
@@ -77,16 +79,16 @@ def calibrate(
 
 @dataclass(frozen=True)
 class CalibrationTask:
-    """A request that can be fitted: its quotes are cleaned and its networks chosen.
+    """A request ready to be fitted: its quotes are cleaned and its networks chosen.
 
     Attributes
     ----------
     request : CalibrationRequest
     model : type of Model
     surface : Surface
-    fitting : Fitting
+    strategy : FitStrategy
     proposers : sequence of Proposer
-        Networks to ask, in turn.
+        Networks to try, in order.
     pricer : SinhPricer, optional
         Of the surface's contracts, with tables computed before.
     """
@@ -94,13 +96,13 @@ class CalibrationTask:
     request: CalibrationRequest
     model: type[Model]
     surface: Surface
-    fitting: Fitting
+    strategy: FitStrategy
     proposers: Sequence[Proposer]
     pricer: SinhPricer | None = None
 
     @classmethod
     def of(cls, request: CalibrationRequest, choose: Choose, n_starts: int | None) -> Self:
-        """Clean the quotes of a request and choose the networks to ask.
+        """Clean the quotes of a request and choose the networks to try.
 
         Raises
         ------
@@ -110,16 +112,16 @@ class CalibrationTask:
         model = models.get(request.model_type)
         refuse_psis_of_a_network(request.method, request.uncertainty)
         if request.per_maturity:
-            refuse_term_structure_of_its_own(request.model_type)
+            refuse_time_inhomogeneous(request.model_type)
         surface = surface_of(
             request,
             n_parameters=len(model.parameters()),
             model_type=model.name,
             at_each_maturity=request.per_maturity,
         )
-        fitting = Fitting(request.method, request.weights, request.per_maturity, n_starts)
+        strategy = FitStrategy(request.method, request.weights, request.per_maturity, n_starts)
         proposers = () if request.method == "least_squares" else choose(model.name)
-        return cls(request, model, surface, fitting, proposers)
+        return cls(request, model, surface, strategy, proposers)
 
     @property
     def quotes(self) -> Quotes:
@@ -144,7 +146,7 @@ class CalibrationTask:
         started = time.perf_counter()
         if not self.proposers:
             checkpoint()
-        fit = self.fitting.fit(
+        fit = self.strategy.fit(
             self.model,
             self.quotes,
             self.proposers,
@@ -153,22 +155,23 @@ class CalibrationTask:
         )
         observe(self.quotes, fit)
         uncertainty = self.request.uncertainty
-        return answer(
+        weights = self.request.weights
+        return build_response(
             fit,
-            certainties(fit, self.quotes, weights=self.request.weights, uncertainty=uncertainty),
+            parameter_intervals(fit, self.quotes, weights=weights, uncertainty=uncertainty),
             uncertainty=uncertainty,
-            dropped=self.surface.dropped,
+            dropped=reported(self.surface.dropped),
             quote_warnings=self.surface.warnings,
             engine_version=engine_version,
             seconds=preparation_seconds + time.perf_counter() - started,
         )
 
 
-def refuse_term_structure_of_its_own(model_type: str) -> None:
+def refuse_time_inhomogeneous(model_type: str) -> None:
     """Raise `UnsupportedError` if one expiry alone cannot determine the model."""
-    if not models.get(model_type).stationary:
+    if not models.get(model_type).has_stationary_increments:
         message = (
             f"{model_type} has a term structure of its own, which one expiry cannot determine; "
-            "fit it to the whole surface, or a Lévy model per maturity"
+            "fit it to the whole surface, or fit a Lévy model per maturity"
         )
         raise UnsupportedError(message, pointer="/per_maturity")

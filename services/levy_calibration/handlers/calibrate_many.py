@@ -1,4 +1,4 @@
-"""Calibrating several surfaces that came in one request."""
+"""Calibration of several surfaces of one request."""
 
 import time
 from collections import defaultdict
@@ -12,11 +12,11 @@ from levy_calibration.handlers.calibrate import (
     CalibrationTask,
     Choose,
     Observe,
-    nobody,
-    unobserved,
+    ignore,
+    no_networks,
 )
-from levy_calibration.networks.proposer import Proposal, Proposer
 from levy_numerics.calibration.batch import pricers_with_shared_tables
+from levy_numerics.calibration.hybrid import Proposal, Proposer
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
@@ -29,8 +29,8 @@ def calibrate_many(
     requests: Sequence[CalibrationRequest],
     *,
     engine_version: str,
-    choose: Choose = nobody,
-    observe: Observe = unobserved,
+    choose: Choose = no_networks,
+    observe: Observe = ignore,
     n_starts: int | None = None,
     checkpoint: Checkpoint = lambda: None,
 ) -> list[Work]:
@@ -87,13 +87,14 @@ def _raise(error: LevyError, _checkpoint: Checkpoint) -> CalibrationResult:
 def _with_proposals(
     tasks: Sequence[CalibrationTask | LevyError],
 ) -> list[CalibrationTask | LevyError]:
-    """Ask each network once for all surfaces of equal size that it is the first to read.
+    """Evaluate each network once for all surfaces of equal size that try it first.
 
-    Where it cannot read all of them, each surface asks on its own, as a single request does.
+    Where it abstains from one of them, each surface tries networks by itself, as single requests
+    do.
     """
     groups: dict[tuple[str, str, int], list[int]] = defaultdict(list)
     for k, task in enumerate(tasks):
-        if isinstance(task, CalibrationTask) and task.proposers and not task.fitting.per_maturity:
+        if isinstance(task, CalibrationTask) and task.proposers and not task.strategy.per_maturity:
             first = task.proposers[0]
             # Equal sizes: padding to the largest surface would cost more than it saves.
             groups[first.model_type, first.version, task.quotes.size].append(k)

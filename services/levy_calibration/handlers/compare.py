@@ -19,7 +19,7 @@ from levy_schemas.comparison import (
 )
 from levy_schemas.problems import pointer
 from levy_schemas.surface import DroppedQuote, Weights
-from levy_surfaces.requested import surface_of
+from levy_surfaces.requested import reported, surface_of
 
 Outcome = tuple[str, Comparison | LevyError, float]
 """A model's name, its comparison or why there is none, and the seconds it took."""
@@ -69,7 +69,7 @@ def compare(
         outcomes,
         surface.quotes,
         weights=request.weights,
-        dropped=surface.dropped,
+        dropped=reported(surface.dropped),
         quote_warnings=surface.warnings,
         model_version=model_version,
         seconds=time.perf_counter() - started,
@@ -158,7 +158,7 @@ def _models(request: ComparisonRequest) -> list[type[Model]]:
 def _compared(one: Comparison, quotes: Quotes, seconds: float) -> ComparedModel:
     share = in_spread_share(quotes, one.result.model_prices)
     return ComparedModel(
-        **fitted_model(one.result, gauss_newton(one.result), with_intervals=True),
+        **fitted_model(one.result, gauss_newton(one.result), with_errors=True),
         model_type=one.name,
         fit_by_maturity=fit_by_maturity(one.result),
         in_sample=None if one.in_sample is None else quality(one.in_sample),

@@ -1,4 +1,4 @@
-"""How sure fits are of their parameters."""
+"""Confidence intervals of fitted parameters."""
 
 import math
 from dataclasses import dataclass
@@ -7,11 +7,10 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
-from levy_calibration.handlers.fitting import Fit
-from levy_calibration.networks.proposer import Proposal
 from levy_numerics import calibration
+from levy_numerics.calibration.hybrid import Fit, Proposal
 from levy_numerics.errors import UnsupportedError
-from levy_numerics.inference.laplace import importance_sample
+from levy_numerics.inference.adaptive_importance import importance_sample
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
 from levy_numerics.inference.psis import RELIABLE_K
@@ -19,13 +18,13 @@ from levy_numerics.market import Quotes
 from levy_schemas.calibration import CalibrationMethod, Interval, Uncertainty
 
 LEVEL: Final = 0.95
-_NO_TAIL: Final = 100.0
-"""What the wire says for an infinite k."""
+# On the wire, for an infinite Pareto k.
+_LARGEST_K: Final = 100.0
 
 
 @dataclass(frozen=True)
-class Certainty:
-    """Intervals of one fit's parameters, null where none can be said; and what they are worth."""
+class ParameterIntervals:
+    """Intervals of one fit's parameters, null where there is none, and their reliability."""
 
     intervals: dict[str, Interval | None] | None = None
     pareto_k: float | None = None
@@ -33,56 +32,59 @@ class Certainty:
 
 
 def refuse_psis_of_a_network(method: CalibrationMethod, uncertainty: Uncertainty) -> None:
-    """Raise `UnsupportedError` if what is not a fit is to be weighed as one."""
+    """Raise `UnsupportedError` for `psis` without a fit."""
     if method == "neural" and uncertainty == "psis":
-        message = "psis weighs a fit, and neural makes none; ask hybrid, or laplace or none"
+        message = (
+            "uncertainty = psis requires a fit, which method = neural does not make; request "
+            "method = hybrid, or uncertainty = laplace"
+        )
         raise UnsupportedError(message, pointer="/uncertainty")
 
 
-def certainties(
+def parameter_intervals(
     fit: Fit, quotes: Quotes, *, weights: str, uncertainty: Uncertainty
-) -> tuple[Certainty, ...]:
-    """Certainty of each result of a fit: one of the whole surface, or one for each expiry.
+) -> tuple[ParameterIntervals, ...]:
+    """Return the intervals of each result of a fit: of the whole surface, or of each expiry.
 
     Parameters
     ----------
     fit : Fit
     quotes : Quotes
-        What it was fitted to.
+        The fitted quotes.
     weights : {"price", "vega", "bid_ask"}
     uncertainty : {"laplace", "psis", "none"}
-        Gauss-Newton; importance-weighted against the exact posterior; nothing.
+        Gauss-Newton; importance-weighted against the exact posterior; none.
     """
-    if not isinstance(fit.found, calibration.TermStructure):
-        return (_certainty(fit, fit.found, quotes, weights, uncertainty),)
+    if not isinstance(fit.result, calibration.TermStructure):
+        return (_intervals(fit, fit.result, quotes, weights, uncertainty),)
     years = quotes.contracts.maturity_years
     return tuple(
-        _certainty(fit, result, quotes.select(years == maturity), weights, uncertainty)
-        for maturity, result in zip(fit.found.maturities, fit.found.results, strict=True)
+        _intervals(fit, result, quotes.select(years == maturity), weights, uncertainty)
+        for maturity, result in zip(fit.result.maturities, fit.results, strict=True)
     )
 
 
-def _certainty(
+def _intervals(
     fit: Fit,
     result: calibration.CalibrationResult,
     quotes: Quotes,
     weights: str,
     uncertainty: Uncertainty,
-) -> Certainty:
+) -> ParameterIntervals:
     finite = all(math.isfinite(value) for value in result.parameters.values())
     if uncertainty == "none" or not finite:
-        return Certainty()
+        return ParameterIntervals()
     if fit.method == "neural":
-        return _by_the_network(result, fit.proposal)
+        return _network_intervals(result, fit.proposal)
     if uncertainty == "psis":
-        return _weighed(result, quotes, weights)
+        return _importance_weighted(result, quotes, weights)
     return gauss_newton(result)
 
 
-def gauss_newton(result: calibration.CalibrationResult) -> Certainty:
+def gauss_newton(result: calibration.CalibrationResult) -> ParameterIntervals:
     """Return Student-t intervals from the Gauss-Newton covariance; null without a finite error."""
     errors = result.standard_errors
-    return Certainty(
+    return ParameterIntervals(
         {
             name: finite_pair(*ends) if math.isfinite(errors[name]) else None
             for name, ends in result.intervals(LEVEL).items()
@@ -90,25 +92,31 @@ def gauss_newton(result: calibration.CalibrationResult) -> Certainty:
     )
 
 
-def _weighed(result: calibration.CalibrationResult, quotes: Quotes, weights: str) -> Certainty:
+def _importance_weighted(
+    result: calibration.CalibrationResult, quotes: Quotes, weights: str
+) -> ParameterIntervals:
     model_type = type(result.model)
     posterior = Posterior.of(quotes, Priors.default(model_type), weights=weights)
     draws = importance_sample(posterior, result.model)
     intervals = {name: finite_pair(*ends) for name, ends in draws.intervals(LEVEL).items()}
-    k = min(draws.pareto_k, _NO_TAIL)
+    k = min(draws.pareto_k, _LARGEST_K)
     if k <= RELIABLE_K:
-        return Certainty(intervals, k)
+        return ParameterIntervals(intervals, k)
     warning = (
-        f"pareto_k = {k:.2f} is above {RELIABLE_K}: the intervals are not to be relied on; "
-        "ask for a Bayesian job"
+        f"pareto_k = {k:.2f} is above {RELIABLE_K}: the intervals are unreliable; "
+        "submit a Bayesian job instead"
     )
-    return Certainty(intervals, k, (warning,))
+    return ParameterIntervals(intervals, k, (warning,))
 
 
-def _by_the_network(result: calibration.CalibrationResult, proposal: Proposal | None) -> Certainty:
-    """The network's own spread, carried to the parameters to first order."""
+def _network_intervals(
+    result: calibration.CalibrationResult, proposal: Proposal | None
+) -> ParameterIntervals:
+    """Return intervals from the network's predicted errors, to first order."""
     if proposal is None or proposal.spread is None:
-        return Certainty(None, None, ("the network tells no intervals; hybrid does",))
+        return ParameterIntervals(
+            None, None, ("the network predicts no intervals; request method = hybrid",)
+        )
     model = result.model
     z = np.asarray(model.to_coordinates(), dtype=float)
     errors = np.hypot.reduce(model.coordinate_jacobian(z) * proposal.spread, axis=1)
@@ -118,9 +126,9 @@ def _by_the_network(result: calibration.CalibrationResult, proposal: Proposal | 
         intervals[p.name] = finite_pair(
             max(value - float(w), p.domain.low), min(value + float(w), p.domain.high)
         )
-    return Certainty(intervals)
+    return ParameterIntervals(intervals)
 
 
 def finite_pair(low: float, high: float) -> Interval | None:
-    """An interval, unless it has no end."""
+    """Return an interval, or None where an end is infinite."""
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None

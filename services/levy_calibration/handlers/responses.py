@@ -1,12 +1,16 @@
-"""What fits found, shaped as it goes over the wire."""
+"""Responses to calibrations: results in the form of the wire."""
 
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from levy_calibration.handlers.fitting import Fit
-from levy_calibration.handlers.parameter_intervals import LEVEL, Certainty, finite_pair
+from levy_calibration.handlers.parameter_intervals import (
+    LEVEL,
+    ParameterIntervals,
+    finite_pair,
+)
 from levy_numerics import calibration
+from levy_numerics.calibration.hybrid import Fit
 from levy_numerics.errors import UnsupportedError
 from levy_schemas.calibration import (
     CalibrationResult,
@@ -28,9 +32,9 @@ _BEST_FIRST: Final[tuple[FitStatus, ...]] = (
 )
 
 
-def answer(
+def build_response(
     fit: Fit,
-    certainties: Sequence[Certainty],
+    intervals: Sequence[ParameterIntervals],
     *,
     uncertainty: Uncertainty = "laplace",
     dropped: tuple[DroppedQuote, ...] = (),
@@ -38,51 +42,46 @@ def answer(
     engine_version: str,
     seconds: float,
 ) -> CalibrationResult:
-    """Answer `/calibrate`.
+    """Return the response of `/calibrate`.
 
     Parameters
     ----------
     fit : Fit
-    certainties : sequence of Certainty
-        One for each of its results.
+    intervals : sequence of ParameterIntervals
+        One for each of the fit's results.
     uncertainty : str
-        What was asked.
+        As requested.
     dropped : tuple of DroppedQuote
         Quotes that were not fitted.
     quote_warnings : tuple of str
-        What cleaning noticed about the quotes.
+        From cleaning.
     engine_version : str
-        Told where no network answered.
+        The version in the response where no network's guess was accepted.
     seconds : float
-        The time it all took.
+        Elapsed in all.
 
     Raises
     ------
     UnsupportedError
-        The fit ended in parameters that are no numbers.
+        The fit ended in parameters that are not finite.
     """
-    if isinstance(fit.found, calibration.TermStructure):
-        model_type = fit.found.results[0].model.name
-        found = _of_each_maturity(fit.found, certainties, uncertainty)
+    result = fit.result
+    if isinstance(result, calibration.TermStructure):
+        fields = _term_structure(result, intervals, uncertainty)
     else:
-        model_type = fit.found.model.name
-        found = fitted_model(
-            fit.found, certainties[0], with_intervals=_says_errors(fit, uncertainty)
-        )
-        found |= {"fit_by_maturity": fit_by_maturity(fit.found)}
+        # Gauss-Newton errors have a meaning at an optimum only.
+        with_errors = uncertainty != "none" and fit.method != "neural"
+        fields = fitted_model(result, intervals[0], with_errors=with_errors)
+        fields |= {"fit_by_maturity": fit_by_maturity(result)}
     if fit.method == "neural":
-        found |= {"status": "proposed", "reason": "as the network proposes, without a fit"}
-    ks = [one.pareto_k for one in certainties if one.pareto_k is not None]
-    warnings = (
-        *_about(fit),
-        *quote_warnings,
-        *found.pop("warnings"),
-    )
+        fields |= {"status": "proposed", "reason": "as the network proposes, without a fit"}
+    ks = [each.pareto_k for each in intervals if each.pareto_k is not None]
+    warnings = (*_fit_warnings(fit), *quote_warnings, *fields.pop("warnings"))
     return CalibrationResult(
-        **found,
-        model_type=model_type,
+        **fields,
+        model_type=fit.model_type,
         method=fit.method,
-        degraded=bool(fit.less_than_asked),
+        degraded=bool(fit.degradation_reason),
         out_of_distribution=fit.out_of_distribution,
         pareto_k=max(ks) if ks else None,
         model_version=fit.network or engine_version,
@@ -93,14 +92,14 @@ def answer(
 
 
 def fitted_model(
-    fit: calibration.CalibrationResult, certainty: Certainty, *, with_intervals: bool
+    fit: calibration.CalibrationResult, uncertainty: ParameterIntervals, *, with_errors: bool
 ) -> dict[str, Any]:
     """Return the fields of `FittedModel`.
 
     Raises
     ------
     UnsupportedError
-        The fit ended in parameters that are no numbers.
+        The fit ended in parameters that are not finite.
     """
     if not all(math.isfinite(value) for value in fit.parameters.values()):
         message = f"the fit of {fit.model.name} diverged: {fit.reason}"
@@ -110,17 +109,17 @@ def fitted_model(
         "status": fit.status,
         "reason": fit.reason,
         "fit_quality": quality(fit.fit),
-        "intervals": certainty.intervals,
+        "intervals": uncertainty.intervals,
         "singular_values": tuple(float(v) for v in fit.singular_values if math.isfinite(v)),
-        "functionals": _functionals(fit, with_intervals=with_intervals),
+        "functionals": _functionals(fit, with_errors=with_errors),
         "limits": fit.limits,
         "n_evaluations": fit.n_evaluations,
-        "warnings": (*certainty.warnings, *fit.warnings),
+        "warnings": (*uncertainty.warnings, *fit.warnings),
     }
 
 
 def quality(fit: calibration.FitQuality) -> FitQuality:
-    """Fit quality as it goes over the wire."""
+    """Return the fit quality in the form of the wire."""
     return FitQuality(
         rmse=fit.rmse,
         relative_error=fit.relative_error,
@@ -133,25 +132,20 @@ def quality(fit: calibration.FitQuality) -> FitQuality:
 
 
 def fit_by_maturity(fit: calibration.CalibrationResult) -> tuple[MaturityFit, ...]:
-    """Fit quality of each expiry."""
+    """Return the fit quality of each expiry."""
     return tuple(
         MaturityFit(
-            maturity=one.maturity_years,
-            fit_quality=quality(one.fit),
-            mean_vol_error=_finite(one.mean_vol_error),
+            maturity=expiry.maturity_years,
+            fit_quality=quality(expiry.fit),
+            mean_vol_error=_finite(expiry.mean_vol_error),
         )
-        for one in fit.by_maturity
+        for expiry in fit.by_maturity
     )
 
 
-def _says_errors(fit: Fit, uncertainty: Uncertainty) -> bool:
-    """Whether Gauss-Newton errors mean anything: at an optimum, where they were asked for."""
-    return uncertainty != "none" and fit.method != "neural"
-
-
-def _about(fit: Fit) -> Iterator[str]:
-    if fit.less_than_asked:
-        yield fit.less_than_asked
+def _fit_warnings(fit: Fit) -> Iterator[str]:
+    if fit.degradation_reason:
+        yield fit.degradation_reason
     if fit.out_of_distribution and fit.proposal is not None:
         yield (
             f"these quotes are unlike those that the network was trained on (score "
@@ -159,19 +153,21 @@ def _about(fit: Fit) -> Iterator[str]:
         )
 
 
-def _of_each_maturity(
-    fit: calibration.TermStructure, certainties: Sequence[Certainty], uncertainty: Uncertainty
+def _term_structure(
+    fit: calibration.TermStructure,
+    intervals: Sequence[ParameterIntervals],
+    uncertainty: Uncertainty,
 ) -> dict[str, Any]:
     expiries = tuple(
         MaturityCalibration(
             maturity=float(years),
-            **fitted_model(result, certainty, with_intervals=uncertainty != "none"),
+            **fitted_model(result, of_result, with_errors=uncertainty != "none"),
         )
-        for years, result, certainty in zip(fit.maturities, fit.results, certainties, strict=True)
+        for years, result, of_result in zip(fit.maturities, fit.results, intervals, strict=True)
     )
     worst = max((expiry.status for expiry in expiries), key=_BEST_FIRST.index)
     n_worst = sum(expiry.status == worst for expiry in expiries)
-    every = tuple(dict.fromkeys(limit for expiry in expiries for limit in expiry.limits))
+    limits = tuple(dict.fromkeys(limit for expiry in expiries for limit in expiry.limits))
     n_warned = sum(bool(expiry.warnings) for expiry in expiries)
     warned = (f"{n_warned} of {len(expiries)} expiries have warnings; see `per_maturity`",)
     return {
@@ -179,26 +175,24 @@ def _of_each_maturity(
         "status": worst,
         "reason": f"{n_worst} of {len(expiries)} expiries: {worst.replace('_', ' ')}",
         "fit_quality": quality(fit.fit),
-        "fit_by_maturity": tuple(one for r in fit.results for one in fit_by_maturity(r)),
+        "fit_by_maturity": tuple(fit_by_maturity(r)[0] for r in fit.results),
         "intervals": None,
         "singular_values": None,
         "functionals": None,
-        "limits": every,
+        "limits": limits,
         "per_maturity": expiries,
         "n_evaluations": sum(expiry.n_evaluations for expiry in expiries),
         "warnings": warned if n_warned else (),
     }
 
 
-def _functionals(
-    fit: calibration.CalibrationResult, *, with_intervals: bool
-) -> dict[str, Functional]:
+def _functionals(fit: calibration.CalibrationResult, *, with_errors: bool) -> dict[str, Functional]:
     return {
         name: Functional(
-            value=_finite(one.value),
-            interval=finite_pair(*one.interval(LEVEL)) if with_intervals else None,
+            value=_finite(moment.value),
+            interval=finite_pair(*moment.interval(LEVEL)) if with_errors else None,
         )
-        for name, one in fit.functionals.items()
+        for name, moment in fit.functionals.items()
     }
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from levy_calibration.drift.reference import Reference
 from levy_calibration.networks.grid_interpolation import gridded
 from levy_calibration.networks.out_of_distribution import Novelty
-from levy_calibration.networks.proposer import Proposal
 from levy_calibration.networks.runtime import Answers, Runtime
+from levy_numerics.calibration.hybrid import Proposal
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_surfaces.synthetic.features import point_features

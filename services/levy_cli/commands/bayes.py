@@ -21,13 +21,14 @@ from levy_cli.progress import progress
 from levy_numerics import models
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts
+from levy_numerics.surface import Surface
 from levy_schemas.jobs import BayesianResult, Diagnostics, Prior
 from levy_schemas.wire import MAX_OPTIONS
 from levy_service import strict_json
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.printable import printable
 from levy_surfaces.reading import read_options
-from levy_surfaces.surface import Surface
+from levy_surfaces.surface import contracts_on
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,10 +73,9 @@ def run(options: argparse.Namespace) -> int:
             lambda standing: advance(
                 round(100 * standing.share), 100, note_of(standing.diagnostics)
             ),
-            quote_warnings=quotes.report.warnings,
+            quote_warnings=warnings,
             predict=predict,
         )
-    result = result.model_copy(update={"warnings": (*warnings, *result.warnings)})
     if options.out:
         write_atomically(options.out, draws)
     if options.plot:
@@ -111,7 +111,7 @@ def _to_predict(options: argparse.Namespace, surface: Surface) -> tuple[Contract
     )
     if len(frame) > MAX_OPTIONS:
         raise InvalidInputError(f"{len(frame)} options to predict, at most {MAX_OPTIONS} are taken")
-    return surface.market_of(frame), warnings
+    return contracts_on(surface, frame), warnings
 
 
 def note_of(seen: Diagnostics | None) -> str:

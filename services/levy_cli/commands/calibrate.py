@@ -3,7 +3,6 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from levy_calibration.handlers.fitting import Fitting
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, fit_surface, refuse
 from levy_cli.output import (
@@ -18,16 +17,17 @@ from levy_cli.output import (
 from levy_cli.progress import progress
 from levy_cli.trained import champion
 from levy_numerics import models
+from levy_numerics.calibration.hybrid import FitStrategy
 from levy_schemas.calibration import Interval
 from levy_surfaces.printable import printable
-from levy_surfaces.surface import check_surface_name
+from levy_surfaces.surface import check_surface_name, write_surface
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 def run(options: argparse.Namespace) -> int:
-    """Fit, and say, write or draw what was found."""
+    """Fit, then print, write or plot the result."""
     refuse_unwritable(options.plot, options.surface, inputs=[options.quotes])
     if options.surface:
         check_surface_name(options.surface)
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         fitted = fit_surface(
             quotes,
             model_type=options.model,
-            fitting=Fitting(
+            strategy=FitStrategy(
                 options.method,
                 options.weights,
                 options.per_maturity,
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             progress=advance,
         )
     if options.surface:
-        quotes.surface.write(options.surface)
+        write_surface(quotes.surface, options.surface)
     if options.plot:
         from levy_cli.fit_page import write_fit_page
 

@@ -10,14 +10,19 @@ from levy_cli.output import console, print_json, show_warnings
 from levy_cli.progress import progress
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.printable import printable
+from levy_surfaces.surface import keep_surface
+from levy_surfaces.synthetic.executors import (
+    DaskExecutor,
+    Executor,
+    ProcessExecutor,
+    SerialExecutor,
+)
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.manifest import Plan
-from levy_surfaces.synthetic.raw import keep_surface
-from levy_surfaces.synthetic.workers import Cluster, Here, Processes, Workers
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make or continue a data set, or clean real quotes and keep them."""
+    """MakeChunk or continue a data set, or clean real quotes and keep them."""
     if (options.model is None) == (options.quotes is None):
         raise InvalidInputError("give either --model, to make surfaces, or --quotes, to keep some")
     return _keep(options) if options.quotes else _make(options)
@@ -32,7 +37,7 @@ def _make(options: argparse.Namespace) -> int:
             plan,
             options.out,
             features=options.features,
-            workers=_workers(plan, options),
+            executor=_executor(plan, options),
             progress=advance,
         )
     folder = plan.folder(options.out)
@@ -60,18 +65,18 @@ def _make(options: argparse.Namespace) -> int:
     return 0
 
 
-def _workers(plan: Plan, options: argparse.Namespace) -> Workers:
+def _executor(plan: Plan, options: argparse.Namespace) -> Executor:
     n_workers = options.workers or os.cpu_count() or 1
     if options.cluster:
-        return Cluster(options.cluster, n_workers)
-    return Processes(n_workers) if min(n_workers, plan.n_chunks) > 1 else Here()
+        return DaskExecutor(options.cluster, n_workers)
+    return ProcessExecutor(n_workers) if min(n_workers, plan.n_chunks) > 1 else SerialExecutor()
 
 
 def _keep(options: argparse.Namespace) -> int:
     quotes = CleanedQuotes.of(options)
     Path(options.out).mkdir(parents=True, exist_ok=True)
     path = keep_surface(quotes.surface, options.out)
-    warnings = [*quotes.surface.warnings, *quotes.report.warnings]
+    warnings = quotes.surface.warnings
     if options.json:
         print_json({"file": str(path), "warnings": warnings, **quotes.as_document()})
     else:

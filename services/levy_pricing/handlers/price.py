@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics import models, pricing
-from levy_numerics.implied_vol import implied_vol_or_reason, rounding_error
+from levy_numerics.implied_volatility import implied_vol_or_reason, rounding_error
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.greeks import greeks

@@ -1,4 +1,4 @@
-"""Surfaces are described as a desk would: level, skew, curvature, term slope, listing."""
+"""Description of surfaces: level, skew, curvature, term slope, listing."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ SMILE = ("atm_vol", "skew", "curvature", "term_slope")
 def quotes(
     log_strikes: Any, maturities: Any, smile: dict[str, float], forward: float = 80.0
 ) -> Quotes:
-    """Quotes whose logarithm of volatility is exactly what is fitted; maturities have mean 0."""
+    """Return quotes whose log volatility has the fitted form; log maturities have mean 0."""
     k, years = (each.ravel() for each in np.meshgrid(log_strikes, maturities))
     contracts = Contracts.of(
         maturity_years=years, strike=forward * np.exp(k), forward=forward, discount=0.97
@@ -48,7 +48,7 @@ STRIKES = np.linspace(-0.1, 0.08, 15)
 @pytest.mark.parametrize("skew", [-0.6, 0.0, 0.3])
 @pytest.mark.parametrize("curvature", [0.0, 1.5])
 @pytest.mark.parametrize("term_slope", [-0.1, 0.0, 0.05])
-def test_a_smile_of_the_fitted_form_is_told_exactly(
+def test_a_smile_of_the_fitted_form_is_described_exactly(
     skew: float, curvature: float, term_slope: float
 ) -> None:
     smile = {"atm_vol": 0.2, "skew": skew, "curvature": curvature, "term_slope": term_slope}
@@ -57,7 +57,7 @@ def test_a_smile_of_the_fitted_form_is_told_exactly(
     both = described(joined(*rows))[0]
     for name in ("skew", "curvature", "term_slope"):
         assert both[name] == pytest.approx(smile[name], abs=2e-3), name
-    # The volatility is told at the weighted mean of the maturities, close to one year.
+    # The volatility is that at the weighted mean of the maturities, close to one year.
     assert both["atm_vol"] == pytest.approx(0.2, rel=0.03)
 
 
@@ -74,7 +74,7 @@ def joined(*parts: Quotes) -> Quotes:
 FLAT = {"atm_vol": 0.25, "skew": 0.0, "curvature": 0.0, "term_slope": 0.0}
 
 
-def test_a_listing_is_told() -> None:
+def test_listing_quantities_are_measured() -> None:
     (found,) = described(quotes([-0.2, -0.05, 0.0, 0.1], [30 / 365, 0.5, 1.5], FLAT))
     assert found["n_quotes"] == 12
     assert found["lowest_log_strike"] == -0.2
@@ -113,5 +113,5 @@ def test_quotes_far_from_the_money_alone_give_numbers() -> None:
     assert all(np.isfinite(value) for name, value in found.items() if name != "term_slope")
 
 
-def test_there_is_nothing_to_say_of_no_surface() -> None:
+def test_an_empty_batch_has_no_description() -> None:
     assert inputs(PricedSurfaces.of_quotes([])).shape == (0, len(INPUTS))

@@ -1,4 +1,4 @@
-"""The service counts how good, how sure and how usual its answers are."""
+"""Metrics of fit error, uncertainty and novelty."""
 
 import time
 from typing import Any
@@ -18,7 +18,7 @@ SECONDS = 60.0
 
 
 def grid_of(prices: np.ndarray) -> dict[str, Any]:
-    """Quotes on the standard grid, at a forward of one."""
+    """Return quotes on the standard grid, with a forward of one."""
     contracts = grid.grid_contracts()
     columns = (contracts.strike, contracts.maturity_years, contracts.is_call, prices)
     return {
@@ -46,7 +46,7 @@ def exact() -> np.ndarray:
 
 
 def counted(client: TestClient, name: str, *labels: str) -> float:
-    """One sample of a metric of the model."""
+    """Return one sample of a metric of the model."""
     wanted = (f"levy_calibration_{name}{{", f'model="{MODEL}"', *labels)
     lines = client.get("/metrics").text.splitlines()
     (line,) = [line for line in lines if all(part in line for part in wanted)]
@@ -54,14 +54,14 @@ def counted(client: TestClient, name: str, *labels: str) -> float:
 
 
 def wait_until(client: TestClient, line: str) -> None:
-    """Wait until `/metrics` has a line: windows are moved on every second."""
+    """Wait until `/metrics` has a line: windows are updated every second."""
     give_up = time.monotonic() + SECONDS
     while line not in client.get("/metrics").text:
         assert time.monotonic() < give_up, client.get("/metrics").text
         time.sleep(0.1)
 
 
-def test_answers_are_counted_by_how_good_sure_and_usual_they_are(exact: np.ndarray) -> None:
+def test_fits_are_counted_by_error_uncertainty_and_novelty(exact: np.ndarray) -> None:
     settings = CalibrationSettings(drift_window=20, drift_fewest=10)
     # No network was trained on a volatility of 300%.
     wild = SinhPricer(grid.grid_contracts(), 1e-10).price(BlackScholes(sigma=3.0)).value

@@ -1,4 +1,4 @@
-"""Statistics of drift against SciPy, closed forms, and what they are known to do."""
+"""Drift statistics against SciPy, closed forms and known distributions."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ VALUES = arrays.arrays(
 
 
 def with_atoms() -> np.ndarray:
-    """Two fifths are one, a fifth is the greatest, two, and the rest lies between."""
+    """Return quantiles of which 40% are one, 20% are two (the maximum), the rest in between."""
     spread = np.linspace(1.01, 1.99, N_QUANTILES * 2 // 5)
     return np.concatenate((np.ones(N_QUANTILES * 2 // 5), spread, np.full(N_QUANTILES // 5, 2.0)))
 
@@ -38,7 +38,7 @@ def test_statistics_are_bounded_and_do_not_look_at_order(values: np.ndarray, nam
     assert 0.0 <= ks(values, reference) <= 1.0
     assert 0.0 <= outside(values, reference) <= 1.0
     index = psi(values, reference)
-    # Nobody is further from training than who is all in one bin of it.
+    # The largest PSI is that of a window in a single bin.
     n, share = values.size, 1.0 / N_BINS
     low, high = 0.5 / (n + 0.5 * N_BINS), (n + 0.5) / (n + 0.5 * N_BINS)
     worst = (high - share) * np.log(high / share) + 9 * (low - share) * np.log(low / share)
@@ -84,7 +84,7 @@ def test_psi_of_samples_of_training_is_as_small_as_is_documented(n: int) -> None
 
 
 @pytest.mark.parametrize(("shift", "least"), [(0.5, 0.2), (1.0, 0.8), (3.0, 5.0)])
-def test_what_is_shifted_is_told(shift: float, least: float) -> None:
+def test_a_shift_is_detected(shift: float, least: float) -> None:
     values = shift + np.random.default_rng(5).standard_normal(1_000)
     assert psi(values, NORMAL) > least
     distance = 2.0 * stats.norm.cdf(shift / 2.0) - 1.0

@@ -1,4 +1,4 @@
-"""A window rolls, and what it says is what its values say."""
+"""Rolling windows and their statistics."""
 
 import math
 
@@ -37,7 +37,7 @@ def test_each_quantity_is_compared_with_its_own_distribution() -> None:
     assert skew.outside == pytest.approx(0.5, abs=0.1)
 
 
-def test_too_few_values_say_nothing_and_neither_does_what_training_does_not_know() -> None:
+def test_too_few_values_and_unknown_quantities_are_not_reported() -> None:
     values = np.random.default_rng(2).uniform(0.1, 0.9, (100, 3))
     values[50:, 1] = np.nan
     window = Window.of(("vol", "skew", "n_quotes"), 500).extended(values)

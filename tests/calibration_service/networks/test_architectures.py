@@ -1,4 +1,4 @@
-"""Every architecture builds, answers inside the box, learns, and is read back as it was."""
+"""Every architecture builds, stays inside the box, learns, and survives a round trip to disk."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ every_network = pytest.mark.parametrize("name", registry.names())
 
 
 def features(name: str, n: int, seed: int = 0, width: int = 40) -> np.ndarray:
-    """Of the size of real ones: points have a weight in [0, 1) as their last channel."""
+    """Return features of realistic size; the last channel of points is a weight in [0, 1)."""
     rng = np.random.default_rng(seed)
     if registry.get(name).reads == "grid":
         return rng.normal(-1.5, 0.4, (n, N_GRID)).astype(np.float32)

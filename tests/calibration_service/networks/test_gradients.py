@@ -1,4 +1,4 @@
-"""What no surface should do, some will: the loss has a finite gradient all the same."""
+"""Extreme surfaces have a loss with a finite gradient."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def on_grid(price: np.ndarray) -> PricedSurfaces:
 
 
 def usual() -> PricedSurfaces:
-    """Volatilities of 20% or so, whatever the contract: time value falls off as a normal's."""
+    """Return prices at about 20% volatility; time value decays like a normal density."""
     years, strikes = grid.flat_maturity_years(), grid.flat_log_strikes()
     return on_grid(0.08 * np.sqrt(years) * np.exp(-0.5 * (strikes / 0.2) ** 2 / years))
 
@@ -39,7 +39,7 @@ def priceless() -> PricedSurfaces:
 
 
 def with_few_quotes(left: int, log_strike: float, years: float) -> PricedSurfaces:
-    """All quotes masked but some, and those far away."""
+    """Return points of which all but some distant ones are masked."""
     shape = (N_SURFACES, 200)
     present = np.broadcast_to(np.arange(shape[1]) < left, shape)
     return PricedSurfaces(
@@ -91,7 +91,7 @@ def test_gradients_are_finite_whatever_is_read(
         loss = loss_of(kind, N_TARGETS)(TARGETS, joined)
     gradients = tape.gradient(loss, [each.value for each in network.trainable_variables])
     assert np.isfinite(loss)
-    # Those of deviations have no part in a squared error.
+    # Predicted errors do not contribute to a squared loss.
     found = [np.asarray(each) for each in gradients if each is not None]
     assert all(np.all(np.isfinite(each)) for each in found)
     assert max(np.max(np.abs(each)) for each in found) > 0.0

@@ -1,4 +1,4 @@
-"""Artifacts of networks that were never trained: enough to be served."""
+"""Fixtures: artifacts of untrained networks, sufficient for serving."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ MODEL = "VarianceGamma"
 
 @pytest.fixture(scope="session")
 def surfaces() -> PricedSurfaces:
-    """70 exact surfaces on the grid."""
+    """Return 70 exact surfaces on the grid."""
     box = Box.of(MODEL)
     price = SinhPricer(grid.grid_contracts(), 1e-8).price(
         box.model(sobol_targets(len(box.axes), 70, seed=8))
@@ -31,13 +31,13 @@ def surfaces() -> PricedSurfaces:
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory, surfaces: PricedSurfaces) -> Path:
-    """A registry with a multilayer perceptron, another one, and a set network."""
+    """Create a registry with two multilayer perceptrons and a set network."""
     folder = tmp_path_factory.mktemp("registry")
     on_grid = grid_features(surfaces)
     points, _ = point_features(shuffled(surfaces, np.random.default_rng(0), MOST_POINTS))
     for name, seed, seen in (("mlp", 1, on_grid), ("cnn", 2, on_grid), ("set", 3, points)):
         architecture = registry.get(name)()
         built = architecture.build(len(Box.of(MODEL).axes), StandardScaler.fit(seen), seed)
-        told = {"model": MODEL, "network": name, "reads": architecture.reads}
-        Artifact.write(folder, told, files_of(built, [seen]))
+        manifest = {"model": MODEL, "network": name, "reads": architecture.reads}
+        Artifact.write(folder, manifest, files_of(built, [seen]))
     return folder

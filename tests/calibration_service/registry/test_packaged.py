@@ -1,4 +1,4 @@
-"""The networks that come with the engine propose what made a surface."""
+"""The bundled networks propose the parameters of a surface."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ EVERY = [
 
 
 def fresh(model: str, n: int = 64) -> tuple[Model, np.ndarray]:
-    """Parameters of a seed that no training has seen, and exact prices on the grid."""
+    """Return parameters of a seed not used in training, and exact prices on the grid."""
     box = Box.of(model)
     true = box.model(sobol_targets(len(box.axes), n, seed=20_261_124))
     return true, SinhPricer(grid.grid_contracts(), 1e-8).price(true).value
@@ -58,9 +58,7 @@ def test_proposals_are_close_to_the_truth(model: str, version: str) -> None:
 
 
 @pytest.mark.parametrize(("model", "version"), EVERY)
-def test_each_knows_how_surfaces_and_parameters_were_distributed_in_training(
-    model: str, version: str
-) -> None:
+def test_each_network_contains_its_training_distribution(model: str, version: str) -> None:
     network = REGISTRY.artifact(model, version).load()
     true, price = fresh(model, 1_024)
     surfaces = PricedSurfaces.of_grid(grid.flat_log_strikes(), grid.flat_maturity_years(), price)
@@ -72,7 +70,7 @@ def test_each_knows_how_surfaces_and_parameters_were_distributed_in_training(
         assert ks(np.asarray(values), known[name]) < 0.05, name
     listing = set() if network.reads == "grid" else set(INPUTS[4:])
     assert set(known) == {*INPUTS[:4], *listing, *true.as_mapping()}
-    # Training shows noise and gaps besides, which blur all but the level.
+    # Training adds noise and gaps, which blur all quantities except the level.
     assert ks(described["atm_vol"], known["atm_vol"]) < 0.1
 
 
@@ -113,7 +111,7 @@ def test_a_surface_like_no_other_is_known_as_such() -> None:
     assert min(odd) > 1.0
 
 
-def test_reading_a_surface_says_nothing_where_programs_listen() -> None:
+def test_reading_a_surface_prints_nothing_to_stdout() -> None:
     code = (
         "import os\n"
         "import numpy as np\n"

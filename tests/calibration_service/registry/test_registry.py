@@ -1,4 +1,4 @@
-"""Networks are served as they were trained, or refused."""
+"""Networks are served unchanged or rejected."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ NETWORKS = ("mlp", "cnn", "set")
 
 @pytest.fixture
 def registry(root: Path, tmp_path: Path) -> Registry:
-    """A copy that a test may spoil."""
+    """Copy a registry that a test may damage."""
     shutil.copytree(root, tmp_path / "registry")
     return Registry.open(tmp_path / "registry")
 
@@ -130,15 +130,15 @@ def test_a_promotion_is_seen_without_a_restart_and_can_be_undone(registry: Regis
 
 def test_a_network_for_other_ranges_is_refused(registry: Registry) -> None:
     path = registry.artifact(MODEL, "mlp").folder / "manifest.json"
-    told = json.loads(path.read_text())
-    told["box"]["axes"][0]["high"] += 1.0
-    path.write_text(json.dumps(told))
+    manifest = json.loads(path.read_text())
+    manifest["box"]["axes"][0]["high"] += 1.0
+    path.write_text(json.dumps(manifest))
     with pytest.raises(InvalidInputError, match="other ranges"):
         registry.artifact(MODEL, "mlp").load()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}'])
-def test_what_is_no_manifest_is_refused(text: str, registry: Registry) -> None:
+def test_an_invalid_manifest_is_rejected(text: str, registry: Registry) -> None:
     path = registry.artifact(MODEL, "mlp").folder / "manifest.json"
     path.write_text(text)
     with pytest.raises(InvalidInputError, match="manifest"):

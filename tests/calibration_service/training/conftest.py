@@ -1,4 +1,4 @@
-"""A workshop with little data and recipes of seconds."""
+"""Fixtures: training with little data and recipes that take seconds."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ RECIPES = {
 
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Surfaces of Variance Gamma in both layouts."""
+    """Generate surfaces of Variance Gamma in both layouts."""
     folder = tmp_path_factory.mktemp("data")
     for layout, size in SIZES.items():
         generate(Plan(MODEL, size, layout=layout), folder)
@@ -32,7 +32,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recipes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One recipe for each network."""
+    """Return one recipe per network."""
     folder = tmp_path_factory.mktemp("recipes")
     for name, text in RECIPES.items():
         (folder / f"{name}.yaml").write_text(text + (COMMON if name != "ensemble" else ""))
@@ -41,5 +41,5 @@ def recipes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shop(data_folder: Path, recipes_folder: Path, tmp_path: Path) -> Workshop:
-    """With a registry and checkpoints of the test's own."""
+    """Return a training context with a temporary registry and checkpoints."""
     return Workshop(data_folder, recipes_folder, tmp_path / "runs", tmp_path / "registry")

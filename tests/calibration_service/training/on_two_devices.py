@@ -1,6 +1,6 @@
-"""Train on two logical devices, and say what came out, as JSON: run by the test beside this.
+"""Train on two logical devices and print the results as JSON; run by a test.
 
-Devices can be told only before TensorFlow has started, so this needs a process of its own.
+Devices must be configured before TensorFlow starts, so this runs in a separate process.
 """
 
 import json
@@ -22,7 +22,7 @@ MODEL = "VarianceGamma"
 
 
 def main(data_folder: Path, registry: Path) -> None:
-    """Train, publish, load and ask."""
+    """Train, publish, load and evaluate."""
     host = tf.config.list_physical_devices("CPU")[0]
     halves = [tf.config.LogicalDeviceConfiguration() for _ in range(2)]
     tf.config.set_logical_device_configuration(host, halves)
@@ -40,8 +40,8 @@ def main(data_folder: Path, registry: Path) -> None:
     run = train(recipe, data, strategy=strategy)
     held = shown(run.held[0], "grid", np.random.default_rng(0), exact=True)
     trained = np.asarray(run.network(held.features, training=False)[PLACES])
-    told = {"model": MODEL, "network": "mlp", "reads": "grid"}
-    loaded = Artifact.write(registry, told, files_of(run.network, [held.features])).load()
+    manifest = {"model": MODEL, "network": "mlp", "reads": "grid"}
+    loaded = Artifact.write(registry, manifest, files_of(run.network, [held.features])).load()
     served = loaded.answers(run.held[0].surfaces).places
     copies = strategy.experimental_local_results(run.network.weights[-1].value)
     found = {

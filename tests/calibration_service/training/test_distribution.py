@@ -1,4 +1,4 @@
-"""Devices that share each batch train one network."""
+"""Distributed training on several devices."""
 
 import json
 import subprocess
@@ -26,12 +26,12 @@ def test_two_devices_train_a_network_that_is_served(data_folder: Path, tmp_path:
     assert (found["replicas"], found["copies"]) == (2, 2)
     assert len(found["scores"]) == 8
     assert found["scores"][-1] < found["scores"][0]
-    # Guessing the middle errs by 0.29.
+    # The midpoint has an error of 0.29.
     assert found["rmse"] < 0.25
     assert found["apart"] < 1e-3
 
 
-def test_no_strategy_is_asked_for_by_name_too() -> None:
+def test_the_strategy_none_is_accepted_by_name() -> None:
     assert strategy_of("none") is None
 
 

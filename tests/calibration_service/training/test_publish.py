@@ -1,4 +1,4 @@
-"""What publishing leaves in a registry, and when it leaves nothing."""
+"""Publishing of trained networks in a registry."""
 
 import shutil
 from collections.abc import Callable
@@ -28,26 +28,33 @@ def published(shop: Workshop, network: str, **options: object) -> Registry:
 @pytest.mark.parametrize(
     ("network", "layouts"), [("mlp", ("grid",)), ("set", ("grid", "scattered"))]
 )
-def test_what_lands_tells_where_it_comes_from_and_answers(
+def test_a_published_artifact_records_its_origin_and_can_be_used(
     network: str, layouts: tuple[str, ...], shop: Workshop
 ) -> None:
     recipe = shop.recipe(MODEL, network)
     artifact, history = publish(shop, MODEL, recipe)
-    told = artifact.manifest
+    manifest = artifact.manifest
     assert len(history) == recipe.epochs
     assert {path.name for path in artifact.folder.iterdir()} == {MANIFEST, *artifact.files}
-    assert told["sha256"] == {name: file_hash(artifact.folder / name) for name in artifact.files}
+    assert manifest["sha256"] == {
+        name: file_hash(artifact.folder / name) for name in artifact.files
+    }
     assert (
-        told["recipe"] == Registry.open(shop.registry).artifact(MODEL, network).manifest["recipe"]
+        manifest["recipe"]
+        == Registry.open(shop.registry).artifact(MODEL, network).manifest["recipe"]
     )
-    assert (told["model"], told["network"], told["seed"]) == (MODEL, network, recipe.seed)
-    assert told["data_hash"] == {
+    assert (manifest["model"], manifest["network"], manifest["seed"]) == (
+        MODEL,
+        network,
+        recipe.seed,
+    )
+    assert manifest["data_hash"] == {
         layout: DataSet.open(shop.data, MODEL, layout=layout).manifest.data_hash
         for layout in layouts
     }
-    assert told["metrics"]["n"] == SURFACES // 5
+    assert manifest["metrics"]["n"] == SURFACES // 5
     expected = {"sigma", "nu", "theta", "variance", "skewness", "kurtosis"}
-    assert set(told["metrics"]["errors"]) == expected
+    assert set(manifest["metrics"]["errors"]) == expected
     loaded = artifact.load()
     assert loaded.reference is not None
     part = next(DataSet.open(shop.data, MODEL).parts())

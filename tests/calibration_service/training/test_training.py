@@ -1,4 +1,4 @@
-"""A network learns from surfaces, and an interrupted run ends where a whole one does."""
+"""Training reduces errors, and an interrupted run has the same result as an uninterrupted one."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ SMALL = Recipe(
 
 @pytest.fixture(scope="module")
 def data() -> TrainingData:
-    """640 exact Variance Gamma surfaces on the grid."""
+    """Return 640 exact Variance Gamma surfaces on the grid."""
     box = Box.of("VarianceGamma")
     targets = sobol_targets(len(box.axes), 640, seed=5)
     contracts = grid.grid_contracts()
@@ -46,7 +46,7 @@ def test_a_network_learns(data: TrainingData) -> None:
     assert scores[-1] == min(scores)
     held = shown(run.held[0], "grid", np.random.default_rng(0), exact=True)
     errors = np.asarray(run.network(held.features)[PLACES]) - held.targets
-    # σ alone is half of what is to be learned; guessing the middle errs by 0.29.
+    # σ explains half of the loss; the midpoint has an error of 0.29.
     assert np.sqrt(np.mean(errors**2)) < 0.2
 
 
@@ -96,7 +96,9 @@ def test_recipes_are_admissible_and_named_by_their_network(path: Path) -> None:
         ("network: [", "YAML"),
     ],
 )
-def test_what_is_no_recipe_is_refused_with_the_reason(text: str, said: str, tmp_path: Path) -> None:
+def test_an_invalid_recipe_is_rejected_with_the_reason(
+    text: str, said: str, tmp_path: Path
+) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(text)
     with pytest.raises(InvalidInputError, match=said):

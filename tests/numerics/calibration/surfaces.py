@@ -1,4 +1,4 @@
-"""Surfaces on which calibrations are tried."""
+"""Surfaces for tests of calibration."""
 
 import numpy as np
 
@@ -16,12 +16,12 @@ CONTRACTS = Contracts.grid(
 
 
 def exact_quotes(model: Model, contracts: Contracts = CONTRACTS) -> Quotes:
-    """Quotes without error."""
+    """Return quotes without error."""
     return Quotes.of(contracts, price(model, contracts, tolerance=1e-12).value)
 
 
 def recovered(found: Model, truth: Model, quotes: Quotes, residuals: np.ndarray) -> bool:
-    """Every parameter within 0.1%, or, where they are not identified, prices within 1e-8 F."""
+    """Whether parameters are within 0.1%, or, if not identified, prices within 1e-8 F."""
     pairs = zip(found.as_mapping().values(), truth.as_mapping().values(), strict=True)
     same = all(abs(a - b) <= 1e-3 * abs(b) for a, b in pairs)
     return same or float(np.max(np.abs(residuals / quotes.contracts.forward))) <= 1e-8

@@ -1,4 +1,4 @@
-"""Batches of surfaces: each is fitted as it would be alone."""
+"""Batches of surfaces have the same fits as single surfaces."""
 
 from dataclasses import fields
 
@@ -8,17 +8,17 @@ import pytest
 from levy_numerics import models, pricing
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.batch import calibrate_batch, pricers_with_shared_tables
-from levy_numerics.calibration.local_fit import polish
+from levy_numerics.calibration.local_fit import fit_from
 from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing import sinh
-from levy_numerics.pricing.sinh_phases import phase_factors
+from levy_numerics.pricing.sinh_kernel import phase_factors
 from tests.numerics.calibration.surfaces import CONTRACTS
 
 
 def around(name: str, n: int, spread: float, seed: int) -> Model:
-    """n members about a family's example."""
+    """Return n parameter sets around a model's example."""
     centre = np.asarray(models.get(name).example().to_coordinates(), dtype=float)[:, None]
     moved = centre + spread * np.random.default_rng(seed).standard_normal((centre.size, n))
     return models.get(name).from_coordinates(moved)
@@ -49,7 +49,7 @@ def test_exact_surfaces_give_their_parameters_back(name: str) -> None:
         np.testing.assert_allclose(getattr(found.model, field.name), value, rtol=1e-4, atol=1e-6)
 
 
-# By volatility two of these end in valleys that fall by less than 0.03% in 30 steps, and stop.
+# By volatility, two of these stop in valleys that decrease by less than 0.03% in 30 steps.
 @pytest.mark.parametrize(("weights", "rel"), [("price", 1e-6), ("vega", 3e-4)])
 def test_noisy_surfaces_are_fitted_as_they_would_be_alone(weights: str, rel: float) -> None:
     truth = around("VarianceGamma", 6, 0.1, seed=2)
@@ -97,9 +97,9 @@ def test_noisy_surfaces_stop_where_one_alone_would() -> None:
     found = calibrate_batch(surfaces, starts)
     assert found.n_evaluations.max() <= 12
     for k, quotes in enumerate(surfaces):
-        alone = polish(quotes, starts.select(k)).result
+        alone = fit_from(quotes, starts.select(k)).result
         assert found.cost[k] == pytest.approx(alone.cost, rel=1e-8)
-        # A hundredth of a standard error.
+        # 1% of a standard error.
         for name, error in alone.standard_errors.items():
             assert abs(getattr(found.model, name)[k] - alone.parameters[name]) <= 0.01 * error
 

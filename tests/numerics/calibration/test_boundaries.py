@@ -1,4 +1,4 @@
-"""Fits that end in a limit of the model say which, and what they return can be priced.
+"""Fits in a limiting case of the model name it, and their parameters can be priced.
 
 The implied volatility of a Gaussian law is flat, so that the best fit of any model to a flat smile
 is its Gaussian limit, in the parameters of the literature: σ of Variance Gamma's subordinated
@@ -15,6 +15,7 @@ from levy_numerics.calibration import calibrate
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes
 from tests.numerics.calibration.surfaces import exact_quotes
+from tests.reference.textbook import textbooks
 
 CONTRACTS = Contracts.grid(
     spot=100.0,
@@ -23,21 +24,13 @@ CONTRACTS = Contracts.grid(
     strikes=np.linspace(80.0, 120.0, 9),
     maturities=[0.25, 0.5, 1.0],
 )
-GAUSSIAN = {
-    "VarianceGamma": {"nu → 0"},
-    "NIG": {"alpha → ∞", "delta → ∞"},
-    "Meixner": {"a → 0", "d → ∞"},
-    "CGMY": {"Y → 2"},
-    "Kou": {"lam → 0"},
-    "Merton": {"lam → 0"},
-    "BilateralGamma": {"alpha_p → ∞", "lambda_p → ∞", "alpha_m → ∞", "lambda_m → ∞"},
-}
 NAMES = [name for name in models.names() if name != "BlackScholes"]
 
 
 def expected(name: str) -> set[str]:
     base = name.removesuffix("Sato").removesuffix("CIR")
-    return GAUSSIAN[base] | ({"lam_clock → 0"} if name.endswith("CIR") else set())
+    limit = set(textbooks()[base].content["gaussian_limit"])
+    return limit | ({"lam_clock → 0"} if name.endswith("CIR") else set())
 
 
 @pytest.mark.parametrize("weights", ["price", "vega"])
@@ -85,7 +78,7 @@ def test_one_side_of_bilateral_gamma_may_be_gaussian_alone() -> None:
 
 @pytest.mark.parametrize("name", ["VarianceGamma", "NIG", "Meixner", "CGMY", "Kou", "Merton"])
 def test_a_flat_smile_in_ten_thousandths_is_the_gaussian_limit_too(name: str) -> None:
-    # What is left to fit is rounding, so that a fit may stop anywhere near the limit.
+    # The residual is rounding, so a fit may stop anywhere near the limit.
     exact = exact_quotes(BlackScholes(sigma=0.2), CONTRACTS)
     fit = calibrate(models.get(name), Quotes.of(CONTRACTS, np.round(exact.price, 4)))
     assert fit.status == "at_bound"

@@ -1,4 +1,4 @@
-"""Errors of implied volatility count the quotes whose prices determine a volatility."""
+"""Errors of implied volatility include only quotes whose prices determine a volatility."""
 
 import numpy as np
 import pytest

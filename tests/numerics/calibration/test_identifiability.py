@@ -1,4 +1,4 @@
-"""What quotes determine, and which of several solutions is told."""
+"""Identifiability, and the selection among equivalent solutions."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pytest
 
 from levy_numerics import models
 from levy_numerics.calibration.identifiability import _functionals
-from levy_numerics.calibration.least_squares import best_of
-from levy_numerics.calibration.solvers.problem import Solution
+from levy_numerics.calibration.least_squares import select_best
+from levy_numerics.calibration.levenberg_marquardt import Solution
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -29,5 +29,5 @@ def test_of_fits_as_low_but_for_rounding_one_that_has_arrived_answers() -> None:
     lowest = Solution(np.zeros(1), np.ones(1), np.ones((1, 1)), np.ones(1), "stalled", "", 1)
     arrived = replace(lowest, residuals=np.array([1.0 + 1e-8]), status="at_bound")
     higher = replace(lowest, residuals=np.array([1.1]), status="converged")
-    assert best_of([higher, lowest, arrived]) is arrived
-    assert best_of([higher, lowest]) is lowest
+    assert select_best([higher, lowest, arrived]) is arrived
+    assert select_best([higher, lowest]) is lowest

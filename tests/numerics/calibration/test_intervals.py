@@ -64,7 +64,7 @@ def test_an_interval_is_student_s() -> None:
     assert high - low == pytest.approx(expected)
 
 
-def test_as_many_quotes_as_parameters_give_no_interval_and_say_why() -> None:
+def test_as_many_quotes_as_parameters_give_no_interval_and_a_warning() -> None:
     fit = calibrate(VG, noisy(exact_quotes(VG.example(), listing(3)), np.random.default_rng(0)))
     assert fit.degrees_of_freedom == 0
     assert all(np.isinf(error) for error in fit.standard_errors.values())
@@ -86,7 +86,7 @@ def test_an_expiry_of_its_own_has_its_own_degrees_of_freedom() -> None:
 
 
 def test_what_a_fit_cannot_use_costs_no_degree_of_freedom() -> None:
-    # At a bound, or where prices do not see a direction, the residuals keep their variance:
+    # At a bound, or if prices do not depend on a direction, the residuals keep their variance:
     # E‖r‖² = σ²·(n − rank), so that a flat smile under noise has more than n − p = 5 of them.
     exact = exact_quotes(BlackScholes(sigma=0.2), listing(8))
     rng = np.random.default_rng(0)

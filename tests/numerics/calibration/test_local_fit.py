@@ -1,4 +1,4 @@
-"""Fits from a start that is probably good."""
+"""Local fits from an initial guess."""
 
 import math
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from levy_numerics import models, pricing
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.local_fit import polish, unpolished
+from levy_numerics.calibration.local_fit import evaluate_at, fit_from
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
 from levy_numerics.models import CGMY, Merton, VarianceGamma
@@ -29,8 +29,8 @@ def near(model: Model, by: float = 0.02) -> Model:
 @pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "NIG", "Merton"])
 def test_a_good_start_costs_a_handful_of_evaluations(name: str) -> None:
     truth = models.get(name).example()
-    found = polish(quotes_of(truth), near(truth))
-    assert found.start_was_good
+    found = fit_from(quotes_of(truth), near(truth))
+    assert found.start_accepted
     assert found.result.n_evaluations <= 8
     for key, value in truth.as_mapping().items():
         assert found.result.parameters[key] == pytest.approx(value, rel=1e-4)
@@ -39,20 +39,20 @@ def test_a_good_start_costs_a_handful_of_evaluations(name: str) -> None:
 def test_a_start_that_leads_astray_is_overruled_by_several() -> None:
     truth = Merton.example()
     quotes = quotes_of(truth)
-    # Large upward jumps: least squares ends in another valley.
+    # Large upward jumps: least squares ends in another local minimum.
     astray = replace(truth, mu_j=1.5, sigma_j=0.05, lam=0.05)
     alone = calibrate(Merton, quotes, start=astray.as_mapping())
     assert alone.fit.implied_vol_rmse > 1e-3
-    found = polish(quotes, astray)
-    assert not found.start_was_good
+    found = fit_from(quotes, astray)
+    assert not found.start_accepted
     assert found.result.fit.implied_vol_rmse < 1e-6
 
 
 def test_a_fit_that_is_not_close_gets_a_second_opinion() -> None:
     noisy = quotes_of(VarianceGamma.example(), noise=0.2)
     seen: list[int] = []
-    found = polish(noisy, VarianceGamma.example(), progress=lambda done, _all: seen.append(done))
-    assert found.start_was_good
+    found = fit_from(noisy, VarianceGamma.example(), progress=lambda done, _all: seen.append(done))
+    assert found.start_accepted
     assert seen == [1, 2]
     assert found.result.cost == pytest.approx(calibrate(VarianceGamma, noisy).cost, rel=1e-6)
 
@@ -60,7 +60,7 @@ def test_a_fit_that_is_not_close_gets_a_second_opinion() -> None:
 def test_what_is_not_polished_stays_what_it_was() -> None:
     truth = CGMY.example()
     guess = near(truth)
-    found = unpolished(quotes_of(truth), guess)
+    found = evaluate_at(quotes_of(truth), guess)
     for key, value in guess.as_mapping().items():
         assert found.parameters[key] == pytest.approx(value, rel=1e-12)
     errors = pricing.price(guess, CONTRACTS).value - pricing.price(truth, CONTRACTS).value
@@ -70,4 +70,4 @@ def test_what_is_not_polished_stays_what_it_was() -> None:
 def test_too_few_quotes_are_refused() -> None:
     truth = VarianceGamma.example()
     with pytest.raises(InvalidInputError, match="cannot determine"):
-        polish(quotes_of(truth).select(slice(0, 2)), truth)
+        fit_from(quotes_of(truth).select(slice(0, 2)), truth)

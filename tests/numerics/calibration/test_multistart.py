@@ -1,4 +1,4 @@
-"""Starts agree on the best fit only where they began far apart, and hopeless ones are given up."""
+"""Multi-start: agreement requires distant starts, and hopeless starts are abandoned."""
 
 import os
 from dataclasses import replace
@@ -9,8 +9,8 @@ import pytest
 
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
-from levy_numerics.calibration.least_squares import confirmed
-from levy_numerics.calibration.solvers.problem import Solution
+from levy_numerics.calibration.least_squares import multistart_agreement
+from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import read_quotes
 
@@ -21,25 +21,25 @@ FOLDER = os.environ.get("LEVY_MARKET_DATA")
 def test_starts_side_by_side_agree_once() -> None:
     near = [np.array([0.50, 0.50]), np.array([0.55, 0.52])]
     apart = [np.array([0.50, 0.50]), np.array([0.65, 0.50])]
-    assert not confirmed([BEST, BEST], 1e-12, 2, near)
-    assert confirmed([BEST, BEST], 1e-12, 2, apart)
-    assert not confirmed([BEST, BEST], 1e-12, 3, apart)
+    assert not multistart_agreement([BEST, BEST], 1e-12, 2, near)
+    assert multistart_agreement([BEST, BEST], 1e-12, 2, apart)
+    assert not multistart_agreement([BEST, BEST], 1e-12, 3, apart)
 
 
 def test_a_fit_at_a_bound_needs_two_starts_more() -> None:
     bound = replace(BEST, status="at_bound")
     starts = [np.array([share, 0.5]) for share in (0.1, 0.3, 0.5, 0.7)]
-    assert not confirmed([bound] * 3, 1e-12, 2, starts)
-    assert confirmed([bound] * 4, 1e-12, 2, starts)
+    assert not multistart_agreement([bound] * 3, 1e-12, 2, starts)
+    assert multistart_agreement([bound] * 4, 1e-12, 2, starts)
 
 
 def test_an_exact_fit_needs_no_second_start() -> None:
     exact = replace(BEST, residuals=np.full(2, 1e-13))
-    assert confirmed([exact], 1e-12, 6, [np.array([0.5, 0.5])])
+    assert multistart_agreement([exact], 1e-12, 6, [np.array([0.5, 0.5])])
 
 
 def test_models_of_several_minima_need_more_starts() -> None:
-    needed = {name: models.get(name).confirmations for name in ("VarianceGamma", "Kou", "Merton")}
+    needed = {name: models.get(name).min_repeat_hits for name in ("VarianceGamma", "Kou", "Merton")}
     assert needed["Kou"] > needed["VarianceGamma"]
     assert needed["Merton"] > needed["VarianceGamma"]
 
@@ -60,9 +60,9 @@ def test_a_default_fit_is_as_good_as_that_of_thirty_starts(
 ) -> None:
     plain = Path(str(FOLDER)) / folder / "quotes.csv"
     path = plain if plain.exists() else plain.with_name("quotes.csv.gz")
-    quotes = clean(read_quotes(path, quote_date=day))[0].quotes
+    quotes = clean(read_quotes(path, quote_date=day)).quotes
     fit = calibrate(models.get(model), quotes, weights=weights)
     reference = calibrate(models.get(model), quotes, weights=weights, n_starts=30)
     assert fit.cost <= reference.cost * 1.001
-    # A thousand, for Merton, before starts were given up.
+    # A thousand, for Merton, before hopeless starts were abandoned.
     assert fit.n_evaluations < 1000

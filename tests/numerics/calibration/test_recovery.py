@@ -1,4 +1,4 @@
-"""Known parameters come back from exact quotes; from noisy ones, within their stated error."""
+"""Parameters are recovered from exact quotes, and from noisy ones within their stated error."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_random_surfaces_come_back(name: str) -> None:
     assert count >= 9
 
 
-# On a stochastic clock several parameter sets reprice a surface nearly alike.
+# On a stochastic clock, several parameter sets have nearly the same prices.
 LEAST = {name: 950 if name.endswith("CIR") else 995 for name in FAMILIES}
 
 
@@ -63,7 +63,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     assert abs(np.mean(hits) - 0.90) < 0.15
 
 
-def test_half_spreads_as_weights_need_bids_and_asks() -> None:
+def test_bid_ask_weights_require_bids_and_asks() -> None:
     truth = models.get("NIG").example()
     exact = exact_quotes(truth)
     half = 1e-3 * CONTRACTS.strike

@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import least_squares
 
 from levy_numerics import models
+from levy_numerics.calibration import levenberg_marquardt
+from levy_numerics.calibration.levenberg_marquardt import Evaluation, LeastSquaresProblem
 from levy_numerics.calibration.objective import Objective
-from levy_numerics.calibration.solvers import levenberg_marquardt
-from levy_numerics.calibration.solvers.problem import Evaluation, LeastSquaresProblem
 from levy_numerics.market import Quotes
 from tests.numerics.calibration.surfaces import CONTRACTS, exact_quotes
 
@@ -19,7 +19,8 @@ def problem_of(residuals, jacobian, low, high) -> LeastSquaresProblem:  # type: 
         lambda z: Evaluation(residuals(z), jacobian(z), residuals(z), np.ones(len(residuals(z)))),
         np.array(low),
         np.array(high),
-        1e-14,
+        floor=1e-14,
+        n_residuals=len(residuals(np.array(low))),
     )
 
 
@@ -52,7 +53,7 @@ def test_a_start_that_cannot_be_evaluated_diverges() -> None:
     assert levenberg_marquardt.solve(problem, np.array([0.0])).status == "diverged"
 
 
-def test_a_wrong_jacobian_stalls_and_says_so() -> None:
+def test_a_wrong_jacobian_has_the_status_stalled() -> None:
     problem = problem_of(
         lambda z: np.array([z[0] - 0.5, 1.0]), lambda z: np.array([[-1.0], [0.0]]), [-9.0], [9.0]
     )
@@ -98,29 +99,81 @@ def test_the_jacobian_equals_central_differences(name: str) -> None:
 
 @pytest.mark.parametrize("weights", ["price", "vega"])
 @pytest.mark.parametrize("name", models.names())
-def test_a_last_step_that_is_not_evaluated_leads_where_it_says(name: str, weights: str) -> None:
+def test_the_extrapolated_last_step_reaches_its_prediction(name: str, weights: str) -> None:
     cls = models.get(name)
     exact = exact_quotes(cls.example())
     time_value = exact.price - CONTRACTS.lower_bound
     noise = 1e-3 * time_value * np.random.default_rng(5).standard_normal(exact.size)
     problem = Objective.of(Quotes.of(CONTRACTS, exact.price + noise), weights).problem(cls)
-    asked: list[np.ndarray] = []
+    evaluated_at: list[np.ndarray] = []
 
     def evaluate(z: np.ndarray) -> Evaluation:
-        asked.append(z)
+        evaluated_at.append(z.copy())
         return problem.evaluate(z)
 
     start = np.asarray(cls.example().to_coordinates()) + 0.02
-    watched = replace(problem, evaluate=evaluate)
+    watched = replace(problem, evaluate=evaluate, iterate=None)
     found = levenberg_marquardt.solve(watched, start, first_damping=1e-8)
     there = problem.evaluate(found.point)
     deviation = np.linalg.norm(found.residuals) / np.sqrt(found.residuals.size)
     assert np.abs(found.residuals - there.residuals).max() < 1e-3 * deviation
     np.testing.assert_allclose(found.values, there.values, rtol=1e-6, atol=1e-6 * noise.std())
-    # In standard errors, how far from the optimum: its gradient on the scale of the Jacobian.
+    # Distance from the optimum in standard errors: the gradient on the scale of the Jacobian.
     left = np.linalg.lstsq(there.jacobian, there.residuals, rcond=1e-6)[0]
     assert np.linalg.norm(there.jacobian @ left) < 1e-2 * deviation
-    evaluated = any(np.array_equal(z, found.point) for z in asked)
+    evaluated = any(np.array_equal(z, found.point) for z in evaluated_at)
     assert evaluated == (found.reason != "no further step could matter")
     if name == "VarianceGamma" and weights == "price":
         assert not evaluated
+
+
+@pytest.mark.parametrize("weights", ["price", "vega", "bid_ask"])
+@pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "NIG"])
+def test_compiled_iterations_are_those_of_the_interpreter(name: str, weights: str) -> None:
+    cls = models.get(name)
+    exact = exact_quotes(cls.example())
+    rng = np.random.default_rng(6)
+    time_value = exact.price - CONTRACTS.lower_bound
+    price = exact.price + 3e-3 * time_value * rng.standard_normal(exact.size)
+    quotes = Quotes.of(CONTRACTS, price, bid=0.98 * price, ask=1.02 * price)
+    problem = Objective.of(quotes, weights).problem(cls)
+    start = np.asarray(cls.example().to_coordinates()) + 0.1
+    counted: list[int] = []
+
+    def evaluate(z: np.ndarray) -> Evaluation:
+        counted.append(1)
+        return problem.evaluate(z)
+
+    interpreted = levenberg_marquardt.solve(replace(problem, iterate=None), start)
+    compiled = levenberg_marquardt.solve(replace(problem, evaluate=evaluate), start)
+    assert len(counted) < compiled.n_evaluations, "no iteration was compiled"
+    assert compiled.status == interpreted.status == "converged"
+    assert compiled.cost == pytest.approx(interpreted.cost, rel=1e-9)
+    np.testing.assert_allclose(compiled.point, interpreted.point, rtol=1e-6)
+    at = problem.evaluate(compiled.point)
+    np.testing.assert_allclose(compiled.values, at.values, rtol=1e-6)
+    scale = np.abs(at.jacobian).max()
+    np.testing.assert_allclose(compiled.jacobian, at.jacobian, atol=1e-2 * scale)
+
+
+def test_a_request_to_stop_is_heard_between_compiled_iterations() -> None:
+    cls = models.get("CGMY")
+    problem = Objective.of(exact_quotes(cls.example()), "price").problem(cls)
+    start = np.asarray(cls.example().to_coordinates()) + 0.5
+    solution = levenberg_marquardt.solve(problem, start, should_stop=lambda: True)
+    assert solution.status == "max_evaluations"
+    assert solution.n_evaluations == 1
+
+
+def test_a_start_far_above_the_best_cost_is_given_up() -> None:
+    # A narrow valley: the first 40 evaluations do not reach its end.
+    problem = problem_of(
+        lambda z: np.array([1e4 * (z[1] - z[0] ** 2), 1.0 - z[0]]),
+        lambda z: np.array([[-2e4 * z[0], 1e4], [-1.0, 0.0]]),
+        [-50.0, -50.0],
+        [50.0, 2500.0],
+    )
+    start = np.array([-30.0, 900.0])
+    solution = levenberg_marquardt.solve(problem, start, give_up_above=1e-9)
+    assert solution.reason.startswith("given up")
+    assert levenberg_marquardt.solve(problem, start).n_evaluations > solution.n_evaluations

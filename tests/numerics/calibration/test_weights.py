@@ -1,4 +1,4 @@
-"""What one unit of error is worth, and how it moves with the price."""
+"""Weights: the unit of residuals, and their derivatives in the price."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SHARES = (1.0, 0.5, 1e-2, 1e-4, 1e-7)
 
 @pytest.fixture(scope="module")
 def quotes() -> Quotes:
-    """Out of the money from a week to five years, far wings included."""
+    """Return out-of-the-money quotes from a week to five years, far wings included."""
     years = np.array([0.02, 0.25, 1.0, 5.0])
     strikes = np.array([20.0, 60.0, 90.0, 100.0, 110.0, 150.0])
     contracts = Contracts.grid(
@@ -32,13 +32,13 @@ def quotes() -> Quotes:
 
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize("share", SHARES)
-def test_errors_have_the_derivative_that_they_say_however_low_the_price(
+def test_residual_derivatives_are_exact_for_any_price(
     quotes: Quotes, weights: str, share: float
 ) -> None:
     errors = weighting(quotes, weights)
     prices, h = share * quotes.price, 1e-5 * share * quotes.price
     measured = (errors.residuals(prices + h) - errors.residuals(prices - h)) / (2.0 * h)
-    assert measured == pytest.approx(errors.slopes(prices), rel=2e-3)
+    assert measured == pytest.approx(errors.residual_derivative(prices), rel=2e-3)
 
 
 @pytest.mark.parametrize("weights", WEIGHTS)
@@ -50,7 +50,7 @@ def test_vega_errors_are_those_of_volatility_where_prices_have_one(quotes: Quote
     errors = weighting(quotes, "vega")
     small = 1e-6 * quotes.price
     assert errors.residuals(quotes.price + small) == pytest.approx(
-        small * errors.slopes(quotes.price), rel=1e-3
+        small * errors.residual_derivative(quotes.price), rel=1e-3
     )
 
 

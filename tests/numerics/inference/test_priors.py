@@ -1,4 +1,4 @@
-"""Priors: densities against SciPy, their change of variables, and what may be overridden."""
+"""Priors: densities against SciPy, their change of variables, and overrides."""
 
 import math
 
@@ -7,26 +7,26 @@ import pytest
 from scipy import stats
 
 from levy_numerics import models
-from levy_numerics.errors import InvalidInputError, InvalidParameterError
-from levy_numerics.inference.priors import (
+from levy_numerics.distributions import (
     DISTRIBUTIONS,
     Distribution,
     Gamma,
     HalfNormal,
     LogNormal,
     Normal,
-    Priors,
     Uniform,
     distribution,
 )
+from levy_numerics.errors import InvalidInputError, InvalidParameterError
+from levy_numerics.inference.priors import Priors
 from levy_numerics.models import CGMY, VarianceGamma
 
 PAIRS = [
     (Normal(-0.2, 0.3), stats.norm(-0.2, 0.3)),
     (LogNormal(-1.6, 0.5), stats.lognorm(0.5, 0.0, math.exp(-1.6))),
-    (LogNormal(1.0, 0.7, beyond=1.0), stats.lognorm(0.7, 1.0, math.exp(1.0))),
+    (LogNormal(1.0, 0.7, loc=1.0), stats.lognorm(0.7, 1.0, math.exp(1.0))),
     (Gamma(2.0, 2.0), stats.gamma(2.0, scale=0.5)),
-    (HalfNormal(0.3, beyond=0.1), stats.halfnorm(0.1, 0.3)),
+    (HalfNormal(0.3, loc=0.1), stats.halfnorm(0.1, 0.3)),
     (Uniform(-1.0, 3.0), stats.uniform(-1.0, 4.0)),
 ]
 
@@ -42,27 +42,30 @@ def test_densities_and_draws_are_those_of_scipy(
 
 
 @pytest.mark.parametrize("kind", DISTRIBUTIONS.values(), ids=lambda kind: kind.name)
-def test_a_distribution_is_rebuilt_from_what_it_says_of_itself(kind: type[Distribution]) -> None:
-    (made,) = (ours for ours, _ in PAIRS if type(ours) is kind and getattr(ours, "beyond", 0) != 1)
+def test_a_distribution_is_rebuilt_from_its_mapping(kind: type[Distribution]) -> None:
+    (made,) = (ours for ours, _ in PAIRS if type(ours) is kind and getattr(ours, "loc", 0) != 1)
     assert distribution(made.as_mapping()) == made
+
+
+def test_beyond_is_a_deprecated_name_of_loc() -> None:
+    specification = {"distribution": "half_normal", "sigma": 0.3, "beyond": 0.1}
+    assert distribution(specification) == HalfNormal(0.3, loc=0.1)
 
 
 @pytest.mark.parametrize(
     ("described", "complaint"),
     [
-        ({"distribution": "cauchy"}, "no distribution"),
-        ({"mu": 0.0, "sigma": 1.0}, "no distribution"),
-        ({"distribution": "normal", "mu": 0.0}, "needs mu, sigma"),
+        ({"distribution": "cauchy"}, "unknown distribution"),
+        ({"mu": 0.0, "sigma": 1.0}, "unknown distribution"),
+        ({"distribution": "normal", "mu": 0.0}, "requires mu, sigma"),
         ({"distribution": "normal", "mu": 0.0, "sd": 1.0}, "not sd"),
         ({"distribution": "normal", "mu": 0.0, "sigma": 0.0}, "positive"),
         ({"distribution": "normal", "mu": math.nan, "sigma": 1.0}, "finite"),
         ({"distribution": "normal", "mu": True, "sigma": 1.0}, "number"),
-        ({"distribution": "uniform", "low": 2.0, "high": 1.0}, "below"),
+        ({"distribution": "uniform", "low": 2.0, "high": 1.0}, "less than"),
     ],
 )
-def test_what_describes_no_distribution_is_refused(
-    described: dict[str, object], complaint: str
-) -> None:
+def test_an_invalid_specification_is_rejected(described: dict[str, object], complaint: str) -> None:
     with pytest.raises(InvalidInputError, match=complaint):
         distribution(described)
 
@@ -79,7 +82,7 @@ def test_priors_of_variance_gamma_are_the_documented_ones() -> None:
 
 
 @pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "CGMYSato"])
-def test_chosen_priors_believe_in_volatilities_that_markets_know(name: str) -> None:
+def test_declared_priors_give_realistic_volatilities(name: str) -> None:
     batch = Priors.default(models.get(name)).sample(np.random.default_rng(4), 4000)
     variance = np.asarray(batch.expanded(1).cumulants(np.array([1.0]))[1])[:, 0]
     low, middle, high = np.quantile(np.sqrt(variance), (0.025, 0.5, 0.975))
@@ -136,8 +139,11 @@ def test_a_density_in_coordinates_integrates_to_one() -> None:
 def test_priors_are_overridden_by_name_and_only_where_they_meet_the_domain() -> None:
     priors = Priors.default(CGMY)
     tight = {"distribution": "normal", "mu": 0.5, "sigma": 0.1}
-    assert priors.overridden({"Y": tight}).by_parameter["Y"] == Normal(0.5, 0.1)
-    with pytest.raises(InvalidParameterError, match="CGMY samples C, G, M, Y"):
-        priors.overridden({"nu": tight})
+    assert priors.with_overrides({"Y": tight}).by_parameter["Y"] == Normal(0.5, 0.1)
+    with pytest.raises(
+        InvalidParameterError,
+        match="CGMY has no parameter 'nu' to sample; give priors for C, G, M, Y",
+    ):
+        priors.with_overrides({"nu": tight})
     with pytest.raises(InvalidParameterError, match="M > 1"):
-        priors.overridden({"M": {"distribution": "uniform", "low": 0.0, "high": 0.9}})
+        priors.with_overrides({"M": {"distribution": "uniform", "low": 0.0, "high": 0.9}})

@@ -1,4 +1,4 @@
-"""Pareto smoothing against ArviZ, and weighted draws against posteriors known by quadrature."""
+"""Pareto smoothing against ArviZ, and weighted draws against posteriors by quadrature."""
 
 import importlib
 import math
@@ -9,9 +9,10 @@ import pytest
 
 from levy_numerics import models, pricing
 from levy_numerics.calibration import calibrate
-from levy_numerics.inference.laplace import importance_sample, weighted_quantiles
+from levy_numerics.distributions import LogNormal
+from levy_numerics.inference.adaptive_importance import importance_sample, weighted_quantiles
 from levy_numerics.inference.posterior import Posterior
-from levy_numerics.inference.priors import LogNormal, Priors
+from levy_numerics.inference.priors import Priors
 from levy_numerics.inference.psis import RELIABLE_K, reliable_k, smooth
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes, VarianceGamma
@@ -36,7 +37,7 @@ def noisy(model: models.Model, noise: float, seed: int = 2) -> Quotes:
 @pytest.mark.parametrize("n", [60, 1000])
 def test_smoothed_weights_and_shape_are_those_of_arviz(tail: float, n: int) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ArviZ announces its successor when it is imported.
+        warnings.simplefilter("ignore")  # ArviZ warns about its successor on import.
         arviz = pytest.importorskip("arviz")
     log_ratios = tail * np.random.default_rng(n).standard_exponential(n)
     if arviz.__version__.startswith("0."):
@@ -55,7 +56,7 @@ def test_the_shape_is_that_of_the_ratios() -> None:
     assert smooth(log_ratios).pareto_k == pytest.approx(0.4, abs=0.1)
 
 
-def test_few_draws_bear_a_smaller_shape() -> None:
+def test_fewer_draws_are_reliable_for_a_smaller_shape() -> None:
     # Vehtari et al. (2024), section 3.2.4.
     assert reliable_k(100) == pytest.approx(0.5)
     assert reliable_k(1000) == pytest.approx(2.0 / 3.0)
@@ -70,7 +71,7 @@ def test_ratios_that_vanish_get_no_weight() -> None:
     assert weights.sum() == pytest.approx(1.0)
 
 
-def test_too_few_ratios_say_that_they_cannot_tell() -> None:
+def test_too_few_ratios_have_an_infinite_shape() -> None:
     assert smooth(np.array([-1.0, -math.inf, -math.inf, -math.inf, -math.inf])).pareto_k == math.inf
 
 
@@ -106,7 +107,7 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(
 
 
 def log_density_one_by_one(posterior: Posterior, points: np.ndarray) -> np.ndarray:
-    """Of Black and Scholes, from the formulas and nothing else; less its largest."""
+    """Return the log posterior of Black-Scholes from the formulas, minus its maximum."""
     sigma = np.exp(0.5 * points[0])
     distinct, place = np.unique(sigma, return_inverse=True)
     priced = np.stack([pricing.price(BlackScholes(sigma=s), CONTRACTS).value for s in distinct])
@@ -115,7 +116,7 @@ def log_density_one_by_one(posterior: Posterior, points: np.ndarray) -> np.ndarr
     # dσ/dz = σ/2.
     level = prior.log_density(sigma) + np.log(0.5 * sigma)
     if isinstance(posterior.noise, LogNormal):
-        tau = posterior.noise.beyond + np.exp(points[1])
+        tau = posterior.noise.loc + np.exp(points[1])
         level = level + posterior.noise.log_density(tau) + points[1]
     else:
         tau = np.full(sigma.shape, posterior.noise)
@@ -139,7 +140,7 @@ def test_intervals_of_well_determined_parameters_are_laplaces(weights: str) -> N
         assert found.intervals()[name] == pytest.approx((low, high), abs=0.15 * width)
 
 
-def test_an_undetermined_direction_is_held_by_the_prior() -> None:
+def test_a_direction_that_quotes_do_not_determine_is_bounded_by_the_prior() -> None:
     quotes = noisy(models.Kou.example(), 1e-3)
     fit = calibrate(models.Kou, quotes)
     found = importance_sample(Posterior.of(quotes, Priors.default(models.Kou)), fit.model)
@@ -161,7 +162,7 @@ def test_draws_off_the_box_have_no_density() -> None:
     assert found[1] == -np.inf
 
 
-def test_resampled_draws_count_alike() -> None:
+def test_resampled_draws_have_equal_weights() -> None:
     quotes = noisy(BlackScholes(sigma=0.2), 1e-3)
     posterior = Posterior.of(quotes, Priors.default(BlackScholes))
     found = importance_sample(posterior, BlackScholes(sigma=0.21))
@@ -172,7 +173,7 @@ def test_resampled_draws_count_alike() -> None:
 @pytest.mark.parametrize(
     "draws", [{"n_draws": 2048, "n_adaptations": 8}, {"n_adaptations": 8, "n_last": 4096}]
 )
-def test_a_bent_posterior_has_its_tails(draws: dict[str, int]) -> None:
+def test_the_tails_of_a_curved_posterior_are_sampled(draws: dict[str, int]) -> None:
     quotes = noisy(models.CGMY.example(), 1e-4)
     posterior = Posterior.of(quotes, Priors.default(models.CGMY))
     fit = calibrate(models.CGMY, quotes).model
@@ -192,7 +193,7 @@ def test_a_bent_posterior_has_its_tails(draws: dict[str, int]) -> None:
 )
 def test_a_prior_may_be_narrow_and_far_from_the_quotes(prior: dict[str, object]) -> None:
     quotes = noisy(VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15), 1e-4)
-    priors = Priors.default(VarianceGamma).overridden({"theta": prior})
+    priors = Priors.default(VarianceGamma).with_overrides({"theta": prior})
     fit = calibrate(VarianceGamma, quotes).model
     found = importance_sample(Posterior.of(quotes, priors), fit, n_adaptations=6)
     low, high = found.intervals()["theta"]

@@ -1,4 +1,4 @@
-"""Members of every registered model on which its properties are tried."""
+"""Members of every registered model for tests of its properties."""
 
 import zlib
 from typing import Any
@@ -20,25 +20,25 @@ every_levy_model = pytest.mark.parametrize("cls", LEVY_MODELS, ids=lambda cls: c
 
 
 def generator(cls: type[Model], purpose: str) -> np.random.Generator:
-    """The same for a model and purpose, whatever else is tested."""
+    """Return a generator that depends only on model and purpose."""
     return np.random.default_rng(zlib.crc32(f"{cls.name} {purpose}".encode()))
 
 
-def plausible_members(cls: type[Model], count: int, purpose: str) -> list[Model]:
-    """The example, and members drawn from the plausible range of every parameter.
+def typical_members(cls: type[Model], count: int, purpose: str) -> list[Model]:
+    """The example, and members drawn from the typical range of every parameter.
 
     Uniformly in the logarithm where a range is positive and spans a factor of ten.
     """
     rng = generator(cls, purpose)
-    found = [cls.example()]
-    while len(found) <= count:
-        model = cls(**{p.name: _draw(rng, *p.plausible) for p in cls.parameters()})
+    actual = [cls.example()]
+    while len(actual) <= count:
+        model = cls(**{p.name: _draw(rng, *p.typical_range) for p in cls.parameters()})
         try:
             model.check()
         except InvalidParameterError:
             continue
-        found.append(model)
-    return found
+        actual.append(model)
+    return actual
 
 
 def _draw(rng: np.random.Generator, low: float, high: float) -> float:
@@ -48,7 +48,7 @@ def _draw(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def points_in_boxes(cls: type[Model], count: int, purpose: str) -> np.ndarray:
-    """Coordinates drawn from the box, its corners included; shape (n_parameters, …)."""
+    """Return coordinates from the box, including its corners; shape (n_parameters, …)."""
     low, high = (np.asarray(end) for end in cls.coordinate_bounds())
     rng = generator(cls, purpose)
     inside = low[:, None] + (high - low)[:, None] * rng.random((low.size, count))
@@ -57,12 +57,12 @@ def points_in_boxes(cls: type[Model], count: int, purpose: str) -> np.ndarray:
 
 
 def horizons(model: Model) -> list[float]:
-    """A day, half a year and five, as far as the forward exists."""
+    """Return a day, half a year and five years, up to which the forward is finite."""
     return [t for t in (1 / 365, 0.5, 5.0) if np.all(np.asarray(model.strip(t)[0]) > 1.0)]
 
 
 def strip_inside(model: Model, fraction: float, t: float = 1.0) -> tuple[float, float]:
-    """(−low, high): that part of the strip, cut where E[exp(±sX)] becomes astronomical."""
+    """Return (−low, high), the part of the strip where E[exp(±sX)] is not huge."""
     ends = []
     for sign, end in zip((-1.0, 1.0), model.strip(t), strict=True):
         reach = min(float(end), 20.0 / float(np.sqrt(model.cumulants(t)[1])))
@@ -74,7 +74,7 @@ def strip_inside(model: Model, fraction: float, t: float = 1.0) -> tuple[float, 
 
 
 def frequencies(model: Model, count: int, purpose: str, reach: float = 1e4) -> np.ndarray:
-    """Points of the strip, of both signs of Re u and of all sizes, complex."""
+    """Return complex points of the strip, of both signs of Re u and of all magnitudes."""
     rng = generator(type(model), purpose)
     low, high = strip_inside(model, 0.9)
     size = np.exp(rng.uniform(np.log(1e-9), np.log(reach), count))

@@ -8,15 +8,15 @@ from tests.numerics.models.members import (
     every_levy_model,
     every_model,
     horizons,
-    plausible_members,
     points_in_boxes,
+    typical_members,
     values,
 )
 
 
 @every_model
-def test_coordinates_invert_over_the_plausible_domain(cls: type[Model]) -> None:
-    for model in plausible_members(cls, 200, "round trip"):
+def test_coordinates_invert_over_the_typical_range(cls: type[Model]) -> None:
+    for model in typical_members(cls, 200, "round trip"):
         again = cls.from_coordinates(model.to_coordinates())
         np.testing.assert_allclose(values(again), values(model), rtol=1e-9, atol=1e-12)
 
@@ -35,7 +35,7 @@ def test_every_point_of_the_box_is_an_admissible_model(cls: type[LevyModel]) -> 
 def test_the_box_maps_back_to_itself(cls: type[Model]) -> None:
     inside = points_in_boxes(cls, 500, "back")[:, :500]
     again = cls.from_coordinates(inside).to_coordinates()
-    # Near a boundary of the domain a parameter holds its distance from it with fewer digits.
+    # Near a boundary of the domain, a parameter's distance from it has fewer digits.
     np.testing.assert_allclose(again, inside, rtol=1e-6, atol=1e-4)
 
 
@@ -49,7 +49,7 @@ def test_the_example_lies_well_inside_the_box(cls: type[Model]) -> None:
 
 @every_model
 def test_the_jacobian_of_the_coordinates_agrees_with_central_differences(cls: type[Model]) -> None:
-    for model in plausible_members(cls, 10, "jacobian"):
+    for model in typical_members(cls, 10, "jacobian"):
         z = np.asarray(model.to_coordinates(), dtype=float)
         exact = cls.coordinate_jacobian(z)
         assert exact.shape == (len(cls.parameters()), z.size)

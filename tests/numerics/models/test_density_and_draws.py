@@ -1,4 +1,4 @@
-"""The Lévy density integrates to the exponent; draws have the law that the exponent says."""
+"""The Lévy density integrates to the exponent; draws have the law of the exponent."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.numerics.models.members import (
     every_levy_model,
     every_model,
     generator,
-    plausible_members,
+    typical_members,
 )
 
 DRAWS = 100_000
@@ -20,7 +20,7 @@ STANDARD_ERRORS = 4.0
 def test_the_density_integrates_to_the_exponent(cls: type[LevyModel]) -> None:
     """Lévy-Khintchine: ψ(u) = iuκ₁ − σ²u²/2 + ∫(e^{iux} − 1 − iux)k(x)dx, σ² = κ₂ − ∫x²k(x)dx."""
     model = cls.example()
-    # x = ±eˢ: the integrand is smooth in s and falls off at both ends, so the plain sum is exact.
+    # x = ±eˢ: the integrand is smooth in s and decays at both ends, so the plain sum is exact.
     s, step = np.linspace(-60.0, 5.0, 26_001, retstep=True)
     x = np.concatenate([-np.exp(s), np.exp(s)])
     k = model.density(x)
@@ -31,8 +31,8 @@ def test_the_density_integrates_to_the_exponent(cls: type[LevyModel]) -> None:
     integral = (np.expm1(iux) - iux) @ weight
     gaussian = k2 - np.sum(weight * x**2)
     assert gaussian >= -1e-12 * k2
-    found = 1j * u * k1 - 0.5 * gaussian * u**2 + integral
-    np.testing.assert_allclose(found, model.exponent(u), rtol=1e-10)
+    actual = 1j * u * k1 - 0.5 * gaussian * u**2 + integral
+    np.testing.assert_allclose(actual, model.exponent(u), rtol=1e-10)
     np.testing.assert_allclose([np.sum(weight * x**3), np.sum(weight * x**4)], [k3, k4], rtol=1e-10)
     assert np.all(k >= 0)
 
@@ -40,7 +40,7 @@ def test_the_density_integrates_to_the_exponent(cls: type[LevyModel]) -> None:
 @every_model
 @pytest.mark.parametrize("maturity_years", [1 / 365, 0.5])
 def test_draws_have_the_characteristic_function(cls: type[Model], maturity_years: float) -> None:
-    for model in plausible_members(cls, 3, "draws"):
+    for model in typical_members(cls, 3, "draws"):
         x = model.sample(generator(cls, "sample"), maturity_years, DRAWS)
         assert x.shape == (DRAWS,)
         deviation = float(np.sqrt(model.cumulants(maturity_years)[1]))
@@ -84,7 +84,7 @@ def test_the_same_seed_draws_the_same(cls: type[Model]) -> None:
 
 @every_levy_model
 def test_inversion_draws_what_direct_simulation_draws(cls: type[LevyModel]) -> None:
-    """Two-sample Kolmogorov-Smirnov at the level of a million to one."""
+    """Two-sample Kolmogorov-Smirnov test at a level of 1e-6."""
     model, t = cls.example(), 0.1
     direct = np.sort(model.sample(generator(cls, "direct"), t, DRAWS))
     inverted = np.sort(sample_by_inversion(model, generator(cls, "inverted"), t, DRAWS))
@@ -93,8 +93,8 @@ def test_inversion_draws_what_direct_simulation_draws(cls: type[LevyModel]) -> N
     assert np.abs(gap).max() / DRAWS < np.sqrt(-np.log(1e-6 / 2) / DRAWS)
 
 
-def test_inversion_states_its_error_in_the_variance() -> None:
-    """The smoothing adds (2.1 cells)², a part in 10⁶; the quantiles of an even grid show it."""
+def test_the_smoothing_error_of_inversion_is_as_documented() -> None:
+    """Smoothing adds a variance of (2.1 cells)², 1e-6 of the total."""
 
     class EvenlySpread:
         def random(self, size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Characteristic functions: what every one obeys, and agreement with the literature's formula."""
+"""Characteristic functions: general properties, and agreement with the literature."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.numerics.models.members import (
     every_model,
     frequencies,
     horizons,
-    plausible_members,
+    typical_members,
     values,
 )
 from tests.reference.textbook import Textbook, textbooks
@@ -33,13 +33,13 @@ def test_every_model_has_a_page_in_the_textbook(cls: type[Model]) -> None:
 
 @every_model
 def test_the_characteristic_function_is_one_at_zero(cls: type[Model]) -> None:
-    for model in plausible_members(cls, 20, "zero"):
+    for model in typical_members(cls, 20, "zero"):
         assert np.all(model.log_cf(np.asarray(0j), MATURITIES) == 0)
 
 
 @every_model
 def test_the_characteristic_function_is_hermitian(cls: type[Model]) -> None:
-    for model in plausible_members(cls, 20, "hermitian"):
+    for model in typical_members(cls, 20, "hermitian"):
         u = frequencies(model, 50, "hermitian")
         for t in MATURITIES:
             mirrored = model.log_cf(-np.conj(u), t)
@@ -49,7 +49,7 @@ def test_the_characteristic_function_is_hermitian(cls: type[Model]) -> None:
 @every_model
 def test_the_characteristic_function_is_bounded_by_one_on_the_real_line(cls: type[Model]) -> None:
     u = np.concatenate([-np.geomspace(1e-9, 1e9, 100), np.geomspace(1e-9, 1e9, 100)])
-    for model in plausible_members(cls, 20, "bounded"):
+    for model in typical_members(cls, 20, "bounded"):
         for t in MATURITIES:
             log_cf = model.log_cf(u + 0j, t)
             assert np.all(np.real(log_cf) <= 1e-15 * (1.0 + np.abs(log_cf)))
@@ -57,7 +57,7 @@ def test_the_characteristic_function_is_bounded_by_one_on_the_real_line(cls: typ
 
 @every_model
 def test_the_forward_is_a_martingale(cls: type[Model]) -> None:
-    for model in plausible_members(cls, 20, "martingale"):
+    for model in typical_members(cls, 20, "martingale"):
         years = np.array(horizons(model))
         growth = model.log_cf(np.asarray(-1j), years)
         assert np.all(np.abs(np.imag(growth)) <= 1e-15 * (1.0 + np.abs(growth)))
@@ -65,8 +65,8 @@ def test_the_forward_is_a_martingale(cls: type[Model]) -> None:
 
 
 @every_model
-def test_nothing_overflows_or_is_lost_at_a_billion(cls: type[Model]) -> None:
-    for model in plausible_members(cls, 20, "billion"):
+def test_the_exponent_neither_overflows_nor_loses_digits_at_a_billion(cls: type[Model]) -> None:
+    for model in typical_members(cls, 20, "billion"):
         u = 1e9 * np.exp(1j * np.array([-np.pi / 8, 0.0, np.pi / 8, np.pi, 7 * np.pi / 8]))
         with np.errstate(over="raise", invalid="raise"):
             log_cf = model.log_cf(u, 1.0)
@@ -77,12 +77,12 @@ def test_nothing_overflows_or_is_lost_at_a_billion(cls: type[Model]) -> None:
 
 
 @every_levy_model
-def test_the_exponent_is_the_literature_s(cls: type[LevyModel]) -> None:
+def test_the_exponent_agrees_with_the_published_formula(cls: type[LevyModel]) -> None:
     with mp.workdps(DIGITS):
-        for model in plausible_members(cls, 12, "literature"):
+        for model in typical_members(cls, 12, "literature"):
             u = frequencies(model, 12, "literature")
             expected = textbook_exponents(book_of(cls), model, u)
-            # |ψ| ≤ |u||κ₁| + |u|²κ₂ near 0: rounding is measured against what is added up.
+            # |ψ| ≤ |u||κ₁| + |u|²κ₂ near 0: rounding is relative to the terms of the sum.
             scale = np.abs(expected) + 1e-3 * parts(model, u)
             assert np.max(np.abs(model.exponent(u) - expected) / scale) < 2e-12
 
@@ -93,7 +93,7 @@ def test_the_exponent_follows_its_branch_on_tilted_contours(cls: type[LevyModel]
     u = np.outer([1e-3, 0.7, 30.0, 4e3], np.exp(1j * angles)).ravel()
     u = np.concatenate([u, -np.conj(u)])
     with mp.workdps(DIGITS):
-        for model in plausible_members(cls, 8, "branch"):
+        for model in typical_members(cls, 8, "branch"):
             points = u[np.abs(u) * float(np.sqrt(model.cumulants(1.0)[1])) < 50.0]
             expected = textbook_exponents(book_of(cls), model, points)
             scale = np.abs(expected) + 1e-3 * parts(model, points)
@@ -102,8 +102,8 @@ def test_the_exponent_follows_its_branch_on_tilted_contours(cls: type[LevyModel]
 
 @every_levy_model
 def test_the_exponent_keeps_its_digits_near_zero(cls: type[LevyModel]) -> None:
-    """To second order ψ(u) = iuκ₁ − u²κ₂/2, and a pricer sees no more of it there."""
-    for model in plausible_members(cls, 20, "near zero"):
+    """To second order, ψ(u) = iuκ₁ − u²κ₂/2, which is all that matters to a pricer near 0."""
+    for model in typical_members(cls, 20, "near zero"):
         k1, k2, k3, k4 = (float(k) for k in model.annual_cumulants())
         u = 1e-8 * np.array([1.0, -1.0, 1j, 0.6 - 0.8j]) / np.sqrt(k4 / k2 + k2)
         expected = 1j * u * k1 - u**2 * k2 / 2 - 1j * u**3 * k3 / 6
@@ -112,16 +112,16 @@ def test_the_exponent_keeps_its_digits_near_zero(cls: type[LevyModel]) -> None:
 
 
 @every_levy_model
-def test_the_gradient_is_the_derivative_of_the_literature_s_formula(cls: type[LevyModel]) -> None:
+def test_the_gradient_is_the_derivative_of_the_published_formula(cls: type[LevyModel]) -> None:
     book = book_of(cls)
     with mp.workdps(DIGITS):
-        for model in plausible_members(cls, 6, "gradient"):
+        for model in typical_members(cls, 6, "gradient"):
             u = frequencies(model, 6, "gradient", reach=300.0)
-            found = model.exponent_gradient(u)
+            actual = model.exponent_gradient(u)
             expected = np.array([textbook_gradient(book, model, each) for each in u]).T
-            # Per relative change of the parameter, which is what least squares sees.
+            # Per relative change of the parameter, as least squares uses it.
             size = np.abs(values(model))[:, None]
-            error = size * np.abs(found - expected)
+            error = size * np.abs(actual - expected)
             np.testing.assert_array_less(error, 1e-11 * (0.01 + size * np.abs(expected)))
 
 
@@ -129,8 +129,8 @@ def test_the_gradient_is_the_derivative_of_the_literature_s_formula(cls: type[Le
 def test_the_gradient_agrees_with_central_differences(cls: type[Model]) -> None:
     model = cls.example()
     u = frequencies(model, 20, "differences", reach=30.0)
-    found = model.log_cf_gradient(u, 0.5)
-    for row, p in zip(found, cls.parameters(), strict=True):
+    actual = model.log_cf_gradient(u, 0.5)
+    for row, p in zip(actual, cls.parameters(), strict=True):
         value = getattr(model, p.name)
         h = 1e-4 * abs(value)
         up, down = (cls(**{**model.as_mapping(), p.name: value + s}) for s in (h, -h))
@@ -143,7 +143,7 @@ def textbook_exponents(book: Textbook, model: Model, u: np.ndarray) -> np.ndarra
 
 
 def textbook_gradient(book: Textbook, model: Model, u: complex) -> list[complex]:
-    """Central differences at 60 digits: right to 1e-29."""
+    """Return central differences at 60 digits, accurate to 1e-29."""
     h = mp.mpf(10) ** -15
     rows = []
     for name, value in model.as_mapping().items():
@@ -161,7 +161,7 @@ def parts(model: LevyModel, u: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", sorted(textbooks()))
-def test_a_member_beside_black_scholes_has_its_exponent(name: str) -> None:
+def test_a_model_close_to_black_scholes_has_its_exponent(name: str) -> None:
     limit = textbooks()[name].content["near_black_scholes"]
     model = models.from_mapping(name, limit["parameters"])
     u = np.linspace(0.5, 10.0, 20) + 0.3j

@@ -1,4 +1,4 @@
-"""One formula for numbers, arrays, batches and JAX."""
+"""Formulas accept numbers, arrays, batches and JAX arrays."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.numerics.models.members import (
     MODELS,
     every_model,
     frequencies,
-    plausible_members,
+    typical_members,
     values,
 )
 
@@ -23,7 +23,7 @@ def double_precision() -> Iterator[None]:
         yield
 
 
-# Compositions compile for many seconds, and add little to their bases.
+# Compositions take many seconds to compile and add little to the test of their bases.
 every_model_in_jax = pytest.mark.parametrize(
     "cls",
     [
@@ -39,8 +39,8 @@ def contour(model: Model, count: int) -> np.ndarray:
 
 
 @every_model
-def test_a_batch_is_its_members_side_by_side(cls: type[Model]) -> None:
-    members = plausible_members(cls, 7, "batch")
+def test_a_batch_gives_the_results_of_its_members(cls: type[Model]) -> None:
+    members = typical_members(cls, 7, "batch")
     batch = cls(**{n: np.array([getattr(m, n) for m in members]) for n in members[0].as_mapping()})
     u, t = contour(members[0], 9), np.array([0.1, 0.7])
     expanded = batch.expanded(2)
@@ -66,7 +66,7 @@ def test_numbers_give_numbers(cls: type[Model]) -> None:
 
 
 @every_model
-def test_inputs_are_left_alone(cls: type[Model]) -> None:
+def test_inputs_are_not_modified(cls: type[Model]) -> None:
     u = contour(cls.example(), 5)
     before = u.copy()
     cls.example().log_cf(u, 1.0)
@@ -83,12 +83,12 @@ def test_jax_agrees_with_numpy_and_differentiates_to_the_same_gradient(cls: type
 
     compiled = jax.jit(everything)
     digits = 1e-13 if issubclass(cls, LevyModel) else 1e-12
-    for model in plausible_members(cls, 8, "jax"):
+    for model in typical_members(cls, 8, "jax"):
         u = contour(model, 20)
         log_cf, gradient, by_tracing = compiled(jnp.asarray(values(model)), jnp.asarray(u))
         assert log_cf.dtype == jnp.complex128
         np.testing.assert_allclose(log_cf, model.log_cf(u, 0.7), rtol=digits, atol=1e-13)
-        # Per relative change of the parameter, which is what least squares sees.
+        # Per relative change of the parameter, as least squares uses it.
         size = np.abs(values(model))[:, None]
         expected = size * model.log_cf_gradient(u, 0.7)
         np.testing.assert_allclose(size * gradient, expected, rtol=1e-12, atol=1e-12)
@@ -97,7 +97,7 @@ def test_jax_agrees_with_numpy_and_differentiates_to_the_same_gradient(cls: type
 
 @every_model_in_jax
 def test_a_reverse_gradient_is_finite_at_the_origin_and_far_out(cls: type[Model]) -> None:
-    """Samplers differentiate prices: neither branch of a `where` may leak a NaN."""
+    """Samplers differentiate prices, so neither branch of a `where` may produce NaN."""
 
     def total(parameters: jax.Array, u: jax.Array) -> jax.Array:
         return jnp.sum(jnp.real(cls(*parameters).log_cf(u, 0.7)))

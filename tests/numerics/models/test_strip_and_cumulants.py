@@ -1,4 +1,4 @@
-"""The strip ends where the characteristic function does; cumulants are its derivatives at 0."""
+"""The strip is that of the characteristic function; cumulants are its derivatives at 0."""
 
 import math
 
@@ -9,16 +9,16 @@ from tests.numerics.models.members import (
     every_levy_model,
     every_model,
     horizons,
-    plausible_members,
     strip_inside,
+    typical_members,
 )
 
 
 @every_model
 def test_cumulants_are_the_taylor_coefficients_of_the_cumulant_function(cls: type[Model]) -> None:
-    """By Cauchy's integral on a circle inside the strip: the trapezoidal rule is exact there."""
+    """Use Cauchy's integral on a circle inside the strip, where the trapezoidal rule is exact."""
     digits = 1e-12 if issubclass(cls, LevyModel) else 1e-10
-    for model in plausible_members(cls, 30, "cumulants"):
+    for model in typical_members(cls, 30, "cumulants"):
         for t in horizons(model):
             low, high = strip_inside(model, 0.5, t)
             radius, points = min(-low, high), 64
@@ -33,7 +33,7 @@ def test_cumulants_are_the_taylor_coefficients_of_the_cumulant_function(cls: typ
 
 @every_model
 def test_the_characteristic_function_is_finite_inside_the_strip(cls: type[Model]) -> None:
-    for model in plausible_members(cls, 30, "inside"):
+    for model in typical_members(cls, 30, "inside"):
         for t in horizons(model):
             u = 1j * np.linspace(*strip_inside(model, 0.999, t), 41)
             log_cf = model.log_cf(u, t)
@@ -46,14 +46,14 @@ def test_the_characteristic_function_is_finite_inside_the_strip(cls: type[Model]
 
 @every_levy_model
 def test_the_exponent_is_singular_where_the_strip_ends(cls: type[LevyModel]) -> None:
-    """Its derivatives grow without bound: there the third exceeds any inside."""
-    for model in plausible_members(cls, 30, "singular"):
+    """Derivatives grow without bound at the boundary: the third exceeds any inside."""
+    for model in typical_members(cls, 30, "singular"):
         for end, side in zip(model.exponent_strip(), (-1.0, 1.0), strict=True):
             if not np.isfinite(end):
                 continue
             distance = float(end) * np.array([1e-2, 1e-3, 1e-4])
             steepness = [abs(third_derivative(model, 1j * side * (end - d), d)) for d in distance]
-            # Of order d^(Y−3) with Y < 2: at least eight times as steep at a tenth the distance.
+            # Of order d^(Y−3) with Y < 2: at least eight times as large at a tenth of the distance.
             assert steepness[1] > 8.0 * steepness[0]
             assert steepness[2] > 8.0 * steepness[1]
 
@@ -67,7 +67,7 @@ def third_derivative(model: LevyModel, u: complex, distance: float) -> complex:
 
 @every_levy_model
 def test_the_forward_lies_inside_the_strip_at_every_horizon(cls: type[LevyModel]) -> None:
-    for model in plausible_members(cls, 30, "forward"):
+    for model in typical_members(cls, 30, "forward"):
         low, high = model.exponent_strip()
         assert low > 1.0
         assert high > 0.0

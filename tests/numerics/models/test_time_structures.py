@@ -11,11 +11,10 @@ from scipy.integrate import solve_ivp
 from levy_numerics import models
 from levy_numerics.market import Contracts
 from levy_numerics.models import Model
-from levy_numerics.models.time_change.cir_clock import CIRClock
-from levy_numerics.models.time_change.clock import clock_log_mgf
+from levy_numerics.models.time_change.cir_clock import CIRClock, clock_log_mgf
 from levy_numerics.models.time_change.sato import Sato
 from levy_numerics.pricing import price
-from tests.numerics.models.members import plausible_members
+from tests.numerics.models.members import typical_members
 
 SATO = [models.get(n) for n in models.names() if issubclass(models.get(n), Sato)]
 CLOCKED = [models.get(n) for n in models.names() if issubclass(models.get(n), CIRClock)]
@@ -26,7 +25,7 @@ by_name = {"ids": lambda cls: cls.name}
 
 
 def textbook_exponent(name: str, p: dict[str, Any], u: Any) -> Any:
-    """ψ(u) as the papers print it, in mpmath."""
+    """Return ψ(u) by the published formula, in mpmath."""
     i = mpmath.mpc(0, 1)
     if name == "VarianceGamma":
         inner = 1 - i * u * p["theta"] * p["nu"] + p["sigma"] ** 2 * p["nu"] * u**2 / 2
@@ -41,7 +40,7 @@ def textbook_exponent(name: str, p: dict[str, Any], u: Any) -> Any:
         return d * (mpmath.sqrt(a**2 - b**2) - low * high)
     a, b, d = (mpmath.mpf(p[k]) for k in ("a", "b", "d"))
     z = (a * u - i * b) / 2
-    # On the right half plane log cosh z is continuous in this form only.
+    # In this form log cosh z is continuous on the right half-plane.
     log_cosh = z + mpmath.log((1 + mpmath.exp(-2 * z)) / 2)
     return 2 * d * (mpmath.log(mpmath.cos(b / 2)) - log_cosh)
 
@@ -84,7 +83,7 @@ def referee(model: Any, x: float, years: float) -> float:
 @pytest.mark.parametrize("cls", [*SATO, *CLOCKED], **by_name)
 @pytest.mark.parametrize("count", [1, pytest.param(8, marks=pytest.mark.slow)], ids=["one", "some"])
 def test_prices_are_those_of_the_papers_formulas_at_25_digits(cls: type[Model], count: int) -> None:
-    for model in plausible_members(cls, count, "mpmath")[-count:]:
+    for model in typical_members(cls, count, "mpmath")[-count:]:
         for years in MATURITIES:
             if not np.all(model.forward_exists(np.array([years]))):
                 continue
@@ -93,14 +92,14 @@ def test_prices_are_those_of_the_papers_formulas_at_25_digits(cls: type[Model], 
                     maturity_years=years, strike=100.0 * moneyness, forward=100.0, is_call=False
                 )
                 true = 100.0 * moneyness * (1.0 - referee(model, -math.log(moneyness), years))
-                found = price(model, option)
-                assert abs(found.value[0] - true) <= 1e-10 * 100.0, (model, years, moneyness)
-                assert abs(found.value[0] - true) <= found.error[0] + 1e-13
+                actual = price(model, option)
+                assert abs(actual.value[0] - true) <= 1e-10 * 100.0, (model, years, moneyness)
+                assert abs(actual.value[0] - true) <= actual.error[0] + 1e-13
 
 
 @pytest.mark.parametrize("cls", SATO, **by_name)
 def test_a_self_similar_law_at_one_year_is_its_base(cls: type[Sato]) -> None:
-    for model in plausible_members(cls, 5, "one year"):
+    for model in typical_members(cls, 5, "one year"):
         u = np.array([0.3 - 0.4j, 5.0 + 1.0j, 40.0 - 3.0j])
         assert model.log_cf(u, 1.0) == pytest.approx(model.base.log_cf(u, 1.0), rel=1e-14)  # type: ignore[attr-defined]
 
@@ -114,7 +113,7 @@ def test_skewness_and_kurtosis_of_a_self_similar_law_do_not_fade(cls: type[Sato]
 
 @pytest.mark.parametrize("cls", CLOCKED, **by_name)
 @pytest.mark.parametrize("lam", [1e-4, 1e-8])
-def test_a_clock_without_volatility_is_the_base_at_the_clocks_mean(
+def test_a_deterministic_time_change_is_the_base_at_the_mean_rate(
     cls: type[CIRClock], lam: float
 ) -> None:
     model = cls.from_mapping(cls.example().as_mapping() | {"lam_clock": lam})
@@ -130,7 +129,7 @@ def test_a_clock_without_volatility_is_the_base_at_the_clocks_mean(
 def test_the_clock_solves_its_differential_equation_on_the_right_branch(
     cls: type[CIRClock],
 ) -> None:
-    """The affine transform solves b′ = s − κb + λ²b²/2, a′ = κηb: no root, no logarithm."""
+    """Solve the affine equations b′ = s − κb + λ²b²/2, a′ = κηb numerically."""
     model = cls.example()
     kappa, eta, lam, y0 = model.clock
     for u in (3.0 - 0.4j, 60.0 + 4.0j, 400.0 - 90.0j):
@@ -145,8 +144,8 @@ def test_the_clock_solves_its_differential_equation_on_the_right_branch(
             rtol=1e-10, atol=1e-12,
         )  # fmt: skip
         expected = solved.y[0] + y0 * solved.y[1]
-        found = clock_log_mgf(s, np.array(MATURITIES), kappa, eta, lam, y0)
-        assert found == pytest.approx(expected, rel=2e-8)
+        actual = clock_log_mgf(s, np.array(MATURITIES), kappa, eta, lam, y0)
+        assert actual == pytest.approx(expected, rel=2e-8)
 
 
 @pytest.mark.parametrize("cls", [*SATO, *CLOCKED], **by_name)

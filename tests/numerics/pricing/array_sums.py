@@ -1,7 +1,7 @@
-"""The sums of sinh-acceleration once more, by arrays: a referee of the compiled kernel.
+"""The sums of sinh-acceleration with NumPy arrays, as a referee of the compiled kernel.
 
-Written for reading, from the same formula and the same contour, without tables, wings chosen in
-advance or nodes left out.
+Written for readability, from the same formula and contour, without tables, without a choice of the
+contour's side, and with all nodes.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from levy_numerics.pricing.sinh_contour import Contour
 
 @dataclass(frozen=True)
 class ArraySums:
-    """E[min(S, K)]/K of one parameter set on both wings.
+    """E[min(S, K)]/K of one parameter set, with the contour bent up and down.
 
     Attributes
     ----------
     value : ndarray, shape (2, n)
-        By wings up, and by wings down.
+        With the contour bent up, and bent down.
     by_parameter : ndarray, shape (n_parameters, 2, n)
     """
 
@@ -40,7 +40,7 @@ class ArraySums:
             xi = contour.nodes[wing].ravel()
             log_weight = contour.log_weights[wing].ravel()
             poles = contour.pole_error * (1.0 + np.exp(x[:, 0]))
-            # On the wing that is not used the integrand may grow without bound.
+            # On the unused side the integrand may grow without bound.
             with np.errstate(over="ignore", invalid="ignore"):
                 exponent = model.log_cf(xi, years) + 1j * xi * (x + drift) + log_weight
                 terms = np.exp(exponent)
@@ -50,5 +50,5 @@ class ArraySums:
         return cls(np.array(values), np.moveaxis(slopes, 0, 1))
 
     def nearest(self, value: np.ndarray) -> np.ndarray:
-        """Return which wing comes closer to values of shape (n,)."""
+        """Return the side whose sums are closer to values of shape (n,)."""
         return np.nan_to_num(np.abs(self.value - value), nan=np.inf).argmin(axis=0)

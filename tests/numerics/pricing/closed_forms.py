@@ -1,4 +1,4 @@
-"""Prices that no Fourier transform has touched: mixtures of Black-Scholes.
+"""Prices without Fourier transforms: mixtures of Black-Scholes prices.
 
 The mixing integrals are trapezoidal sums in the clock's logarithm, on which their integrands
 are analytic for |Im y| < π/2: the sums converge like exp(−π²/h).
@@ -18,11 +18,11 @@ _STEP = 1.0 / 16.0
 
 
 def variance_gamma(model: Any, contracts: Contracts) -> np.ndarray:
-    """Madan, Carr and Chang's conditioning on the gamma clock."""
+    """Condition on the gamma clock: Madan, Carr and Chang (1998)."""
 
     def puts(years: float, strike: np.ndarray) -> np.ndarray:
         shape = years / model.nu
-        # Where drift outweighs diffusion, an option turns from worthless to certain in no time.
+        # If drift dominates diffusion, the option's conditional value is nearly a step function.
         turn = model.sigma / (model.sigma + abs(model.theta) * np.sqrt(1.0 + years))
         step = min(_STEP, 0.2 * turn, 0.2 / np.sqrt(shape))
         y = _grid(-80.0, np.log(shape + 10.0 * np.sqrt(shape) + 50.0), step)
@@ -30,7 +30,7 @@ def variance_gamma(model: Any, contracts: Contracts) -> np.ndarray:
         drift = float(model.drift_correction(years))
         clock = model.nu * np.exp(y)
         given = _puts(drift + model.theta * clock, model.sigma**2 * clock, strike)
-        # The clock may stand still with any probability: that part is exact.
+        # The clock may be zero with any probability; this part is exact.
         still = np.maximum(strike - np.exp(drift), 0.0)
         return still + (given - still[:, None]) @ density
 
@@ -38,14 +38,14 @@ def variance_gamma(model: Any, contracts: Contracts) -> np.ndarray:
 
 
 def nig(model: Any, contracts: Contracts) -> np.ndarray:
-    """Conditioning on the inverse Gaussian clock."""
+    """Condition on the inverse Gaussian clock."""
 
     def puts(years: float, strike: np.ndarray) -> np.ndarray:
         scale = model.delta * years
         root = np.sqrt((model.alpha - model.beta) * (model.alpha + model.beta))
         peak = scale * root
         width = np.arccosh(1.0 + 45.0 / peak)
-        # Skewed by exp(−y/2), which matters where the peak is wide.
+        # Skewed by exp(−y/2), which matters for wide peaks.
         step = min(_STEP, 0.2 / np.sqrt(peak))
         y = _grid(-width, width + 1.0, step)
         density = np.exp(-peak * (np.cosh(y) - 1.0) - 0.5 * y) * step
@@ -58,7 +58,7 @@ def nig(model: Any, contracts: Contracts) -> np.ndarray:
 
 
 def merton(model: Any, contracts: Contracts) -> np.ndarray:
-    """Conditioning on the number of jumps."""
+    """Condition on the number of jumps."""
 
     def puts(years: float, strike: np.ndarray) -> np.ndarray:
         n = np.arange(400)
@@ -72,7 +72,7 @@ def merton(model: Any, contracts: Contracts) -> np.ndarray:
 
 
 def _grid(low: float, high: float, step: float) -> np.ndarray:
-    """Equidistant to the last digit, unlike NumPy's arange."""
+    """Return points that are equidistant to the last digit, unlike NumPy's arange."""
     return low + step * np.arange(int((high - low) / step) + 1)
 
 

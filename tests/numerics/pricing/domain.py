@@ -1,4 +1,4 @@
-"""The whole domain in which prices are tried, and what was found there."""
+"""Random cases from the whole domain of the models, and results of pricing them."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,12 +9,12 @@ import numpy as np
 from levy_numerics import models, pricing
 from levy_numerics.market import Contracts
 from levy_numerics.models import Model
-from tests.numerics.models.members import generator, plausible_members
+from tests.numerics.models.members import generator, typical_members
 
 ANNUAL_VOLATILITY: Final = (0.01, 3.0)
 MATURITY_YEARS: Final = (1.0 / 365.0, 5.0)
+# As a fraction of the forward.
 STRIKE: Final = (0.5, 2.0)
-"""As a fraction of the forward."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Found:
 
 
 def members(cls: type[Model], count: int, purpose: str, longest_years: float = 1.0) -> list[Model]:
-    """Plausible members with a forward, and with a volatility that some market could have."""
+    """Draw typical parameter sets with a finite forward and a realistic volatility."""
     drawn = count
     while True:
-        drawn_members = plausible_members(cls, drawn, purpose)
-        found = [m for m in drawn_members if _has_a_market(m, longest_years)]
-        if len(found) >= count:
-            return found[:count]
+        drawn_members = typical_members(cls, drawn, purpose)
+        actual = [m for m in drawn_members if _has_a_market(m, longest_years)]
+        if len(actual) >= count:
+            return actual[:count]
         drawn *= 2
 
 
@@ -59,7 +59,7 @@ def _has_a_market(model: Model, longest_years: float) -> bool:
 
 
 def contracts(rng: np.random.Generator) -> Contracts:
-    """Calls of one maturity: the ends of the range, the middle, and some between."""
+    """Return calls of one maturity: ends and middle of the range, and some in between."""
     years = np.exp(rng.uniform(*np.log(MATURITY_YEARS)))
     between = np.exp(rng.uniform(*np.log(STRIKE), size=5))
     strike = np.concatenate([STRIKE, [1.0], between])
@@ -67,7 +67,7 @@ def contracts(rng: np.random.Generator) -> Contracts:
 
 
 def cases(cls: type[Model], count: int) -> tuple[tuple[Model, Contracts], ...]:
-    """Members and contracts at random, where the forward exists."""
+    """Draw parameter sets and contracts with a finite forward."""
     rng = generator(cls, "contracts of the domain")
     pairs = ((m, contracts(rng)) for m in members(cls, count, "domain"))
     return tuple((m, c) for m, c in pairs if np.all(m.forward_exists(c.maturity_years)))
@@ -75,7 +75,7 @@ def cases(cls: type[Model], count: int) -> tuple[tuple[Model, Contracts], ...]:
 
 @cache
 def explore(name: str, method: str, count: int, tolerance: float = 1e-10) -> Found:
-    """Price all cases by a method and by the referee."""
+    """Price all cases with a method and with the referee."""
     drawn, true, doubt = _by_referee(name, count)
     prices = [pricing.price(m, c, method=method, tolerance=tolerance) for m, c in drawn]
     value, error = (np.stack([getattr(p, part) for p in prices]) for part in ("value", "error"))

@@ -1,4 +1,4 @@
-"""Every method on every model: they agree, and no price lets anyone arbitrage."""
+"""Every method on every model: methods agree, and prices are free of arbitrage."""
 
 from typing import Final
 
@@ -14,8 +14,8 @@ from tests.numerics.pricing.domain import members
 
 STRIKES: Final = np.linspace(70.0, 130.0, 25)
 MATURITIES: Final = np.array([0.1, 0.25, 0.5, 1.0, 2.0])
+# As a fraction of the out-of-the-money value.
 CARR_MADAN_PROMISE: Final = 1e-3
-"""Of the out-of-the-money value."""
 
 every_method = pytest.mark.parametrize("method", pricing.methods())
 one_or_many = pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def surface(*, is_call: bool = True, carry: float = 0.02) -> Contracts:
 
 
 def priced(model: Model, contracts: Contracts, method: str) -> tuple[np.ndarray, np.ndarray]:
-    """Values and errors, by maturity and strike."""
-    found = pricing.price(model, contracts, method=method)
+    """Return values and errors by maturity and strike."""
+    actual = pricing.price(model, contracts, method=method)
     shape = (MATURITIES.size, STRIKES.size)
-    return found.value.reshape(shape), found.error.reshape(shape)
+    return actual.value.reshape(shape), actual.error.reshape(shape)
 
 
 @one_or_many
@@ -47,25 +47,25 @@ def priced(model: Model, contracts: Contracts, method: str) -> tuple[np.ndarray,
 def test_a_method_agrees_with_the_referee(cls, method, count):
     contracts = surface()
     for model in members(cls, count, "agreement", MATURITIES[-1]):
-        found = pricing.price(model, contracts, method=method)
+        actual = pricing.price(model, contracts, method=method)
         true = pricing.price(model, contracts, method="lewis", tolerance=1e-12)
-        assert np.all(np.abs(found.value - true.value) <= found.error + true.error)
+        assert np.all(np.abs(actual.value - true.value) <= actual.error + true.error)
 
 
 @every_model
-def test_carr_and_madan_keep_their_promise_on_an_ordinary_surface(cls):
+def test_carr_madan_reaches_its_accuracy_on_an_ordinary_surface(cls):
     contracts = surface()
     true = pricing.price(cls.example(), contracts, method="lewis")
-    found = pricing.price(cls.example(), contracts, method="carr_madan")
+    actual = pricing.price(cls.example(), contracts, method="carr_madan")
     tenth = np.abs(contracts.log_moneyness) < 0.2
     settled = tenth & (contracts.maturity_years >= 0.25)
     allowed = CARR_MADAN_PROMISE * (true.value - contracts.lower_bound)
-    assert np.all(np.abs(found.value - true.value)[settled] <= allowed[settled])
+    assert np.all(np.abs(actual.value - true.value)[settled] <= allowed[settled])
 
 
 @every_method
 @every_model
-def test_call_less_put_is_the_forward_less_the_strike(cls, method):
+def test_put_call_parity_holds(cls, method):
     calls, puts = surface(is_call=True), surface(is_call=False)
     call = pricing.price(cls.example(), calls, method=method).value
     put = pricing.price(cls.example(), puts, method=method).value
@@ -76,7 +76,7 @@ def test_call_less_put_is_the_forward_less_the_strike(cls, method):
 @one_or_many
 @every_method
 @every_model
-def test_calls_fall_and_bend_upwards_with_the_strike(cls, method, count):
+def test_calls_are_decreasing_and_convex_in_the_strike(cls, method, count):
     for model in members(cls, count, "strikes", MATURITIES[-1]):
         value, error = priced(model, surface(), method)
         slack = error[:, :-1] + error[:, 1:] + 1e-11
@@ -88,7 +88,7 @@ def test_calls_fall_and_bend_upwards_with_the_strike(cls, method, count):
 @one_or_many
 @every_method
 @every_model
-def test_without_carry_calls_rise_with_maturity(cls, method, count):
+def test_without_carry_calls_increase_with_maturity(cls, method, count):
     """Undiscounted, at the same strike: the forward is a martingale."""
     contracts = surface(carry=0.0)
     for model in members(cls, count, "calendar", MATURITIES[-1]):
@@ -103,14 +103,14 @@ def test_without_carry_calls_rise_with_maturity(cls, method, count):
 def test_prices_stay_inside_their_bounds(cls, method):
     for is_call in (True, False):
         contracts = surface(is_call=is_call)
-        found = pricing.price(cls.example(), contracts, method=method)
-        assert np.all(found.value >= contracts.lower_bound)
-        assert np.all(found.value <= contracts.upper_bound)
-        assert np.all(np.isfinite(found.error) & (found.error > 0.0))
+        actual = pricing.price(cls.example(), contracts, method=method)
+        assert np.all(actual.value >= contracts.lower_bound)
+        assert np.all(actual.value <= contracts.upper_bound)
+        assert np.all(np.isfinite(actual.error) & (actual.error > 0.0))
 
 
 @every_method
-def test_a_tighter_tolerance_never_states_a_larger_error(method):
+def test_a_tighter_tolerance_never_reports_a_larger_error(method):
     stated = [
         pricing.price(VarianceGamma.example(), surface(), method=method, tolerance=each).error.max()
         for each in (1e-4, 1e-7, 1e-10)

@@ -1,4 +1,4 @@
-"""A thinned `make check-prices`, and the command itself."""
+"""A reduced `make check-prices`, and the command itself."""
 
 import json
 from pathlib import Path
@@ -13,13 +13,13 @@ from tests.check_prices.domain import draw_case
 from tests.check_prices.page import BEGIN, END, write_table
 from tests.numerics.models.members import every_model
 
+# Parameter sets per model, with 20 options each.
 SETS = 10
-"""Of 20 options each."""
 SEED = 2024
 
 
 @every_model
-def test_no_stated_error_is_a_tenth_of_the_true_one(cls):
+def test_no_reported_error_is_below_a_tenth_of_the_true_one(cls):
     tally = check_cases(cls.name, range(SETS), SEED)
     assert tally.options == 20 * SETS
     assert tally.priced > 0.5 * tally.options
@@ -68,6 +68,6 @@ def test_the_command_writes_its_results(tmp_path: Path, monkeypatch) -> None:
     options = ["--models", "BlackScholes", "--options", "40", "--workers", "1", "--out", str(out)]
     monkeypatch.setattr("sys.argv", ["check_prices", *options])
     status = command.main()
-    found = json.loads(out.read_text(encoding="utf-8"))["models"]["BlackScholes"]
-    assert found["options"] == 40
-    assert status == int(found["violations"] + found["silent_only"] + found["crashes"] > 0)
+    actual = json.loads(out.read_text(encoding="utf-8"))["models"]["BlackScholes"]
+    assert actual["options"] == 40
+    assert status == int(actual["violations"] + actual["silent_only"] + actual["crashes"] > 0)

@@ -56,7 +56,7 @@ def curvature(of: Callable[[float], np.ndarray], step: float) -> np.ndarray:
 
 
 def smooth_members(cls: type[Model], count: int) -> list[Model]:
-    """Members whose prices a finite difference can follow at the shortest maturity."""
+    """Parameter sets for which finite differences are accurate at the shortest maturity."""
     drawn = members(cls, 12 * count, "greeks", MATURITIES[-1])
     return [m for m in drawn if _falls_fast(m)][:count]
 
@@ -112,7 +112,7 @@ def _by_parameter(model: Model, name: str) -> np.ndarray:
 
 
 def black_scholes(vol: float) -> dict[str, np.ndarray]:
-    """The textbook's."""
+    """Return the textbook formulas."""
     c = contracts()
     sign = np.where(c.is_call, 1.0, -1.0)
     deviation = vol * np.sqrt(c.maturity_years)
@@ -133,7 +133,7 @@ def black_scholes(vol: float) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("vol", [0.05, 0.2, 0.9])
-def test_those_of_black_scholes_are_the_textbooks(vol):
+def test_greeks_of_black_scholes_agree_with_closed_forms(vol):
     found = greeks(BlackScholes(sigma=vol), contracts(), spot=SPOT)
     textbook = black_scholes(vol)
     np.testing.assert_allclose(found.parameters["sigma"], textbook.pop("vega"), atol=1e-7)
@@ -143,7 +143,7 @@ def test_those_of_black_scholes_are_the_textbooks(vol):
 
 @every_model
 def test_the_price_of_time_carry_and_curvature_is_consistent(cls):
-    """A call and the put of its strike differ by a forward contract."""
+    """A call and a put of the same strike differ by a forward contract."""
     c = contracts()
     both = [
         greeks(cls.example(), dataclasses.replace(c, is_call=np.full(c.size, side)), spot=SPOT)
@@ -164,7 +164,7 @@ def test_the_price_of_time_carry_and_curvature_is_consistent(cls):
 
 
 def test_gamma_is_the_density_where_it_is_sharp():
-    """Half a day of Variance Gamma: the density is steep, and the differences agree on it."""
+    """Half a day of Variance Gamma, where the density is steep."""
     model = VarianceGamma(sigma=0.2, nu=0.001, theta=-0.1)
     one = Contracts.of(maturity_years=0.5 / 365, strike=[0.995, 1.0, 1.005], forward=1.0)
 
@@ -178,6 +178,7 @@ def test_gamma_is_the_density_where_it_is_sharp():
 def shapes(found: Greeks) -> set[tuple[int, ...]]:
     fields: dict[str, Any] = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
     parameters = fields.pop("parameters")
+    del fields["contracts"]
     return {np.shape(v) for v in (*fields.values(), *parameters.values())}
 
 
@@ -185,16 +186,16 @@ def test_there_is_one_number_for_each_contract_and_sensitivity():
     assert shapes(greeks(VarianceGamma.example(), contracts(), spot=SPOT)) == {(12,)}
 
 
-def test_each_contract_may_have_a_spot_of_its_own():
+def test_each_contract_may_have_its_own_spot():
     c = contracts()
     apart = greeks(VarianceGamma.example(), c, spot=np.full(c.size, SPOT))
     np.testing.assert_array_equal(apart.delta, greeks(VarianceGamma.example(), c, spot=SPOT).delta)
 
 
-@pytest.mark.parametrize("spot", [0.0, -1.0, np.nan, np.inf, [100.0, 100.0]])
-def test_a_spot_that_is_none_is_refused(spot):
-    with pytest.raises(InvalidInputError, match="spot"):
-        greeks(VarianceGamma.example(), contracts(), spot=spot)
+def test_a_spot_that_is_not_positive_and_finite_or_has_another_shape_is_refused():
+    for spot in (0.0, -1.0, np.nan, np.inf, [100.0, 100.0]):
+        with pytest.raises(InvalidInputError, match="spot"):
+            greeks(VarianceGamma.example(), contracts(), spot=spot)
 
 
 def test_a_batch_is_refused():
@@ -204,5 +205,5 @@ def test_a_batch_is_refused():
 
 
 def test_a_maturity_without_a_forward_is_refused():
-    with pytest.raises(OutsideStripError, match="no forward at T = 3"):
+    with pytest.raises(OutsideStripError, match=r"infinite .* at T = 3"):
         greeks(CGMYSato(C=0.5, G=5.0, M=2.0, Y=0.5, gamma=1.0), contracts(), spot=SPOT)

@@ -1,4 +1,4 @@
-"""The referee of `make check-prices` against methods that share nothing with it."""
+"""The referee of `make check-prices` against independent methods."""
 
 import mpmath as mp
 import numpy as np
@@ -27,7 +27,7 @@ few_or_many = pytest.mark.parametrize(
 
 
 def transforms(model: str, count: int, seed: int) -> list[tuple[Transform, np.ndarray]]:
-    """Transforms with a forward, and strikes on a forward of one."""
+    """Return transforms with a finite forward, and strikes on a forward of one."""
     cases = [draw_case(model, index, seed) for index in range(count)]
     return [
         (Transform(c.model, c.parameters, c.years), (c.strike / c.forward).astype(np.longdouble))
@@ -79,7 +79,7 @@ def test_two_contours_agree(name, count):
 
 @every_model
 def test_contours_agree_with_quadrature_in_many_digits(cls):
-    """Along a straight ray, by mpmath: neither contour, rule nor arithmetic in common."""
+    """Integrate along a straight ray in mpmath, with another contour, rule and arithmetic."""
     parameters = cls.example().as_mapping()
     transform = Transform(cls.name, parameters, 0.5)
     strike = np.array([0.6, 1.6], dtype=np.longdouble)
@@ -99,8 +99,8 @@ def test_the_transform_is_that_of_the_model(cls):
     np.testing.assert_allclose(of_model, exact, rtol=1e-10)
 
 
-# Many small jumps: Black's price with the variance of the log-return is right to the ratio of a
-# jump to the deviation. The digits are from the mixture (VG, NIG) and from both contours.
+# Many small jumps: Black's price with the variance of the log-return is accurate to the ratio of
+# jump size to standard deviation. The digits are from the mixture (VG, NIG) and both contours.
 LOGNORMAL_LIMITS = [
     ("NIG", {"alpha": 1e5, "beta": -5e4, "delta": 649.519}, 5.0, 2 * np.exp(-0.1), 0.00036983992),
     (
@@ -155,8 +155,8 @@ def test_cases_lie_in_the_domain_and_repeat(cls):
             assert p.domain.contains(case.parameters[p.name])
 
 
-def test_the_referee_admits_what_it_cannot_decide():
-    """Jumps of one size: |φ| revives for ever, and there are too many jumps for a sum."""
+def test_the_referee_reports_undecided_cases():
+    """Jumps of one size: |φ| does not decay, and there are too many jumps for a sum."""
     case = draw_case("Merton", 0, 1)
     parameters = {"sigma": 1e-12, "lam": 1e12, "mu_j": 0.5, "sigma_j": 1e-14}
     changed = type(case)(**{**vars(case), "parameters": parameters, "years": 1.0})

@@ -1,4 +1,4 @@
-"""The contour's error constants, at steps far finer than usual."""
+"""Error constants of the contour at fine steps."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Compiled prices are those of the default method, with derivatives and honest errors."""
+"""JAX prices agree with the default method, with exact derivatives and error bounds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from levy_numerics.pricing.sinh_jax import CompiledPricer, PhaseTable, covered_v
 from tests.numerics.models.members import MODELS, values
 
 TOLERANCE = 1e-8
-# Compiling takes seconds a model.
+# Compilation takes seconds per model.
 QUICK = ("VarianceGamma", "CGMY", "VarianceGammaSato")
 every_model = pytest.mark.parametrize(
     "cls",
@@ -43,8 +43,8 @@ def surface() -> Contracts:
     )
 
 
-def neighbours(cls: type[Model], count: int) -> list[Model]:
-    """The example, and members within a tenth of its parameters."""
+def nearby_models(cls: type[Model], count: int) -> list[Model]:
+    """Return the example, and parameter sets within 10% of it."""
     rng = np.random.default_rng(1)
     example = np.array(values(cls.example()))
     scales = 1.0 + rng.uniform(-0.1, 0.1, (count, example.size))
@@ -59,12 +59,12 @@ def everything(pricer: CompiledPricer, parameters: jax.Array) -> tuple[Any, ...]
 
 
 @every_model
-def test_compiled_prices_derivatives_and_errors_hold_near_what_the_table_was_made_for(cls):
-    contracts, near = surface(), neighbours(cls, 5)
+def test_compiled_prices_and_derivatives_are_accurate_close_to_the_tables_parameters(cls):
+    contracts, near = surface(), nearby_models(cls, 5)
     pricer = CompiledPricer.of(cls, contracts, near=near[:2], tolerance=TOLERANCE)
     sets = jnp.asarray([values(m) for m in near])
-    found = jax.jit(jax.vmap(everything, in_axes=(None, 0)))(pricer, sets)
-    for model, price, jacobian, by_reverse in zip(near, *found, strict=True):
+    actual = jax.jit(jax.vmap(everything, in_axes=(None, 0)))(pricer, sets)
+    for model, price, jacobian, by_reverse in zip(near, *actual, strict=True):
         exact = pricing.price_gradient(model, contracts, tolerance=1e-12)
         allowed = TOLERANCE * contracts.discount * contracts.forward
         assert np.all(np.abs(price - exact.value) <= allowed + exact.error)
@@ -97,7 +97,7 @@ def test_on_one_contour_prices_are_those_of_the_default_method_and_share_its_err
     assert np.all(np.abs(prices - exact.value) <= on_contour.error + exact.error)
 
 
-def test_without_a_forward_there_is_no_price():
+def test_parameters_without_a_finite_forward_are_not_priced():
     pricer = CompiledPricer.of(CGMY, surface(), near=CGMY.example())
     outside = jnp.asarray([0.5, 5.0, 0.9, 0.5])
     assert np.all(np.isnan(jax.jit(pricer.prices)(outside)))
@@ -111,7 +111,7 @@ def test_single_precision_is_refused():
 
 
 def test_padded_surfaces_are_priced_together_on_tables_made_inside():
-    """As batches of calibrations do: each surface with maturities and strikes of its own."""
+    """Like batch calibrations: each surface has its own maturities and strikes."""
     pricer = CompiledPricer.of(VarianceGamma, surface(), near=VarianceGamma.example())
     years = jnp.asarray([[0.05, 0.5], [0.3, 0.9]])
     log_moneyness = jnp.asarray([[[0.1, -0.1, 0.0], [0.2, 0.0, 0.0]], [[0.0, 0.3, -0.3]] * 2])

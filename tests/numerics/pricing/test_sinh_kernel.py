@@ -1,4 +1,4 @@
-"""The compiled sums: right on any contour, with or without tables, and honest about rounding."""
+"""The compiled sums: correct on any contour, with or without tables, with bounds of rounding."""
 
 import math
 
@@ -24,20 +24,20 @@ def test_sums_and_derivatives_are_those_of_arrays(cls):
         pricer = SinhPricer(contracts, 1e-10)
         contour = pricer.shared_contour(batch([model]))
         referee = ArraySums.of(model, contracts, contour)
-        found = pricer.price_gradient(model)
+        actual = pricer.price_gradient(model)
         scale = contracts.discount * contracts.strike
         leg = np.where(contracts.is_call, contracts.discount * contracts.forward, scale)
-        value = (leg - found.value) / scale
+        value = (leg - actual.value) / scale
         wing = referee.nearest(value), np.arange(contracts.size)
         np.testing.assert_allclose(value, referee.value[wing], atol=1e-9)
         slopes = referee.by_parameter[:, *wing]
         size = np.abs(slopes).max(axis=1, keepdims=True)
-        np.testing.assert_allclose(found.gradient / -scale / size, slopes / size, atol=1e-7)
+        np.testing.assert_allclose(actual.gradient / -scale / size, slopes / size, atol=1e-7)
 
 
 @every_model
 def test_tabulated_phase_factors_change_nothing(cls):
-    """The first evaluation of a pricer is made without a table, the second with one."""
+    """A pricer's first evaluation is without a table, the second with one."""
     contracts = ragged(60)
     for model in members(cls, 4, "tables", longest_years=2.0):
         pricer = SinhPricer(contracts, 1e-10)
@@ -50,13 +50,13 @@ def test_tabulated_phase_factors_change_nothing(cls):
 # At K/F = 2 the integrand counts up to η = 8/(σ√T·tan) ≈ 10⁴, where exp(ηx) alone overflows.
 @pytest.mark.parametrize("vol", [1e-3, 1e-4, 1e-6])
 def test_exponents_beyond_the_range_of_a_table_are_combined(vol):
-    """λT = 10⁻³ jumps of e^5: the bulk moves down by ω = −0.147, and strikes there matter."""
+    """λT = 10⁻³ jumps of e^5: most of the mass moves down by ω = −0.147, near these strikes."""
     model = Merton(sigma=vol, lam=1e-3, mu_j=5.0, sigma_j=0.1)
     drift = float(model.drift_correction(1.0))
     contracts = Contracts.of(
         maturity_years=1.0, strike=np.exp(drift + vol * np.array([-1.0, 0.0, 1.0])), forward=1.0
     )
-    # Without a jump the asset is lognormal about exp(ω); with one it is worth 148 or so.
+    # Without a jump, the asset is lognormal around exp(ω); with a jump, it is about 148.
     spot = math.exp(drift + 0.5 * vol**2)
     no_jump = black_price(
         forward=spot,
@@ -70,12 +70,12 @@ def test_exponents_beyond_the_range_of_a_table_are_combined(vol):
     right = math.exp(-1e-3) * no_jump + some_jump
     pricer = SinhPricer(contracts, 1e-10)
     for _ in range(2):  # without and with a table
-        found = pricer.price(model)
-        assert np.all(np.abs(found.value - right) <= found.error + 1e-12)
-        assert np.all(found.error <= 1e-9)
+        actual = pricer.price(model)
+        assert np.all(np.abs(actual.value - right) <= actual.error + 1e-12)
+        assert np.all(actual.error <= 1e-9)
 
 
-# Each from another method, `lewis`, and near Black's formula of the same variance.
+# From another method, `lewis`, and close to Black's formula with the same variance.
 @pytest.mark.parametrize(
     ("model", "rate", "years", "strike", "right", "to"),
     [
@@ -91,9 +91,9 @@ def test_many_small_jumps_are_priced_as_the_lognormal_they_become(
     contracts = Contracts.grid(
         spot=1.0, rate=rate, dividend_yield=0.0, strikes=[strike], maturities=[years]
     )
-    found = pricing.price(model, contracts)
-    assert found.value[0] == pytest.approx(right, abs=to)
-    assert found.error[0] < 1e-9
+    actual = pricing.price(model, contracts)
+    assert actual.value[0] == pytest.approx(right, abs=to)
+    assert actual.error[0] < 1e-9
     vol = math.sqrt(float(model.annual_cumulants()[1]))
     black = black_price(
         forward=contracts.forward,
@@ -103,11 +103,11 @@ def test_many_small_jumps_are_priced_as_the_lognormal_they_become(
         vol=vol,
         is_call=True,
     )
-    assert found.value[0] == pytest.approx(float(black[0]), abs=2e-4)
+    assert actual.value[0] == pytest.approx(float(black[0]), abs=2e-4)
 
 
-def test_the_stated_error_grows_with_what_cancels():
-    """Two gamma processes of decay λ, each with a drift of σ²λ/2 that the other takes back."""
+def test_the_reported_error_grows_with_cancellation():
+    """Two gamma processes of decay rate λ, with opposite drifts of σ²λ/2."""
     contracts = Contracts.of(maturity_years=1.0, strike=[0.8, 1.0, 1.25], forward=1.0)
     right = black_price(
         forward=1.0,
@@ -121,10 +121,10 @@ def test_the_stated_error_grows_with_what_cancels():
     for decay in (1e4, 1e6, 1e8):
         activity = 0.5 * (0.2 * decay) ** 2
         model = BilateralGamma(activity, decay, activity, decay)
-        found = pricing.price(model, contracts)
+        actual = pricing.price(model, contracts)
         # Its skewness and excess kurtosis are at most 6/decay² of the variance.
-        assert np.all(np.abs(found.value - right) <= found.error + 10.0 / decay**2)
-        errors.append(found.error.max())
+        assert np.all(np.abs(actual.value - right) <= actual.error + 10.0 / decay**2)
+        errors.append(actual.error.max())
     assert errors[0] < 1e-10 < errors[2]
 
 

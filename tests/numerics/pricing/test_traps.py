@@ -1,4 +1,4 @@
-"""Where pricers are known to go wrong without saying so."""
+"""Cases in which pricing methods may fail silently."""
 
 import dataclasses
 import math
@@ -11,7 +11,7 @@ from scipy.stats import gamma
 
 from levy_numerics import models, pricing
 from levy_numerics.black import black_price
-from levy_numerics.errors import InvalidInputError, InvalidParameterError
+from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts
 from levy_numerics.models import (
     CGMY,
@@ -76,13 +76,13 @@ def test_cgmy_towards_order_two_is_black_scholes(order):
 
 @every_method
 def test_no_method_returns_nonsense_at_order_1_98(method):
-    """The interval that cumulants give is 200 wide; an expansion of the call drowns in exp(100)."""
+    """The cumulant-based interval has width 200; an expansion of the call overflows by exp(100)."""
     check_honest(CGMY(C=1.0, G=5.0, M=5.0, Y=1.98), at(1.0, [0.5, 0.9, 1.0, 1.1, 2.0]), method)
 
 
 @every_method
 @pytest.mark.parametrize("years", [DAY, 0.01, 0.05])
-def test_variance_gamma_before_half_its_clock_is_owned_up_to(method, years):
+def test_variance_gamma_below_half_its_variance_rate_has_a_sufficient_error(method, years):
     """T < ν/2: the density has a pole, and series converge algebraically."""
     model = VarianceGamma(sigma=0.25, nu=2.0, theta=-0.1)
     contracts = at(years, [0.5, 0.9, 0.99, 1.0, 1.001, 1.01, 1.1, 2.0])
@@ -91,7 +91,7 @@ def test_variance_gamma_before_half_its_clock_is_owned_up_to(method, years):
     assert np.all(miss <= found.error + 1e-13)
 
 
-def test_cos_says_that_it_has_not_converged_where_it_has_not():
+def test_cos_reports_that_it_has_not_converged():
     model = VarianceGamma(sigma=0.25, nu=2.0, theta=-0.1)
     contracts = at(DAY, [0.9, 1.0, 1.1])
     miss = np.abs(cosine.price(model, contracts).value - variance_gamma(model, contracts))
@@ -100,7 +100,7 @@ def test_cos_says_that_it_has_not_converged_where_it_has_not():
 
 
 def test_strikes_on_the_pole_of_the_density_are_priced():
-    """x + ω_T = 0, where nothing along the contour decays but the payoff."""
+    """x + ω_T = 0, where only the payoff decays along the contour."""
     model = VarianceGamma(sigma=0.25, nu=2.0, theta=-0.1)
     drift = float(model.drift_correction(DAY))
     contracts = at(DAY, [math.exp(drift), math.exp(drift + 1e-12), math.exp(drift - 1e-6)])
@@ -111,12 +111,12 @@ def test_strikes_on_the_pole_of_the_density_are_priced():
 
 @every_method
 @every_model
-def test_one_day_and_far_strikes_are_owned_up_to(cls, method):
+def test_errors_for_one_day_and_far_strikes_are_bounds(cls, method):
     check_honest(cls.example(), at(DAY, [0.5, 0.97, 1.0, 1.03, 2.0]), method)
 
 
 @every_model
-def test_an_hour_and_a_century_are_owned_up_to(cls):
+def test_errors_for_an_hour_and_a_century_are_bounds(cls):
     model = cls.example()
     for years in (DAY / 24.0, 30.0, 100.0):
         if np.all(model.forward_exists(np.array([years]))):
@@ -124,31 +124,17 @@ def test_an_hour_and_a_century_are_owned_up_to(cls):
 
 
 @pytest.mark.parametrize("room", [1e-1, 1e-3, 1e-6, 1e-9])
-def test_prices_are_right_until_the_forward_ceases_to_exist(room):
+def test_prices_are_accurate_up_to_the_limit_of_a_finite_forward(room):
     model = CGMY(C=0.6, G=5.0, M=1.0 + room, Y=0.4)
     model.check()
     check_honest(model, AROUND)
     assert np.all(pricing.price(model, AROUND).error < 1e-10)
 
 
-@pytest.mark.parametrize("m", [1.0, 0.5])
-def test_a_tail_too_heavy_for_a_forward_is_refused(m):
-    with pytest.raises(InvalidParameterError, match="M"):
-        CGMY.from_mapping({"C": 0.6, "G": 5.0, "M": m, "Y": 0.4})
-
-
-@pytest.mark.parametrize("order", [-0.1, -1e-12, 2.0, math.nan])
-def test_an_order_outside_its_range_is_refused_with_the_reason(order):
-    with pytest.raises(InvalidParameterError, match=r"0 ≤ Y < 2") as refusal:
-        models.from_mapping("CGMY", {"C": 0.6, "G": 5.0, "M": 15.0, "Y": order})
-    assert refusal.value.code == "invalid-parameter"
-    assert refusal.value.details["parameter"] == "Y"
-
-
 @pytest.mark.parametrize("deviation", [0.3, 0.03, 0.01, 1e-3])
 @pytest.mark.parametrize("years", [DAY, 0.1, 1.0, 5.0])
 def test_jumps_of_nearly_one_size_never_pass_silently(deviation, years):
-    """Ten a year: |φ| dies out and revives; a price once was wrong by 4e-4 of the forward."""
+    """Ten jumps a year: |φ| decays and revives; a price was wrong by 4e-4 of the forward."""
     contracts = at(years, [0.5, 0.8, 1.0, 1.2, 2.0])
     for vol in (0.02, 0.1):
         model = Merton(sigma=vol, lam=10.0, mu_j=-0.4, sigma_j=deviation)
@@ -209,10 +195,10 @@ def test_black_scholes_meets_its_formula():
         np.testing.assert_allclose(found, exact, atol=worst)
 
 
-@pytest.mark.parametrize("tolerance", [0.0, 1e-14, 0.5, math.nan])
-def test_a_tolerance_that_cannot_be_kept_is_refused(tolerance):
-    with pytest.raises(InvalidInputError, match="tolerance"):
-        pricing.price(VarianceGamma.example(), AROUND, tolerance=tolerance)
+def test_a_tolerance_that_cannot_be_kept_is_refused():
+    for tolerance in (0.0, 1e-14, 0.5, math.nan):
+        with pytest.raises(InvalidInputError, match="tolerance"):
+            pricing.price(VarianceGamma.example(), AROUND, tolerance=tolerance)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Small data sets, made once."""
+"""Fixtures: small data sets, generated once."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SIZE, CHUNK = 40, 16
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data folder with a data set of three files in either layout."""
+    """Return a data folder with a data set of three files in each layout."""
     root = tmp_path_factory.mktemp("data")
     for layout in ("grid", "scattered"):
         generate(Plan("VarianceGamma", SIZE, layout=layout, chunk=CHUNK), root)

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from levy_surfaces.synthetic.augmentation import (
-    FEWEST,
+    MIN_QUOTES,
     SpreadNoise,
+    drop_quotes,
     random_subsets,
     with_relative_noise,
-    without,
 )
 from levy_surfaces.synthetic.datasets import DataSet
 from levy_surfaces.synthetic.layouts import LAYOUTS
@@ -14,7 +14,7 @@ from levy_surfaces.synthetic.layouts import LAYOUTS
 AUGMENTATIONS = {
     "spread": SpreadNoise(),
     "relative": lambda s, rng: with_relative_noise(s, 0.01, rng),
-    "missing": lambda s, rng: without(s, 0.2, rng),
+    "missing": lambda s, rng: drop_quotes(s, 0.2, rng),
     "subsets": random_subsets,
 }
 
@@ -48,10 +48,10 @@ def test_nothing_appears_that_was_not_quoted_and_what_is_gone_is_zero(surfaces, 
     assert not made.price[~made.present].any()
     assert not made.half_spread[~made.present].any()
     assert np.all(made.price >= 0.0)
-    assert np.all(made.present.sum(axis=1) >= FEWEST)
+    assert np.all(made.present.sum(axis=1) >= MIN_QUOTES)
 
 
-def test_mids_stay_within_the_spread_told(surfaces):
+def test_mids_stay_within_their_spread(surfaces):
     made = SpreadNoise()(surfaces, np.random.default_rng(0))
     assert np.all(np.abs(made.price - surfaces.price) <= made.half_spread + 1e-15)
     moved = np.abs(made.price - surfaces.price)[surfaces.present]
@@ -64,8 +64,8 @@ def test_relative_noise_has_its_deviation(surfaces):
     assert (made.price[there] / surfaces.price[there]).std() == pytest.approx(0.01, rel=0.1)
 
 
-def test_a_fifth_is_missing_when_a_fifth_is_asked_for(surfaces):
-    made = without(surfaces, 0.2, np.random.default_rng(0))
+def test_a_requested_fifth_of_the_quotes_is_dropped(surfaces):
+    made = drop_quotes(surfaces, 0.2, np.random.default_rng(0))
     assert made.present.sum() == pytest.approx(0.8 * surfaces.present.sum(), rel=0.02)
 
 

@@ -22,9 +22,9 @@ def test_targets_read_back_are_the_sequence_that_was_drawn(data):
 @pytest.mark.parametrize(
     ("spoil", "complaint"),
     [
-        (lambda text: "{", "is no manifest"),
-        (lambda text: text.replace('"size": 4', '"size": "4"'), "is no manifest"),
-        (lambda text: text.replace('"low": -', '"low": -1'), "made with other ranges"),
+        (lambda text: "{", "is not a manifest"),
+        (lambda text: text.replace('"size": 4', '"size": "4"'), "is not a manifest"),
+        (lambda text: text.replace('"low": -', '"low": -1'), "generated with other ranges"),
         (lambda text: text.replace('"data_hash": "', '"data_hash": "0'), "data_hash does not"),
     ],
 )
@@ -37,13 +37,13 @@ def test_manifests_that_do_not_fit_are_refused(tmp_path, spoil, complaint):
         DataSet.open(tmp_path, "NIG")
 
 
-def test_a_manifest_tells_what_made_the_data(data):
+def test_a_manifest_describes_how_the_data_were_generated(data):
     folder = DataSet.open(data, "VarianceGamma").folder
-    told = json.loads((folder / MANIFEST).read_text())
-    assert told["size"] == SIZE
-    assert len(told["log_strikes"]) == 20
-    assert len(told["files"]) == 3
-    assert told["versions"]["numpy"] == np.__version__
+    document = json.loads((folder / MANIFEST).read_text())
+    assert document["size"] == SIZE
+    assert len(document["log_strikes"]) == 20
+    assert len(document["files"]) == 3
+    assert document["versions"]["numpy"] == np.__version__
 
 
 def test_holdouts_and_folds_share_nothing_with_what_is_trained_on():

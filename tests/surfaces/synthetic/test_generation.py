@@ -5,12 +5,12 @@ import pytest
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.pricing.reference import lewis
 from levy_surfaces.synthetic.datasets import DataSet
+from levy_surfaces.synthetic.executors import DaskExecutor, ProcessExecutor
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.grid import otm_contracts
 from levy_surfaces.synthetic.layouts import LAYOUTS
 from levy_surfaces.synthetic.manifest import MANIFEST, Plan
 from levy_surfaces.synthetic.processed import read_processed
-from levy_surfaces.synthetic.workers import Cluster, Processes
 from tests.surfaces.synthetic.conftest import CHUNK, SIZE
 
 
@@ -50,7 +50,7 @@ def test_an_interrupted_run_continues_to_the_same_bytes(data, tmp_path, layout):
     with pytest.raises(_Interrupted):
         generate(plan, tmp_path, progress=interrupt)
     assert len(_contents(plan, tmp_path)) == 1
-    with pytest.raises(InvalidInputError, match="no finished data set"):
+    with pytest.raises(InvalidInputError, match="does not contain a complete data set"):
         DataSet.open(tmp_path, plan.model, layout=layout)
     seen = []
     generate(plan, tmp_path, progress=lambda done, total: seen.append(done))
@@ -154,11 +154,13 @@ def test_plans_that_make_no_sense_are_refused(changes):
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("workers", [Processes(2), Cluster("local", 2)], ids=["pool", "dask"])
-def test_two_workers_write_the_bytes_of_one(data, tmp_path, workers):
+@pytest.mark.parametrize(
+    "executor", [ProcessExecutor(2), DaskExecutor("local", 2)], ids=["pool", "dask"]
+)
+def test_two_workers_write_the_bytes_of_one(data, tmp_path, executor):
     for layout in LAYOUTS:
         plan = _plan(layout)
-        manifest = generate(plan, tmp_path, workers=workers)
+        manifest = generate(plan, tmp_path, executor=executor)
         assert _contents(plan, tmp_path) == _contents(plan, data)
         assert (
             manifest.data_hash == DataSet.open(data, plan.model, layout=layout).manifest.data_hash
@@ -167,11 +169,11 @@ def test_two_workers_write_the_bytes_of_one(data, tmp_path, workers):
 
 def test_a_data_set_is_not_cut_down(tmp_path):
     generate(_plan(size=6), tmp_path)
-    with pytest.raises(InvalidInputError, match="holds 6 surfaces already"):
+    with pytest.raises(InvalidInputError, match="already contains 6 surfaces"):
         generate(_plan(size=5), tmp_path)
 
 
-def test_a_data_set_that_is_growing_is_none(tmp_path):
+def test_an_incomplete_data_set_is_rejected(tmp_path):
     def interrupt(done, total):
         if done > CHUNK:
             raise _Interrupted
@@ -179,5 +181,5 @@ def test_a_data_set_that_is_growing_is_none(tmp_path):
     generate(_plan(size=CHUNK), tmp_path)
     with pytest.raises(_Interrupted):
         generate(_plan(), tmp_path, progress=interrupt)
-    with pytest.raises(InvalidInputError, match="no finished data set"):
+    with pytest.raises(InvalidInputError, match="does not contain a complete data set"):
         DataSet.open(tmp_path, "VarianceGamma")

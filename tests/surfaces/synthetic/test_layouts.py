@@ -42,7 +42,7 @@ def test_listed_strikes_widen_with_time_and_hold_the_money():
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 300), (100, 130), (BLOCK, 2 * BLOCK)])
-def test_blocks_cover_what_is_asked_for_by_the_same_listings(start, stop):
+def test_blocks_cover_any_range_with_the_same_listings(start, stop):
     made = list(blocks("scattered", start, stop, seed=4))
     covered = [k for block in made for k in range(block.start, block.stop)]
     assert covered == list(range(start, stop))

@@ -29,7 +29,7 @@ def test_features_and_targets_read_back_are_those_of_the_prices(tmp_path, layout
 def test_features_can_be_added_to_prices_that_are_there(tmp_path):
     plan = Plan("NIG", 6, chunk=4)
     generate(plan, tmp_path)
-    with pytest.raises(InvalidInputError, match="no finished data set"):
+    with pytest.raises(InvalidInputError, match="does not contain a complete data set"):
         read_processed(tmp_path, "NIG")
     generate(plan, tmp_path, features=True)
     assert read_processed(tmp_path, "NIG")[0].shape == (6, 200)

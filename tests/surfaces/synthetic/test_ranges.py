@@ -4,10 +4,10 @@ import pytest
 from levy_numerics import models
 from levy_numerics.errors import UnknownModelError, UnsupportedError
 from levy_surfaces.synthetic import grid, layouts
-from levy_surfaces.synthetic.ranges import Box, known, sobol_models, sobol_targets
+from levy_surfaces.synthetic.ranges import Box, model_names, sobol_models, sobol_targets
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", model_names())
 def test_every_place_in_the_box_is_a_model_with_a_forward(name):
     corners = np.array(np.meshgrid(*[[0.0, 0.5, 1.0]] * len(Box.of(name).axes))).reshape(
         len(Box.of(name).axes), -1
@@ -18,7 +18,7 @@ def test_every_place_in_the_box_is_a_model_with_a_forward(name):
         assert np.all(model.forward_exists(years))
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", model_names())
 def test_a_calibration_searches_wherever_a_network_may_start_it(name):
     box = Box.of(name)
     corners = np.array(np.meshgrid(*[[0.0, 1.0]] * len(box.axes))).reshape(len(box.axes), -1)
@@ -27,7 +27,7 @@ def test_a_calibration_searches_wherever_a_network_may_start_it(name):
     assert np.all((z >= low) & (z <= high))
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", model_names())
 def test_targets_and_models_are_inverses(name):
     box = Box.of(name)
     targets = sobol_targets(len(box.axes), 64, seed=3)
@@ -62,7 +62,7 @@ def test_kurtosis_does_not_depend_on_the_level_of_volatility(name):
     assert kurtosis[1] == pytest.approx(kurtosis[0], rel=0.5)
 
 
-def test_what_a_network_says_beyond_the_box_is_moved_to_its_face():
+def test_network_outputs_outside_the_box_are_clipped():
     box = Box.of("VarianceGamma")
     beyond, face = box.model(np.array([[1.5, -0.2, 0.5]])), box.model(np.array([[1.0, 0.0, 0.5]]))
     assert beyond.as_mapping() == face.as_mapping()
@@ -80,14 +80,14 @@ def test_pieces_of_the_sequence_are_the_sequence():
     assert not np.array_equal(sobol_targets(4, 300, seed=8), whole)
 
 
-def test_a_drawn_batch_has_the_size_asked_for():
+def test_a_batch_has_the_requested_size():
     assert sobol_models("CGMY", 10, seed=0, start=3).Y.shape == (10,)
 
 
 def test_models_without_ranges_are_refused():
     with pytest.raises(UnknownModelError):
         Box.of("Heston")
-    with pytest.raises(UnsupportedError, match="no ranges"):
+    with pytest.raises(UnsupportedError, match="no training range"):
         Box.of("BlackScholes")
 
 

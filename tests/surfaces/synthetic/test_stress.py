@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from levy_surfaces.synthetic.ranges import Box, known, sobol_targets
+from levy_surfaces.synthetic.ranges import Box, model_names, sobol_targets
 from levy_surfaces.synthetic.stress import (
     NEAR_EXPIRY_DAYS,
     Scenario,
@@ -19,14 +19,14 @@ def _moments(name, scenario):
     return [(np.sqrt(k2), k3 / k2**1.5) for _, k2, k3, _ in cumulants]
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", model_names())
 def test_a_crash_is_more_skewed_to_the_left_than_most_days(name):
     (_, usual), (_, crash) = _moments(name, Scenario.CRASH_SKEW)
     assert np.median(crash) < np.quantile(usual, 0.3)
     assert np.all(crash < 0.0)
 
 
-@pytest.mark.parametrize("name", known())
+@pytest.mark.parametrize("name", model_names())
 def test_a_spike_is_more_volatile_than_most_days(name):
     (usual, _), (spike, _) = _moments(name, Scenario.VOL_SPIKE)
     assert spike.min() > np.quantile(usual, 0.6)

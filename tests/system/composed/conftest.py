@@ -1,4 +1,4 @@
-"""The composed stack, as `deploy/system` left it running; see `make system`."""
+"""Fixtures: the Compose stack that `deploy/system` has started; see `make system`."""
 
 import os
 import shlex
@@ -48,11 +48,11 @@ class Stack:
     Parameters
     ----------
     url, prometheus : str
-        Of the gateway and of Prometheus, as the host sees them.
+        URLs of the gateway and of Prometheus on the host.
     services : list of str
-        Those of ours that run.
+        Running services of the engine.
     compose : list of str
-        The words that run Compose on this stack.
+        Command that runs Compose on this stack.
     """
 
     def __init__(self, url: str, prometheus: str, services: list[str], compose: list[str]) -> None:
@@ -63,7 +63,7 @@ class Stack:
         self.client = httpx.Client(base_url=url, timeout=35, trust_env=False)
 
     def compose(self, *words: str) -> str:
-        """Run Compose and give what it says."""
+        """Run Compose and return its output."""
         done = subprocess.run(
             [*self._compose, *words], capture_output=True, text=True, check=True, cwd=ROOT
         )
@@ -80,7 +80,7 @@ class Stack:
         )
 
     def wait_until_healthy(self, seconds: float = 90) -> float:
-        """Wait for `/health` to say healthy; the seconds it took."""
+        """Wait until `/health` is healthy and return the seconds."""
         return self.wait(self._healthy, seconds)
 
     def _healthy(self) -> bool:
@@ -90,7 +90,7 @@ class Stack:
             return False
 
     def ended(self, job_id: str) -> str | None:
-        """How a job ended; None while it has not, or nobody can tell."""
+        """Return the final status of a job; None while it runs or is unknown."""
         try:
             answer = self.client.get(f"/calibrate/bayesian/{job_id}")
         except httpx.TransportError:
@@ -99,7 +99,7 @@ class Stack:
         return status if status in {"succeeded", "failed", "cancelled"} else None
 
     def wait(self, true: Callable[[], bool], seconds: float) -> float:
-        """Wait until something is true; the seconds it took."""
+        """Wait until a condition is true and return the seconds."""
         started = time.monotonic()
         while not true():
             assert time.monotonic() - started < seconds, f"not within {seconds} s"
@@ -107,7 +107,7 @@ class Stack:
         return time.monotonic() - started
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Ask Prometheus now."""
+        """Run an instant query in Prometheus."""
         answer = httpx.get(
             f"{self.prometheus}/api/v1/query", params={"query": expression}, trust_env=False
         )
@@ -117,7 +117,7 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Where the containers are; `deploy/system` says so in the environment."""
+    """Addresses of the containers, from the environment that `deploy/system` sets."""
     if "LEVY_STACK_URL" not in os.environ:
         pytest.skip("no composed stack runs here: make system builds, starts and tests one")
     running = Stack(

@@ -1,4 +1,4 @@
-"""What one container does by itself, and what its image says of itself."""
+"""Single containers: behaviour, restrictions and image labels."""
 
 import os
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.system
 PORT = 8000
 STOP_SECONDS = 15
 MAX_MB = {"gateway": 480, "pricing": 660, "calibration": 1000, "bayesian": 1600}
-"""What the images have on Debian's base, and a tenth."""
+"""Sizes of the images on Debian's base, plus 10%."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _images() -> None:
     if "LEVY_STACK_URL" not in os.environ:
         pytest.skip("no images here: make system builds and tests them")
-    # The helper that would clean up after us is an image of a registry.
+    # The clean-up helper of testcontainers is an image in a registry.
     testcontainers_config.ryuk_disabled = True
 
 
@@ -36,7 +36,7 @@ def docker() -> Iterator[DockerClient]:
 
 
 def confined(service: str, **settings: str) -> DockerContainer:
-    """As confined as the compose file has it."""
+    """With the restrictions of the compose file."""
     prefix = f"LEVY_{service.upper()}_"
     container = DockerContainer(
         f"levy/{service}:dev", read_only=True, cap_drop=["ALL"], mem_limit="1g"
@@ -46,7 +46,7 @@ def confined(service: str, **settings: str) -> DockerContainer:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_image_says_what_it_is_and_runs_as_nobody(docker: DockerClient, service: str) -> None:
+def test_an_image_has_labels_and_runs_without_root(docker: DockerClient, service: str) -> None:
     image = docker.client.images.get(f"levy/{service}:dev")
     config = image.attrs["Config"]
     assert image.labels["org.opencontainers.image.title"] == f"levy-{service}"
@@ -73,7 +73,7 @@ def test_an_image_holds_neither_what_built_it_nor_other_services(service: str) -
     assert not {"pip", "tensorflow", *others} & set(found)
 
 
-def test_a_service_alone_gets_well_answers_and_stops_when_it_is_told_to() -> None:
+def test_a_single_service_becomes_healthy_responds_and_stops() -> None:
     with confined("pricing").waiting_for(HealthcheckWaitStrategy()) as container:
         url = f"http://127.0.0.1:{container.get_exposed_port(PORT)}"
         answer = httpx.post(f"{url}/price", json=TO_PRICE, timeout=30, trust_env=False)

@@ -1,4 +1,4 @@
-"""Each part in turn is killed under load: what clients see, and how soon it is over."""
+"""Each part is killed under load: responses to clients and recovery times."""
 
 import threading
 import time
@@ -18,7 +18,7 @@ OUTAGE_SECONDS = 10
 RECOVERY_SECONDS = 15
 
 JOB_SECONDS = 240
-"""A lease must run out, and a worker compile, before the last job has ended."""
+"""Time for a lease to expire and a worker to compile before the last job ends."""
 
 JOBS = "/calibrate/bayesian"
 ASKED: dict[str, dict[str, Any]] = {
@@ -27,7 +27,7 @@ ASKED: dict[str, dict[str, Any]] = {
     JOBS: TO_SAMPLE,
 }
 SEEN = {
-    # part: (path that suffers, statuses it may answer with during the outage)
+    # part: (affected path, allowed statuses during the outage)
     "pricing": ("/price", {200, 502, 503, 504}),
     "calibration": ("/calibrate", {200, 502, 503, 504}),
     "redis": ("/calibrate", {200}),
@@ -35,7 +35,7 @@ SEEN = {
 
 
 class Load:
-    """Asks one thing, over and over, as fast as it is answered."""
+    """Sends the same request repeatedly, without pause."""
 
     def __init__(self, url: str, path: str) -> None:
         self.answers: list[tuple[float, int, str]] = []
@@ -47,7 +47,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator["Load"]:
-        """Two clients ask while the body runs."""
+        """Run two clients while the body runs."""
         clients = [threading.Thread(target=self._ask) for _ in range(2)]
         for client in clients:
             client.start()
@@ -73,7 +73,7 @@ class Load:
                 self.answers.append((time.monotonic(), answer.status_code, kind))
                 if answer.status_code == 202:
                     self.acknowledged.append(answer.json()["job_id"])
-                    time.sleep(1)  # a queue that is full tells nothing of outages
+                    time.sleep(1)  # a full queue would hide the outage
                 elif answer.status_code != 200:
                     time.sleep(0.05)
 
@@ -106,7 +106,7 @@ def test_an_outage_is_a_documented_problem_and_ends_by_itself(stack: Stack, part
     assert recovered < RECOVERY_SECONDS
 
 
-def test_the_gateway_comes_back_and_nobody_was_told_a_lie(stack: Stack) -> None:
+def test_the_gateway_restarts_without_wrong_responses(stack: Stack) -> None:
     stack.wait_until_healthy()
     with Load(stack.url, "/price").running() as load:
         time.sleep(2)

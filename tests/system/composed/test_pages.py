@@ -1,4 +1,4 @@
-"""What pages show at a prompt, done to the stack that runs."""
+"""Commands of the documentation, run with the Compose stack."""
 
 import os
 import shlex
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.system
 SHOWN = [page for page in PAGES if commands(page)]
 
 COMPOSE = """#!/bin/sh
-# `docker compose` means the stack under test, and `up` those of its services that run;
-# there is no terminal here.
+# `docker compose` operates on the stack under test, and `up` on its running services;
+# there is no terminal.
 [ "$1" = compose ] || exec {docker} "$@"
 shift
 case $* in
@@ -30,7 +30,7 @@ exec {compose} "$@"
 
 @pytest.fixture(scope="module")
 def checkout(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy the checkout, with a `docker` in `bin` that knows the stack."""
+    """Copy the checkout, with a `docker` wrapper in `bin` for the stack."""
     folder = tmp_path_factory.mktemp("checkout")
     Session.of_checkout(ROOT, folder)
     running = stack.compose("ps", "--services", "--filter", "status=running").split()
@@ -51,7 +51,7 @@ def checkout(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_command_of_a_page_works(stack: Stack, checkout: Path, page: Path) -> None:
     environment = {**os.environ, "PATH": f"{checkout / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     for command in commands(page):
-        # A search of logs that finds nothing is no fault; logs that cannot be had are one.
+        # A log search without matches is allowed; missing logs are an error.
         here = command.replace("http://127.0.0.1:8000", stack.url)
         done = subprocess.run(
             ["bash", "-c", f"{here}\nexit ${{PIPESTATUS[0]}}"],

@@ -1,9 +1,9 @@
-"""Every panel of the dashboards finds data in the composed stack's own Prometheus."""
+"""Every panel of the dashboards has data in the Compose stack's Prometheus."""
 
 import pytest
 
 from tests.deploy.panels import queries
-from tests.deploy.rules import metrics_asked
+from tests.deploy.rules import metrics_in
 from tests.system.composed.conftest import SURFACE, TO_PRICE, Stack
 
 pytestmark = pytest.mark.system
@@ -16,15 +16,15 @@ ONLY_IN_TROUBLE = {
     "levy_calibration_drift_outside",
     "levy_calibration_drift_psi",
 }
-"""Counts of what does not happen here; drift is told of two hundred surfaces and more."""
+"""Metrics without data here; drift requires at least 200 surfaces."""
 
 
 def test_every_panel_of_the_dashboards_finds_data(stack: Stack) -> None:
-    """But for those that only show something while a part is away."""
+    """Except panels that show data only during outages."""
     asked = {
         name: expression
         for name, expression in queries().items()
-        if not metrics_asked(expression) & ONLY_IN_TROUBLE
+        if not metrics_in(expression) & ONLY_IN_TROUBLE
     }
     stack.client.post("/calibrate", json=SURFACE | {"uncertainty": "psis", "model_type": "CGMY"})
     stack.client.post("/calibrate", json=SURFACE | {"prices": WORTHLESS})

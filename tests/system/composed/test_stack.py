@@ -1,4 +1,4 @@
-"""What the composed stack does, from outside."""
+"""The Compose stack through its public port."""
 
 import json
 import socket
@@ -66,7 +66,7 @@ def test_what_is_not_public_has_no_port_on_the_host(stack: Stack, service: str) 
     assert "->" not in listed
 
 
-def test_the_public_port_listens_where_it_was_told_to_alone(stack: Stack) -> None:
+def test_the_public_port_listens_only_on_the_configured_address(stack: Stack) -> None:
     port = urlsplit(stack.url).port
     assert stack.compose("port", "gateway", "8000").strip() == f"127.0.0.1:{port}"
     with socket.create_connection(("127.0.0.1", port or 0), timeout=5):
@@ -74,7 +74,9 @@ def test_the_public_port_listens_where_it_was_told_to_alone(stack: Stack) -> Non
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_container_is_nobody_and_can_write_nothing_but_tmp(stack: Stack, service: str) -> None:
+def test_a_container_has_no_root_privileges_and_can_write_only_to_tmp(
+    stack: Stack, service: str
+) -> None:
     if service not in stack.services:
         pytest.skip(f"{service} was not built")
     script = """
@@ -104,7 +106,7 @@ print(json.dumps({
     assert found["first"] == ["-m", f"levy_{service}"]
 
 
-def test_redis_asks_for_its_password_and_does_not_show_it(stack: Stack) -> None:
+def test_redis_requires_its_password_and_does_not_reveal_it(stack: Stack) -> None:
     stranger = stack.inside("redis", "env", "-u", "REDISCLI_AUTH", "redis-cli", "ping")
     assert "NOAUTH" in stranger.stdout + stranger.stderr
     assert stack.inside("redis", "redis-cli", "ping").stdout.strip() == "PONG"
@@ -120,7 +122,7 @@ def test_the_networks_hide_redis_from_those_who_do_not_need_it(stack: Stack) -> 
     assert stack.inside("pricing", "python", "-c", reach).returncode != 0
 
 
-def test_workers_are_as_many_as_scale_says(stack: Stack) -> None:
+def test_the_number_of_workers_follows_scale(stack: Stack) -> None:
     def watched(number: int) -> bool:
         return len(stack.query("up{job='bayesian'} == 1")) == number
 

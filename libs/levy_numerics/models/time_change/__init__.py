@@ -1,1 +1,1 @@
-"""Models with a random or deterministic clock."""
+"""Lévy models with a random or deterministic time change."""

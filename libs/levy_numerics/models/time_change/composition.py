@@ -1,21 +1,22 @@
-"""A Lévy model given a time structure: the parameters of both, in one frozen value."""
+"""Models that consist of a Lévy model and a time change."""
 
 from dataclasses import make_dataclass
 from typing import Any, ClassVar
 
 from levy_numerics.models.base import LevyModel, Model
+from levy_numerics.models.coordinates import TrainingRange
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import redeclared
 
 
 class Composition(Model):
-    """A model whose first parameters are those of its base."""
+    """Model whose first parameters are those of its base, a Lévy model."""
 
     base_type: ClassVar[type[LevyModel]]
 
     @property
     def base(self) -> LevyModel:
-        """The Lévy model that is given a time structure."""
+        """The Lévy model before the time change."""
         return self.base_type(
             **{p.name: getattr(self, p.name) for p in self.base_type.parameters()}
         )
@@ -33,9 +34,10 @@ def compose(
     suffix: str,
     title: str,
     source: str,
+    training_range: TrainingRange | None = None,
 ) -> type[Any]:
-    """Make and register the frozen dataclass of a base's fields and `fields`."""
-    made = make_dataclass(
+    """Create and register the model with the parameters of `base` and those in `fields`."""
+    model = make_dataclass(
         f"{base.__name__}{suffix}",
         [*redeclared(base), *fields],
         bases=(kind,),
@@ -47,6 +49,7 @@ def compose(
             "name": f"{base.name}{suffix}",
             "title": title,
             "source": source,
+            "training_range": training_range,
         },
     )
-    return register(made)
+    return register(model)

@@ -1,15 +1,16 @@
-"""Self-similar additive processes (Sato), a term structure put on a Lévy model.
+"""Sato processes: self-similar additive processes with the law of a Lévy model at one year.
 
-Skewness and kurtosis of a Lévy process fall as 1/√T and 1/T, those of option markets hardly
-at all. A self-similar process has the law of T^γ·X₁ at every T, so both stay constant.
+Skewness and kurtosis of a Lévy process fall as 1/√T and 1/T; those of option markets hardly
+depend on T. A self-similar process has the law of T^γ·X₁ at every T, so both are constant.
 """
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
 from levy_numerics.models.base import Bounds, LevyModel
 from levy_numerics.models.cgmy import CGMY
+from levy_numerics.models.coordinates import CALM_VOLATILITY, Axis, strip_range
 from levy_numerics.models.meixner import Meixner
 from levy_numerics.models.nig import NIG
 from levy_numerics.models.time_change.composition import Composition, compose
@@ -17,9 +18,12 @@ from levy_numerics.models.variance_gamma import VarianceGamma
 from levy_numerics.parameters import parameter, positive
 from levy_numerics.special import array_namespace
 
+# In this range tails decay fast enough for a finite E[S_T] up to three years and more.
+_GAMMA: Final = Axis("gamma", 0.35, 0.7)
+
 
 class Sato(Composition):
-    """log φ_T(u) = ψ(u·T^γ), ψ the exponent of a self-decomposable base.
+    """Sato process: log φ_T(u) = ψ(u·T^γ), ψ the exponent of a self-decomposable base.
 
     References
     ----------
@@ -38,15 +42,15 @@ class Sato(Composition):
     def log_cf_with_gradient(self, u: Any, maturity_years: Any) -> tuple[Any, Any]:
         xp = array_namespace(u, maturity_years, self.gamma)
         value, by_base = self.base.exponent_with_gradient(u * maturity_years**self.gamma)
-        by_gamma = self._along_scale(by_base) * xp.log(maturity_years)
+        by_gamma = self._by_log_scale(by_base) * xp.log(maturity_years)
         return value, xp.concatenate([by_base, by_gamma[None]])
 
-    def log_cf_rate(self, u: Any, maturity_years: Any) -> Any:
+    def d_log_cf_dT(self, u: Any, maturity_years: Any) -> Any:
         by_base = self.base.exponent_gradient(u * maturity_years**self.gamma)
-        return self._along_scale(by_base) * self.gamma / maturity_years
+        return self._by_log_scale(by_base) * self.gamma / maturity_years
 
-    def _along_scale(self, by_base: Any) -> Any:
-        """v·ψ′(v), from the derivatives in the base's parameters."""
+    def _by_log_scale(self, by_base: Any) -> Any:
+        """Return v·ψ′(v), from the derivatives in the parameters of the base."""
         base = self.base
         pairs = zip(base.as_mapping().values(), base.scale_weights(), strict=True)
         return sum(weight * value * by_base[k] for k, (value, weight) in enumerate(pairs))
@@ -83,15 +87,27 @@ class Sato(Composition):
         return (*low, 0.05), (*high, 1.5)
 
 
-def self_similar(base: type[LevyModel]) -> type[Sato]:
-    """Register the Sato process of a self-decomposable base, under the name <base>Sato."""
+def with_sato_scaling(
+    base: type[LevyModel],
+    tails: tuple[float, float],
+    skewness: tuple[float, float],
+    *others: Axis,
+) -> type[Sato]:
+    """Register the Sato process of a self-decomposable base, under the name <base>Sato.
+
+    Parameters
+    ----------
+    base : type of LevyModel
+    tails, skewness, others
+        The training range; see `coordinates.strip_range`.
+    """
     gamma = parameter(
         positive,
         symbol="γ",
         unit="1",
         meaning="self-similarity: the law at T is that of T^γ·X₁; Brownian motion has 1/2",
         default=0.5,
-        plausible=(0.25, 0.9),
+        typical_range=(0.25, 0.9),
     )
     return compose(
         Sato,
@@ -100,10 +116,11 @@ def self_similar(base: type[LevyModel]) -> type[Sato]:
         suffix="Sato",
         title=f"{base.title} Sato",
         source="Carr, Geman, Madan and Yor (2007), Mathematical Finance 17(1), 31-57",
+        training_range=strip_range(tails, skewness, *others, _GAMMA, volatility=CALM_VOLATILITY),
     )
 
 
-VarianceGammaSato = self_similar(VarianceGamma)
-NIGSato = self_similar(NIG)
-MeixnerSato = self_similar(Meixner)
-CGMYSato = self_similar(CGMY)
+VarianceGammaSato = with_sato_scaling(VarianceGamma, (-0.1, 1.9), (-1.2, 0.2))
+NIGSato = with_sato_scaling(NIG, (-0.3, 1.8), (-1.6, 0.0))
+MeixnerSato = with_sato_scaling(Meixner, (-0.2, 1.8), (-1.2, 0.0))
+CGMYSato = with_sato_scaling(CGMY, (-0.3, 1.6), (-1.5, 0.0), Axis("Y", 0.0, 1.7))

@@ -1,1 +1,1 @@
-"""Published pricing methods, to compare with."""
+"""Published pricing methods for comparison."""

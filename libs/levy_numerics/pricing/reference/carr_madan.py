@@ -1,23 +1,23 @@
 """European options by the fast Fourier transform of the damped price, after Carr and Madan.
 
 exp(αk)C(k) with k = ln(K/F) has the transform φ(v − (α + 1)i)/(α² + α − v² + i(2α + 1)v), φ of
-ln(S_T/F). The same formula gives the call for α > 0, the put for α < −1 and the covered call,
-less the forward, in between (Lee). Out-of-the-money options are priced with an α of their side, so
-that parity does not cancel their digits; α = −1/2 serves where no other one does.
+ln(S_T/F). The same formula gives the call for α > 0, the put for α < −1 and the covered call minus
+the forward for α between (Lee). Out-of-the-money options are priced with an α of their side, so
+that put-call parity does not cancel their digits; α = −1/2 is used if no other α is possible.
 
 The grid
 --------
-N points with step η sample the damped price with period Δ = 2π/η in k. With d the distance from α
-to the nearer pole of the payoff (d = α for calls, −1 − α for puts), the periods add to a price at
-most exp(−dΔ) on the near side, since no option is worth more than min(F, K), and on the far side
+N points with step η sample the damped price with period Δ = 2π/η in k. Let d be the distance from α
+to the nearer pole of the payoff (d = α for calls, −1 − α for puts). Aliasing adds at most exp(−dΔ)
+on the near side, since no option is worth more than min(F, K), and on the far side at most
 exp(−(d′ − d)Δ + g(d′)) for any d′ > d, where exp(g(d′)) bounds exp(d′|k|) times the price:
 
     exp(g) = E[S^p]·d′^d′/(1 + d′)^(1 + d′),   p = 1 + d′ for calls, −d′ for puts.
 
-α is chosen so that the shortest period keeps both below `_ALIASES`: this gives the largest step,
-and with it the widest range of v. The paper's α = 1.5, η = 0.25 ignores model and maturity. N is
-doubled from 2048 until the error is below 0.1% of each option. Sums are trapezoidal: on a whole
-line they err by aliases alone, where Simpson's rule has those of twice the step.
+α is chosen so that the shortest period keeps both below `_ALIASING_ERROR`. This gives the largest
+step, and therefore the widest range of v. (The paper's α = 1.5 and η = 0.25 depend neither on model
+nor maturity.) N is doubled from 2048 until the error is below 0.1% of each option. The rule is
+trapezoidal: on the whole line its only error is aliasing, and Simpson's rule has that of step 2η.
 
 References
 ----------
@@ -31,31 +31,32 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.market import Contracts
+from levy_numerics.models.admissibility import required_drift
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.aliasing import envelope_gap
-from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
 
+# Points of Carr and Madan, doubled until `_RELATIVE_ERROR` is reached.
 N_POINTS: Final = 2048
-"""Carr and Madan's, which are doubled where they do not reach `_PROMISE`."""
-_MOST_POINTS: Final = 2**16
-_PROMISE: Final = 1e-3
-"""Carr and Madan's relative accuracy with 2048 points."""
-_NEGLIGIBLE: Final = 1e-10
-"""Error, in units of the forward, that is small enough whatever the option is worth."""
-_ALIASES: Final = 1e-12
-_LONGEST_DISTANCE: Final = 20.0
-_TRIALS: Final = np.geomspace(0.01, 0.99, 64)
-"""Distances d and d′, as shares of the strip."""
-_LARGEST_LOG_MOMENT: Final = 7.0
-"""Largest g(d): three digits are lost to rounding at the money."""
-_SHORTEST_PERIOD: Final = 2.0 * np.pi
+_MAX_POINTS: Final = 2**16
+# The relative accuracy that Carr and Madan report for 2048 points.
+_RELATIVE_ERROR: Final = 1e-3
+# Accepted error of options of any value, in units of the forward.
+_ABSOLUTE_ERROR: Final = 1e-10
+_ALIASING_ERROR: Final = 1e-12
+_MAX_DISTANCE: Final = 20.0
+# Candidates for the distances d and d′, as fractions of the strip.
+_CANDIDATES: Final = np.geomspace(0.01, 0.99, 64)
+# Largest g(d), for which rounding takes three digits at the money.
+_MAX_LOG_MOMENT: Final = 7.0
+_MIN_PERIOD: Final = 2.0 * np.pi
+# Multiples of the last frequency at which the tail of the transform is evaluated.
 _FAR: Final = np.geomspace(1.0, 1e9, 361)
 _ROUNDING: Final = 1e-15
+# Grid points about a strike: the middle six interpolate, all ten estimate the error.
 _STENCIL: Final = np.arange(-4, 6)
-"""Grid points about a strike: the middle six interpolate, all ten give the error."""
-_BLOCK: Final = 2**10
-"""Parameter sets at a time."""
+# Parameter sets per transform, which bounds the memory.
+_BLOCK_SETS: Final = 2**10
 
 
 def price(
@@ -70,34 +71,34 @@ def price(
     contracts : Contracts
         n of them.
     tolerance : float
-        Without effect: the aim is the paper's 0.1% of the out-of-the-money value.
+        Without effect: the target is the paper's 0.1% of the out-of-the-money value.
     n_points : int
-        The fewest points N, a power of two.
+        Minimum of N, a power of two.
 
     Returns
     -------
     Prices
-        Shapes (n,) or (n_sets, n). `error` bounds aliases, truncation, interpolation and rounding.
-        `notes` reports where more than `n_points` were used, and where the aim was missed.
+        Shapes (n,) or (n_sets, n). `error` bounds aliasing, truncation, interpolation and rounding.
+        `notes` reports whether more than `n_points` were used, and whether the target was missed.
     """
     shape = np.broadcast_shapes(*(np.shape(v) for v in model.as_mapping().values()))
     n_sets = int(np.prod(shape))
     options = np.empty((2, n_sets, contracts.size))
-    most = n_points
+    max_used = n_points
     for years in np.unique(contracts.maturity_years):
         for is_call in (False, True):
             # A call is out of the money above the forward.
-            at_this = contracts.maturity_years == years
-            where = np.flatnonzero(at_this & ((contracts.log_moneyness <= 0) == is_call))
-            for start in range(0, n_sets if where.size else 0, _BLOCK):
-                sets = slice(start, min(start + _BLOCK, n_sets))
+            at_maturity = contracts.maturity_years == years
+            where = np.flatnonzero(at_maturity & ((contracts.log_moneyness <= 0) == is_call))
+            for start in range(0, n_sets if where.size else 0, _BLOCK_SETS):
+                sets = slice(start, min(start + _BLOCK_SETS, n_sets))
                 members = model.select(sets) if shape else model
                 strike = -contracts.log_moneyness[where]
                 options[:, sets, where], used = _options(
                     members, float(years), strike, is_call, n_points
                 )
-                most = max(most, used)
-    return _prices(contracts, options.reshape(2, *shape, contracts.size), n_points, most)
+                max_used = max(max_used, used)
+    return _prices(contracts, options.reshape(2, *shape, contracts.size), n_points, max_used)
 
 
 def _prices(contracts: Contracts, options: np.ndarray, n_points: int, used: int) -> Prices:
@@ -105,14 +106,14 @@ def _prices(contracts: Contracts, options: np.ndarray, n_points: int, used: int)
     c = contracts
     scale = c.discount * c.forward
     value = np.clip(c.lower_bound + scale * options[0], c.lower_bound, c.upper_bound)
-    missed = int(np.count_nonzero(~_is_good(options)))
+    n_missed = int(np.count_nonzero(~_is_accurate(options)))
     notes = []
     if used > n_points:
-        notes.append(f"carr_madan used {used} points where {n_points} do not reach 0.1%")
-    if missed:
+        notes.append(f"carr_madan used {used} points, as {n_points} do not reach 0.1%")
+    if n_missed:
         notes.append(
-            f"carr_madan misses its 0.1% of the out-of-the-money value for {missed} of "
-            f"{options[0].size} options; see their errors"
+            f"carr_madan does not reach 0.1% of the out-of-the-money value for {n_missed} of "
+            f"{options[0].size} options; check their errors"
         )
     return Prices(value, scale * options[1], tuple(notes))
 
@@ -120,7 +121,7 @@ def _prices(contracts: Contracts, options: np.ndarray, n_points: int, used: int)
 def _options(
     model: Model, years: float, strike: np.ndarray, is_call: bool, n_points: int
 ) -> tuple[np.ndarray, int]:
-    """Return options of one side at one maturity, with as many points as they need.
+    """Return options of one side at one maturity, with enough points for the target accuracy.
 
     Parameters
     ----------
@@ -136,21 +137,21 @@ def _options(
     """
     grid = _Grid.of(model, years, is_call, float(np.abs(strike).max()))
     options = grid.options(strike, n_points)
-    while not _is_good(options).all() and n_points < _MOST_POINTS:
+    while not _is_accurate(options).all() and n_points < _MAX_POINTS:
         n_points *= 2
         options = grid.options(strike, n_points)
     return options, n_points
 
 
-def _is_good(options: np.ndarray) -> np.ndarray:
-    """Return which values, beside their errors, keep the promise."""
+def _is_accurate(options: np.ndarray) -> np.ndarray:
+    """Return which values, given with their errors, reach the target accuracy."""
     value, error = options
-    return np.asarray(error <= np.maximum(_PROMISE * np.abs(value), _NEGLIGIBLE))
+    return np.asarray(error <= np.maximum(_RELATIVE_ERROR * np.abs(value), _ABSOLUTE_ERROR))
 
 
 @dataclass(frozen=True)
 class _Grid:
-    """One side's transform for parameter sets at one maturity.
+    """Transform of calls or puts, for parameter sets at one maturity.
 
     Attributes
     ----------
@@ -173,8 +174,8 @@ class _Grid:
         drift = np.reshape(required_drift(sets, years), (-1, 1))
         distance, period = _distance_and_period(sets, years, is_call, drift)
         damping = np.where(distance == 0.0, -0.5, distance if is_call else -1.0 - distance)
-        # The grid spans half a period on either side, and stencils need some more.
-        period = np.maximum(period, max(_SHORTEST_PERIOD, 2.2 * farthest))
+        # The grid spans half a period on either side; 2.2 leaves room for the stencils.
+        period = np.maximum(period, max(_MIN_PERIOD, 2.2 * farthest))
         return cls(sets, years, drift, damping, 2.0 * np.pi / period)
 
     def options(self, strike: np.ndarray, n_points: int) -> np.ndarray:
@@ -188,13 +189,13 @@ class _Grid:
         t = position - nearest
         scale = np.exp(-self.damping * strike)
         value = scale * _lagrange(samples[..., 2:8], _STENCIL[2:8], t) + self._residue(strike)
-        error = _roughness(samples) + self._left_out(transform, v, strike)
-        aliases = _ALIASES * (2.0 + np.exp(strike))
-        error = scale * (error + self._rounding(transform, v)) + aliases
+        error = _interpolation_error(samples) + self._truncation_error(transform, v, strike)
+        aliasing = _ALIASING_ERROR * (2.0 + np.exp(strike))
+        error = scale * (error + self._rounding_error(transform, v)) + aliasing
         return np.stack([value, error])
 
     def _transform(self, v: np.ndarray) -> np.ndarray:
-        """Return that of the damped price, at frequencies of shape (n_sets, m)."""
+        """Return the transform of the damped price at frequencies of shape (n_sets, m)."""
         a = self.damping
         u = v - 1j * (a + 1.0)
         log_cf = self.model.log_cf(u, np.asarray(self.years)) + 1j * u * self.drift
@@ -209,33 +210,37 @@ class _Grid:
         return np.asarray(self.step / np.pi * np.real(np.fft.fft(terms, axis=-1)))
 
     def _residue(self, strike: np.ndarray) -> np.ndarray:
-        """Return what the covered call lacks of the option."""
-        whole = np.minimum(1.0, np.exp(strike))
-        return np.where(self.damping == -0.5, whole, 0.0)
+        """Return the difference of option and covered call, zero unless α = −1/2."""
+        covered = np.minimum(1.0, np.exp(strike))
+        return np.where(self.damping == -0.5, covered, 0.0)
 
-    def _rounding(self, transform: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """Return a bound of rounding: a phase of size p is known to p roundings."""
+    def _rounding_error(self, transform: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Return a bound of the rounding error; that of a phase is proportional to the phase."""
         size = np.abs(transform) * (4.0 + v * (1.0 + 2.0 * np.abs(self.drift)))
         return np.asarray(_ROUNDING * self.step / np.pi * size.sum(axis=-1, keepdims=True))
 
-    def _left_out(self, transform: np.ndarray, v: np.ndarray, strike: np.ndarray) -> np.ndarray:
-        """Return what the transform beyond the grid's end would add to the damped price.
+    def _truncation_error(
+        self, transform: np.ndarray, v: np.ndarray, strike: np.ndarray
+    ) -> np.ndarray:
+        """Return a bound of the integral beyond the last frequency.
 
-        The lesser of its size and, as it turns like exp(−iv(k − ω_T)), of Abel's bound, which
-        holds where log φ itself does not turn.
+        It is the smaller of the integral of absolute values and Abel's bound. The latter uses that
+        the integrand oscillates like exp(−iv(k − ω_T)), and requires that log φ does not oscillate.
         """
         far = v[:, -1:] * _FAR
         size = np.abs(self._transform(far))
-        log_ripple = self.model.log_ripple(far - 1j * (self.damping + 1.0), np.asarray(self.years))
-        if log_ripple is not None:
-            size = size * np.exp(envelope_gap(log_ripple))
+        log_oscillation = self.model.log_oscillating_part(
+            far - 1j * (self.damping + 1.0), np.asarray(self.years)
+        )
+        if log_oscillation is not None:
+            size = size * np.exp(envelope_gap(log_oscillation))
         absolute = (size[:, :-1] * np.diff(far)).sum(axis=-1, keepdims=True)
         absolute = absolute + size[:, -1:] * far[:, -1:]
-        if log_ripple is not None:
+        if log_oscillation is not None:
             return np.asarray(absolute / np.pi)
-        turn = np.abs(np.sin(0.5 * self.step * (strike - self.drift)))
-        turning = 2.0 * self.step * np.abs(transform[:, -1:]) / np.maximum(turn, 1e-16)
-        return np.asarray(np.minimum(absolute, turning) / np.pi)
+        sine = np.abs(np.sin(0.5 * self.step * (strike - self.drift)))
+        abel = 2.0 * self.step * np.abs(transform[:, -1:]) / np.maximum(sine, 1e-16)
+        return np.asarray(np.minimum(absolute, abel) / np.pi)
 
 
 def _distance_and_period(
@@ -243,49 +248,46 @@ def _distance_and_period(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return d with the shortest period Δ, shapes (n_sets, 1); d = 0 stands for α = −1/2.
 
-    See the module's text. At α = −1/2 both sides decay like exp(−|k|/2).
+    See the module docstring. For α = −1/2 both sides decay like exp(−|k|/2).
     """
     low, high = sets.strip(years)
-    room = np.reshape(low - 1.0 if is_call else high, (-1, 1))
-    distance = np.minimum(room, _LONGEST_DISTANCE) * _TRIALS
+    margin = np.reshape(low - 1.0 if is_call else high, (-1, 1))
+    distance = np.minimum(margin, _MAX_DISTANCE) * _CANDIDATES
     power = 1.0 + distance if is_call else -distance
     with np.errstate(all="ignore"):
         log_moment = np.real(sets.log_cf(-1j * power, np.asarray(years))) + power * drift
         bound = log_moment + distance * np.log(distance) - (1.0 + distance) * np.log1p(distance)
         bound = np.where(np.isfinite(bound), bound, np.inf)
-        wanted = -np.log(_ALIASES)
+        exponent = -np.log(_ALIASING_ERROR)
         gap = distance[:, None, :] - distance[:, :, None]
-        far = np.where(gap > 0.0, (wanted + bound[:, None, :]) / gap, np.inf).min(axis=-1)
-    period = np.maximum(wanted / distance, far)
-    period = np.where(bound <= _LARGEST_LOG_MOMENT, period, np.inf)
+        far = np.where(gap > 0.0, (exponent + bound[:, None, :]) / gap, np.inf).min(axis=-1)
+    period = np.maximum(exponent / distance, far)
+    period = np.where(bound <= _MAX_LOG_MOMENT, period, np.inf)
     best = period.argmin(axis=-1)[:, None]
-    chosen, shortest = (np.take_along_axis(a, best, axis=-1) for a in (distance, period))
-    with_covered = 2.0 * wanted
-    return (
-        np.where(shortest < with_covered, chosen, 0.0),
-        np.minimum(shortest, with_covered),
-    )
+    distance, period = (np.take_along_axis(a, best, axis=-1) for a in (distance, period))
+    covered_period = 2.0 * exponent
+    return np.where(period < covered_period, distance, 0.0), np.minimum(period, covered_period)
 
 
-def _roughness(samples: np.ndarray) -> np.ndarray:
-    """Return the largest error of points about a strike if every other were interpolated by cubics.
+def _interpolation_error(samples: np.ndarray) -> np.ndarray:
+    """Return a bound of the interpolation error: the error of cubics at twice the spacing.
 
-    At the grid's own spacing the error is a small part of it on smooth curves, and about half on
-    the cusps that pure jumps leave at short maturities.
+    At the spacing of the grid the error is a small fraction of it for smooth curves, and about half
+    of it at the cusps of pure jump models at short maturities.
     """
     count = samples.shape[-1] - 6
     inner, outer = (
         samples[..., 3 - k : 3 - k + count] + samples[..., 3 + k : 3 + k + count] for k in (1, 3)
     )
-    missed = samples[..., 3 : 3 + count] - (9.0 * inner - outer) / 16.0
-    return np.asarray(np.abs(missed).max(axis=-1))
+    error = samples[..., 3 : 3 + count] - (9.0 * inner - outer) / 16.0
+    return np.asarray(np.abs(error).max(axis=-1))
 
 
 def _lagrange(samples: np.ndarray, points: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Return the polynomial through `samples` at `points`, evaluated at `t`."""
     total = np.zeros(samples.shape[:-1])
-    for i, at in enumerate(points):
+    for i, point in enumerate(points):
         others = np.delete(points, i)
-        weight = np.prod((t[..., None] - others) / (at - others), axis=-1)
+        weight = np.prod((t[..., None] - others) / (point - others), axis=-1)
         total += weight * samples[..., i]
     return total

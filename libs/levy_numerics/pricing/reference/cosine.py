@@ -1,14 +1,13 @@
 """European options by the COS method: the density of ln(S_T/F) as a cosine series.
 
-On [a, b] the density has coefficients A_k = 2/(b − a)·Re[φ(ω_k)exp(−iω_k a)], ω_k = kπ/(b − a),
-and a put, whose payoff is bounded, is K·ΣA_kV_k with V_k the payoff's own coefficients; calls
-follow by parity.
+On [a, b] the density has coefficients A_k = 2/(b − a)·Re[φ(ω_k)exp(−iω_k a)], ω_k = kπ/(b − a). A
+put, whose payoff is bounded, is K·ΣA_kV_k with V_k the coefficients of the payoff; calls follow by
+put-call parity.
 
-Two errors are stated, not hoped for. Probability outside [a, b] is folded back into it:
-cumulants give the interval, Chernoff's bound widens it where tails are heavier than they tell,
-and bounds what is left. The series is cut once the terms left out are small by the lesser of
-two bounds: the sum of their sizes, or, since they alternate as exp(iω_k(ln(K/F) − ω_T)) does
-while φ hardly turns, Abel's summation by parts.
+There are two errors. Probability outside [a, b] is folded into the interval: cumulants determine
+[a, b], Chernoff's bound widens it for heavy tails and bounds the probability outside. The series is
+truncated as soon as the smaller of two bounds is small: the sum of absolute values of the omitted
+terms, or Abel's bound, which uses that the terms oscillate like exp(iω_k(ln(K/F) − ω_T)).
 
 References
 ----------
@@ -22,20 +21,23 @@ from typing import Any, Final
 import numpy as np
 
 from levy_numerics.market import Contracts
+from levy_numerics.models.admissibility import required_drift
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.aliasing import envelope_gap
-from levy_numerics.pricing.drift import required_drift
 from levy_numerics.pricing.result import Prices
 
+# L of Fang and Oosterlee: the interval is ±L standard deviations.
 _WIDTH: Final = 10.0
-"""Fang and Oosterlee's L."""
+# Moments of Chernoff's bound, as fractions of the strip, or of the largest useful moment, in units
+# of 1/standard deviation.
 _MOMENTS: Final = np.geomspace(1e-3, 0.999, 64)
-_LARGEST_MOMENT: Final = 50.0
-"""In units of one over a standard deviation."""
-_FIRST_TERMS: Final = 64
-_MOST_TERMS: Final = 2**14
+_MAX_MOMENT: Final = 50.0
+_INITIAL_TERMS: Final = 64
+_MAX_TERMS: Final = 2**14
 _GROWTH: Final = 4
+# Multiples of the last frequency at which the tail of the series is evaluated.
 _FAR: Final = np.geomspace(1.0, 1e9, 181)
+# Entries of the largest array, which bounds the memory.
 _BLOCK: Final = 2**21
 _ROUNDING: Final = 1e-14
 _TINY: Final = 1e-16
@@ -44,7 +46,7 @@ _TINY: Final = 1e-16
 def price(
     model: Model, contracts: Contracts, *, tolerance: float = 1e-10, n_terms: int | None = None
 ) -> Prices:
-    """Present values by the COS method.
+    """Return present values by the COS method.
 
     Parameters
     ----------
@@ -53,32 +55,32 @@ def price(
     contracts : Contracts
         n of them.
     tolerance : float
-        Wanted error, as a fraction of the forward's present value.
+        Requested error, as a fraction of the forward's present value.
     n_terms : int, optional
-        Terms of the series; unless given, as many as the tolerance takes, up to 16,384.
+        Terms of the series; by default as many as the tolerance requires, up to 16,384.
 
     Returns
     -------
     Prices
-        Shapes (n,) or (n_sets, n). `error` bounds what truncation and the terms left out can
-        do. Where it exceeds the tolerance the series did not converge in time: that of Variance
-        Gamma with T < ν/2 does so only algebraically.
+        Shapes (n,) or (n_sets, n). `error` bounds the effect of the finite interval and of omitted
+        terms. It exceeds the tolerance if the series converges too slowly, as that of Variance
+        Gamma with T < ν/2, whose convergence is algebraic.
     """
     shape = np.broadcast_shapes(*(np.shape(v) for v in model.as_mapping().values()))
     n_sets = int(np.prod(shape))
-    found = np.empty((2, n_sets, contracts.size))
+    puts = np.empty((2, n_sets, contracts.size))
     for years in np.unique(contracts.maturity_years):
         where = np.flatnonzero(contracts.maturity_years == years)
         strike = -contracts.log_moneyness[where]
-        for sets in _blocks(n_sets, _GROWTH * _MOST_TERMS):
+        for sets in _blocks(n_sets, _GROWTH * _MAX_TERMS):
             members = model.select(sets) if shape else model
             density = _Density.of(members, float(years), tolerance)
-            found[:, sets, where] = density.puts(strike, tolerance, n_terms)
-    return _prices(contracts, found.reshape(2, *shape, contracts.size))
+            puts[:, sets, where] = density.puts(strike, tolerance, n_terms)
+    return _prices(contracts, puts.reshape(2, *shape, contracts.size))
 
 
 def _prices(contracts: Contracts, puts: np.ndarray) -> Prices:
-    """From puts and their errors in units of the strike."""
+    """Return prices from puts and their errors in units of the strike."""
     c = contracts
     scale = c.discount * c.strike
     parity = np.where(c.is_call, c.discount * (c.forward - c.strike), 0.0)
@@ -93,14 +95,14 @@ def _blocks(size: int, cost: int) -> list[slice]:
 
 @dataclass(frozen=True)
 class _Density:
-    """The law of ln(S_T/F) on its interval, for parameter sets at one maturity.
+    """Law of ln(S_T/F) on an interval, for parameter sets at one maturity.
 
     Attributes
     ----------
     model : Model
     years : float
     drift, low, high : ndarray, shape (n_sets, 1)
-        ω_T and the interval's ends.
+        ω_T and the ends of the interval.
     """
 
     model: Model
@@ -118,8 +120,8 @@ class _Density:
         )
         half = _WIDTH * np.sqrt(second + np.sqrt(np.abs(fourth)))
         density = cls(sets, years, drift, first + drift - half, first + drift + half)
-        wanted = np.log(0.1 * tolerance)
-        low, high = (density._quantile(side, wanted) for side in (-1.0, 1.0))
+        log_mass = np.log(0.1 * tolerance)
+        low, high = (density._quantile(side, log_mass) for side in (-1.0, 1.0))
         low, high = np.minimum(low, density.low), np.maximum(high, density.high)
         return replace(density, low=low, high=high)
 
@@ -128,58 +130,61 @@ class _Density:
         return np.asarray(self.high - self.low)
 
     def log_cf(self, u: np.ndarray) -> np.ndarray:
-        """Of ln(S_T/F), at points of shape (n_sets, m)."""
+        """Return the log characteristic function of ln(S_T/F), at points of shape (n_sets, m)."""
         return np.asarray(self.model.log_cf(u, np.asarray(self.years)) + 1j * u * self.drift)
 
     def _log_moments(self, side: float) -> tuple[np.ndarray, np.ndarray]:
-        """(s, log E[exp(±sX)]) for some s, shapes (n_sets, m)."""
+        """Return (s, log E[exp(±sX)]) for candidates s, shapes (n_sets, m)."""
         end = np.reshape(self.model.strip(self.years)[0 if side > 0 else 1], (-1, 1))
         spread = np.sqrt(np.reshape(self.model.cumulants(np.asarray(self.years))[1], (-1, 1)))
-        s = _MOMENTS * np.minimum(end, _LARGEST_MOMENT / spread)
+        s = _MOMENTS * np.minimum(end, _MAX_MOMENT / spread)
         with np.errstate(over="ignore", invalid="ignore"):
             log_moment = np.real(self.log_cf(-1j * side * s))
         return s, np.where(np.isfinite(log_moment), log_moment, np.inf)
 
     def _quantile(self, side: float, log_mass: float) -> np.ndarray:
-        """Point beyond which the mass on one side is below exp(log_mass), by Chernoff."""
+        """Return a point beyond which the mass on one side is below exp(log_mass), by Chernoff."""
         s, log_moment = self._log_moments(side)
         return np.asarray(side * np.min((log_moment - log_mass) / s, axis=-1, keepdims=True))
 
     def _mass(self, side: float, point: np.ndarray) -> np.ndarray:
-        """Bound of the mass beyond points of shape (n_sets, m)."""
+        """Return a bound of the mass beyond points of shape (n_sets, m)."""
         s, log_moment = self._log_moments(side)
         exponent = log_moment[:, None, :] - side * s[:, None, :] * point[:, :, None]
         return np.asarray(np.exp(np.minimum(exponent.min(axis=-1), 0.0)))
 
     def puts(self, strike: np.ndarray, tolerance: float, n_terms: int | None) -> np.ndarray:
-        """Undiscounted puts over their strikes, and errors, shape (2, n_sets, n).
+        """Return undiscounted puts per unit of strike, and errors, shape (2, n_sets, n).
 
         Parameters
         ----------
         strike : ndarray, shape (n,)
             ln(K/F).
         """
-        n = n_terms or _FIRST_TERMS
+        n = n_terms or _INITIAL_TERMS
         transform = self._transform(np.arange(_GROWTH * n))
-        left_out = self._left_out(transform, strike, n)
-        wanted = 0.5 * tolerance * np.exp(-strike)
-        while n_terms is None and n < _MOST_TERMS and np.any(left_out > wanted):
+        truncation = self._truncation_error(transform, strike, n)
+        allowed = 0.5 * tolerance * np.exp(-strike)
+        while n_terms is None and n < _MAX_TERMS and np.any(truncation > allowed):
             n *= _GROWTH
             added = self._transform(np.arange(transform.shape[-1], _GROWTH * n))
             transform = np.concatenate([transform, added], axis=-1)
-            left_out = self._left_out(transform, strike, n)
+            truncation = self._truncation_error(transform, strike, n)
         value = self._series(transform[:, :n], strike)
         outside = self._mass(-1.0, np.broadcast_to(self.low, value.shape))
-        # What lies above b is folded to below it, and matters where it meets the payoff.
-        reach = self.high + np.maximum(self.high - strike, 0.0)
-        error = left_out + outside + self._mass(1.0, reach) + self._rounding(transform, strike, n)
+        # Mass above b is reflected about b; it matters if it reaches the payoff, below ln(K/F).
+        point = self.high + np.maximum(self.high - strike, 0.0)
+        rounding = self._rounding_error(transform, strike, n)
+        error = truncation + outside + self._mass(1.0, point) + rounding
         return np.stack([value, error])
 
-    def _rounding(self, transform: np.ndarray, strike: np.ndarray, n_terms: int) -> np.ndarray:
-        """Bound of what rounding does to the first `n_terms` terms, shape (n_sets, n).
+    def _rounding_error(
+        self, transform: np.ndarray, strike: np.ndarray, n_terms: int
+    ) -> np.ndarray:
+        """Return a bound of the rounding error of the first `n_terms` terms, shape (n_sets, n).
 
-        A phase of size p is known to p roundings: of ω_k·a, and of the drift and log φ, which
-        nearly cancel. The interval of a narrow law has a frequency so high that these dominate.
+        The error of a phase is proportional to the phase: that of ω_k·a, and those of the drift and
+        log φ, which nearly cancel. They dominate for a narrow law, whose frequencies are high.
         """
         omega = np.pi * np.arange(1, n_terms) / self.width
         shift = np.abs(self.low) + 2.0 * np.abs(self.drift)
@@ -191,7 +196,7 @@ class _Density:
         return np.asarray(_ROUNDING + _TINY * (inside + above + mean))
 
     def _transform(self, k: np.ndarray) -> np.ndarray:
-        """φ(ω_k)·exp(−iω_k a), shape (n_sets, n_terms)."""
+        """Return φ(ω_k)·exp(−iω_k a), shape (n_sets, n_terms)."""
         omega = np.pi * k / self.width
         return np.asarray(np.exp(self.log_cf(omega) - 1j * omega * self.low))
 
@@ -207,7 +212,7 @@ class _Density:
         return value
 
     def _kink(self, strike: np.ndarray) -> np.ndarray:
-        """Upper end of the payoff inside the interval, shape (n_sets, n)."""
+        """Return the upper end of the payoff inside the interval, shape (n_sets, n)."""
         return np.asarray(np.clip(strike, self.low, self.high))
 
     def _mean_payoff(self, strike: np.ndarray) -> np.ndarray:
@@ -216,7 +221,7 @@ class _Density:
         return np.asarray(kink - self.low - (top - bottom))
 
     def _payoff(self, k: np.ndarray, strike: np.ndarray) -> np.ndarray:
-        """∫(1 − exp(y − ln(K/F)))·cos(ω_k(y − a)) dy from a to the kink, by parts, k ≥ 1."""
+        """Return ∫(1 − exp(y − ln(K/F)))·cos(ω_k(y − a)) dy from a to the kink, k ≥ 1."""
         omega = (np.pi * k / self.width)[:, None, :]
         kink = self._kink(strike)
         phase = omega * (kink - self.low)[..., None]
@@ -226,47 +231,49 @@ class _Density:
         inside = wave / (1.0 + omega**2)
         return np.asarray(inside + (1.0 - top) * np.sin(phase) / omega)
 
-    def _left_out(self, transform: np.ndarray, strike: np.ndarray, n_terms: int) -> np.ndarray:
-        """Bound of what the terms from `n_terms` on would add, shape (n_sets, n)."""
+    def _truncation_error(
+        self, transform: np.ndarray, strike: np.ndarray, n_terms: int
+    ) -> np.ndarray:
+        """Return a bound of the sum of the terms from `n_terms` on, shape (n_sets, n)."""
         k = np.arange(n_terms, transform.shape[-1])
         omega = np.pi * k / self.width
-        turns, above = self._ripple(omega)
-        size = np.abs(transform[:, n_terms:]) * above / omega**2
+        oscillates, envelope_ratio = self._envelope_ratio(omega)
+        size = np.abs(transform[:, n_terms:]) * envelope_ratio / omega**2
         bottom = np.exp(np.minimum(self.low - strike, 0.0))
         amplitude = (2.0 / self.width) * (1.0 + bottom + 1.0 / omega[:, :1])
-        absolute = amplitude * (size.sum(axis=-1, keepdims=True) + self._far(k[-1]))
-        if turns:
+        absolute = amplitude * (size.sum(axis=-1, keepdims=True) + self._far_sum(k[-1]))
+        if oscillates:
             return np.asarray(absolute)
-        # exp(−iω_k(ω_T − a)) undoes the fast turning; what is left varies little.
+        # Without the fast phase exp(iω_k(ω_T − a)) the terms vary slowly.
         slow = transform[:, n_terms:] * np.exp(1j * omega * (self.low - self.drift)) / omega**2
         variation = np.abs(np.diff(slow)).sum(axis=-1, keepdims=True)
         ends = size[:, :1] + 2.0 * size[:, -1:]
-        by_parts = (variation + ends) * self._turning(self._kink(strike), bottom) / self.width
-        return np.asarray(np.minimum(absolute, by_parts))
+        abel = (variation + ends) * self._geometric_sums(self._kink(strike), bottom) / self.width
+        return np.asarray(np.minimum(absolute, abel))
 
-    def _ripple(self, omega: np.ndarray) -> tuple[bool, np.ndarray]:
-        """Whether φ turns by itself, and how far its envelope is above it, as a factor."""
-        log_ripple = self.model.log_ripple(omega + 0j, np.asarray(self.years))
-        if log_ripple is None:
+    def _envelope_ratio(self, omega: np.ndarray) -> tuple[bool, np.ndarray]:
+        """Return whether log φ oscillates, and the ratio of the envelope of |φ| to |φ|."""
+        log_oscillation = self.model.log_oscillating_part(omega + 0j, np.asarray(self.years))
+        if log_oscillation is None:
             return False, np.ones(1)
-        return True, np.exp(envelope_gap(log_ripple))
+        return True, np.exp(envelope_gap(log_oscillation))
 
-    def _turning(self, kink: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-        """Σ 1/|1 − z| over the waves zᵏ of which the terms consist, shape (n_sets, n)."""
+    def _geometric_sums(self, kink: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+        """Return Σ 1/|1 − z| over the powers zᵏ of which the terms consist, shape (n_sets, n)."""
         from_low = self.drift - self.low
         below, above = kink - self.drift, kink - self.low + from_low
         pair = sum(1.0 / self._chord(angle) for angle in (below, above))
         return np.asarray(pair + 2.0 * bottom / self._chord(from_low))
 
     def _chord(self, distance: np.ndarray) -> np.ndarray:
-        """|1 − exp(iπ·distance/(b − a))|."""
+        """Return |1 − exp(iπ·distance/(b − a))|."""
         half_angle = 0.5 * np.pi * distance / self.width
         return np.asarray(2.0 * np.maximum(np.abs(np.sin(half_angle)), _TINY))
 
-    def _far(self, k: Any) -> np.ndarray:
-        """Σ |φ(ω_j)|/ω_j² over j > k, from a few of them, shape (n_sets, 1)."""
+    def _far_sum(self, k: Any) -> np.ndarray:
+        """Return a bound of Σ |φ(ω_j)|/ω_j² over j > k, from a few j, shape (n_sets, 1)."""
         omega = np.pi * k * _FAR / self.width
-        size = np.exp(np.real(self.log_cf(omega + 0j))) * self._ripple(omega)[1]
+        size = np.exp(np.real(self.log_cf(omega + 0j))) * self._envelope_ratio(omega)[1]
         gaps = 1.0 / omega[:, :-1] - 1.0 / omega[:, 1:]
         rest = (size[:, :-1] * gaps).sum(axis=-1, keepdims=True) + 1.0 / omega[:, -1:]
         return np.asarray(self.width / np.pi * rest)
