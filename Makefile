@@ -8,8 +8,9 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+INSTALLED_SERVE := $(VENV)/.installed-serve
 INSTALLED_BENCH := $(VENV)/.installed-bench
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 AUDIT := build/audit
 SOURCES := libs services tests
 # One test process per core, at most four, because each imports the numerical libraries.
@@ -23,19 +24,29 @@ help: ## list the commands
 
 setup: $(INSTALLED) ## install everything into .venv
 
+# $(call install,EXTRA): installs the project with an extra into .venv, which is created if absent.
+define install
+@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+  || { echo "Python 3.11 to 3.13 is required: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+@echo "Installing the extra '$(1)' into $(VENV)"
+$(PIP_INSTALL) -e ".[$(1)]"
+$(BIN)/python -m levy_numerics.precompile
+@touch $@
+endef
+
 $(INSTALLED): pyproject.toml constraints.txt
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-	  || { echo "Python 3.11 is required: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
-	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
-	$(PIP_INSTALL) -e ".[dev]"
-	$(BIN)/python -m levy_numerics.precompile
-	@touch $@
+	$(call install,dev)
+	@touch $(INSTALLED_SERVE) # the extra dev contains serve
+
+$(INSTALLED_SERVE): pyproject.toml constraints.txt
+	$(call install,serve)
 
 $(INSTALLED_BENCH): $(INSTALLED)
 	$(PIP_INSTALL) -e ".[bench]"
 	@touch $@
 
-run: setup ## start the engine on this machine: make run PORT=8000
+run: $(INSTALLED_SERVE) ## start the engine on this machine: make run PORT=8000
 	@exec $(BIN)/levy serve --port $(PORT)
 
 test: setup ## run the fast tests

@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
+from levy_schemas.jobs import Engine
 from levy_schemas.networks import SURFACE_SIZE, ServedNetwork
 from levy_schemas.wire import FiniteFloat, ResponseModel
 
@@ -43,10 +44,20 @@ class ModelsResult(ResponseModel):
         description="number of prices in the input of each model's network, for models with one"
     )
     catalogue: tuple[CatalogueEntry, ...]
+    engines: tuple[Engine, ...] = Field(
+        default=(),
+        description="sampling engines that the running workers have installed; empty while no "
+        "worker runs",
+    )
 
     @classmethod
-    def of(cls, catalogue: Catalogue, networks: Mapping[str, ServedNetwork]) -> Self:
-        """Combine the catalogue with the networks in use."""
+    def of(
+        cls,
+        catalogue: Catalogue,
+        networks: Mapping[str, ServedNetwork],
+        engines: tuple[Engine, ...] = (),
+    ) -> Self:
+        """Combine the models, the networks in use and the sampling engines."""
         entries = tuple(
             _with_network(entry, networks.get(entry.name)) for entry in catalogue.catalogue
         )
@@ -58,6 +69,7 @@ class ModelsResult(ResponseModel):
                 if entry.name in networks
             },
             catalogue=entries,
+            engines=engines,
         )
 
 

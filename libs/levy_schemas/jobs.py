@@ -13,8 +13,10 @@ gateway deletes a job when its time is over. Times are seconds of Redis's clock.
 | `levy:jobs:ended` | sorted set | ids of jobs that have ended, by the time of their deletion |
 | `levy:job-of:{digest}` | string | id of the job that an idempotency key created |
 | `levy:workers` | sorted set | names of workers, by their last heartbeat |
+| `levy:engines` | sorted set | engines that workers have installed, by the last heartbeat |
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -50,6 +52,7 @@ MAX_DRAWS: Final = 200_000
 """Draws of all chains together, warm-up included."""
 
 WORKERS_KEY: Final = "levy:workers"
+ENGINES_KEY: Final = "levy:engines"
 HEARTBEAT_TIMEOUT_SECONDS: Final = 15
 """A worker counts as lost after so long without a heartbeat."""
 
@@ -90,7 +93,17 @@ QUEUE_OF: Final[dict[Engine, QueueName]] = {
     "pymc-advi": "bayesian.short",
     "laplace-psis": "bayesian.short",
 }
+EXTRA_OF: Final[dict[Engine, str]] = {"pymc-nuts": "pymc", "pymc-advi": "pymc"}
+"""Extra that an engine requires beyond `bayesian`, with the name of the package it installs."""
 ENDED: Final[frozenset[str]] = frozenset({"succeeded", "failed", "cancelled"})
+
+
+def engine_not_installed(engine: Engine, installed: Sequence[Engine]) -> str:
+    """Return the message for an engine that no worker can run."""
+    return (
+        f"Engine {engine} is not installed. Choose one of {', '.join(installed)}, or install the "
+        f"workers with 'levy-calibration-engine[bayesian,{EXTRA_OF[engine]}]'."
+    )
 
 
 _PARAMETERS: Final = {

@@ -10,14 +10,15 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from levy_schemas.jobs import HEARTBEAT_TIMEOUT_SECONDS, WORKERS_KEY
+from levy_bayesian.engines import installed
+from levy_schemas.jobs import ENGINES_KEY, HEARTBEAT_TIMEOUT_SECONDS, WORKERS_KEY
 
 _PERIOD_SECONDS: Final = HEARTBEAT_TIMEOUT_SECONDS / 5
 _log = structlog.get_logger()
 
 
 class Heartbeat:
-    """Report every few seconds that this worker is alive.
+    """Report every few seconds that this worker is alive, and which engines it has.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ class Heartbeat:
         self._consuming = consuming
         self._url = url
         self._name = name
+        self._engines = installed()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -74,6 +76,7 @@ class Heartbeat:
     async def _beat(self, redis: Redis) -> None:
         now, _ = await redis.time()
         await redis.zadd(WORKERS_KEY, {self._name: now})
+        await redis.zadd(ENGINES_KEY, dict.fromkeys(self._engines, now))
         await redis.zremrangebyscore(WORKERS_KEY, "-inf", now - HEARTBEAT_TIMEOUT_SECONDS)
 
     async def _sign_off(self, redis: Redis) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from levy_numerics.inference.psis import RELIABLE_K, reliable_k
 from levy_schemas.jobs import ParameterSummary, PredictiveInterval
 
 if TYPE_CHECKING:
-    from arviz import InferenceData
+    from xarray import Dataset, DataTree
 
     from levy_bayesian.samplers.sampler import Draws, Sampler
 
@@ -32,6 +33,8 @@ _BOUNDARY_WIDTH: Final = 1e-3
 """Width of the boundary, relative to the search box."""
 _MIN_WEIGHTED_ESS: Final = 100.0
 _HIGH_CORRELATION: Final = 0.99
+# The tail ESS is the smaller of the effective sample sizes of these quantiles.
+_TAILS: Final = (0.05, 0.95)
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,8 @@ def summarise(posterior: Posterior, draws: "Draws", *, seed: int = 0) -> Summary
 
 def inference_data(
     posterior: Posterior, draws: "Draws", *, engine: "type[Sampler] | None" = None, seed: int = 0
-) -> "InferenceData":
-    """Return draws, data and sampler statistics as ArviZ InferenceData.
+) -> "DataTree":
+    """Return draws, data and sampler statistics in the groups of ArviZ's InferenceData schema.
 
     Groups are `posterior` (each parameter, and the noise if it is sampled), `sample_stats` if the
     engine has any, `observed_data` (`price`) and `constant_data` (contracts, error scales, and
@@ -103,30 +106,35 @@ def inference_data(
         The sampler; without it, the attributes do not describe it.
     seed : int
     """
+    from xarray import DataTree
+
     quotes, c = posterior.quotes, posterior.quotes.contracts
     fields = ("strike", "maturity_years", "forward", "discount", "is_call")
     constant = {name: getattr(c, name) for name in fields} | {"error_scale": posterior.scale}
-    by_quote = {name: ["quote"] for name in ("price", *constant)}
-    groups: dict[str, Any] = {
-        "posterior": parameter_draws(posterior, stored_points(draws, seed)),
-        "observed_data": {"price": quotes.price},
-        "constant_data": constant | _fixed_parameters(posterior, draws.points),
+    sampled, by_quote = ("chain", "draw"), ("quote",)
+    groups = {
+        "posterior": _dataset(parameter_draws(posterior, stored_points(draws, seed)), sampled),
+        "observed_data": _dataset({"price": quotes.price}, by_quote),
+        "constant_data": _dataset(constant | _fixed_parameters(posterior, draws.points), by_quote),
     }
     if draws.statistics:
-        groups["sample_stats"] = dict(draws.statistics)
-    attributes = _attributes(posterior, draws, engine, seed)
-    arviz = _arviz()
-    result: Any = arviz.from_dict(**groups, dims=by_quote, attrs=attributes)
+        groups["sample_stats"] = _dataset(draws.statistics, sampled)
     if draws.weighted is not None:
         values = parameter_draws(posterior, draws.weighted.points[None])
         values["log_weight"] = draws.weighted.log_weights[None]
-        weighted = arviz.dict_to_dataset(values, attrs=attributes)
-        with warnings.catch_warnings():
-            # ArviZ's schema has no group for weighted draws.
-            warnings.filterwarnings("ignore", "The group weighted_draws", UserWarning)
-            result.add_groups({"weighted_draws": weighted})
-    data: InferenceData = result
+        groups["weighted_draws"] = _dataset(values, sampled)
+    data = DataTree.from_dict(groups)
+    data.attrs = _attributes(posterior, draws, engine, seed)
     return data
+
+
+def _dataset(values: Mapping[str, Any], dimensions: tuple[str, ...]) -> "Dataset":
+    """Return arrays that share dimensions, whose coordinates count from zero, and scalars."""
+    from xarray import Dataset
+
+    variables = {name: (dimensions[: np.ndim(value)], value) for name, value in values.items()}
+    dataset = Dataset(variables)
+    return dataset.assign_coords({name: np.arange(n) for name, n in dataset.sizes.items()})
 
 
 def stored_points(draws: "Draws", seed: int) -> np.ndarray:
@@ -189,7 +197,7 @@ def _fixed_parameters(posterior: Posterior, points: np.ndarray) -> dict[str, flo
 
 
 def _arviz() -> Any:
-    """Import ArviZ, which takes seconds, without the daily announcement of its successor."""
+    """Import ArviZ, which takes seconds; releases before 1.0 announce their successor daily."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"\s*ArviZ is undergoing", FutureWarning)
         import arviz
@@ -216,7 +224,8 @@ def _diagnostics(x: np.ndarray) -> tuple[float | None, float | None, float | Non
     with np.errstate(all="ignore"):
         # Constant chains give 0/0.
         r_hat = _finite(arviz.rhat(x)) if len(x) > 1 else None
-        bulk, tail = (_finite(arviz.ess(x, method=method)) for method in ("bulk", "tail"))
+        bulk = _finite(arviz.ess(x, method="bulk"))
+        tail = _finite(arviz.ess(x, method="tail", prob=_TAILS))
     return r_hat, bulk, tail
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OK: Final = 0
 FAILURE: Final = 1
 MISUSE: Final = 2
+_EXTRA_OF: Final = {"train": "training", "dataset": "cluster"}
+"""Extra that a command requires beyond `serve`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = command_line()
     options = parser.parse_args(arguments)
+    if options.version:
+        from levy_service import engine_version
+
+        print(f"levy {engine_version()}")
+        return OK
     if options.command is None:
         parser.print_help(sys.stderr)
         return MISUSE
@@ -63,9 +70,10 @@ def _report(command: str, error: Exception) -> int:
         print(f"levy {command}: {printable(error.message)}", file=sys.stderr)
         return MISUSE
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("levy_"):
+        extra = _EXTRA_OF.get(command, "serve")
         print(
             f"levy {command}: {error.name} is not installed; "
-            "install it with pip install 'levy-calibration-engine[serve]'",
+            f"install it with pip install 'levy-calibration-engine[{extra}]'",
             file=sys.stderr,
         )
         return FAILURE
@@ -84,6 +92,7 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=24),
         description="Price options under exponential-Lévy models, and calibrate models to quotes.",
     )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_price(commands)
     _add_calibrate(commands)

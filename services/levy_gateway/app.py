@@ -101,7 +101,7 @@ def create_app(
     app.include_router(forwarded.router(Forward(pricing, pricing_seconds), cached))
     app.include_router(
         system.router(
-            partial(models, pricing, versions, pricing_seconds),
+            partial(models, pricing, versions, pricing_seconds, jobs),
             partial(health, upstreams, calibration.name, settings.health_seconds, jobs),
         )
     )

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from levy_gateway.clients import UpstreamUnavailableError
 from levy_schemas.jobs import (
     ENDED_KEY,
+    ENGINES_KEY,
     HEARTBEAT_TIMEOUT_SECONDS,
     QUEUE_OF,
     QUEUES,
@@ -27,9 +28,11 @@ from levy_schemas.jobs import (
     BayesianRequest,
     BayesianResult,
     Diagnostics,
+    Engine,
     JobStatus,
     QueueName,
     draws_key,
+    engine_not_installed,
     idempotency_key,
     job_key,
     queued_key,
@@ -69,6 +72,12 @@ class IdempotencyConflictError(ProblemError):
     """The idempotency key was used for another request."""
 
     code = "idempotency-conflict"
+
+
+class EngineNotInstalledError(ProblemError):
+    """No worker that runs has the engine installed."""
+
+    code = "unsupported"
 
 
 class NoDrawsError(ProblemError):
@@ -145,7 +154,7 @@ class JobStore:
 
         Raises
         ------
-        QueueFullError, IdempotencyConflictError
+        QueueFullError, IdempotencyConflictError, EngineNotInstalledError
         """
         job_id = uuid.uuid4().hex
         link = idempotency_key(owner, key) if key else ""
@@ -166,6 +175,9 @@ class JobStore:
                         "Idempotency-Key was already used with a different request body."
                     )
                 return earlier.decode(), False
+            if (engines := await _engines(pipe)) and request.engine not in engines:
+                message = engine_not_installed(request.engine, engines)
+                raise EngineNotInstalledError(message, pointer="/engine")
             if await pipe.zcard(queued_key(queue)) >= self._queue_limit:
                 limit = self._queue_limit
                 raise QueueFullError(
@@ -258,6 +270,10 @@ class JobStore:
         since = now - HEARTBEAT_TIMEOUT_SECONDS
         return int(await self._within(self._redis.zcount(WORKERS_KEY, since, "+inf")))
 
+    async def engines(self) -> tuple[Engine, ...]:
+        """Return the engines that the running workers have installed; none while none runs."""
+        return await self._within(_engines(self._redis))  # type: ignore[no-any-return]
+
     async def take_turn(self, seconds: float) -> bool:
         """Return whether this gateway runs the periodic step now; one does in so many seconds."""
         milliseconds = round(1000 * seconds)
@@ -328,6 +344,12 @@ class JobStore:
 async def _now(redis: Any) -> float:
     seconds, microseconds = await redis.time()
     return float(seconds) + 1e-6 * float(microseconds)
+
+
+async def _engines(redis: Any) -> tuple[Engine, ...]:
+    since = await _now(redis) - HEARTBEAT_TIMEOUT_SECONDS
+    names = {name.decode() for name in await redis.zrangebyscore(ENGINES_KEY, since, "+inf")}
+    return tuple(engine for engine in QUEUE_OF if engine in names)
 
 
 def _parse(model: type[_Model], text: bytes | None) -> _Model | None:

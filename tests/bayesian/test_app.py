@@ -12,11 +12,12 @@ import structlog
 from redis import Redis
 
 from levy_bayesian.app import create_app, served
+from levy_bayesian.engines import installed
 from levy_bayesian.heartbeat import Heartbeat
 from levy_bayesian.job_store import Leases
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.settings import BayesianSettings
-from levy_schemas.jobs import RUNNING_KEY, WORKERS_KEY, job_key
+from levy_schemas.jobs import ENGINES_KEY, RUNNING_KEY, WORKERS_KEY, job_key
 from tests.processes import Redis as Server
 from tests.processes import free_port
 
@@ -54,6 +55,7 @@ def test_a_worker_is_ready_and_heard_of_once_it_takes_jobs(
         consuming.set()
         until(lambda: worker.get("/health/ready").status_code == 200)
         assert abs((redis.zscore(WORKERS_KEY, "w") or 0.0) - redis.time()[0]) < 60
+        assert set(redis.zrange(ENGINES_KEY, 0, -1)) == set(installed())
         assert "levy_bayesian_build_info" in worker.get("/metrics").text
     assert redis.zscore(WORKERS_KEY, "w") is None
 

@@ -27,18 +27,21 @@ class Running:
     def inspect(self) -> Any:
         diverging = np.zeros(SHAPE, dtype=bool)
         diverging[0, 10] = diverging[0, 350] = True
-        return arviz.from_dict(
-            posterior={"v": self.v},
-            warmup_posterior={"v": np.zeros((2, 200, 3))},
-            sample_stats={
+        groups = {
+            "posterior": {"v": self.v},
+            "warmup_posterior": {"v": np.zeros((2, 200, 3))},
+            "sample_stats": {
                 "diverging": diverging,
                 "mean_tree_accept": np.full(SHAPE, 0.9),
                 "n_steps": np.full(SHAPE, 3),
                 "energy": np.zeros(SHAPE),
                 "step_size": np.full(SHAPE, 0.7),
             },
-            save_warmup=True,
-        )
+        }
+        # Before ArviZ 1.0, groups are keywords and the result is an InferenceData.
+        if arviz.__version__.startswith("0."):
+            return arviz.from_dict(**groups, save_warmup=True)
+        return arviz.from_dict(groups, save_warmup=True)
 
 
 def test_diagnostics_cover_draws_that_every_chain_has() -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from levy_bayesian.engines import installed
 from levy_bayesian.progress import Progress
 from levy_numerics import pricing
-from levy_numerics.errors import InvalidInputError
+from levy_numerics.errors import InvalidInputError, UnsupportedError
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
@@ -170,6 +171,17 @@ def test_engines_are_imported_on_first_use() -> None:
         "sys.exit(bool({'numpyro', 'pymc', 'nutpie', 'pytensor', 'jax'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_engines_without_their_packages_are_refused_with_the_name_of_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("levy_bayesian.engines.find_spec", lambda name: None)
+    monkeypatch.setattr("levy_bayesian.samplers.sampler._SAMPLERS", {})
+    assert installed() == ("numpyro-nuts", "numpyro-svi", "laplace-psis")
+    with pytest.raises(UnsupportedError, match=r"pymc-nuts is not installed.*\[bayesian,pymc\]"):
+        samplers.get("pymc-nuts")
+    assert samplers.get("laplace-psis").name == "laplace-psis"
 
 
 def test_an_unknown_engine_is_refused_by_name() -> None:

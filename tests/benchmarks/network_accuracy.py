@@ -124,8 +124,6 @@ class Accuracy:
         answers, few = network.runtime(features), slice(_REPRICED)
         places = answers.unit_parameters[few]
         repriced = repricing_errors(network.box.model(places), held.price[few])
-            network.box.model(answers.unit_parameters[few]), held.price[few]
-        )
         scores = network.detector.score(answers.summary)
         return cls(
             network.network,

@@ -40,7 +40,19 @@ def test_a_table_ranks_models_in_and_out_of_sample(
     assert "Best: VarianceGamma, sigma = 0.2" in shown
 
 
-def test_every_model_is_compared_in_processes_of_their_own(
+def test_models_are_compared_in_processes_of_their_own(
+    quotes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents = []
+    for workers in ("1", "2"):
+        assert compare(quotes, *THREE, "--workers", workers, "--json") == 0
+        documents.append(json.loads(capsys.readouterr().out))
+    alone, together = ([fit["parameters"] for fit in document["results"]] for document in documents)
+    assert alone == together
+
+
+@pytest.mark.slow
+def test_every_model_is_compared_by_default(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(quotes, "--workers", "2", "--json") == 0

@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+import levy_numerics
+from levy_cli.main import main
 
 PRICE = [
     *("price", "--model", "BlackScholes", "--params", '{"sigma": 0.2}'),
@@ -33,6 +37,12 @@ def loaded_by(arguments: list[str]) -> set[str]:
 @pytest.mark.parametrize("arguments", [["--help"], ["calibrate", "--help"]])
 def test_help_imports_nothing_but_the_parser(arguments: list[str]) -> None:
     assert loaded_by(arguments).isdisjoint({*HEAVY, "numpy", "scipy", "pydantic", "rich"})
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.split() == ["levy", version("levy-calibration-engine")]
+    assert levy_numerics.__version__ == version("levy-calibration-engine")
 
 
 def test_prices_as_json_need_numerics_and_schemas_alone() -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -96,16 +98,22 @@ def engine() -> Engine:
     return Engine()
 
 
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def recorded_sleeps(monkeypatch: pytest.MonkeyPatch, time_in: str, asyncio_in: str) -> list[float]:
+    """Record the pauses of two modules; other threads of the process sleep as before."""
     seconds: list[float] = []
 
     async def sleep(duration: float) -> None:
         seconds.append(duration)
 
-    monkeypatch.setattr("httpx_retries.retry.time.sleep", seconds.append)
-    monkeypatch.setattr("httpx_retries.retry.asyncio.sleep", sleep)
+    clock = SimpleNamespace(sleep=seconds.append, monotonic=time.monotonic)
+    monkeypatch.setattr(f"{time_in}.time", clock)
+    monkeypatch.setattr(f"{asyncio_in}.asyncio", SimpleNamespace(sleep=sleep))
     return seconds
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    return recorded_sleeps(monkeypatch, "httpx_retries.retry", "httpx_retries.retry")
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -331,14 +339,7 @@ def stands(status: str, progress: float = 0.0, **more: Any) -> httpx.Response:
 
 @pytest.fixture
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    seconds: list[float] = []
-
-    async def sleep(duration: float) -> None:
-        seconds.append(duration)
-
-    monkeypatch.setattr("levy_client.sync.time.sleep", seconds.append)
-    monkeypatch.setattr("levy_client.aio.asyncio.sleep", sleep)
-    return seconds
+    return recorded_sleeps(monkeypatch, "levy_client.sync", "levy_client.aio")
 
 
 def test_a_submission_that_is_tried_again_is_the_same_job(

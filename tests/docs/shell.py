@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 SERVES = re.compile(r"^(make run|levy serve)\b.*$", re.MULTILINE)
-MAKE = "make -o .venv/.installed"
+MAKE = "make -o .venv/.installed -o .venv/.installed-serve"
 """`make` that never installs the copy into the environment that it shares with the tests.
 
 GNU make ignores `-o` in MAKEFLAGS, so it has to be an argument.

@@ -19,6 +19,7 @@ from levy_gateway.settings import GatewaySettings
 from levy_gateway.task_queue import TaskQueue
 from levy_schemas.jobs import (
     ENDED_KEY,
+    ENGINES_KEY,
     RUNNING_KEY,
     WORKERS_KEY,
     BayesianRequest,
@@ -111,6 +112,25 @@ def test_a_job_is_accepted_and_waits(jobs: TestClient, redis: Any) -> None:
     assert record["request_id"] == "desk-7"
     assert BayesianRequest.model_validate_json(record["request"]).num_samples == 5000
     assert redis.zrange(SHORT, 0, -1) == [job_id]
+
+
+def test_only_engines_that_a_running_worker_has_are_listed_and_accepted(
+    jobs: TestClient, redis: Any
+) -> None:
+    now = redis.time()[0]
+    redis.zadd(ENGINES_KEY, {"laplace-psis": now, "numpyro-nuts": now, "pymc-advi": now - 3600})
+    assert jobs.get("/models").json()["engines"] == ["numpyro-nuts", "laplace-psis"]
+    rejected = submit(jobs, {"engine": "pymc-advi"})
+    assert (rejected.status_code, rejected.json()["code"]) == (422, "unsupported")
+    assert rejected.json()["errors"][0]["pointer"] == "/engine"
+    assert "levy-calibration-engine[bayesian,pymc]" in rejected.json()["detail"]
+    assert submit(jobs).status_code == 202
+    assert redis.zcard(SHORT) == 1
+
+
+def test_without_a_running_worker_every_engine_is_accepted(jobs: TestClient) -> None:
+    assert jobs.get("/models").json()["engines"] == []
+    assert submit(jobs, {"engine": "pymc-advi"}).status_code == 202
 
 
 def test_long_work_waits_in_a_queue_of_its_own(jobs: TestClient, redis: Any) -> None:

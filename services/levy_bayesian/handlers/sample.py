@@ -23,7 +23,7 @@ from levy_schemas.surface import DroppedQuote, Weights
 from levy_surfaces.requested import contracts_of, reported, surface_of
 
 if TYPE_CHECKING:
-    from arviz import InferenceData
+    from xarray import DataTree
 
     from levy_bayesian.samplers import Draws
 
@@ -200,8 +200,8 @@ def _to_predict(request: BayesianRequest) -> Contracts | None:
     )
 
 
-def _netcdf(data: "InferenceData") -> bytes:
+def _netcdf(data: "DataTree") -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "draws.nc"
-        data.to_netcdf(str(path), engine="h5netcdf")
+        data.to_netcdf(path, engine="h5netcdf")
         return path.read_bytes()

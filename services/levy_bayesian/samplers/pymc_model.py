@@ -14,7 +14,7 @@ from pytensor.link.jax.dispatch.basic import jax_funcify
 from levy_bayesian.samplers.target import Target
 
 with warnings.catch_warnings():
-    # Both import ArviZ, which announces its successor once a day.
+    # ArviZ before 1.0, which both import, announces its successor once a day.
     warnings.filterwarnings("ignore", r"\s*ArviZ is undergoing", FutureWarning)
     import nutpie
     import pymc as pm

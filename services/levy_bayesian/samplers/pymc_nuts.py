@@ -101,7 +101,7 @@ def _progress(running: Any, plan: SamplingPlan) -> Progress:
 
 
 def _n_drawn(trace: Any, group: str) -> np.ndarray:
-    """Return the number of draws of each chain so far, shape (n_chains,)."""
-    if group not in trace.groups():
+    """Return the number of draws of each chain so far, shape (n_chains,); 0 without the group."""
+    if group not in trace:
         return np.zeros(1, dtype=int)
     return np.asarray(np.isfinite(trace[group]["v"][..., 0]).sum(axis=-1))

@@ -8,6 +8,7 @@ from typing import ClassVar, Final, TypeVar, get_args
 
 import numpy as np
 
+from levy_bayesian.engines import require_installed
 from levy_bayesian.progress import ProgressCallback
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.inference.posterior import Posterior
@@ -133,10 +134,13 @@ def get(name: str) -> Sampler:
     ------
     InvalidInputError
         The engine does not exist.
+    UnsupportedError
+        Its packages are not installed.
     """
     if name not in names():
         raise InvalidInputError(f"unknown engine {name!r}; available: {', '.join(names())}")
     if name not in _SAMPLERS:
+        require_installed(name)
         import_module(f"levy_bayesian.samplers.{name.replace('-', '_')}")
     return _SAMPLERS[name]
 

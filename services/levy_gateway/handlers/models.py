@@ -2,12 +2,16 @@
 
 from pydantic import ValidationError
 
-from levy_gateway.clients import Upstream, UpstreamError
+from levy_gateway.clients import Upstream, UpstreamError, UpstreamUnavailableError
 from levy_gateway.handlers.served_versions import ServedVersionsPoller
+from levy_gateway.job_store import JobStore
 from levy_schemas.catalogue import Catalogue, ModelsResult
+from levy_schemas.jobs import Engine
 
 
-async def models(pricing: Upstream, versions: ServedVersionsPoller, seconds: float) -> ModelsResult:
+async def models(
+    pricing: Upstream, versions: ServedVersionsPoller, seconds: float, jobs: JobStore | None = None
+) -> ModelsResult:
     """Return the pricing service's models with the calibration service's networks.
 
     While the calibration service is unavailable, its last response is used.
@@ -23,4 +27,12 @@ async def models(pricing: Upstream, versions: ServedVersionsPoller, seconds: flo
     except ValidationError as error:
         raise UpstreamError(pricing.name) from error
     await versions.refresh()
-    return ModelsResult.of(catalogue, {} if versions.last is None else versions.last.networks)
+    networks = {} if versions.last is None else versions.last.networks
+    return ModelsResult.of(catalogue, networks, await _engines(jobs))
+
+
+async def _engines(jobs: JobStore | None) -> tuple[Engine, ...]:
+    try:
+        return await jobs.engines() if jobs else ()
+    except UpstreamUnavailableError:
+        return ()

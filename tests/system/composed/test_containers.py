@@ -62,7 +62,7 @@ def test_an_image_has_labels_and_runs_without_root(docker: DockerClient, service
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_image_holds_neither_what_built_it_nor_other_services(service: str) -> None:
     listed = (
-        "import pathlib, sys; site = pathlib.Path(sys.prefix, 'lib/python3.11/site-packages');"
+        "import pathlib, sysconfig; site = pathlib.Path(sysconfig.get_path('purelib'));"
         "print(*sorted(p.name for p in site.glob('levy_*') if p.is_dir()),"
         "*(name for name in ('pip', 'tensorflow') if (site / name).exists()))"
     )
