@@ -60,8 +60,8 @@ def test_a_network_alone_answers_as_it_stands(answered: Answer, truth: VarianceG
     assert result.status == "proposed"
     assert result.fit_quality.implied_vol_rmse is not None
     assert result.fit_quality.implied_vol_rmse > 1e-4
-    assert result.functionals is not None
-    assert result.functionals["variance"].interval is None
+    assert result.moments is not None
+    assert result.moments["variance"].interval is None
     assert result.intervals is not None
     low, high = result.intervals["sigma"] or (0.0, 0.0)
     # σ is exp of half the log variance and further terms: a relative error of about 1%.

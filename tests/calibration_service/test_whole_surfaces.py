@@ -72,7 +72,7 @@ def test_one_fit_for_each_expiry_follows_any_term_structure(
     assert [one.maturity for one in result.per_maturity] == MATURITIES
     assert result.parameters is None
     assert result.intervals is None
-    assert result.functionals is None
+    assert result.moments is None
     assert result.fit_quality.rmse < 1e-5
     for one in result.per_maturity:
         # The distribution at T is that at one year, scaled: σ√T of the base is σ·T^γ here.
@@ -109,7 +109,7 @@ def test_functionals_are_reported_with_intervals(
     client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
 ) -> None:
     result = fit(client, grid_request)
-    assert result.functionals is not None
+    assert result.moments is not None
     order = np.arange(1.0, 5.0)
     log_moment = np.real(truth.log_cf(-1j * order, 1.0))
     _, m2, m3, m4 = np.exp(log_moment - order * log_moment[0])
@@ -119,14 +119,14 @@ def test_functionals_are_reported_with_intervals(
         "skewness": (m3 - 3.0 * m2 + 2.0) / variance**1.5,
         "excess_kurtosis": (m4 - 4.0 * m3 + 6.0 * m2 - 3.0) / variance**2 - 3.0,
     }
-    assert set(result.functionals) == set(expected)
-    for name, functional in result.functionals.items():
+    assert set(result.moments) == set(expected)
+    for name, functional in result.moments.items():
         assert functional.value == pytest.approx(float(expected[name]), rel=1e-4)
         assert functional.interval is not None
         assert functional.interval[0] <= functional.interval[1]
     bare = fit(client, grid_request | {"uncertainty": "none"})
-    assert bare.functionals is not None
-    assert bare.functionals["variance"].interval is None
+    assert bare.moments is not None
+    assert bare.moments["variance"].interval is None
 
 
 def test_limits_that_parameters_run_to_are_named(
@@ -139,7 +139,7 @@ def test_limits_that_parameters_run_to_are_named(
     normal = grid_request | {"prices": flat.reshape(3, 7).tolist()}
     result = fit(client, normal)
     assert result.status == "at_bound"
-    assert any("→" in limit for limit in result.limits)
-    assert result.functionals is not None
+    assert any("→" in limit for limit in result.boundary_parameters)
+    assert result.moments is not None
     lognormal = np.expm1(0.04)
-    assert result.functionals["variance"].value == pytest.approx(lognormal, rel=1e-3)
+    assert result.moments["variance"].value == pytest.approx(lognormal, rel=1e-3)

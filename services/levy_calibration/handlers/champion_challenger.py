@@ -113,6 +113,6 @@ class ChampionChallengerRouter:
             self._logged[key] = reason
             self._metrics.network_rejected.labels(*key).set(1 if reason else 0)
             if reason:
-                _log.error("network.rejected", model=model_type, alias=alias, reason=reason)
+                _log.error("network.refused", model=model_type, alias=alias, reason=reason)
             else:
                 _log.info("network.accepted", model=model_type, alias=alias)
