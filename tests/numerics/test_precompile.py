@@ -10,11 +10,11 @@ from levy_numerics import implied_volatility, precompile
 from levy_numerics.calibration import fit_quality, gauss_newton, identifiability
 from levy_numerics.calibration import levenberg_marquardt, objective, weights
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
-from levy_numerics.pricing import integrand_factors, sinh_kernel
+from levy_numerics.pricing import integrand_factors, sinh_contour, sinh_kernel
 precompile.main()
 loops = [
     sinh_kernel.fourier_sums,
-    sinh_kernel.phase_factors,
+    sinh_contour.phase_factors,
     implied_volatility._fill,
     implied_volatility._fill_out_of_the_money,
     integrand_factors.set_rows,

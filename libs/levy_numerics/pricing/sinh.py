@@ -30,11 +30,12 @@ from levy_numerics.pricing.sinh_contour import (
     STATED_SAFETY,
     TILTS,
     Contour,
+    phase_factors,
     sinh_contour,
     step_for,
     tilt_index,
 )
-from levy_numerics.pricing.sinh_kernel import fourier_sums, phase_factors
+from levy_numerics.pricing.sinh_kernel import fourier_sums
 
 # Fractions of the usual tilt and of the step for it, tried in turn.
 _REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.03))

@@ -18,6 +18,10 @@ from typing import Final
 
 import numpy as np
 
+from levy_numerics.jit import compiled, compiled_in_order, compiled_without_lock
+from levy_numerics.special import cos_and_sin
+from levy_numerics.special_scalar import bounded_exp
+
 # Largest angle ω of the wings: half of the π/4 up to which a Gaussian characteristic function
 # decays, so that the integrand is moderate for |Im y| < ω, for all models of order up to 2.
 TILT: Final = math.pi / 8
@@ -38,6 +42,9 @@ STATED_SAFETY: Final = 1.5 * SAFETY
 _FLAT_SAFETY: Final = 20.0
 # At these nodes the side of the contour is chosen and rounding errors are estimated.
 _N_PROBES: Final = 9
+# Reordering would destroy the exact reduction of angles.
+_cos_and_sin: Final = compiled_in_order(cos_and_sin)
+_Arrays = tuple[np.ndarray, ...]
 
 
 def step_for(tolerance: float, tilt: float = TILT) -> float:
@@ -191,3 +198,53 @@ def sinh_contour(tilt: float, step: float, n_nodes: int, margin: float | None = 
 def _geometric(a: float) -> float:
     """Return 1/(eᵃ − 1), the sum of e⁻ᵃᵏ over k ≥ 1, for a > 0 of any size."""
     return math.exp(-a) / -math.expm1(-a)
+
+
+@compiled_without_lock
+def phase_factors(x: np.ndarray, xi_real: np.ndarray, xi_imag: np.ndarray) -> np.ndarray:
+    """Return exp(iξx) of every option, shape (n_maturities, n_columns, 2, 2, 2, n).
+
+    The last axes are wing, parity of the node, real and imaginary part, and node.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_maturities, n_columns)
+        ln(F/K).
+    xi_real, xi_imag : ndarray, shape (2, 2, n)
+        Nodes by wing and parity.
+    """
+    n = xi_real.shape[2]
+    factors, cosine, sine = np.empty((*x.shape, 2, 2, 2, n)), np.empty(n), np.empty(n)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            for parity in range(2):
+                # The wings are mirror images with equal Re ξ.
+                for k in range(n):
+                    cosine[k], sine[k] = _cos_and_sin(xi_real[0, parity, k] * x[i, j])
+                for wing in range(2):
+                    height = xi_imag[wing, parity]
+                    real = factors[i, j, wing, parity, 0]
+                    imag = factors[i, j, wing, parity, 1]
+                    for k in range(n):
+                        real[k] = bounded_exp(-height[k] * x[i, j])
+                    for k in range(n):
+                        imag[k] = real[k] * sine[k]
+                        real[k] *= cosine[k]
+    return factors
+
+
+@compiled
+def set_wave(
+    wave: np.ndarray, logs: _Arrays, nodes: _Arrays, wing: int, x: float, end: int
+) -> None:
+    """Set exp(log_size + i·angle + iξx), axes parity, real and imaginary part, node."""
+    for parity in range(2):
+        real, imag = wave[parity, 0, :end], wave[parity, 1, :end]
+        log_size, angle = logs[0][wing, parity, :end], logs[1][wing, parity, :end]
+        xi_real, xi_imag = nodes[0][wing, parity, :end], nodes[1][wing, parity, :end]
+        for k in range(len(real)):
+            real[k] = bounded_exp(log_size[k] - xi_imag[k] * x)
+        for k in range(len(real)):
+            cosine, sine = _cos_and_sin(angle[k] + xi_real[k] * x)
+            imag[k] = real[k] * sine
+            real[k] *= cosine

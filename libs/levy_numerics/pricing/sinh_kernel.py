@@ -23,11 +23,10 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.jit import compiled, compiled_in_order, compiled_without_lock
+from levy_numerics.jit import compiled, compiled_without_lock
 from levy_numerics.pricing.aliasing import raise_to_envelope
-from levy_numerics.pricing.sinh_contour import STATED_SAFETY
+from levy_numerics.pricing.sinh_contour import STATED_SAFETY, set_wave
 from levy_numerics.pricing.sinh_errors import add_errors, larger, log_rounding
-from levy_numerics.special import cos_and_sin
 from levy_numerics.special_scalar import bounded_exp
 
 # Log of terms that change neither sums of about one nor their derivatives, e⁻⁵² = 3e-23.
@@ -39,41 +38,6 @@ _LARGEST_SEPARATE_EXPONENT: Final = 640.0
 # Rounding error of the sums, per unit of 1 + F/K.
 _ROUNDING: Final = 4e-15
 _Arrays = tuple[np.ndarray, ...]
-# Reordering would destroy the exact reduction of angles.
-_cos_and_sin: Final = compiled_in_order(cos_and_sin)
-
-
-@compiled_without_lock
-def phase_factors(x: np.ndarray, xi_real: np.ndarray, xi_imag: np.ndarray) -> np.ndarray:
-    """Return exp(iξx) of every option, shape (n_maturities, n_columns, 2, 2, 2, n).
-
-    The last axes are wing, parity of the node, real and imaginary part, and node.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n_maturities, n_columns)
-        ln(F/K).
-    xi_real, xi_imag : ndarray, shape (2, 2, n)
-        Nodes by wing and parity.
-    """
-    n = xi_real.shape[2]
-    factors, cosine, sine = np.empty((*x.shape, 2, 2, 2, n)), np.empty(n), np.empty(n)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            for parity in range(2):
-                # The wings are mirror images with equal Re ξ.
-                for k in range(n):
-                    cosine[k], sine[k] = _cos_and_sin(xi_real[0, parity, k] * x[i, j])
-                for wing in range(2):
-                    height = xi_imag[wing, parity]
-                    real = factors[i, j, wing, parity, 0]
-                    imag = factors[i, j, wing, parity, 1]
-                    for k in range(n):
-                        real[k] = bounded_exp(-height[k] * x[i, j])
-                    for k in range(n):
-                        imag[k] = real[k] * sine[k]
-                        real[k] *= cosine[k]
-    return factors
 
 
 @compiled_without_lock
@@ -151,7 +115,7 @@ def fourier_sums(
                     value[s, i, j] = 0.0
                     continue
                 if combined:
-                    _set_wave(wave, logs, (xi_real, xi_imag), wings[j], x[i, j], ends[j])
+                    set_wave(wave, logs, (xi_real, xi_imag), wings[j], x[i, j], ends[j])
                     _sum_nodes(sums, amplitude, wings[j], wave, ends[j])
                 else:
                     _sum_nodes(sums, amplitude, wings[j], phases[i, j, wings[j]], ends[j])
@@ -295,7 +259,7 @@ def _set_amplitudes(
     for wing in range(2):
         n = needed[wing]
         if not combined:
-            _set_wave(amplitude[0, wing], logs, logs, wing, 0.0, n)
+            set_wave(amplitude[0, wing], logs, logs, wing, 0.0, n)
         for parity in range(2):
             first = (2 * wing + parity) * logs[0].shape[2]
             along, across = amplitude[0, wing, parity, 0, :n], amplitude[0, wing, parity, 1, :n]
@@ -324,20 +288,3 @@ def _sum_nodes(
             for k in range(len(real)):
                 total += x[k] * real[k] - y[k] * imag[k]
             sums[term, parity] = total
-
-
-@compiled
-def _set_wave(
-    wave: np.ndarray, logs: _Arrays, nodes: _Arrays, wing: int, x: float, end: int
-) -> None:
-    """Set exp(log_size + i·angle + iξx), axes parity, real and imaginary part, node."""
-    for parity in range(2):
-        real, imag = wave[parity, 0, :end], wave[parity, 1, :end]
-        log_size, angle = logs[0][wing, parity, :end], logs[1][wing, parity, :end]
-        xi_real, xi_imag = nodes[0][wing, parity, :end], nodes[1][wing, parity, :end]
-        for k in range(len(real)):
-            real[k] = bounded_exp(log_size[k] - xi_imag[k] * x)
-        for k in range(len(real)):
-            cosine, sine = _cos_and_sin(angle[k] + xi_real[k] * x)
-            imag[k] = real[k] * sine
-            real[k] *= cosine

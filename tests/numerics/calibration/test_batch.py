@@ -13,7 +13,7 @@ from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing import sinh
-from levy_numerics.pricing.sinh_kernel import phase_factors
+from levy_numerics.pricing.sinh_contour import phase_factors
 from tests.numerics.calibration.surfaces import CONTRACTS
 
 
