@@ -46,7 +46,7 @@ class Running:
 
 def test_diagnostics_cover_draws_that_every_chain_has() -> None:
     running = Running(360, 300)
-    found = pymc_nuts._standing(running, PLAN)
+    found = pymc_nuts._progress(running, PLAN)
     assert found.share == pytest.approx(0.99 * (400 + 660) / 1200)
     seen = found.diagnostics
     assert seen is not None
@@ -57,6 +57,6 @@ def test_diagnostics_cover_draws_that_every_chain_has() -> None:
 
 
 def test_only_progress_is_reported_before_every_chain_has_draws() -> None:
-    found = pymc_nuts._standing(Running(20, 0), PLAN)
+    found = pymc_nuts._progress(Running(20, 0), PLAN)
     assert found.share == pytest.approx(0.99 * 420 / 1200)
     assert found.diagnostics is None
