@@ -10,23 +10,21 @@ from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
-from numba import types
-from numba.extending import overload, register_jitable
 from scipy import special as scipy_special
 
 # Taylor coefficients, from the constant on.
-_EXP_DERIVATIVE_SERIES: Final = tuple(k / math.factorial(k + 1) for k in range(1, 9))
+EXP_DERIVATIVE_SERIES: Final = tuple(k / math.factorial(k + 1) for k in range(1, 9))
 _LOG_DERIVATIVE_SERIES: Final = tuple((-1.0) ** k * k / (k + 1) for k in range(1, 14))
 _LOG_COMPLEMENT_SERIES: Final = tuple((-1.0) ** k / (k + 2) for k in range(13))
 _EXP_SECOND_SERIES: Final = tuple((-1.0) ** k / math.factorial(k + 2) for k in range(15))
 _EXP_SERIES_RADIUS: Final = 0.5
 # Inside, the Taylor series of degree 7 is exact to 1e-16; outside, the quotient loses no digits.
-_SERIES_RADIUS: Final = 0.05
+SERIES_RADIUS: Final = 0.05
 # |z| below which (e^z − 1)/z is 1 + z/2 to rounding. Complex division by a number whose square
 # underflows, such as 1e-200, returns a wrong ratio without warning.
-_LINEAR_BELOW: Final = 1e-8
+LINEAR_BELOW: Final = 1e-8
 # |1 + z|² − 1 below which log |1 + z| is computed from |1 + z|² itself.
-_NEAR_MINUS_ONE: Final = -0.5
+NEAR_MINUS_ONE: Final = -0.5
 
 _INVERSE_HALF_PI: Final = 2.0 / math.pi
 # π/2 in parts; the first two have 33 bits, so their products with integers up to 10⁶ are exact.
@@ -123,10 +121,10 @@ def log1p(z: Any) -> Any:
     xp = array_namespace(z)
     x, y = xp.real(z), xp.imag(z)
     excess = x * (2.0 + x) + y * y  # |1 + z|² − 1
-    log_square = xp.log1p(xp.maximum(excess, _NEAR_MINUS_ONE))
-    if xp is not np or np.min(excess, initial=0.0) < _NEAR_MINUS_ONE:
+    log_square = xp.log1p(xp.maximum(excess, NEAR_MINUS_ONE))
+    if xp is not np or np.min(excess, initial=0.0) < NEAR_MINUS_ONE:
         # Near z = −1 the excess cancels, and 1 + z does not.
-        near = excess < _NEAR_MINUS_ONE
+        near = excess < NEAR_MINUS_ONE
         square = xp.where(near, (1.0 + x) ** 2 + y * y, 1.0)
         log_square = xp.where(near, xp.log(square), log_square)
     return 0.5 * log_square + 1j * xp.arctan2(y, 1.0 + x)
@@ -185,7 +183,7 @@ def expm1_ratio(z: Any) -> Any:
     """
     xp = array_namespace(z)
     z = xp.asarray(z)
-    linear = xp.abs(z) < _LINEAR_BELOW
+    linear = xp.abs(z) < LINEAR_BELOW
     # Both branches of `where` are evaluated, and under JAX differentiated: no division by zero.
     safe = xp.where(linear, 1.0, z)
     return xp.where(linear, 1.0 + 0.5 * z, xp.expm1(safe) / safe)
@@ -196,18 +194,18 @@ def expm1_ratio_with_derivative(z: Any) -> tuple[Any, Any]:
     xp = array_namespace(z)
     z = xp.asarray(z)
     size = xp.abs(z)
-    linear, small = size < _LINEAR_BELOW, size < _SERIES_RADIUS
+    linear, small = size < LINEAR_BELOW, size < SERIES_RADIUS
     safe = xp.where(linear, 1.0, z)
     ratio = xp.where(linear, 1.0 + 0.5 * z, xp.expm1(safe) / safe)
     closed = ratio + (1.0 - ratio) / safe
-    return ratio, xp.where(small, _polynomial(z, _EXP_DERIVATIVE_SERIES), closed)
+    return ratio, xp.where(small, _polynomial(z, EXP_DERIVATIVE_SERIES), closed)
 
 
 def log1p_ratio(z: Any) -> Any:
     """Return log(1 + z)/z for complex z, exact to rounding through z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    linear = xp.abs(z) < _LINEAR_BELOW
+    linear = xp.abs(z) < LINEAR_BELOW
     safe = xp.where(linear, 1.0, z)
     return xp.where(linear, 1.0 - 0.5 * z, log1p(safe) / safe)
 
@@ -216,7 +214,7 @@ def log1p_ratio_derivative(z: Any) -> Any:
     """Return the derivative of `log1p_ratio`, exact to rounding through z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    small = xp.abs(z) < _SERIES_RADIUS
+    small = xp.abs(z) < SERIES_RADIUS
     safe = xp.where(small, 1.0, z)
     closed = (1.0 / (1.0 + safe) - log1p(safe) / safe) / safe
     return xp.where(small, _polynomial(z, _LOG_DERIVATIVE_SERIES), closed)
@@ -226,7 +224,7 @@ def log1p_ratio_complement(z: Any) -> Any:
     """Return 1 − log(1 + z)/z for complex z, to about 20 roundings near z = 0."""
     xp = array_namespace(z)
     z = xp.asarray(z)
-    small = xp.abs(z) < _SERIES_RADIUS
+    small = xp.abs(z) < SERIES_RADIUS
     safe = xp.where(small, 1.0, z)
     return xp.where(small, z * _polynomial(z, _LOG_COMPLEMENT_SERIES), 1.0 - log1p(safe) / safe)
 
@@ -246,140 +244,3 @@ def _polynomial(z: Any, coefficients: tuple[float, ...]) -> Any:
     for c in reversed(coefficients[:-1]):
         total = total * z + c
     return total
-
-
-# Implementations for Numba, in loops over single numbers.
-
-_EXP_DERIVATIVE_FALLING: Final = _EXP_DERIVATIVE_SERIES[::-1]
-# Bernoulli numbers B₂ₖ/2k, from k = 7 down: at 10 the eighth term is below rounding.
-_ASYMPTOTIC_FROM: Final = 10.0
-_DIGAMMA_SERIES: Final = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
-
-
-def _array_namespace(*_arrays: Any) -> Callable[..., Any]:
-    def implementation(*_arrays: Any) -> Any:
-        return np
-
-    return implementation
-
-
-def _pair(first: Any, second: Any, like: Any) -> Callable[..., Any]:
-    """Implement `pair` for two numbers and an array of one axis."""
-
-    def implementation(first: Any, second: Any, like: Any) -> Any:
-        return np.array([[first], [second]])
-
-    return implementation
-
-
-def _log1p_of_number(z: Any) -> Any:
-    """Return log(1 + z) by the formula of `log1p`."""
-    x, y = z.real, z.imag
-    excess = x * (2.0 + x) + y * y
-    if excess < _NEAR_MINUS_ONE:
-        log_square = math.log((1.0 + x) ** 2 + y * y)
-    else:
-        log_square = math.log1p(excess)
-    return complex(0.5 * log_square, math.atan2(y, 1.0 + x))
-
-
-def _gamma_of_number(z: Any) -> Any:
-    """Return Γ(z) to first order about the real part, which is exact for complex steps."""
-    value = math.gamma(z.real)
-    return complex(value, value * _digamma_of_real(z.real) * z.imag)
-
-
-def _gamma_of_real(z: Any) -> Any:
-    return math.gamma(z)
-
-
-def _digamma_of_real(z: Any) -> Any:
-    """Return Γ′/Γ for z > 0, by recurrence to where its asymptotic series is exact."""
-    x, subtracted = z, 0.0
-    while x < _ASYMPTOTIC_FROM:
-        subtracted += 1.0 / x
-        x += 1.0
-    inverse = 1.0 / (x * x)
-    series = 0.0
-    for coefficient in _DIGAMMA_SERIES:
-        series = inverse * (coefficient + series)
-    return math.log(x) - 0.5 / x - series - subtracted
-
-
-def _digamma(z: Any) -> Callable[..., Any]:
-    return _digamma_of_real
-
-
-def _expm1_of_number(z: Any) -> Any:
-    """Return e^z − 1, both parts exact to rounding of |z|."""
-    real, sine = math.expm1(z.real), math.sin(0.5 * z.imag)
-    # cos y − 1 = −2 sin²(y/2) does not cancel near y = 0.
-    factor = 2.0 * (1.0 + real) * sine
-    return complex(real - factor * sine, factor * math.cos(0.5 * z.imag))
-
-
-def _ratio_with_derivative_of_number(z: Any) -> Any:
-    """Return the value of `expm1_ratio_with_derivative`."""
-    ratio = _expm1_of_number(z) / z if abs(z) >= _LINEAR_BELOW else 1.0 + 0.5 * z
-    if abs(z) >= _SERIES_RADIUS:
-        return ratio, ratio + (1.0 - ratio) / z
-    derivative = complex(0.0, 0.0)
-    for coefficient in _EXP_DERIVATIVE_FALLING:
-        derivative = derivative * z + coefficient
-    return ratio, derivative
-
-
-def _ratio_with_derivative_of_real(z: Any) -> Any:
-    ratio, derivative = _ratio_with_derivative_of_number(complex(z, 0.0))
-    return ratio.real, derivative.real
-
-
-def _ratio_with_derivative_of_array(z: Any) -> Any:
-    numbers = z.ravel()
-    ratio, derivative = np.empty_like(numbers), np.empty_like(numbers)
-    for k in range(len(numbers)):
-        ratio[k], derivative[k] = _ratio_with_derivative_of_number(numbers[k])
-    return ratio.reshape(z.shape), derivative.reshape(z.shape)
-
-
-def _elementwise(of_number: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return an overload for complex numbers and for arrays of them."""
-
-    def of_array(z: Any) -> Any:
-        numbers = z.ravel()
-        result = np.empty_like(numbers)
-        for k in range(len(numbers)):
-            result[k] = of_number(numbers[k])
-        return result.reshape(z.shape)
-
-    def implementation(z: Any) -> Callable[..., Any]:
-        return of_array if isinstance(z, types.Array) else of_number
-
-    return implementation
-
-
-def _gamma(z: Any) -> Callable[..., Any]:
-    return _gamma_of_real if isinstance(z, types.Float) else _elementwise(_gamma_of_number)(z)
-
-
-def _ratio_with_derivative(z: Any) -> Callable[..., Any]:
-    if isinstance(z, types.Array):
-        return _ratio_with_derivative_of_array
-    if isinstance(z, types.Float):
-        return _ratio_with_derivative_of_real
-    return _ratio_with_derivative_of_number
-
-
-# Numba resolves calls between implementations only if they are registered.
-for _function in (
-    *(_log1p_of_number, _gamma_of_number, _digamma_of_real, _expm1_of_number),
-    _ratio_with_derivative_of_number,
-):
-    register_jitable(_function)
-overload(array_namespace)(_array_namespace)
-overload(pair)(_pair)
-overload(log1p)(_elementwise(_log1p_of_number))
-overload(expm1)(_elementwise(_expm1_of_number))
-overload(gamma)(_gamma)
-overload(digamma)(_digamma)
-overload(expm1_ratio_with_derivative)(_ratio_with_derivative)

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = command_line()
     options = parser.parse_args(arguments)
-    if options.version:
+    if options.show_version:
         from levy_service import engine_version
 
         print(f"levy {engine_version()}")
@@ -92,7 +92,9 @@ def command_line() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=24),
         description="Price options under exponential-Lévy models, and calibrate models to quotes.",
     )
-    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument(
+        "--version", action="store_true", dest="show_version", help="print the version and exit"
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_price(commands)
     _add_calibrate(commands)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numba.extending import register_jitable
 
+from levy_numerics import special_numba  # noqa: F401 - registers what formulas call
 from levy_numerics.jit import compiled_in_order
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import COMPLEX_STEP, LevyModel, Model, complex_steps
@@ -27,7 +28,7 @@ register_jitable(coordinates.split)
 def from_coordinates_with_jacobian(
     model: type[_AnyModel], z: np.ndarray
 ) -> tuple[_AnyModel, np.ndarray]:
-    """`Model.from_coordinates_with_jacobian` at one point, shape (n_coordinates,)."""
+    """Return `Model.from_coordinates_with_jacobian` at one point, shape (n_coordinates,)."""
     if not issubclass(model, NumbaModel):
         return model.from_coordinates_with_jacobian(z)
     parameters_from_coordinates, _ = _formulas(model)
@@ -36,7 +37,7 @@ def from_coordinates_with_jacobian(
 
 
 def exponent_with_gradient(model: LevyModel, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`LevyModel.exponent_with_gradient` of one parameter set, u of shape (n,)."""
+    """Return `LevyModel.exponent_with_gradient` of one parameter set, u of shape (n,)."""
     if not isinstance(model, NumbaModel):
         return model.exponent_with_gradient(u)
     return evaluate_formula(type(model), u, [float(v) for v in model.as_mapping().values()])
