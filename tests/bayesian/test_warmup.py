@@ -117,6 +117,6 @@ def test_an_unknown_model_is_reported_and_the_others_are_compiled(
     with structlog.testing.capture_logs() as logged:
         warmup.Sampling(BayesianSettings(warm=("Nonsense", "NIG"))).warm()
     assert [(event["event"], event["model"]) for event in logged] == [
-        ("worker.not_warm", "Nonsense")
+        ("worker.warm_up_failed", "Nonsense")
     ]
     assert [request.model_type for request in asked] == ["NIG"]
