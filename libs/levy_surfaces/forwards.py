@@ -119,7 +119,7 @@ def derive_forwards(
     price : Series
         For each row of `table.frame` the usable price; NaN where there is none.
     source : {"parity", "given"}
-        What is preferred: put-call parity, or the file's own columns (`forward` and `discount`
+        Preferred source: put-call parity, or the file's own columns (`forward` and `discount`
         or `rate`, or `spot`, `rate` and `dividend_yield`).
 
     Raises
@@ -359,7 +359,7 @@ class _Series:
         return "the file is used"
 
     def _stated(self, own: SeriesForward) -> str:
-        """Describe what the file gives, without what it lacks."""
+        """Describe the columns of the file that are present."""
         if self.given.discount is None:
             return f"forward {own.forward:.6g}"
         return f"rate {own.rate:.1%}" if self.given.forward is None else self._described(own)
