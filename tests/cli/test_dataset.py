@@ -17,14 +17,14 @@ def _levy(*arguments: object) -> int:
 
 
 def test_a_data_set_is_generated_reported_and_extended(tmp_path: Path, capsys: Captured) -> None:
-    asked = ("--model", "VarianceGamma", "--size", 20, "--out", tmp_path, "--seed", 3, "--features")
-    assert _levy(*asked, "--json") == 0
+    options = (*"--model VarianceGamma --size 20 --seed 3 --features --out".split(), tmp_path)
+    assert _levy(*options, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     made = DataSet.open(tmp_path, "VarianceGamma", seed=3)
     assert report["size"] == made.size == 20
     assert report["data_hash"] == made.manifest.data_hash
     assert read_processed(tmp_path, "VarianceGamma", seed=3)[0].shape == (20, 200)
-    assert _levy(*asked) == 0
+    assert _levy(*options) == 0
     shown = capsys.readouterr().out
     assert "20 surfaces of VarianceGamma" in shown
     assert made.manifest.data_hash in shown

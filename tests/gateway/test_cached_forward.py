@@ -80,7 +80,7 @@ def surface(calibrate_request: dict[str, Any]) -> CalibrationRequest:
 
 
 def times_fitted(calibration: Any) -> int:
-    return sum(path == "/calibrate" for _, path, _, _ in calibration.asked)
+    return sum(path == "/calibrate" for _, path, _, _ in calibration.requests)
 
 
 def test_what_was_answered_before_is_not_computed_again(

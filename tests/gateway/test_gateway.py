@@ -19,7 +19,7 @@ def test_a_checked_request_goes_on_as_it_came(
     sent = json.dumps(price_request, indent=3).encode()
     answer = client.post("/price", content=sent, headers={"Content-Type": "application/json"})
     assert answer.json() == {"prices": [[7.5]]}
-    assert pricing.asked == [("POST", "/price", 10.0, sent)]
+    assert pricing.requests == [("POST", "/price", 10.0, sent)]
 
 
 def test_calibrations_go_to_the_calibration_service(
@@ -27,7 +27,7 @@ def test_calibrations_go_to_the_calibration_service(
 ) -> None:
     answer = client.post("/calibrate", json=calibrate_request)
     assert answer.json() == {"model_type": "VarianceGamma"}
-    assert [path for _, path, _, _ in calibration.asked] == ["/calibrate"]
+    assert [path for _, path, _, _ in calibration.requests] == ["/calibrate"]
 
 
 def test_comparisons_go_to_the_calibration_service(
@@ -36,7 +36,7 @@ def test_comparisons_go_to_the_calibration_service(
     del calibrate_request["model_type"]
     answer = client.post("/compare", json=calibrate_request | {"models": ["NIG"]})
     assert answer.json() == {"results": []}
-    assert [path for _, path, _, _ in calibration.asked] == ["/compare"]
+    assert [path for _, path, _, _ in calibration.requests] == ["/compare"]
 
 
 def test_a_batch_goes_on_as_it_came(
@@ -45,7 +45,7 @@ def test_a_batch_goes_on_as_it_came(
     sent = json.dumps({"surfaces": [calibrate_request] * 3}).encode()
     answer = client.post("/calibrate", content=sent, headers={"Content-Type": "application/json"})
     assert answer.status_code == 200
-    assert calibration.asked == [("POST", "/calibrate", 30.0, sent)]
+    assert calibration.requests == [("POST", "/calibrate", 30.0, sent)]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_batch_that_does_not_fit_its_schema_says_where(
     answer = client.post("/calibrate", json=change)
     assert answer.status_code == 422
     assert pointer in [place["pointer"] for place in answer.json()["errors"]]
-    assert calibration.asked == []
+    assert calibration.requests == []
 
 
 def test_a_batch_has_a_limit(client: TestClient, calibrate_request: dict[str, Any]) -> None:
@@ -79,7 +79,7 @@ def test_a_comparison_of_one_model_type_is_refused_where_it_comes_in(
     answer = client.post("/compare", json=calibrate_request)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/model_type"
-    assert calibration.asked == []
+    assert calibration.requests == []
 
 
 def test_a_request_that_does_not_fit_its_schema_goes_nowhere(
@@ -88,7 +88,7 @@ def test_a_request_that_does_not_fit_its_schema_goes_nowhere(
     answer = client.post("/price", json=price_request | {"strikes": [100, "110"]})
     assert answer.status_code == 422
     assert [place["pointer"] for place in answer.json()["errors"]] == ["/strikes/1"]
-    assert pricing.asked == []
+    assert pricing.requests == []
 
 
 def test_a_problem_of_a_upstream_service_comes_back_as_it_is(

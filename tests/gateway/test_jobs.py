@@ -532,9 +532,9 @@ def test_queues_and_workers_are_shown(gateway: Gateway, redis: Any) -> None:
     redis.zadd(WORKERS_KEY, {"heard": redis.time()[0]})
     # A gateway looks when it starts, and then every few seconds.
     jobs, give_up = gateway(), time.monotonic() + 30.0
-    while "levy_gateway_bayesian_workers 1.0" not in (told := jobs.get("/metrics").text):
-        assert time.monotonic() < give_up, told
+    while "levy_gateway_bayesian_workers 1.0" not in (metrics := jobs.get("/metrics").text):
+        assert time.monotonic() < give_up, metrics
         time.sleep(0.05)
-    assert 'levy_gateway_jobs_queued{queue="bayesian.short"} 1.0' in told
-    assert 'levy_gateway_jobs_queued{queue="bayesian.long"} 0.0' in told
-    assert 'levy_gateway_oldest_job_age_seconds{queue="bayesian.long"} 0.0' in told
+    assert 'levy_gateway_jobs_queued{queue="bayesian.short"} 1.0' in metrics
+    assert 'levy_gateway_jobs_queued{queue="bayesian.long"} 0.0' in metrics
+    assert 'levy_gateway_oldest_job_age_seconds{queue="bayesian.long"} 0.0' in metrics

@@ -51,7 +51,7 @@ def test_any_other_is_refused_before_its_body_is_read(
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.headers["WWW-Authenticate"] == "Bearer"
         assert answer.json()["code"] == "unauthorized"
-    assert pricing.asked == []
+    assert pricing.requests == []
     refused = 'levy_gateway_requests_refused_total{reason="unauthorized"} 2.0'
     assert refused in locked.get("/metrics").text
 

@@ -89,6 +89,6 @@ class Prometheus(Process):
 
     def fires(self, alert: str, **labels: str) -> bool:
         """Whether an alert fires."""
-        asked = {"alertname": alert, "alertstate": "firing", **labels}
-        matches = ", ".join(f'{name}="{value}"' for name, value in asked.items())
+        wanted = {"alertname": alert, "alertstate": "firing", **labels}
+        matches = ", ".join(f'{name}="{value}"' for name, value in wanted.items())
         return bool(self.query(f"ALERTS{{{matches}}}"))
