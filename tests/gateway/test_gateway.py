@@ -58,7 +58,7 @@ def test_a_batch_goes_on_as_it_came(
         ({"surface": []}, "/surface"),
     ],
 )
-def test_a_batch_that_does_not_fit_its_schema_says_where(
+def test_an_invalid_batch_is_rejected_with_pointers(
     client: TestClient, calibration: Any, change: dict[str, Any], pointer: str
 ) -> None:
     answer = client.post("/calibrate", json=change)
@@ -179,7 +179,7 @@ def test_one_away_is_degraded(client: TestClient, calibration: Any) -> None:
     assert answer.json()["services"]["calibration"] == {"status": "unreachable"}
 
 
-def test_one_that_is_not_ready_is_told_apart_from_one_away(
+def test_a_service_that_is_not_ready_differs_from_an_unreachable_one(
     client: TestClient, pricing: Any
 ) -> None:
     pricing.replies["/health/ready"] = Reply(503, "application/json", b"{}")
@@ -213,7 +213,7 @@ def test_the_former_code_of_a_problem_is_explained_by_its_current_type(client: T
     assert client.get("/problems/neighbour-failed").json()["code"] == "upstream-error"
 
 
-def test_the_landing_page_says_where_to_look(client: TestClient) -> None:
+def test_the_landing_page_links_to_the_documentation(client: TestClient) -> None:
     answer = client.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert 'href="/docs"' in answer.text

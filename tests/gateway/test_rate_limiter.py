@@ -76,7 +76,7 @@ def test_health_is_not_limited(limiter: TwoEach) -> None:
 
 
 @pytest.mark.parametrize("text", ["600/minute", "5 per second", "1/hour"])
-def test_a_limit_is_written_as_people_say_it(text: str) -> None:
+def test_a_limit_is_parsed(text: str) -> None:
     settings = GatewaySettings(rate_limit=text, redis_url="redis://localhost")
     assert settings.limit is not None
 
