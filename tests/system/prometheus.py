@@ -84,11 +84,11 @@ class Prometheus(Process):
         return list(answer["data"]["result"])
 
     def found(self, expression: str) -> bool:
-        """Whether an expression has values that are numbers."""
+        """Return whether an expression has values that are numbers."""
         return any(math.isfinite(float(each["value"][1])) for each in self.query(expression))
 
     def fires(self, alert: str, **labels: str) -> bool:
-        """Whether an alert fires."""
+        """Return whether an alert fires."""
         wanted = {"alertname": alert, "alertstate": "firing", **labels}
         matches = ", ".join(f'{name}="{value}"' for name, value in wanted.items())
         return bool(self.query(f"ALERTS{{{matches}}}"))

@@ -167,7 +167,7 @@ def _not_found(
 
 
 def _of_the_exporter(expression: str) -> bool:
-    """Whether the query uses metrics of the Redis exporter, which does not run here."""
+    """Return whether the query uses metrics of the Redis exporter, which does not run here."""
     return any(name.startswith("redis_") for name in sources(expression))
 
 

@@ -106,7 +106,7 @@ def metrics(gateway: Service) -> str:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether something becomes true within some time."""
+    """Return whether something becomes true within some time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
