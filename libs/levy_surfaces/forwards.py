@@ -31,7 +31,7 @@ MAX_RATE_ERROR_ALONE: Final = 0.03
 """The same where there is no other source; beyond it a discount of 1 is assumed."""
 
 MAX_RATE: Final = 1.0
-"""Magnitude of a believable continuous rate per year; the HTTP interface has the same limit."""
+"""Largest plausible |rate|, continuous, per year; the HTTP interface has the same limit."""
 
 _UNIT_FACTORS: Final = (2.0, 10.0)
 """Factor beyond all possible discounts that shows a wrong unit; the second for few pairs."""

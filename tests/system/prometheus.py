@@ -58,7 +58,7 @@ class Prometheus(Process):
         super().__init__([binary, *options, listens], {}, folder / "prometheus.log")
 
     def wait_until_ready(self) -> Self:
-        """Wait until it says that it answers: it listens before, and refuses with 503."""
+        """Wait until Prometheus is ready: before, it accepts connections and returns 503."""
         deadline = time.monotonic() + _SECONDS
         while time.monotonic() < deadline:
             if self._is_ready():
