@@ -151,7 +151,7 @@ def _drift(board: Dashboard) -> Dashboard:
                 "Out of distribution",
                 "percentunit",
                 (f"model:levy_out_of_distribution:ratio15m{{{_MODEL}}}", "{{model}}"),
-                description="Fraction with a novelty score over 1: LevyOutOfDistribution",
+                description="Fraction with a score above 1: LevyOutOfDistribution",
             )
         )
         .with_panel(

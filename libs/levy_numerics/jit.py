@@ -43,7 +43,7 @@ def compiled_without_lock(function: _Function) -> _Function:
 
 
 def compiled_in_order_without_lock(function: _Function, *, cache: bool) -> _Function:
-    """Compile as `compiled_in_order`, and release the interpreter lock; cached on disk if asked."""
+    """Compile as `compiled_in_order`, and release the interpreter lock while the function runs."""
     return _compile(function, False, nogil=True, cache=cache)
 
 

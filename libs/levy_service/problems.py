@@ -22,7 +22,7 @@ from levy_service import request_id
 from levy_service.strict_json import RepeatedKeyError
 
 MAX_LOCATIONS: Final = 20
-"""Of the members `errors`: a request may have a thousand invalid quotes."""
+"""Limit of the member `errors`: a request may have a thousand invalid quotes."""
 
 _RESERVED: Final = frozenset(Problem.model_fields)
 _MESSAGES: Final = {

@@ -204,7 +204,7 @@ def _refuse_conflicts(work: _Cleaning, rules: CleaningRules) -> None:
 
 def _add_forwards(work: _Cleaning, table: QuoteTable, source: ForwardSource) -> ForwardSet:
     frame = work.frame
-    # Bids and asks that are no market must not bound a forward.
+    # Bids and asks that are not a market must not bound a forward.
     usable = replace(table, frame=frame[list(table.frame.columns)])
     forwards = derive_forwards(usable, frame["price"].where(work.kept), source=source)
     by_series = pd.DataFrame(

@@ -31,7 +31,7 @@ MAX_RATE_ERROR_ALONE: Final = 0.03
 """The same where there is no other source; beyond it a discount of 1 is assumed."""
 
 MAX_RATE: Final = 1.0
-"""Magnitude of a believable continuous rate per year; the HTTP interface has the same limit."""
+"""Largest plausible |rate|, continuous, per year; the HTTP interface has the same limit."""
 
 _UNIT_FACTORS: Final = (2.0, 10.0)
 """Factor beyond all possible discounts that shows a wrong unit; the second for few pairs."""
@@ -119,7 +119,7 @@ def derive_forwards(
     price : Series
         For each row of `table.frame` the usable price; NaN where there is none.
     source : {"parity", "given"}
-        What is preferred: put-call parity, or the file's own columns (`forward` and `discount`
+        Preferred source: put-call parity, or the file's own columns (`forward` and `discount`
         or `rate`, or `spot`, `rate` and `dividend_yield`).
 
     Raises
@@ -359,7 +359,7 @@ class _Series:
         return "the file is used"
 
     def _stated(self, own: SeriesForward) -> str:
-        """Describe what the file gives, without what it lacks."""
+        """Describe the columns of the file that are present."""
         if self.given.discount is None:
             return f"forward {own.forward:.6g}"
         return f"rate {own.rate:.1%}" if self.given.forward is None else self._described(own)

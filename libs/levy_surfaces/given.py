@@ -20,7 +20,7 @@ _DISCOUNT_SLACK: Final = 1.1
 
 @dataclass(frozen=True)
 class GivenMarket:
-    """Forward and discount of one series by the file's columns, and what is missing.
+    """Forward and discount of one series by the file's columns, and the missing columns.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
 """Maturities from dates and timestamps, in one day count: ACT/365 fixed on elapsed time.
 
-Two calendar dates are as many days apart as the calendar says, in the place where they are
+Two calendar dates are as many days apart as in the calendar, in the place where they are
 written. Two timestamps are as far apart as the time that elapses between them. Where only the
 expiry lacks a time of day, the time of settlement is assumed and reported.
 """
@@ -27,7 +27,7 @@ _DISAGREEMENT_SHARE: Final = 0.5
 
 @dataclass(frozen=True)
 class ContractDates:
-    """What determines the maturity of each row.
+    """Dates and settlement that determine the maturity of each row.
 
     Attributes
     ----------

@@ -250,7 +250,7 @@ def bounds_on_forward(pairs: Pairs, discount: float) -> tuple[float, float, int]
 
 
 def forward_at(pairs: Pairs, discount: float) -> float:
-    """Return the forward at a known discount: the weighted median of what the pairs imply."""
+    """Return the forward at a known discount: the weighted median of those that the pairs imply."""
     implied = pairs.strike + pairs.difference / discount
     return weighted_median(implied, pairs.relative_noise() ** -2.0)
 

@@ -15,7 +15,7 @@ _SHARE_OUTSIDE: Final = 0.4
 _USUAL_VOLATILITIES: Final = (0.015, 4.0)
 """Annual volatilities beyond which a wrong unit is likely."""
 _NEAR_THE_MONEY: Final = 0.1
-"""Of K/F − 1, per root year: one standard deviation at a volatility of 10%."""
+"""Largest |K/F − 1| per root year: one standard deviation at a volatility of 10%."""
 
 
 def bounds_warning(

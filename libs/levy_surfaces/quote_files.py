@@ -21,9 +21,9 @@ MAX_CHARACTERS: Final = 2**30
 MAX_ROWS: Final = 10_000_000
 MAX_LINE_CHARACTERS: Final = 16_384
 MAX_VALUE_CHARACTERS: Final = 1_000
-"""Of one value in a column that is read."""
+"""Limit of one value in a column that is read."""
 MAX_BLANK_LINES: Final = 100_000
-"""In a row; a few hundred kilobytes of compressed data can hold hundreds of millions of them."""
+"""Consecutive; a few hundred kilobytes of compressed data can hold hundreds of millions."""
 PIECE_ROWS: Final = 20_000
 
 CSV_SUFFIXES: Final = (".csv", ".csv.gz")
@@ -45,7 +45,7 @@ class QuoteFile:
     ----------
     path : Path
     warnings : list of str
-        What reading noticed; complete once all pieces are read.
+        Of the reader; complete once all pieces are read.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class QuoteFile:
 
     @property
     def row_unit(self) -> str:
-        """What a row's number counts: lines of CSV (the header is line 1), rows of Parquet."""
+        """Unit of row numbers: lines of CSV (the header is line 1), rows of Parquet."""
         return "line" if self.is_csv else "row"
 
     def pieces(self, requirements: Requirements) -> Iterator[pd.DataFrame]:

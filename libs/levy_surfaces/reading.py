@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 MAX_QUOTES: Final = 200_000
-"""In one surface; files may be longer, they are read in pieces."""
+"""Limit of one surface; files may be longer, they are read in pieces."""
 
 _N_SHOWN: Final = 4
 _FRAME_COLUMNS: Final = (
@@ -177,7 +177,7 @@ def read_options(
 
 @dataclass(frozen=True)
 class _Selection:
-    """Which rows of a file to use; None selects all."""
+    """Selection of rows of a file; None selects all."""
 
     quote_date: Moment | None
     underlying: str | None
@@ -202,7 +202,7 @@ class _Selection:
         selected = np.ones(len(columns.text), dtype=bool)
         for name, value in (("quote_date", self.quote_date), ("underlying", self.underlying)):
             if value is not None and name not in columns.text:
-                refuse(columns.file.path, f"there is no column {name} to select by", column=name)
+                refuse(columns.file.path, f"has no column {name} to select by", column=name)
         if self.quote_date is not None:
             moments = columns.moments("quote_date")
             matches = [m is not None and m.matches(self.quote_date) for m in moments.distinct]

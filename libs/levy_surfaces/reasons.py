@@ -5,7 +5,7 @@ from typing import Final
 
 
 class Reason(StrEnum):
-    """Why a quote was dropped; the first that applies."""
+    """Reasons for dropping a quote; the first that applies is reported."""
 
     EXPIRED = "expired"
     NO_MARKET = "no_market"

@@ -1,7 +1,7 @@
 """The checks of quotes that files and HTTP requests share, on arrays.
 
-Each check returns masks over the quotes; what is done with them, and how the reasons are reported,
-is for `cleaning` (files) and `requested` (requests).
+Each check returns masks over the quotes; `cleaning` (files) and `requested` (requests) apply them
+and report the reasons.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ Far below usual spreads, but above the change of a price within a minute, by whi
 expiry may differ.
 """
 _SAME_STRIKE: Final = 1e-9
-"""Relative difference up to which two strikes are one: what a conversion of units rounds away."""
+"""Relative difference up to which two strikes are one: the rounding of a conversion of units."""
 
 Masks = list[tuple[Reason, np.ndarray]]
 
@@ -80,8 +80,8 @@ class QuoteArrays:
     def with_prices(self) -> tuple["QuoteArrays", Masks]:
         """Return the quotes with a price to fit and spreads that are real, and the unusable ones.
 
-        - A bid and an ask of zero are no market. Where the whole surface is quoted so, as in files
-          of last prices, the price counts and the zeros are ignored; elsewhere it is too old.
+        - A bid and an ask of zero are not a market. Where the whole surface is quoted so, as in
+          files of last prices, the price counts and the zeros are ignored; elsewhere it is too old.
         - An ask of zero is unknown: no offer was quoted. A side alone bounds the price but is
           not a spread.
         """

@@ -22,7 +22,7 @@ from levy_surfaces.reading import QuoteTable, read_quotes
 _UNKNOWN: Final = "unknown"
 _SAME_EXPIRY_YEARS: Final = 0.5 / DAYS_PER_YEAR
 _SAME_EXPIRY_SHARE: Final = 0.05
-"""Of the maturity: half a day is much of a maturity of a few days."""
+"""As a fraction of the maturity: half a day is much of a maturity of a few days."""
 
 
 def surface_of_rows(

@@ -54,7 +54,7 @@ class Moment:
 
     @property
     def is_midnight(self) -> bool:
-        """Whether it may stand for a calendar date: no time, or midnight where it is written."""
+        """Whether it may be a calendar date: without a time, or midnight where it is written."""
         return not self.nanoseconds
 
     @cached_property
@@ -194,7 +194,7 @@ class Moments:
 
     @classmethod
     def of(cls, texts: pd.Series) -> Self:
-        """Parse a column of text; what is neither blank nor a moment becomes None as well."""
+        """Parse a column of text; blank and malformed entries become None."""
         codes, distinct = pd.factorize(texts)
         return cls([parse_moment(str(text)) for text in distinct], codes)
 

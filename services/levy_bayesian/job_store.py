@@ -29,10 +29,10 @@ from levy_schemas.jobs import (
 from levy_schemas.problems import Problem
 
 StartOutcome = Literal["started", "finished", "leased", "exhausted"]
-"""Whether a job may run: yes; it has ended; another worker runs it; no attempt is left."""
+"""The job may run; it has ended; another worker runs it; no attempt is left."""
 
 RETRIES: Final = 600
-"""Of a write that must not be lost, about one a second: ten minutes' outage of Redis."""
+"""Retries of a write that must not be lost, about one a second: ten minutes' outage of Redis."""
 _RENEWALS_PER_LEASE: Final = 5
 _MAX_PAUSE_SECONDS: Final = 1.0
 
@@ -45,7 +45,7 @@ class JobLostError(Exception):
 
 
 class JobRecord(NamedTuple):
-    """The request as JSON, None if there is no such job, and the details of its submission."""
+    """The request as JSON, None if the job does not exist, and the details of its submission."""
 
     request: bytes | None
     request_id: str
@@ -91,7 +91,7 @@ class Job:
         self._keep_seconds = keep_seconds
         self._max_attempts = max_attempts
         backoff = ExponentialBackoff(cap=_MAX_PAUSE_SECONDS, base=0.05)
-        # Every error of Redis: one that refuses writes, after a failover or when its disk or
+        # Every error of Redis: one that rejects writes, after a failover or when its disk or
         # memory is full, takes them again later.
         self._retry = Retry(backoff, retries, supported_errors=(RedisError, OSError))
 

@@ -1,1 +1,1 @@
-"""The gateway: the one public address; it checks, forwards and answers, and computes nothing."""
+"""The gateway, the only public address: checks and forwards requests; computes nothing itself."""

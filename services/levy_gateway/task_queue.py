@@ -1,4 +1,4 @@
-"""Celery's client: sends the tasks that tell a worker which job to run."""
+"""Celery's client: sends tasks with the ids of the jobs to run."""
 
 import asyncio
 from typing import Final

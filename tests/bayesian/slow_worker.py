@@ -34,22 +34,22 @@ class Slow:
     def __init__(self, settings: BayesianSettings) -> None:
         self._url = settings.redis_url.get_secret_value()
 
-    def __call__(self, asked: BayesianRequest, progress: ProgressCallback) -> SamplingOutput:
+    def __call__(self, request: BayesianRequest, progress: ProgressCallback) -> SamplingOutput:
         with connect(self._url) as redis:
-            # Retried, since Redis may refuse writes by now.
+            # Retried, since Redis may reject writes by now.
             retry = Retry(ConstantBackoff(0.1), 100, supported_errors=(RedisError,))
-            retry.call_with_retry(lambda: redis.rpush("order", asked.seed), lambda _: None)
+            retry.call_with_retry(lambda: redis.rpush("order", request.seed), lambda _: None)
             retry.call_with_retry(lambda: redis.set("sampling", os.getpid()), lambda _: None)
-        seconds = SECONDS_A_DRAW * asked.num_chains * asked.num_samples
+        seconds = SECONDS_A_DRAW * request.num_chains * request.num_samples
         for step in range(_STEPS):
-            deaf = SoftTimeLimitExceeded if asked.likelihood == "student_t" else ()
+            deaf = SoftTimeLimitExceeded if request.likelihood == "student_t" else ()
             with suppress(deaf):
                 time.sleep(seconds / _STEPS)
             progress(Progress(step / _STEPS, Diagnostics(draws=step)))
         return RESULT, str(os.getpid()).encode()
 
     def warm(self) -> None:
-        """As long as Redis has the key `cold`."""
+        """Wait as long as Redis has the key `cold`."""
         with connect(self._url) as redis:
             while redis.exists("cold"):
                 time.sleep(_STEP_SECONDS)

@@ -53,7 +53,7 @@ def test_divergences_are_those_after_warm_up_and_acceptance_is_the_latest() -> N
     assert (warming.acceptance_rate, warming.step_size) == (0.75, None)
 
 
-def test_what_is_no_number_is_told_as_nothing() -> None:
+def test_values_that_are_not_finite_are_null() -> None:
     assert weight_diagnostics(0.3).pareto_k == 0.3
     assert weight_diagnostics(math.inf).pareto_k is None
     assert elbo_diagnostics(-12.5).elbo == -12.5

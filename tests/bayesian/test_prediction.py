@@ -112,12 +112,12 @@ def test_the_spread_of_an_option_without_quotes_is_not_made_up() -> None:
 
 
 def test_predictions_have_the_order_of_the_request() -> None:
-    asked: list[dict[str, Any]] = [
+    options: list[dict[str, Any]] = [
         {"strike": 101.0, "maturity": 0.75},
         {"strike": 90.0, "maturity": 0.25, "option_type": "put"},
     ]
     with jax.enable_x64(True):
-        result, _ = sample(request(predict=asked), lambda _: None)
+        result, _ = sample(request(predict=options), lambda _: None)
     assert [one.strike for one in result.predicted] == [101.0, 90.0]
     call, put = result.predicted
     # From the quoted call of the same strike and maturity, by put-call parity.

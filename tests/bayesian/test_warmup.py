@@ -24,8 +24,8 @@ from levy_schemas.jobs import BayesianRequest
 from levy_schemas.surface import EXAMPLE_GRID
 assert "jax" not in sys.modules
 sampling = Sampling(BayesianSettings(compiled=Path(sys.argv[1])))
-asked = EXAMPLE_GRID | {"model_type": "VarianceGamma", "engine": "laplace-psis"}
-result, draws = sampling(BayesianRequest.model_validate(asked), lambda share: None)
+request = EXAMPLE_GRID | {"model_type": "VarianceGamma", "engine": "laplace-psis"}
+result, draws = sampling(BayesianRequest.model_validate(request), lambda share: None)
 import jax
 assert jax.config.jax_enable_x64
 assert jax.config.jax_compilation_cache_dir == sys.argv[1]
@@ -61,10 +61,10 @@ def on_duration(event, _seconds, **_):
         compiled.append(event)
 def job(move):
     prices = [[price + move for price in row] for row in EXAMPLE_GRID["prices"]]
-    asked = EXAMPLE_GRID | {"model_type": "VarianceGamma", "prices": prices}
-    asked |= {"num_chains": 2, "num_samples": 100, "num_warmup": 100}
+    request = EXAMPLE_GRID | {"model_type": "VarianceGamma", "prices": prices}
+    request |= {"num_chains": 2, "num_samples": 100, "num_warmup": 100}
     before = len(compiled)
-    sampling(BayesianRequest.model_validate(asked), lambda standing: None)
+    sampling(BayesianRequest.model_validate(request), lambda standing: None)
     return len(compiled) - before
 from levy_bayesian.warmup import _prepare_jax
 _prepare_jax(Path(sys.argv[1]))
@@ -89,7 +89,7 @@ def test_a_second_job_of_like_size_compiles_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[BayesianRequest]:
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[BayesianRequest]:
     seen: list[BayesianRequest] = []
 
     def sampled(
@@ -102,21 +102,21 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[BayesianRequest]:
     return seen
 
 
-def test_what_is_warmed_are_jobs_of_the_usual_size(asked: list[BayesianRequest]) -> None:
+def test_warm_up_samples_requests_of_the_usual_size(requests: list[BayesianRequest]) -> None:
     warmup.Sampling(BayesianSettings(warm=("VarianceGamma", "CGMY"))).warm()
-    assert [request.model_type for request in asked] == ["VarianceGamma", "CGMY"]
-    for request in asked:
+    assert [request.model_type for request in requests] == ["VarianceGamma", "CGMY"]
+    for request in requests:
         assert request.engine == "numpyro-nuts"
         assert sum(len(row) for row in request.prices or ()) == 200
         assert (request.num_chains, request.num_samples, request.num_warmup) == (4, 5000, 2000)
 
 
 def test_an_unknown_model_is_reported_and_the_others_are_compiled(
-    asked: list[BayesianRequest],
+    requests: list[BayesianRequest],
 ) -> None:
     with structlog.testing.capture_logs() as logged:
         warmup.Sampling(BayesianSettings(warm=("Nonsense", "NIG"))).warm()
     assert [(event["event"], event["model"]) for event in logged] == [
-        ("worker.not_warm", "Nonsense")
+        ("worker.warm_up_failed", "Nonsense")
     ]
-    assert [request.model_type for request in asked] == ["NIG"]
+    assert [request.model_type for request in requests] == ["NIG"]

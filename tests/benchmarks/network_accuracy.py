@@ -55,9 +55,9 @@ repository.
 Cells of the first tables contain R² and the median of |error/value|. `price` is the mean over
 surfaces of the root mean square error, in 1e-4 of the forward; `vol` the median over surfaces of
 the root mean square error of implied volatility, in 1e-4 (0.01 vol points); both on {repriced:,}
-surfaces, compared with the exact prices of the whole grid. `familiar` is the fraction with a
-novelty score of at most one. Noise is relative to each out-of-the-money price. If quotes are
-missing, networks on the grid read interpolated quotes, `set` the remaining ones."""
+surfaces, compared with the exact prices of the whole grid. `familiar` is the fraction with an
+out-of-distribution score of at most one. Noise is relative to each out-of-the-money price. If
+quotes are missing, networks on the grid read interpolated quotes, `set` the remaining ones."""
 _REAL: Final = f"""
 Root mean square error of implied volatility, in points: of the network's start → of the fit from
 that start (weights `{_WEIGHTS}`), compared with the best of {_STARTS} starts of least squares. `*`:
@@ -106,7 +106,7 @@ class Accuracy:
     price_bp, vol_bp : float
         See `repricing_errors`.
     familiar : float
-        Fraction of the surfaces with a novelty score of at most one.
+        Fraction of the surfaces with an out-of-distribution score of at most one.
     """
 
     network: str
@@ -385,7 +385,7 @@ class Start:
     best : float
         The same error, of multi-start least squares.
     score : float
-        Novelty score of `set`.
+        Out-of-distribution score of `set`.
     """
 
     quotes: str

@@ -9,7 +9,7 @@ from levy_schemas.calibration import CalibrationRequest
 
 
 @pytest.mark.parametrize(
-    ("asked", "brief"),
+    ("options", "brief"),
     [
         ({}, True),
         ({"method": "neural"}, True),
@@ -18,7 +18,7 @@ from levy_schemas.calibration import CalibrationRequest
         ({"uncertainty": "psis"}, False),
     ],
 )
-def test_what_takes_long_does_not_begin_there(
-    grid_request: dict[str, Any], asked: dict[str, Any], brief: bool
+def test_only_short_fits_run_on_the_event_loop(
+    grid_request: dict[str, Any], options: dict[str, Any], brief: bool
 ) -> None:
-    assert _is_brief(CalibrationRequest(**(grid_request | asked))) is brief
+    assert _is_brief(CalibrationRequest(**(grid_request | options))) is brief

@@ -182,7 +182,7 @@ def test_a_surface_without_any_information_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("asked", "place"),
+    ("options", "place"),
     [
         ({"method": "neural", "model_type": "Kou"}, "/method"),
         ({"method": "neural", "uncertainty": "psis"}, "/uncertainty"),
@@ -190,9 +190,9 @@ def test_a_surface_without_any_information_is_refused(
     ],
 )
 def test_an_unsupported_request_is_rejected_with_an_alternative(
-    client: TestClient, grid_request: dict[str, Any], asked: dict[str, Any], place: str
+    client: TestClient, grid_request: dict[str, Any], options: dict[str, Any], place: str
 ) -> None:
-    answer = client.post("/calibrate", json=grid_request | asked)
+    answer = client.post("/calibrate", json=grid_request | options)
     assert answer.status_code == 422
     assert answer.json()["code"] == "unsupported"
     assert answer.json()["errors"][0]["pointer"] == place

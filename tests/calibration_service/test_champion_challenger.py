@@ -62,7 +62,7 @@ def standard_grid() -> dict[str, Any]:
     }
 
 
-def asked(answer: Any) -> str:
+def version_of(answer: Any) -> str:
     assert answer.status_code == 200, answer.text
     return str(answer.json()["model_version"])
 
@@ -88,15 +88,15 @@ def test_both_are_counted_and_reported(serve: Any, grid_request: dict[str, Any])
         served = client.get("/networks").json()["networks"][MODEL]
         assert served["challenger"].startswith("ensemble-")
         # Too few quotes for the challenger, which reads the grid: it rejects them.
-        assert asked(client.post("/calibrate", json=grid_request)) == served["champion"]
+        assert version_of(client.post("/calibrate", json=grid_request)) == served["champion"]
         assert counted(client, "challenger", "abstained")
         assert counted(client, "champion", "accepted")
-        assert asked(client.post("/calibrate", json=standard_grid())) == served["challenger"]
+        assert version_of(client.post("/calibrate", json=standard_grid())) == served["challenger"]
         assert counted(client, "challenger", "accepted")
     with serve() as client:
         served = client.get("/networks").json()["networks"][MODEL]
         assert served["challenger"] is None
-        assert asked(client.post("/calibrate", json=grid_request)) == served["champion"]
+        assert version_of(client.post("/calibrate", json=grid_request)) == served["champion"]
         (line,) = counted(client, "champion", "accepted")
         assert line.endswith(" 1.0")
         client.post("/calibrate", json=grid_request | {"model_type": "Kou"})
@@ -108,13 +108,13 @@ def test_promotion_and_rollback_need_no_restart(
 ) -> None:
     former = registry.aliases(MODEL).champion
     with serve() as client:
-        assert asked(client.post("/calibrate", json=grid_request)) == former
+        assert version_of(client.post("/calibrate", json=grid_request)) == former
         registry.promote(MODEL, "ensemble")
         promoted = client.get("/networks").json()["networks"][MODEL]
         assert promoted["champion"].startswith("ensemble-")
         assert promoted["input_dimension"] == 200
         registry.rollback(MODEL)
-        assert asked(client.post("/calibrate", json=grid_request)) == former
+        assert version_of(client.post("/calibrate", json=grid_request)) == former
 
 
 def test_a_corrupt_network_is_refused_and_the_former_answers_on(
@@ -125,13 +125,13 @@ def test_a_corrupt_network_is_refused_and_the_former_answers_on(
         registry.promote(MODEL, "mlp")
         (registry.artifact(MODEL, "mlp").folder / SERVED).write_bytes(b"spoiled")
         for _ in range(3):
-            assert asked(client.post("/calibrate", json=grid_request)) == former
+            assert version_of(client.post("/calibrate", json=grid_request)) == former
         served = [event for event in logged if event["event"] == "network.refused"]
         assert [(event["model"], event["alias"]) for event in served] == [(MODEL, "champion")]
         gauge = f'levy_calibration_network_refused{{alias="champion",model="{MODEL}"}}'
         assert f"{gauge} 1.0" in client.get("/metrics").text
         registry.rollback(MODEL)
-        assert asked(client.post("/calibrate", json=grid_request)) == former
+        assert version_of(client.post("/calibrate", json=grid_request)) == former
         assert f"{gauge} 0.0" in client.get("/metrics").text
 
 

@@ -27,8 +27,8 @@ def test_parameters_of_a_flat_smile_reprice_it_over_the_wire(name: str, vol: flo
     flat = pricing.price(BlackScholes(sigma=vol), contracts).value.reshape(3, 9)
     request = MARKET | grid | {"prices": flat.tolist(), "model_type": name}
     fit = calibrate(CalibrationRequest.model_validate(request), engine_version="test")
-    asked = MARKET | grid | {"parameters": fit.parameters, "model_type": name}
-    repriced = price(PriceRequest.model_validate(asked))
+    to_price = MARKET | grid | {"parameters": fit.parameters, "model_type": name}
+    repriced = price(PriceRequest.model_validate(to_price))
     assert np.allclose(repriced.prices, flat, rtol=0.0, atol=1e-4)
 
 

@@ -38,7 +38,7 @@ def check_recovered(result: CalibrationResult, truth: VarianceGamma) -> None:
         assert result.parameters[name] == pytest.approx(value, rel=1e-4)
 
 
-def test_a_networks_start_is_polished_to_the_exact_answer(
+def test_a_fit_from_a_networks_start_recovers_the_parameters(
     answered: Answer, truth: VarianceGamma
 ) -> None:
     result = answered(Knowing(beside(truth), version="2026-1"))
@@ -113,8 +113,8 @@ def test_a_poor_initial_guess_is_rejected_and_reported(grid_request: dict[str, A
     prices = pricing.price(truth, contracts).value.reshape(3, -1).tolist()
     # Large upward jumps: least squares ends in another local minimum.
     astray = Knowing(replace(truth, mu_j=1.5, sigma_j=0.05, lam=0.05))
-    asked = grid_request | {"model_type": "Merton", "prices": prices}
-    request = CalibrationRequest.model_validate(asked)
+    body = grid_request | {"model_type": "Merton", "prices": prices}
+    request = CalibrationRequest.model_validate(body)
     result = calibrate(request, engine_version="engine", choose=lambda _name: (astray,))
     assert result.fit_quality.rmse < 1e-6
     assert result.method == "least_squares"

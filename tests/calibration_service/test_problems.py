@@ -82,7 +82,7 @@ def check(answer: Any, code: str) -> None:
 
 @pytest.mark.parametrize("code", BY_THE_REQUEST)
 def test_a_request_provokes(path: str, code: str) -> None:
-    client = TestClient(app(raising(AssertionError("must not be asked"))))
+    client = TestClient(app(raising(AssertionError("must not be called"))))
     check(client.post(path, **BY_THE_REQUEST[code]), code)
 
 
@@ -93,7 +93,7 @@ def test_a_handler_provokes(path: str, body: dict[str, Any], code: str) -> None:
 
 
 def test_a_client_with_a_short_deadline_receives_a_timeout(path: str, body: dict[str, Any]) -> None:
-    client = TestClient(app(raising(AssertionError("must not be asked"))))
+    client = TestClient(app(raising(AssertionError("must not be called"))))
     answer = client.post(path, json=body, headers={"X-Deadline-Seconds": "0"})
     check(answer, "deadline")
 

@@ -298,7 +298,7 @@ def to_long(value: Any) -> np.longdouble:
 
 
 def revives(transform: Transform) -> bool:
-    """Whether |φ_T| of Merton's model rises again where jumps of one size are in phase.
+    """Return whether |φ_T| of Merton's model rises again where jumps of one size are in phase.
 
     A sum over nodes with increasing distances may miss such a revival.
     """

@@ -114,7 +114,7 @@ def test_options_that_are_not_quoted_are_predicted(
         ("2024-05-03,100,C", "row 2: no forward is known at 0.3315 years"),
         ("2024-04-03,-1,C", "must be positive"),
         ("2024-04-03,100,X", "neither C nor P"),
-        ("", "holds no options"),
+        ("", "contains no options"),
     ],
 )
 def test_options_that_cannot_be_predicted_are_reported(

@@ -17,14 +17,14 @@ def _levy(*arguments: object) -> int:
 
 
 def test_a_data_set_is_generated_reported_and_extended(tmp_path: Path, capsys: Captured) -> None:
-    asked = ("--model", "VarianceGamma", "--size", 20, "--out", tmp_path, "--seed", 3, "--features")
-    assert _levy(*asked, "--json") == 0
+    options = ("--model", "VarianceGamma", "--size", 20, "--seed", 3, "--features")
+    assert _levy(*options, "--out", tmp_path, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     made = DataSet.open(tmp_path, "VarianceGamma", seed=3)
     assert report["size"] == made.size == 20
     assert report["data_hash"] == made.manifest.data_hash
     assert read_processed(tmp_path, "VarianceGamma", seed=3)[0].shape == (20, 200)
-    assert _levy(*asked) == 0
+    assert _levy(*options, "--out", tmp_path) == 0
     shown = capsys.readouterr().out
     assert "20 surfaces of VarianceGamma" in shown
     assert made.manifest.data_hash in shown
@@ -48,7 +48,7 @@ def test_real_quotes_are_cleaned_and_kept(quotes: Path, tmp_path: Path, capsys: 
         ((), "either --model"),
         (("--model", "NIG", "--quotes", "x.csv"), "either --model"),
         (("--model", "Heston"), "Heston"),
-        (("--model", "BlackScholes"), "no ranges are declared"),
+        (("--model", "BlackScholes"), "declares no training range"),
         (("--model", "NIG", "--seed", -1), "seed = -1"),
     ],
 )

@@ -79,12 +79,12 @@ class Engine:
     """Returns the given responses in turn and records the requests."""
 
     def __init__(self) -> None:
-        self.asked: list[httpx.Request] = []
+        self.requests: list[httpx.Request] = []
         self.answers: list[httpx.Response | Exception] = []
         self.handler: Handler | None = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
+        self.requests.append(request)
         if self.handler is not None:
             return self.handler(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -142,21 +142,21 @@ def test_a_surface_goes_out_and_a_typed_result_comes_back(call: Method, engine: 
     result = call("calibrate", **SURFACE)
     assert isinstance(result, CalibrationResult)
     assert result.parameters == {"sigma": 0.2}
-    (asked,) = engine.asked
-    assert (asked.method, asked.url.path) == ("POST", "/calibrate")
-    assert asked.headers["X-API-Key"] == "levy_key"
-    assert asked.headers["Content-Type"] == "application/json"
-    assert json.loads(asked.content)["prices"] == [[14.0, 7.0]]
-    assert "quotes" not in json.loads(asked.content)
-    assert "Cache-Control" not in asked.headers
+    (request,) = engine.requests
+    assert (request.method, request.url.path) == ("POST", "/calibrate")
+    assert request.headers["X-API-Key"] == "levy_key"
+    assert request.headers["Content-Type"] == "application/json"
+    assert json.loads(request.content)["prices"] == [[14.0, 7.0]]
+    assert "quotes" not in json.loads(request.content)
+    assert "Cache-Control" not in request.headers
 
 
 def test_a_request_may_be_given_whole(call: Method, engine: Engine) -> None:
     engine.answers = [httpx.Response(200, json=FITTED)]
     call("calibrate", CalibrationRequest(**SURFACE), fresh=True, deadline_seconds=2.0)
-    (asked,) = engine.asked
-    assert asked.headers["Cache-Control"] == "no-cache"
-    assert asked.headers["X-Deadline-Seconds"] == "2.000"
+    (request,) = engine.requests
+    assert request.headers["Cache-Control"] == "no-cache"
+    assert request.headers["X-Deadline-Seconds"] == "2.000"
     with pytest.raises(TypeError, match="not both: method"):
         call("calibrate", CalibrationRequest(**SURFACE), method="hybrid")
 
@@ -164,7 +164,7 @@ def test_a_request_may_be_given_whole(call: Method, engine: Engine) -> None:
 def test_an_invalid_request_is_rejected_before_it_is_sent(call: Method, engine: Engine) -> None:
     with pytest.raises(ValidationError, match="strikes"):
         call("calibrate", **SURFACE | {"strikes": ["90"]})
-    assert engine.asked == []
+    assert engine.requests == []
 
 
 def test_a_problem_is_raised_with_all_its_members(call: Method, engine: Engine) -> None:
@@ -175,7 +175,7 @@ def test_a_problem_is_raised_with_all_its_members(call: Method, engine: Engine) 
         call("calibrate", **SURFACE)
     assert raised.value.code == "unknown-model"
     assert raised.value.problem.request_id == "42"
-    assert len(engine.asked) == 1
+    assert len(engine.requests) == 1
 
 
 @pytest.mark.parametrize("status", [429, 502, 503])
@@ -189,7 +189,7 @@ def test_temporary_failures_are_retried_after_the_interval_of_the_engine(
     ]
     assert call("calibrate", **SURFACE).status == "converged"
     assert slept == [7.0, 3.0]
-    assert len({asked.content for asked in engine.asked}) == 1
+    assert len({request.content for request in engine.requests}) == 1
 
 
 def test_after_some_attempts_the_problem_is_raised(
@@ -198,7 +198,7 @@ def test_after_some_attempts_the_problem_is_raised(
     engine.answers = [problem(503, **{"Retry-After": "1"})]
     with pytest.raises(ProblemError):
         call("calibrate", **SURFACE)
-    assert len(engine.asked) == 4
+    assert len(engine.requests) == 4
     assert len(slept) == 3
 
 
@@ -209,7 +209,7 @@ def test_a_request_that_timed_out_is_not_retried(call: Method, engine: Engine) -
     engine.answers = [httpx.ReadTimeout("slow")]
     with pytest.raises(NoResponseError, match="/calibrate: slow"):
         call("calibrate", **SURFACE)
-    assert len(engine.asked) == 2
+    assert len(engine.requests) == 2
 
 
 def test_requests_to_a_starting_engine_are_retried(
@@ -292,7 +292,7 @@ def test_many_surfaces_go_in_as_few_calls_as_the_engine_allows(
     engine.handler = in_batches
     small = [CalibrationRequest(**SURFACE | {"spot_price": 1.0 + i}) for i in range(150)]
     found = call("calibrate_many", small)
-    sizes = [len(json.loads(asked.content)["surfaces"]) for asked in engine.asked]
+    sizes = [len(json.loads(request.content)["surfaces"]) for request in engine.requests]
     assert sizes == [MAX_SURFACES, MAX_SURFACES, 22]
     assert [one.request_id for one in found] == [str(1.0 + i) for i in range(150)]
 
@@ -301,7 +301,7 @@ def test_a_batch_weighs_no_more_than_the_gateway_reads(call: Method, engine: Eng
     engine.handler = in_batches
     wide = SURFACE | {"strikes": [float(k) for k in range(50, 550)], "prices": [[1.234567] * 500]}
     assert len(call("calibrate_many", [CalibrationRequest(**wide)] * 60)) == 60
-    weights = [len(asked.content) for asked in engine.asked]
+    weights = [len(request.content) for request in engine.requests]
     assert len(weights) == 2
     assert max(weights) <= 256 * 1024
 
@@ -349,11 +349,11 @@ def test_a_submission_that_is_tried_again_is_the_same_job(
     engine.answers = [problem(503, **{"Retry-After": "7"}), accepted]
     assert call("sample", engine="laplace-psis", **SURFACE).job_id == "j"
     assert slept == [7.0]
-    keys = [asked.headers["Idempotency-Key"] for asked in engine.asked]
+    keys = [request.headers["Idempotency-Key"] for request in engine.requests]
     assert keys[0] == keys[1]
     call("sample", **SURFACE)
     call("sample", idempotency_key="mine", **SURFACE)
-    last = [asked.headers["Idempotency-Key"] for asked in engine.asked[2:]]
+    last = [request.headers["Idempotency-Key"] for request in engine.requests[2:]]
     assert last[0] != keys[0]
     assert last[1] == "mine"
 
@@ -371,7 +371,7 @@ def test_wait_polls_at_the_interval_of_the_engine_and_reports_progress(
     assert found.reason == "by decree"
     assert raised == [("queued", 0.0), ("running", 0.4), ("succeeded", 1.0)]
     assert waited == [3.0, 3.0]
-    assert {asked.url.path for asked in engine.asked} == {"/calibrate/bayesian/j"}
+    assert {request.url.path for request in engine.requests} == {"/calibrate/bayesian/j"}
 
 
 def test_a_job_that_failed_raises_its_problem(call: Method, engine: Engine) -> None:
@@ -383,7 +383,7 @@ def test_a_job_that_failed_raises_its_problem(call: Method, engine: Engine) -> N
 def test_a_cancelled_job_has_the_status_cancelled(call: Method, engine: Engine) -> None:
     engine.answers = [stands("cancelled")]
     assert call("cancel", "j").status == "cancelled"
-    assert engine.asked[0].method == "DELETE"
+    assert engine.requests[0].method == "DELETE"
     with pytest.raises(JobCancelledError):
         call("wait", "j")
 
@@ -400,7 +400,7 @@ def test_waiting_has_an_end_if_it_is_given_one(
 def test_draws_come_as_they_are(call: Method, engine: Engine) -> None:
     engine.answers = [httpx.Response(200, content=b"\x89HDF", headers={"Content-Type": "x"})]
     assert call("draws", "j") == b"\x89HDF"
-    assert engine.asked[0].url.path == "/calibrate/bayesian/j/inference-data"
+    assert engine.requests[0].url.path == "/calibrate/bayesian/j/inference-data"
     engine.answers = [problem(409)]
     with pytest.raises(ProblemError):
         call("draws", "j")
@@ -409,4 +409,4 @@ def test_draws_come_as_they_are(call: Method, engine: Engine) -> None:
 def test_the_name_of_a_job_is_one_step_of_a_path(call: Method, engine: Engine) -> None:
     engine.answers = [stands("queued")]
     call("job", "../models")
-    assert engine.asked[0].url.raw_path == b"/calibrate/bayesian/..%2Fmodels"
+    assert engine.requests[0].url.raw_path == b"/calibrate/bayesian/..%2Fmodels"

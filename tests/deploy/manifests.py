@@ -76,7 +76,7 @@ def containers(resources: tuple[Resource, ...]) -> Iterator[tuple[str, Resource]
 
 
 def selects(selector: Resource, found: dict[str, str]) -> bool:
-    """Whether a label selector selects a pod with these labels.
+    """Return whether a label selector selects a pod with these labels.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class Network:
         self._policies = of_kind(resources, "NetworkPolicy")
 
     def allows(self, source: Resource, target: Resource, port: int) -> bool:
-        """Whether pods with some labels, in some namespace, may connect to others on a port.
+        """Return whether pods with some labels, in some namespace, may connect to others on a port.
 
         Parameters
         ----------

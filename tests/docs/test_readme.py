@@ -53,7 +53,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def shows(shown: str, printed: str) -> bool:
-    """Whether the printed output matches the page.
+    """Return whether the printed output matches the page.
 
     Numbers may differ by 0.1%, and durations (numbers before ms, µs or s) arbitrarily; `…` on the
     page matches anything.
@@ -76,7 +76,7 @@ def shows(shown: str, printed: str) -> bool:
 
 
 def agrees(shown: list[str], printed: list[str]) -> bool:
-    """Whether `printed` begins with the tokens shown."""
+    """Return whether `printed` begins with the tokens shown."""
     durations = [following in {"ms", "µs", "s"} for following in [*shown[1:], ""]]
     return len(printed) >= len(shown) and all(
         same(a, b, duration=duration)
@@ -85,7 +85,7 @@ def agrees(shown: list[str], printed: list[str]) -> bool:
 
 
 def same(shown: str, printed: str, *, duration: bool) -> bool:
-    """Whether two tokens are equal, within the tolerance for numbers."""
+    """Return whether two tokens are equal, within the tolerance for numbers."""
     try:
         a, b = float(shown), float(printed)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The gateway between a client and upstreams that do as they are told."""
+"""The gateway between a client and fake upstream services."""
 
 import warnings
 from collections.abc import Iterator
@@ -27,18 +27,18 @@ def logged() -> Iterator[list[Any]]:
 
 @dataclass
 class FakeUpstream:
-    """Answers from memory; raises what it is told to raise."""
+    """Returns the given replies or raises the given error; records the requests."""
 
     name: str
     replies: dict[str, Reply] = field(default_factory=dict)
     error: Exception | None = None
-    asked: list[tuple[str, str, float, bytes | None]] = field(default_factory=list)
+    requests: list[tuple[str, str, float, bytes | None]] = field(default_factory=list)
     closed: bool = False
 
     async def request(
         self, method: str, path: str, *, seconds: float, body: bytes | None = None
     ) -> Reply:
-        self.asked.append((method, path, seconds, body))
+        self.requests.append((method, path, seconds, body))
         if self.error is not None:
             raise self.error
         return self.replies[path]

@@ -80,7 +80,7 @@ def surface(calibrate_request: dict[str, Any]) -> CalibrationRequest:
 
 
 def times_fitted(calibration: Any) -> int:
-    return sum(path == "/calibrate" for _, path, _, _ in calibration.asked)
+    return sum(path == "/calibrate" for _, path, _, _ in calibration.requests)
 
 
 def test_what_was_answered_before_is_not_computed_again(
@@ -123,7 +123,7 @@ def test_a_client_may_refuse_what_was_kept(
     assert store.kept == {}
 
 
-def test_an_answer_that_is_less_than_was_asked_is_not_kept(
+def test_a_degraded_result_is_not_cached(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
     calibration.replies["/calibrate"] = Reply(200, JSON, b'{"degraded": true}')
@@ -159,7 +159,7 @@ def test_without_redis_it_is_computed(
     assert times_fitted(calibration) == 2
 
 
-def test_while_nobody_tells_the_version_nothing_is_found_and_nothing_kept(
+def test_without_the_served_versions_the_cache_is_bypassed(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
     calibration.replies["/networks"] = Reply(404, "application/problem+json", b"{}")

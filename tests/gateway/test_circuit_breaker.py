@@ -98,7 +98,7 @@ def test_exchanges_that_began_before_it_opened_do_not_hold_it_open(
     assert breaker.seconds_left() == 4.0
 
 
-def test_changes_are_told_once(
+def test_each_change_is_reported_once(
     breaker: CircuitBreaker, clock: Clock, changes: list[tuple[State, State]]
 ) -> None:
     fail(breaker, 3)

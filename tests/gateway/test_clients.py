@@ -1,4 +1,4 @@
-"""How the gateway speaks to a upstream over HTTP, on a real socket."""
+"""Requests of the gateway to an upstream service, over HTTP on a real socket."""
 
 import asyncio
 import socket
@@ -149,10 +149,10 @@ def test_a_request_lost_with_its_connection_is_sent_once_more() -> None:
 
 
 def test_failures_in_a_row_open_the_circuit_and_the_rest_are_refused_at_once() -> None:
-    asked = []
+    requests = []
 
     async def handler(_: web.Request) -> web.Response:
-        asked.append(1)
+        requests.append(1)
         return web.Response(status=500, text="broken")
 
     metrics = GatewayMetrics()
@@ -167,7 +167,7 @@ def test_failures_in_a_row_open_the_circuit_and_the_rest_are_refused_at_once() -
 
     settings = {"breaker_failures": 3, "breaker_open_seconds": 60.0}
     refusal = talk(handler, conversation, metrics, **settings)
-    assert len(asked) == 3
+    assert len(requests) == 3
     assert 1 <= refusal.retry_after_seconds <= 60
     shown = metrics.exposition()
     assert b'levy_gateway_breaker_state{neighbour="pricing",state="open"} 1.0' in shown
@@ -183,13 +183,13 @@ def test_a_caller_in_a_hurry_does_not_open_the_circuit() -> None:
     talk(hanging, conversation, breaker_failures=1)
 
 
-def test_of_several_instances_the_least_busy_is_asked() -> None:
+def test_the_least_busy_of_several_instances_is_used() -> None:
     released = asyncio.Event()
-    asked: list[str] = []
+    requests: list[str] = []
 
     def instance(name: str) -> web.Application:
         async def handler(request: web.Request) -> web.Response:
-            asked.append(name)
+            requests.append(name)
             if request.path == "/slow":
                 await released.wait()
             return web.json_response({})
@@ -205,7 +205,7 @@ def test_of_several_instances_the_least_busy_is_asked() -> None:
                 "pricing", addresses, 5.0, GatewaySettings(), GatewayMetrics()
             )
             slow = asyncio.create_task(upstream.request("GET", "/slow", seconds=5.0))
-            while not asked:
+            while not requests:
                 await asyncio.sleep(0.001)
             for _ in range(3):
                 await upstream.request("GET", "/fast", seconds=5.0)
@@ -214,7 +214,7 @@ def test_of_several_instances_the_least_busy_is_asked() -> None:
             await upstream.close()
 
     asyncio.run(run())
-    assert asked == ["a", "b", "b", "b"]
+    assert requests == ["a", "b", "b", "b"]
 
 
 def test_where_no_instance_is_there_the_upstream_service_is_away() -> None:

@@ -19,7 +19,7 @@ def test_a_checked_request_goes_on_as_it_came(
     sent = json.dumps(price_request, indent=3).encode()
     answer = client.post("/price", content=sent, headers={"Content-Type": "application/json"})
     assert answer.json() == {"prices": [[7.5]]}
-    assert pricing.asked == [("POST", "/price", 10.0, sent)]
+    assert pricing.requests == [("POST", "/price", 10.0, sent)]
 
 
 def test_calibrations_go_to_the_calibration_service(
@@ -27,7 +27,7 @@ def test_calibrations_go_to_the_calibration_service(
 ) -> None:
     answer = client.post("/calibrate", json=calibrate_request)
     assert answer.json() == {"model_type": "VarianceGamma"}
-    assert [path for _, path, _, _ in calibration.asked] == ["/calibrate"]
+    assert [path for _, path, _, _ in calibration.requests] == ["/calibrate"]
 
 
 def test_comparisons_go_to_the_calibration_service(
@@ -36,7 +36,7 @@ def test_comparisons_go_to_the_calibration_service(
     del calibrate_request["model_type"]
     answer = client.post("/compare", json=calibrate_request | {"models": ["NIG"]})
     assert answer.json() == {"results": []}
-    assert [path for _, path, _, _ in calibration.asked] == ["/compare"]
+    assert [path for _, path, _, _ in calibration.requests] == ["/compare"]
 
 
 def test_a_batch_goes_on_as_it_came(
@@ -45,7 +45,7 @@ def test_a_batch_goes_on_as_it_came(
     sent = json.dumps({"surfaces": [calibrate_request] * 3}).encode()
     answer = client.post("/calibrate", content=sent, headers={"Content-Type": "application/json"})
     assert answer.status_code == 200
-    assert calibration.asked == [("POST", "/calibrate", 30.0, sent)]
+    assert calibration.requests == [("POST", "/calibrate", 30.0, sent)]
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_a_batch_goes_on_as_it_came(
         ({"surface": []}, "/surface"),
     ],
 )
-def test_a_batch_that_does_not_fit_its_schema_says_where(
+def test_an_invalid_batch_is_rejected_with_pointers(
     client: TestClient, calibration: Any, change: dict[str, Any], pointer: str
 ) -> None:
     answer = client.post("/calibrate", json=change)
     assert answer.status_code == 422
     assert pointer in [place["pointer"] for place in answer.json()["errors"]]
-    assert calibration.asked == []
+    assert calibration.requests == []
 
 
 def test_a_batch_has_a_limit(client: TestClient, calibrate_request: dict[str, Any]) -> None:
@@ -79,7 +79,7 @@ def test_a_comparison_of_one_model_type_is_refused_where_it_comes_in(
     answer = client.post("/compare", json=calibrate_request)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/model_type"
-    assert calibration.asked == []
+    assert calibration.requests == []
 
 
 def test_a_request_that_does_not_fit_its_schema_goes_nowhere(
@@ -88,7 +88,7 @@ def test_a_request_that_does_not_fit_its_schema_goes_nowhere(
     answer = client.post("/price", json=price_request | {"strikes": [100, "110"]})
     assert answer.status_code == 422
     assert [place["pointer"] for place in answer.json()["errors"]] == ["/strikes/1"]
-    assert pricing.asked == []
+    assert pricing.requests == []
 
 
 def test_a_problem_of_a_upstream_service_comes_back_as_it_is(
@@ -179,7 +179,7 @@ def test_one_away_is_degraded(client: TestClient, calibration: Any) -> None:
     assert answer.json()["services"]["calibration"] == {"status": "unreachable"}
 
 
-def test_one_that_is_not_ready_is_told_apart_from_one_away(
+def test_a_service_that_is_not_ready_differs_from_an_unreachable_one(
     client: TestClient, pricing: Any
 ) -> None:
     pricing.replies["/health/ready"] = Reply(503, "application/json", b"{}")
@@ -213,7 +213,7 @@ def test_the_former_code_of_a_problem_is_explained_by_its_current_type(client: T
     assert client.get("/problems/neighbour-failed").json()["code"] == "upstream-error"
 
 
-def test_the_landing_page_says_where_to_look(client: TestClient) -> None:
+def test_the_landing_page_links_to_the_documentation(client: TestClient) -> None:
     answer = client.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert 'href="/docs"' in answer.text

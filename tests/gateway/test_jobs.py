@@ -147,7 +147,7 @@ def test_long_work_waits_in_a_queue_of_its_own(jobs: TestClient, redis: Any) -> 
         ({"num_chains": 16, "num_samples": 20_000}, 422, "invalid-input", ""),
     ],
 )
-def test_what_is_wrong_is_told_before_it_waits(
+def test_an_invalid_job_is_rejected_before_it_is_queued(
     jobs: TestClient, redis: Any, change: dict[str, Any], status: int, code: str, pointer: str
 ) -> None:
     answer = submit(jobs, change)
@@ -166,7 +166,7 @@ def test_what_is_wrong_is_told_before_it_waits(
         ({"distribution": "uniform", "low": 1.0, "high": 0.5}, "/high"),
     ],
 )
-def test_a_prior_that_is_none_is_told_where(
+def test_an_invalid_prior_is_rejected_with_its_pointer(
     jobs: TestClient, redis: Any, prior: dict[str, Any], pointer: str
 ) -> None:
     answer = submit(jobs, {"priors": {"sigma": prior}})
@@ -175,7 +175,7 @@ def test_a_prior_that_is_none_is_told_where(
     assert redis.keys("levy:job*") == []
 
 
-def test_a_prior_of_what_the_model_has_not_is_told(jobs: TestClient) -> None:
+def test_a_prior_of_an_unknown_parameter_is_rejected(jobs: TestClient) -> None:
     answer = submit(jobs, {"priors": {"kappa": {"distribution": "half_normal", "sigma": 1.0}}})
     assert answer.status_code == 422
     assert [place["pointer"] for place in answer.json()["errors"]] == ["/priors/kappa"]
@@ -203,7 +203,7 @@ FORWARDS: list[dict[str, Any]] = [
     ],
     ids=["negative", "over", "no option", "quoted", "too many", "no forward"],
 )
-def test_what_cannot_be_predicted_is_told_where(
+def test_options_that_cannot_be_predicted_are_rejected_with_pointers(
     jobs: TestClient, redis: Any, change: dict[str, Any], pointer: str
 ) -> None:
     answer = submit(jobs, change)
@@ -238,7 +238,7 @@ def test_the_same_key_with_another_request_is_refused(jobs: TestClient, redis: A
     assert redis.zcard(SHORT) == 1
 
 
-def test_a_full_queue_says_when_to_come_back(gateway: Gateway, redis: Any) -> None:
+def test_a_full_queue_rejects_jobs_with_retry_after(gateway: Gateway, redis: Any) -> None:
     jobs = gateway(queue_limit=2)
     known = submit(jobs, **{"Idempotency-Key": "monday"}).json()
     waiting = submit(jobs).headers["Location"]
@@ -248,7 +248,7 @@ def test_a_full_queue_says_when_to_come_back(gateway: Gateway, redis: Any) -> No
     # A job that is there already is found all the same, and the other queue has room.
     assert submit(jobs, **{"Idempotency-Key": "monday"}).json() == known
     assert submit(jobs, {"engine": "numpyro-nuts"}).status_code == 202
-    # Whoever leaves the queue makes room in it.
+    # A cancelled job makes room in the queue.
     assert jobs.delete(waiting).json()["status"] == "cancelled"
     assert submit(jobs).status_code == 202
 
@@ -262,7 +262,7 @@ def test_a_job_that_waits_is_cancelled_at_once(jobs: TestClient, redis: Any) -> 
     assert jobs.delete(where).json() == answer.json() == jobs.get(where).json()
 
 
-def test_a_job_that_runs_is_asked_to_end(jobs: TestClient, redis: Any) -> None:
+def test_cancelling_a_running_job_sets_a_request(jobs: TestClient, redis: Any) -> None:
     job_id = submit(jobs).json()["job_id"]
     seen = Diagnostics(draws=400, r_hat=1.02, divergences=1)
     stands = {"status": "running", "progress": "0.25", "diagnostics": seen.model_dump_json()}
@@ -436,7 +436,7 @@ def test_while_redis_refuses_writes_jobs_are_refused_and_can_be_read(
     assert submit(jobs).status_code == 202
 
 
-def test_what_a_job_found_is_told_and_its_draws_are_sent(jobs: TestClient, redis: Any) -> None:
+def test_result_and_draws_of_a_job_are_returned(jobs: TestClient, redis: Any) -> None:
     job_id = submit(jobs).json()["job_id"]
     early = jobs.get(f"{PATH}/{job_id}/inference-data")
     assert (early.status_code, early.json()["code"]) == (409, "no-draws")
@@ -506,7 +506,7 @@ def test_redis_that_hangs_is_not_waited_for(server: Redis, gateway: Gateway) -> 
     assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")
 
 
-def test_while_pricing_is_away_nobody_says_which_models_there_are(
+def test_without_the_catalogue_submissions_are_503(
     jobs: TestClient, pricing: Any, redis: Any
 ) -> None:
     pricing.error = UpstreamUnavailableError("pricing", 1)
@@ -514,7 +514,7 @@ def test_while_pricing_is_away_nobody_says_which_models_there_are(
     pricing.error = None
     assert submit(jobs).status_code == 202
     pricing.error = UpstreamUnavailableError("pricing", 1)
-    # What was said a moment ago will do.
+    # The catalogue is cached for a moment.
     assert submit(jobs).status_code == 202
 
 
@@ -532,9 +532,9 @@ def test_queues_and_workers_are_shown(gateway: Gateway, redis: Any) -> None:
     redis.zadd(WORKERS_KEY, {"heard": redis.time()[0]})
     # A gateway looks when it starts, and then every few seconds.
     jobs, give_up = gateway(), time.monotonic() + 30.0
-    while "levy_gateway_bayesian_workers 1.0" not in (told := jobs.get("/metrics").text):
-        assert time.monotonic() < give_up, told
+    while "levy_gateway_bayesian_workers 1.0" not in (metrics := jobs.get("/metrics").text):
+        assert time.monotonic() < give_up, metrics
         time.sleep(0.05)
-    assert 'levy_gateway_jobs_queued{queue="bayesian.short"} 1.0' in told
-    assert 'levy_gateway_jobs_queued{queue="bayesian.long"} 0.0' in told
-    assert 'levy_gateway_oldest_job_age_seconds{queue="bayesian.long"} 0.0' in told
+    assert 'levy_gateway_jobs_queued{queue="bayesian.short"} 1.0' in metrics
+    assert 'levy_gateway_jobs_queued{queue="bayesian.long"} 0.0' in metrics
+    assert 'levy_gateway_oldest_job_age_seconds{queue="bayesian.long"} 0.0' in metrics

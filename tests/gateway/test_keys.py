@@ -51,7 +51,7 @@ def test_any_other_is_refused_before_its_body_is_read(
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.headers["WWW-Authenticate"] == "Bearer"
         assert answer.json()["code"] == "unauthorized"
-    assert pricing.asked == []
+    assert pricing.requests == []
     refused = 'levy_gateway_requests_refused_total{reason="unauthorized"} 2.0'
     assert refused in locked.get("/metrics").text
 
@@ -60,7 +60,7 @@ def test_any_other_is_refused_before_its_body_is_read(
     "path",
     ["/", "/docs", "/openapi.json", "/health", "/health/live", "/metrics", "/problems/deadline"],
 )
-def test_what_tells_how_it_is_needs_no_key(locked: TestClient, path: str) -> None:
+def test_health_and_documentation_need_no_key(locked: TestClient, path: str) -> None:
     assert locked.get(path).status_code == 200
 
 

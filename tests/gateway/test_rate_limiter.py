@@ -17,14 +17,14 @@ DIGESTS = {"desk": digest_of("levy_desk"), "risk": digest_of("levy_risk")}
 
 
 class TwoEach:
-    """Lets every caller ask twice."""
+    """Allows two requests of every caller."""
 
     def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
 
     async def seconds_to_wait(self, caller: str) -> int:
-        self.asked[caller] += 1
-        return 0 if self.asked[caller] <= 2 else 7
+        self.requests[caller] += 1
+        return 0 if self.requests[caller] <= 2 else 7
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def limited(limiter: TwoEach, digests: dict[str, str]) -> TestClient:
     return TestClient(app)
 
 
-def test_one_request_too_many_is_told_when_to_come_back(limiter: TwoEach) -> None:
+def test_a_request_above_the_limit_gets_retry_after(limiter: TwoEach) -> None:
     client = limited(limiter, {})
     answers = [client.get("/models") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -61,22 +61,22 @@ def test_each_key_has_its_own_share(limiter: TwoEach) -> None:
     client = limited(limiter, DIGESTS)
     for key in ("levy_desk", "levy_risk", "levy_desk"):
         assert client.get("/models", headers={"X-API-Key": key}).status_code == 200
-    assert limiter.asked == {"desk": 2, "risk": 1}
+    assert limiter.requests == {"desk": 2, "risk": 1}
 
 
 def test_an_unknown_key_is_refused_and_not_counted(limiter: TwoEach) -> None:
     client = limited(limiter, DIGESTS)
     assert client.get("/models", headers={"X-API-Key": "levy_guess"}).status_code == 401
-    assert limiter.asked == {}
+    assert limiter.requests == {}
 
 
-def test_health_is_asked_as_often_as_one_likes(limiter: TwoEach) -> None:
+def test_health_is_not_limited(limiter: TwoEach) -> None:
     client = limited(limiter, {})
     assert {client.get("/health").status_code for _ in range(5)} == {200}
 
 
 @pytest.mark.parametrize("text", ["600/minute", "5 per second", "1/hour"])
-def test_a_limit_is_written_as_people_say_it(text: str) -> None:
+def test_a_limit_is_parsed(text: str) -> None:
     settings = GatewaySettings(rate_limit=text, redis_url="redis://localhost")
     assert settings.limit is not None
 

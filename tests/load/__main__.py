@@ -126,9 +126,9 @@ def measure(
     hops = (case.gateway,), case.services
     before = [_cpu_seconds(hop) for hop in hops]
     found = closed_loop.run(port, requests, connections, arguments.seconds, warm_up)
-    asked = n_together * (len(found.seconds) + warm_up * connections)
+    n_surfaces = n_together * (len(found.seconds) + warm_up * connections)
     spent = [
-        round(1e6 * (_cpu_seconds(hop) - then) / asked)
+        round(1e6 * (_cpu_seconds(hop) - then) / n_surfaces)
         for hop, then in zip(hops, before, strict=True)
     ]
     return {

@@ -134,8 +134,8 @@ def test_every_model_prices_by_its_default_parameters(
     catalogue = Catalogue.model_validate(client.get("/models").json()).catalogue
     (entry,) = (entry for entry in catalogue if entry.name == name)
     parameters = {p.name: p.default for p in entry.parameters}
-    asked = price_request | {"model_type": name, "parameters": parameters, "greeks": True}
-    answer = client.post("/price", json=asked)
+    body = price_request | {"model_type": name, "parameters": parameters, "greeks": True}
+    answer = client.post("/price", json=body)
     assert answer.status_code == 200, answer.text
     assert np.all(np.array(answer.json()["prices"]) > 0)
 

@@ -56,7 +56,7 @@ def check(answer: Any, code: str) -> None:
 
 @pytest.mark.parametrize("code", BY_THE_REQUEST)
 def test_a_request_provokes(code: str) -> None:
-    client = TestClient(app(raising(AssertionError("must not be asked"))))
+    client = TestClient(app(raising(AssertionError("must not be called"))))
     check(client.post("/price", **BY_THE_REQUEST[code]), code)
 
 
@@ -67,7 +67,7 @@ def test_a_handler_provokes(code: str, price_request: dict[str, Any]) -> None:
 
 
 def test_a_client_with_a_short_deadline_receives_a_timeout(price_request: dict[str, Any]) -> None:
-    client = TestClient(app(raising(AssertionError("must not be asked"))))
+    client = TestClient(app(raising(AssertionError("must not be called"))))
     answer = client.post("/price", json=price_request, headers={"X-Deadline-Seconds": "0"})
     check(answer, "deadline")
 

@@ -149,7 +149,7 @@ def _sentence(ranked: Sequence[Mapping[str, Any]], n: int) -> str:
 
 
 def _has_warning(fault: str) -> bool:
-    """Whether the warning is not only about few draws or divergences, which are counted apart."""
+    """Return whether a warning is about more than few draws or divergences, counted apart."""
     parts = [part for part in fault.split("; ") if part]
     return any("ESS" not in part and "diverged" not in part for part in parts)
 

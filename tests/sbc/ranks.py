@@ -24,7 +24,7 @@ def rank(truth: float, draws: np.ndarray) -> int:
 
 
 def inside(truth: float, values: np.ndarray) -> bool:
-    """Whether the true value is inside the central 90% interval of the draws."""
+    """Return whether the true value is inside the central 90% interval of the draws."""
     tail = 0.5 * (1.0 - LEVEL)
     low, high = np.quantile(values, (tail, 1.0 - tail))
     return bool(low <= truth <= high)

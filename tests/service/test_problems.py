@@ -80,7 +80,7 @@ def test_errors_point_at_their_place(client: TestClient) -> None:
     assert [place["pointer"] for place in answer.json()["errors"]] == ["/x"]
 
 
-def test_messages_tell_missing_unknown_and_empty_fields_apart() -> None:
+def test_messages_distinguish_missing_unknown_and_empty_fields() -> None:
     with pytest.raises(ValidationError) as caught:
         ComparisonRequest.model_validate({"models": [], "weight": "vega", "prices": [[1.0, True]]})
     errors = [error | {"loc": ("body", *error["loc"])} for error in caught.value.errors()]

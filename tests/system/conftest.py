@@ -92,7 +92,7 @@ def children_of(parent: int) -> dict[str, int]:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process still runs."""
+    """Return whether a process still runs."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

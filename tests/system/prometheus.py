@@ -58,7 +58,7 @@ class Prometheus(Process):
         super().__init__([binary, *options, listens], {}, folder / "prometheus.log")
 
     def wait_until_ready(self) -> Self:
-        """Wait until it says that it answers: it listens before, and refuses with 503."""
+        """Wait until Prometheus is ready: before, it accepts connections and returns 503."""
         deadline = time.monotonic() + _SECONDS
         while time.monotonic() < deadline:
             if self._is_ready():
@@ -84,11 +84,11 @@ class Prometheus(Process):
         return list(answer["data"]["result"])
 
     def found(self, expression: str) -> bool:
-        """Whether an expression has values that are numbers."""
+        """Return whether an expression has values that are numbers."""
         return any(math.isfinite(float(each["value"][1])) for each in self.query(expression))
 
     def fires(self, alert: str, **labels: str) -> bool:
-        """Whether an alert fires."""
-        asked = {"alertname": alert, "alertstate": "firing", **labels}
-        matches = ", ".join(f'{name}="{value}"' for name, value in asked.items())
+        """Return whether an alert fires."""
+        wanted = {"alertname": alert, "alertstate": "firing", **labels}
+        matches = ", ".join(f'{name}="{value}"' for name, value in wanted.items())
         return bool(self.query(f"ALERTS{{{matches}}}"))

@@ -69,7 +69,7 @@ def impatient(folder: Path) -> Path:
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
-    """Whether something becomes true."""
+    """Return whether something becomes true."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         if condition():

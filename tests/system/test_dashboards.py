@@ -133,8 +133,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 def test_every_panel_finds_data(watched: Watched) -> None:
     """Include queries that return data only while Redis is unavailable, as at the end."""
-    missing = {name: asked for name, asked in queries().items() if not _of_the_exporter(asked)}
-    away = {name: missing.pop(name) for name, asked in queries().items() if _of_trouble(asked)}
+    missing = {name: query for name, query in queries().items() if not _of_the_exporter(query)}
+    away = {name: missing.pop(name) for name, query in queries().items() if _of_trouble(query)}
     assert len(missing) > 30
     assert away
 
@@ -147,14 +147,16 @@ def test_every_panel_finds_data(watched: Watched) -> None:
     assert _not_found(watched, away, watched.work) == {}
 
 
-def _not_found(watched: Watched, asked: dict[str, str], work: Callable[[], None]) -> dict[str, str]:
+def _not_found(
+    watched: Watched, wanted: dict[str, str], work: Callable[[], None]
+) -> dict[str, str]:
     """Return the queries without data, after repeated requests.
 
     A counter that appears with its first event has no rate until the next event, and on a busy
     machine, with late scrapes, two events may look like one.
     """
     deadline = time.monotonic() + SECONDS
-    missing = asked
+    missing = wanted
     while missing and time.monotonic() < deadline:
         work()
         time.sleep(3)
@@ -165,7 +167,7 @@ def _not_found(watched: Watched, asked: dict[str, str], work: Callable[[], None]
 
 
 def _of_the_exporter(expression: str) -> bool:
-    """Whether the query uses metrics of the Redis exporter, which does not run here."""
+    """Return whether the query uses metrics of the Redis exporter, which does not run here."""
     return any(name.startswith("redis_") for name in sources(expression))
 
 

@@ -106,7 +106,7 @@ def metrics(gateway: Service) -> str:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Whether something becomes true within some time."""
+    """Return whether something becomes true within some time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -226,7 +226,7 @@ def test_without_redis_answers_come_without_cache_and_limits(
     assert Counter(answer.status_code for answer in answers) == {200: 20}
     assert not any("hit" in answer.headers["Cache-Status"] for answer in answers)
     assert max(answer.elapsed.total_seconds() for answer in answers) < 2.0
-    assert len(events(log, "redis.away")) == 1
+    assert len(events(log, "redis.unavailable")) == 1
     lacked = [line for line in metrics(gateway).splitlines() if "redis_failures_total{" in line]
     assert sum(float(line.split()[-1]) for line in lacked) >= 20
     if how == "killed":
@@ -235,7 +235,7 @@ def test_without_redis_answers_come_without_cache_and_limits(
     else:
         redis.send(signal.SIGCONT)
     assert eventually(lambda: ask(gateway).headers.get("Cache-Status") == "levy; hit")
-    assert len(events(log, "redis.back")) == 1
+    assert len(events(log, "redis.recovered")) == 1
 
 
 def test_requests_in_flight_are_answered_before_workers_end(stack: Stack) -> None:

@@ -187,8 +187,8 @@ def test_the_same_key_from_many_at_once_is_one_job(start: Start) -> None:
     engine = start()
     headers = {"Idempotency-Key": "monday"}
     with ThreadPoolExecutor(8) as threads:
-        asked = [threads.submit(engine.submit, 0.1, **headers) for _ in range(8)]
-        made = {each.result() for each in asked}
+        submissions = [threads.submit(engine.submit, 0.1, **headers) for _ in range(8)]
+        made = {each.result() for each in submissions}
     assert len(made) == 1
     assert engine.redis.zcard(queued_key("bayesian.short")) == 1
 
@@ -262,10 +262,10 @@ def test_gateways_killed_while_they_accept_jobs_lose_none_that_they_acknowledged
                     acknowledged[seed] = engine.submit(0.01, seed=seed)
 
             known, enough = len(acknowledged), random.randint(1, 4)
-            asked = [threads.submit(submit, 8 * kill + i) for i in range(8)]
+            submissions = [threads.submit(submit, 8 * kill + i) for i in range(8)]
             until(lambda: len(acknowledged) >= known + enough)  # noqa: B023 - called at once
             engine.gateway.kill()
-            wait(asked)
+            wait(submissions)
             engine.restart_gateway()
     for job_id in acknowledged.values():
         engine.wait_for(job_id, "succeeded")

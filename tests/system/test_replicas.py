@@ -158,7 +158,7 @@ class Replicas:
                 self.balancer.put(name, running)
                 old.stop(60)
 
-    def asked(self, service: Service) -> float:
+    def n_calibrations(self, service: Service) -> float:
         """Return the number of calibrations of an instance."""
         text = httpx.get(f"{service.url}/metrics", trust_env=False).text
         return sum(
@@ -201,7 +201,7 @@ def test_all_of_them_give_the_same_answer(replicas: Replicas) -> None:
             results.add((tuple(found["parameters"].values()), found["fit_quality"]["rmse"]))
     assert len(results) == 1
     assert set(by) == {f"127.0.0.1:{gateway.port}" for gateway in replicas.gateways}
-    assert all(replicas.asked(each) > 0 for each in replicas.calibrations)
+    assert all(replicas.n_calibrations(each) > 0 for each in replicas.calibrations)
 
 
 def test_a_result_that_one_gateway_kept_another_finds(replicas: Replicas) -> None:

@@ -16,7 +16,7 @@ _MODEL_PRICE_ERROR: Final = 1e-9
 _FEWEST_MATURITIES: Final = 3
 # Share of the squared error that lines through each expiry explain; noise leaves less.
 _SYSTEMATIC_SHARE: Final = 0.5
-# Below 0.3 volatility points a misfit matters to nobody.
+# A misfit below 0.3 volatility points does not matter in practice.
 _NOTICEABLE_VOL_ERROR: Final = 0.003
 
 

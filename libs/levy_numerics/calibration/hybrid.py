@@ -131,7 +131,7 @@ class Fit:
 
 
 class _NoProposalError(Exception):
-    """No network proposes: the reason, and the request member that is responsible."""
+    """No network proposes; contains the reason, and the request member that is responsible."""
 
     def __init__(
         self, reason: str, pointer: str = "/method", abstained: tuple[NetworkAttempt, ...] = ()
@@ -142,7 +142,7 @@ class _NoProposalError(Exception):
 
 @dataclass(frozen=True)
 class FitStrategy:
-    """How surfaces are fitted.
+    """Method and options of fits.
 
     Attributes
     ----------

@@ -66,7 +66,7 @@ def calibrate(
     quotes : Quotes
         n of them.
     weights : {"price", "vega", "bid_ask"}
-        What one unit of error is worth: see `weights.weighting`.
+        Unit of an error: see `weights.weighting`.
     start : mapping, optional
         Parameters to begin from, instead of the screened starts.
     n_starts : int, optional

@@ -171,7 +171,7 @@ class LeastSquaresProblem:
 
 @dataclass(frozen=True)
 class Solution:
-    """Where a solver stopped, and why.
+    """The point at which a solver stopped, and the reason.
 
     Attributes
     ----------

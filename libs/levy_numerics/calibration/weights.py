@@ -26,7 +26,7 @@ _DEFAULT_VOL: Final = 0.2
 
 
 class WeightingArrays(NamedTuple):
-    """What `set_weighted_errors` takes, one entry for each of n quotes.
+    """Arguments of `set_weighted_errors`, one entry for each of n quotes.
 
     Attributes
     ----------

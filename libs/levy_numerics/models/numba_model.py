@@ -8,10 +8,10 @@ from levy_numerics.models.base import LevyModel
 
 
 class NumbaModel(LevyModel):
-    """A Lévy model that writes what an evaluation takes as functions of arrays and numbers alone.
+    """A Lévy model whose formulas are functions of arrays and numbers alone.
 
-    NumPy, JAX and Numba (see `compiled`) all run them as they stand: there is arithmetic in them,
-    functions of `array_namespace` and of `special`, and nothing that asks what an array is.
+    NumPy, JAX and Numba (see `compiled`) run them unchanged: they consist of arithmetic and of
+    functions of `array_namespace` and `special`, and do not depend on the type of an array.
     """
 
     helpers: ClassVar[tuple[Callable[..., Any], ...]] = ()
@@ -20,12 +20,12 @@ class NumbaModel(LevyModel):
     @staticmethod
     @abstractmethod
     def exponent_and_gradient(u: Any, *parameters: Any) -> tuple[Any, Any]:
-        """ψ(u) and ∂ψ(u)/∂ each parameter, stacked on a new first axis."""
+        """Return ψ(u) and ∂ψ(u)/∂ each parameter, stacked on a new first axis."""
 
     @staticmethod
     @abstractmethod
     def parameters_from_coordinates(z: Any) -> tuple[Any, ...]:
-        """Parameters at coordinates `z`, in order: what `from_coordinates` is made of."""
+        """Return the parameters at coordinates `z`, in order."""
 
     def exponent_gradient(self, u: Any) -> Any:
         return self.exponent_with_gradient(u)[1]

@@ -34,7 +34,7 @@ def envelope_gap(log_oscillation: Any) -> Any:
 def raise_to_envelope(
     envelope: np.ndarray, missed: np.ndarray, log_oscillation: np.ndarray
 ) -> None:
-    """Raise log|integrand| to its envelope, and set a bound of what the rule misses at each node.
+    """Raise log|integrand| to its envelope, and set a bound of the aliasing error at each node.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def raise_to_envelope(
 
 @compiled
 def missed_between_nodes(xi_imag: np.ndarray, missed: np.ndarray, x: float) -> float:
-    """Return the bound of what the rule misses on one wing, arrays (2, n), for x = ln(F/K)."""
+    """Return the bound of the aliasing error on one wing, arrays (2, n), for x = ln(F/K)."""
     total = 0.0
     for parity in range(2):
         for k in range(xi_imag.shape[1]):

@@ -177,7 +177,7 @@ class _Rule:
 
 
 class KernelRule(NamedTuple):
-    """What compiled callers of `fourier_sums` take for n contracts, models of the widest sector.
+    """Arguments of compiled callers of `fourier_sums`: n contracts, models of the widest sector.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where the chunks of a data set are computed: this process, several processes, or a cluster."""
+"""Compute the chunks of a data set in this process, in several processes, or on a cluster."""
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Files = dict[str, bytes]
 """Contents by path."""
 MakeChunk = Callable[[int], Files]
-"""Return the files of the chunk of that number; picklable, for other processes."""
+"""Returns the files of the chunk of that number; picklable, for other processes."""
 
 _AHEAD: Final = 2
 """Chunks submitted at a time for each worker: more would wait in memory to be written."""

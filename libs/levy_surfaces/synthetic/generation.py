@@ -31,7 +31,7 @@ def generate(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
-    """MakeChunk a data set, or what is missing of it, under `root`.
+    """Generate a data set, or the missing part of it, under `root`.
 
     Parameters
     ----------

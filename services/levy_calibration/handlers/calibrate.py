@@ -59,7 +59,7 @@ def calibrate(
     n_starts : int, optional
         Starts of least squares; by default until starts agree.
     checkpoint : callable, optional
-        Called before and between several starts; raises when the client is gone or the
+        Called before and between several starts; raises when the client has disconnected or the
         deadline has passed.
 
     Raises
@@ -141,7 +141,7 @@ class CalibrationTask:
         Raises
         ------
         LevyError
-            The fit failed, or the network asked for is not available.
+            The fit failed, or the requested network is not available.
         """
         started = time.perf_counter()
         if not self.proposers:

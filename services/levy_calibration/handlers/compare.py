@@ -1,4 +1,4 @@
-"""Comparing models on one surface."""
+"""Compare models on one surface."""
 
 import math
 import time
@@ -22,7 +22,7 @@ from levy_schemas.surface import DroppedQuote, Weights
 from levy_surfaces.requested import reported, surface_of
 
 Outcome = tuple[str, Comparison | LevyError, float]
-"""A model's name, its comparison or why there is none, and the seconds it took."""
+"""A model's name, its comparison or the error, and the duration in seconds."""
 
 
 def compare(
@@ -32,18 +32,18 @@ def compare(
     n_starts: int | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> ComparisonResult:
-    """Fit every model asked for to one surface, and rank them.
+    """Fit every requested model to one surface, and rank them.
 
     Parameters
     ----------
     request : ComparisonRequest
         The quotes, and the models.
     model_version : str
-        Told in the answer.
+        Returned in the result.
     n_starts : int, optional
-        Starts of each fit; as many as it takes to confirm the best if absent.
+        Starts of each fit; by default until starts agree.
     checkpoint : callable, optional
-        Called between starts; raises when nobody waits for the answer any more.
+        Called between starts; raises when the client has disconnected.
 
     Raises
     ------
@@ -51,9 +51,9 @@ def compare(
         A model is unknown, or the quotes are too few for all of them.
     """
     started = time.perf_counter()
-    asked = _models(request)
-    least = min(asked, key=lambda model: len(model.parameters()))
-    surface = surface_of(request, n_parameters=len(least.parameters()), model_type=least.name)
+    requested = _models(request)
+    smallest = min(requested, key=lambda model: len(model.parameters()))
+    surface = surface_of(request, n_parameters=len(smallest.parameters()), model_type=smallest.name)
     outcomes = [
         outcome_of(
             model,
@@ -63,7 +63,7 @@ def compare(
             n_starts=n_starts,
             progress=lambda _done, _all: checkpoint(),
         )
-        for model in asked
+        for model in requested
     ]
     return comparison(
         outcomes,
@@ -85,19 +85,19 @@ def outcome_of(
     n_starts: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
-    """Fit one model; that it cannot be fitted does not keep the others from being."""
+    """Fit one model; an error is returned, so that the other models are still fitted."""
     started = time.perf_counter()
-    found: Comparison | LevyError
+    outcome: Comparison | LevyError
     try:
-        found = compare_one(
+        outcome = compare_one(
             model, quotes, weights=weights, holdout=holdout, n_starts=n_starts, progress=progress
         )
-        if not all(math.isfinite(value) for value in found.result.parameters.values()):
-            message = f"the fit of {model.name} diverged: {found.result.reason}"
-            found = UnsupportedError(message)
+        if not all(math.isfinite(value) for value in outcome.result.parameters.values()):
+            message = f"the fit of {model.name} diverged: {outcome.result.reason}"
+            outcome = UnsupportedError(message)
     except LevyError as error:
-        found = error
-    return model.name, found, time.perf_counter() - started
+        outcome = error
+    return model.name, outcome, time.perf_counter() - started
 
 
 def comparison(
@@ -110,30 +110,30 @@ def comparison(
     model_version: str,
     seconds: float,
 ) -> ComparisonResult:
-    """Rank what was found, and shape it as it goes over the wire.
+    """Rank the fits and build the response.
 
     Parameters
     ----------
     outcomes : iterable of Outcome
         One for each model.
     quotes : Quotes
-        What they were fitted to.
+        The quotes that were fitted.
     weights : str
-        With which.
+        Weights of the fits.
     dropped : tuple of DroppedQuote
         Quotes that were not fitted.
     quote_warnings : tuple of str
-        What cleaning noticed about the quotes.
+        Warnings of the cleaning.
     model_version : str
-        Told in the answer.
+        Returned in the result.
     seconds : float
-        The time it all took.
+        Duration of the comparison.
     """
     outcomes = list(outcomes)
-    fitted = [found for _, found, _ in outcomes if isinstance(found, Comparison)]
-    seconds_of = {name: took for name, _, took in outcomes}
+    fitted = [fit for _, fit, _ in outcomes if isinstance(fit, Comparison)]
+    seconds_of = {name: duration for name, _, duration in outcomes}
     return ComparisonResult(
-        results=tuple(_compared(one, quotes, seconds_of[one.name]) for one in ranked(fitted)),
+        results=tuple(_compared(fit, quotes, seconds_of[fit.name]) for fit in ranked(fitted)),
         not_fitted=tuple(_not_fitted(outcomes)),
         weights=weights,
         n_quotes=quotes.size,
@@ -145,30 +145,30 @@ def comparison(
 
 
 def _models(request: ComparisonRequest) -> list[type[Model]]:
-    found = {}
+    classes = {}
     for i, name in enumerate(models.names() if request.models is None else request.models):
         try:
-            found[name] = models.get(name)
+            classes[name] = models.get(name)
         except UnknownModelError as error:
             error.details["pointer"] = pointer("models", i)
             raise
-    return list(found.values())
+    return list(classes.values())
 
 
-def _compared(one: Comparison, quotes: Quotes, seconds: float) -> ComparedModel:
-    share = in_spread_share(quotes, one.result.model_prices)
+def _compared(fit: Comparison, quotes: Quotes, seconds: float) -> ComparedModel:
+    share = in_spread_share(quotes, fit.result.model_prices)
     return ComparedModel(
-        **fitted_model(one.result, gauss_newton(one.result), with_errors=True),
-        model_type=one.name,
-        fit_by_maturity=fit_by_maturity(one.result),
-        in_sample=None if one.in_sample is None else quality(one.in_sample),
-        out_of_sample=None if one.out_of_sample is None else quality(one.out_of_sample),
+        **fitted_model(fit.result, gauss_newton(fit.result), with_errors=True),
+        model_type=fit.name,
+        fit_by_maturity=fit_by_maturity(fit.result),
+        in_sample=None if fit.in_sample is None else quality(fit.in_sample),
+        out_of_sample=None if fit.out_of_sample is None else quality(fit.out_of_sample),
         in_spread_share=share if math.isfinite(share) else None,
         calibration_time_ms=1e3 * seconds,
     )
 
 
 def _not_fitted(outcomes: Iterable[Outcome]) -> Iterator[ModelNotFitted]:
-    for name, found, _ in outcomes:
-        if isinstance(found, LevyError):
-            yield ModelNotFitted(model_type=name, code=found.code, detail=found.message)
+    for name, error, _ in outcomes:
+        if isinstance(error, LevyError):
+            yield ModelNotFitted(model_type=name, code=error.code, detail=error.message)

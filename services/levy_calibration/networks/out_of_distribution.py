@@ -7,8 +7,8 @@ import numpy as np
 
 _QUANTILE: Final = 0.999
 _RIDGE: Final = 1e-3
-"""Of the summary's variance: directions in which training surfaces hardly vary carry little
-information."""
+"""As a fraction of the summary's variance: directions in which training surfaces hardly vary carry
+little information."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Trained networks: what they are, which of them answer, and the proof that they are unchanged."""
+"""Registry of trained networks: artifacts, the ones in use, and checks of their files."""
 
 from levy_calibration.registry.registry import PACKAGED, Registry
 

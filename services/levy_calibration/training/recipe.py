@@ -36,7 +36,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """Settings of a training run.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Metrics of fit error, uncertainty and novelty."""
+"""Metrics of fit error, uncertainty and out-of-distribution surfaces."""
 
 import time
 from typing import Any
@@ -61,7 +61,7 @@ def wait_until(client: TestClient, line: str) -> None:
         time.sleep(0.1)
 
 
-def test_fits_are_counted_by_error_uncertainty_and_novelty(exact: np.ndarray) -> None:
+def test_fits_are_counted_by_error_uncertainty_and_distribution(exact: np.ndarray) -> None:
     settings = CalibrationSettings(drift_window=20, drift_fewest=10)
     # No network was trained on a volatility of 300%.
     wild = SinhPricer(grid.grid_contracts(), 1e-10).price(BlackScholes(sigma=3.0)).value

@@ -134,9 +134,9 @@ def test_a_promotion_is_seen_without_a_restart_and_can_be_undone(registry: Regis
 
 def test_a_network_for_other_ranges_is_refused(registry: Registry) -> None:
     path = registry.artifact(MODEL, "mlp").folder / "manifest.json"
-    told = json.loads(path.read_text())
-    told["box"]["axes"][0]["high"] += 1.0
-    path.write_text(json.dumps(told))
+    manifest = json.loads(path.read_text())
+    manifest["box"]["axes"][0]["high"] += 1.0
+    path.write_text(json.dumps(manifest))
     with pytest.raises(InvalidInputError, match="another range"):
         registry.artifact(MODEL, "mlp").load()
 

@@ -40,8 +40,8 @@ def main(data_folder: Path, registry: Path) -> None:
     run = train(recipe, data, strategy=strategy)
     held = make_examples(run.held[0], "grid", np.random.default_rng(0), exact=True)
     trained = np.asarray(run.network(held.features, training=False)[UNIT_PARAMETERS])
-    told = {"model": MODEL, "network": "mlp", "reads": "grid"}
-    loaded = Artifact.write(registry, told, files_of(run.network, [held.features])).load()
+    manifest = {"model": MODEL, "network": "mlp", "reads": "grid"}
+    loaded = Artifact.write(registry, manifest, files_of(run.network, [held.features])).load()
     served = loaded.output(run.held[0].surfaces).unit_parameters
     copies = strategy.experimental_local_results(run.network.weights[-1].value)
     found = {

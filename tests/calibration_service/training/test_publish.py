@@ -160,7 +160,7 @@ def folds_of_an_ensemble(context: TrainingContext) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("publication", "message"),
     [
         (no_data, "NIG"),
         (no_recipe, r"cnn, ensemble, mlp, resnet, set"),
@@ -171,9 +171,9 @@ def folds_of_an_ensemble(context: TrainingContext) -> None:
     ],
 )
 def test_what_cannot_be_published_is_refused_and_leaves_nothing(
-    asked: Callable[[TrainingContext], None], said: str, context: TrainingContext
+    publication: Callable[[TrainingContext], None], message: str, context: TrainingContext
 ) -> None:
-    with pytest.raises(LevyError, match=said) as refused:
-        asked(context)
+    with pytest.raises(LevyError, match=message) as refused:
+        publication(context)
     assert isinstance(refused.value, InvalidInputError)
     assert not context.registry.exists()

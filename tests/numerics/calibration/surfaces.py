@@ -21,7 +21,7 @@ def exact_quotes(model: Model, contracts: Contracts = CONTRACTS) -> Quotes:
 
 
 def recovered(found: Model, truth: Model, quotes: Quotes, residuals: np.ndarray) -> bool:
-    """Whether parameters are within 0.1%, or, if not identified, prices within 1e-8 F."""
+    """Return whether parameters are within 0.1%, or, if not identified, prices within 1e-8 F."""
     pairs = zip(found.as_mapping().values(), truth.as_mapping().values(), strict=True)
     same = all(abs(a - b) <= 1e-3 * abs(b) for a, b in pairs)
     return same or float(np.max(np.abs(residuals / quotes.contracts.forward))) <= 1e-8

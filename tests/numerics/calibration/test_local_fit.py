@@ -36,7 +36,7 @@ def test_a_good_start_costs_a_handful_of_evaluations(name: str) -> None:
         assert found.result.parameters[key] == pytest.approx(value, rel=1e-4)
 
 
-def test_a_start_that_leads_astray_is_overruled_by_several() -> None:
+def test_restarts_replace_a_fit_from_a_poor_start() -> None:
     truth = Merton.example()
     quotes = quotes_of(truth)
     # Large upward jumps: least squares ends in another local minimum.
@@ -48,7 +48,7 @@ def test_a_start_that_leads_astray_is_overruled_by_several() -> None:
     assert found.result.fit.implied_vol_rmse < 1e-6
 
 
-def test_a_fit_that_is_not_close_gets_a_second_opinion() -> None:
+def test_a_fit_that_is_not_close_is_confirmed_by_a_restart() -> None:
     noisy = quotes_of(VarianceGamma.example(), noise=0.2)
     seen: list[int] = []
     found = fit_from(noisy, VarianceGamma.example(), progress=lambda done, _all: seen.append(done))
@@ -57,7 +57,7 @@ def test_a_fit_that_is_not_close_gets_a_second_opinion() -> None:
     assert found.result.cost == pytest.approx(calibrate(VarianceGamma, noisy).cost, rel=1e-6)
 
 
-def test_what_is_not_polished_stays_what_it_was() -> None:
+def test_evaluate_at_keeps_the_parameters() -> None:
     truth = CGMY.example()
     guess = near(truth)
     found = evaluate_at(quotes_of(truth), guess)

@@ -48,7 +48,7 @@ def test_a_thousand_random_surfaces_come_back(name: str) -> None:
     assert count >= LEAST[name]
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+def test_intervals_have_their_nominal_coverage() -> None:
     truth = models.get("VarianceGamma").example()
     exact = exact_quotes(truth)
     rng = np.random.default_rng(8)

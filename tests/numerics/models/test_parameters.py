@@ -134,7 +134,7 @@ def left_tail(model: Model) -> float:
 
 
 def rises(quantity: Callable[[Model], float], sign: float) -> Callable[[Model, str], bool]:
-    """Whether an increase of the parameter moves the quantity in the direction of `sign`."""
+    """Return whether an increase of the parameter moves the quantity in the direction of `sign`."""
 
     def holds(model: Model, name: str) -> bool:
         value = getattr(model, name)

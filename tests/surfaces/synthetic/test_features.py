@@ -44,7 +44,7 @@ def test_features_are_finite_for_prices_of_nothing_and_of_everything():
         assert np.isfinite(grid_features(_on_grid(np.full((2, 200), value)))).all()
 
 
-def test_prices_below_the_floor_say_at_most():
+def test_prices_below_the_floor_give_upper_bounds():
     price = _black(grid.grid_contracts(), 0.08)[None]
     clipped = price < PRICE_FLOOR
     assert clipped.any()

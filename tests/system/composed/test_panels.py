@@ -21,7 +21,7 @@ ONLY_IN_TROUBLE = {
 
 def test_every_panel_of_the_dashboards_finds_data(stack: Stack) -> None:
     """Except panels that show data only during outages."""
-    asked = {
+    expressions = {
         name: expression
         for name, expression in queries().items()
         if not metrics_in(expression) & ONLY_IN_TROUBLE
@@ -32,7 +32,7 @@ def test_every_panel_of_the_dashboards_finds_data(stack: Stack) -> None:
     chains = {"engine": "numpyro-nuts", "num_chains": 2, "num_samples": 300, "num_warmup": 300}
     job = stack.client.post("/calibrate/bayesian", json=SURFACE | chains).json()["job_id"]
     stack.wait(lambda: stack.ended(job) == "succeeded", 240)
-    missing: dict[str, str] = asked
+    missing: dict[str, str] = expressions
 
     def all_found() -> bool:
         nonlocal missing
