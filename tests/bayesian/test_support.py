@@ -223,7 +223,7 @@ def test_draws_that_pile_up_at_the_search_box_are_not_converged() -> None:
     prior = {"distribution": "lognormal", "mu": 1.62, "sigma": 1e-2}
     found = summary_of(posterior("BlackScholes", sigma=prior))
     assert not found.converged
-    assert "at the edge of the search box in sigma" in found.reason
+    assert "at the boundary of the search box of sigma" in found.reason
 
 
 def test_a_support_without_width_is_refused() -> None:
