@@ -188,6 +188,9 @@ OTHER: list[dict[str, Any]] = [
     {"uncertainty": "none"},
     {"dividend_yield": 0.01},
     {"model_type": "NIG"},
+    {"weights": "vega"},
+    {"per_maturity": True},
+    {"risk_free_rate": 0.04},
     {"prices": [[14.0, 7.0, 3.2]]},
 ]
 

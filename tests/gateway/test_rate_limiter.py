@@ -1,17 +1,24 @@
 """Rate limits."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from limits import parse
 from pydantic import ValidationError
 
 from levy_gateway.authentication import AuthMiddleware
 from levy_gateway.keys import KeyRing, digest_of
 from levy_gateway.metrics import GatewayMetrics
+from levy_gateway.optional_redis import OptionalRedis
+from levy_gateway.rate_limiter import RateLimiter
 from levy_gateway.settings import GatewaySettings
+from tests.processes import Redis
 
 DIGESTS = {"desk": digest_of("levy_desk"), "risk": digest_of("levy_risk")}
 
@@ -87,3 +94,40 @@ def test_a_limit_is_parsed(text: str) -> None:
 def test_a_limit_that_means_nothing_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         GatewaySettings(**settings)
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    started = Redis(tmp_path_factory.mktemp("redis"))
+    yield started.wait_until_ready().url
+    started.kill()
+
+
+def waits(url: str, limit: str, callers: list[str]) -> list[int]:
+    """Return the seconds that each of the callers must wait, one request after the other."""
+
+    async def count() -> list[int]:
+        redis = OptionalRedis(url, 5.0, GatewayMetrics())
+        try:
+            limiter = RateLimiter(parse(limit), redis)
+            return [await limiter.seconds_to_wait(caller) for caller in callers]
+        finally:
+            await redis.close()
+
+    return asyncio.run(count())
+
+
+def test_the_third_request_within_two_an_hour_waits_for_the_rest_of_the_hour(
+    redis_url: str,
+) -> None:
+    first, second, third = waits(redis_url, "2/hour", ["desk"] * 3)
+    assert first == second == 0
+    assert 3590 <= third <= 3600
+
+
+def test_callers_have_separate_limits(redis_url: str) -> None:
+    assert waits(redis_url, "1/hour", ["research", "risk"]) == [0, 0]
+
+
+def test_callers_are_not_limited_while_redis_is_unavailable(tmp_path: Path) -> None:
+    assert waits(f"unix://{tmp_path}/absent", "1/hour", ["desk"] * 3) == [0, 0, 0]

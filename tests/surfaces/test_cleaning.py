@@ -131,6 +131,20 @@ def test_a_price_below_intrinsic_has_no_time_value(market: pd.DataFrame, written
     assert reason_at(surface, row) == Reason.NO_TIME_VALUE
 
 
+@pytest.mark.parametrize(("bid", "reason"), [(20.65, Reason.ZERO_BID), (20.75, None)])
+def test_a_bid_in_the_money_at_intrinsic_value_is_a_zero_bid(
+    market: pd.DataFrame, written: Writer, bid: float, reason: Reason | None
+) -> None:
+    # Without puts nothing but the call shows the time value at its strike: the intrinsic value is
+    # D(F − 80) = 100·exp(−0.01·T) − 80·exp(−0.03·T) = 20.6904 for half a year.
+    calls = market[market["option_type"] == "C"].assign(rate=0.03, dividend_yield=0.01)
+    calls = calls.reset_index(drop=True)
+    row = place(calls, "2024-07-03", 80.0, "C")
+    calls.loc[row, ["bid", "ask"]] = [bid, 21.2]
+    assert reason_at(cleaned(written(calls)), row) == reason
+    assert reason_at(cleaned(written(calls), sides="all"), row) is None
+
+
 def test_a_call_dearer_than_one_of_lower_strike_is_not_monotone(
     market: pd.DataFrame, written: Writer
 ) -> None:

@@ -141,6 +141,8 @@ def test_a_date_of_expiry_gets_the_time_of_its_settlement(
         ("2024-06-28", False),  # a fourth Friday
         ("2024-06-14", False),  # a second Friday
         ("2019-04-18", True),  # the Thursday before Good Friday, 19 April 2019
+        ("2022-04-14", True),  # the same in the week of the earliest third Friday, the 15th
+        ("2024-03-21", False),  # the Thursday after such a Friday
         ("2024-06-19", False),  # a Wednesday
     ],
 )

@@ -6,6 +6,11 @@ import pytest
 from levy_numerics import models, pricing
 from levy_numerics.black import black_price
 from levy_numerics.calibration import FitQuality, calibrate
+from levy_numerics.calibration.fit_quality import (
+    PricingErrors,
+    fit_by_maturity,
+    in_spread_share,
+)
 from levy_numerics.market import Contracts, Quotes
 
 
@@ -70,3 +75,17 @@ def test_a_fit_reports_how_many_volatilities_it_counted() -> None:
     # The put at 60 is worth 1e-75 at 0.02 years and 2.7e-4 at half a year.
     assert (fit.n_quotes, fit.n_implied_vols) == (8, 7)
     assert fit.implied_vol_rmse < 1e-6
+
+
+def test_the_mean_error_of_an_expiry_is_positive_where_the_model_is_above_the_market() -> None:
+    contracts = contracts_of([98.0, 100.0, 102.0], is_call=[False, True, True])
+    quotes = Quotes.of(contracts, prices_of(contracts, 0.20))
+    (expiry,) = fit_by_maturity(contracts, PricingErrors.of(quotes, prices_of(contracts, 0.21)))
+    assert expiry.mean_vol_error == pytest.approx(0.01, rel=1e-9)
+
+
+def test_the_share_in_the_spread_counts_prices_from_bid_to_ask() -> None:
+    contracts = contracts_of([98.0, 99.0, 100.0, 102.0], is_call=[False, False, True, True])
+    price = prices_of(contracts, 0.2)
+    quotes = Quotes.of(contracts, price, bid=0.9 * price, ask=1.1 * price)
+    assert in_spread_share(quotes, price * [0.8, 0.95, 1.05, 1.2]) == 0.5

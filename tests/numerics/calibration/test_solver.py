@@ -177,3 +177,17 @@ def test_a_start_far_above_the_best_cost_is_given_up() -> None:
     solution = levenberg_marquardt.solve(problem, start, give_up_above=1e-9)
     assert solution.reason.startswith("given up")
     assert levenberg_marquardt.solve(problem, start).n_evaluations > solution.n_evaluations
+
+
+def test_a_last_step_that_is_long_is_evaluated() -> None:
+    # A residual of 1 that cannot be reduced hides what the other one leaves: the reduction of the
+    # last step, of 0.2, is negligible although the linear prediction is off by a tenth of it.
+    def residuals(z: np.ndarray) -> np.ndarray:
+        return np.array([1.0, 1e-4 * np.expm1(z[0])])
+
+    problem = problem_of(
+        residuals, lambda z: np.array([[0.0], [1e-4 * np.exp(z[0])]]), [-5.0], [5.0]
+    )
+    solution = levenberg_marquardt.solve(problem, np.array([1.5]))
+    assert solution.status == "converged"
+    np.testing.assert_array_equal(solution.residuals, residuals(solution.point))

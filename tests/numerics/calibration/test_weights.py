@@ -63,3 +63,19 @@ def test_a_price_without_volatility_is_farther_off_than_any_that_has_one(quotes:
     assert np.all(none < nearly)
     assert np.all(negative < none)
     assert np.all(np.isfinite(negative))
+
+
+def test_bid_and_ask_are_one_unit_below_and_above_their_middle(quotes: Quotes) -> None:
+    # Narrower spreads are widened: a locked market must not weigh infinitely.
+    quoted = quotes.select(quotes.price > 0.1)
+    assert quoted.bid is not None
+    assert quoted.ask is not None
+    errors = weighting(quoted, "bid_ask")
+    assert errors.residuals(quoted.ask) == pytest.approx(1.0)
+    assert errors.residuals(quoted.bid) == pytest.approx(-1.0)
+
+
+def test_price_errors_are_fractions_of_the_present_value_of_the_forward(quotes: Quotes) -> None:
+    errors = weighting(quotes, "price")
+    value = float(np.mean(quotes.contracts.discount * quotes.contracts.forward))
+    assert errors.residuals(quotes.price + 0.01 * value) == pytest.approx(0.01)

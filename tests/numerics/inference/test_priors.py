@@ -81,6 +81,17 @@ def test_priors_of_variance_gamma_are_the_documented_ones() -> None:
     assert {name: sato[name] for name in chosen} == chosen
 
 
+def test_a_prior_that_is_not_declared_has_the_typical_range_within_two_deviations() -> None:
+    nig = Priors.default(models.get("NIG")).by_parameter
+    ranges = {p.name: p.typical_range for p in models.get("NIG").parameters()}
+    low, high = ranges["beta"]
+    assert nig["beta"] == Normal(-5.0, (high - low) / 4.0)
+    low, high = ranges["delta"]
+    assert nig["delta"] == LogNormal(math.log(0.5), math.log(high / low) / 4.0)
+    # Upward jumps of Kou have a finite mean only above a rate of one.
+    assert Priors.default(models.get("Kou")).by_parameter["eta1"].support == (1.0, math.inf)
+
+
 @pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "CGMYSato"])
 def test_declared_priors_give_realistic_volatilities(name: str) -> None:
     batch = Priors.default(models.get(name)).sample(np.random.default_rng(4), 4000)
