@@ -532,27 +532,21 @@ def test_queues_and_workers_are_shown(gateway: Gateway, redis: Any) -> None:
     submit(gateway())
     redis.zadd(WORKERS_KEY, {"heard": redis.time()[0]})
     # A gateway looks when it starts, and then every few seconds.
-    jobs, give_up = gateway(), time.monotonic() + 30.0
+    jobs, deadline = gateway(), time.monotonic() + 30.0
     while "levy_gateway_bayesian_workers 1.0" not in (metrics := jobs.get("/metrics").text):
         assert time.monotonic() < give_up, metrics
         time.sleep(0.05)
-<<<<<<< HEAD
     assert 'levy_gateway_jobs_queued{queue="bayesian.short"} 1.0' in metrics
     assert 'levy_gateway_jobs_queued{queue="bayesian.long"} 0.0' in metrics
     assert 'levy_gateway_oldest_job_age_seconds{queue="bayesian.long"} 0.0' in metrics
-=======
-    assert 'levy_gateway_jobs_queued{queue="bayesian.short"} 1.0' in told
-    assert 'levy_gateway_jobs_queued{queue="bayesian.long"} 0.0' in told
-    assert 'levy_gateway_oldest_job_age_seconds{queue="bayesian.long"} 0.0' in told
 
 
 def test_the_age_of_the_oldest_queued_job_is_shown_in_seconds(gateway: Gateway, redis: Any) -> None:
     now = redis.time()[0]
     redis.zadd(SHORT, {"older": now - 500.0, "younger": now - 100.0})
-    jobs, give_up = gateway(), time.monotonic() + 30.0
+    jobs, deadline = gateway(), time.monotonic() + 30.0
     pattern = r'^levy_gateway_oldest_job_age_seconds{queue="bayesian.short"} (\S+)$'
     while (age := re.search(pattern, jobs.get("/metrics").text, re.MULTILINE)) is None:
-        assert time.monotonic() < give_up
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     assert float(age[1]) == pytest.approx(500.0, abs=40.0)
->>>>>>> wip/mutants
