@@ -534,7 +534,7 @@ def test_queues_and_workers_are_shown(gateway: Gateway, redis: Any) -> None:
     # A gateway looks when it starts, and then every few seconds.
     jobs, deadline = gateway(), time.monotonic() + 30.0
     while "levy_gateway_bayesian_workers 1.0" not in (metrics := jobs.get("/metrics").text):
-        assert time.monotonic() < give_up, metrics
+        assert time.monotonic() < deadline, metrics
         time.sleep(0.05)
     assert 'levy_gateway_jobs_queued{queue="bayesian.short"} 1.0' in metrics
     assert 'levy_gateway_jobs_queued{queue="bayesian.long"} 0.0' in metrics
