@@ -30,7 +30,7 @@ def test_fewer_quotes_than_parameters_are_refused() -> None:
 
 
 def test_unknown_weights_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="known are price, vega, bid_ask"):
+    with pytest.raises(UnsupportedError, match="choose one of price, vega, bid_ask"):
         calibrate(VG, exact_quotes(VG.example()), weights="volume")
 
 
