@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from levy_bayesian.summary import Summary, inference_data, parameter_draws, summarise
 from levy_numerics import pricing
@@ -58,8 +59,12 @@ def changed(draws: Any, fault: str) -> Any:
     diverging[1, 7] = True
     away = draws.points.copy()
     away[0] += 0.05
+    nearly = draws.points.copy()
+    # A shift of one of four chains by 0.4 deviations makes R-hat √(1 + 0.4²/4) = 1.02.
+    nearly[0] += 0.4 * nearly.std()
     return {
         "chains that disagree": replace(draws, points=away),
+        "chains that hardly disagree": replace(draws, points=nearly),
         "chains that never moved": replace(draws, points=np.full_like(draws.points, -3.2)),
         "one chain": replace(draws, points=draws.points[:1]),
         "few draws": replace(draws, points=draws.points[:, :100]),
@@ -92,6 +97,18 @@ def test_moments_and_intervals_are_those_of_quadrature(degrees: float) -> None:
     assert found.r_hat == pytest.approx(1.0, abs=5e-3)
     assert found.ess_bulk == pytest.approx(n, rel=0.25)
     assert found.ess_tail == pytest.approx(n, rel=0.25)
+
+
+def test_the_tail_ess_is_that_of_the_5_and_95_percent_quantiles() -> None:
+    # Vehtari et al. (2021), Bayesian Analysis 16(2), section 4.3. Quantiles of
+    # autocorrelated draws differ in their effective sizes.
+    posterior = black_scholes()
+    noise = np.random.default_rng(3).standard_normal((N_CHAINS, N_SAMPLES))
+    points = 2.0 * math.log(0.2) + 0.02 * lfilter([1.0], [1.0, -0.9], noise)[..., None]
+    sigma = summarise(posterior, samplers.Draws(points)).parameters["sigma"]
+    arviz = pytest.importorskip("arviz")
+    sizes = [arviz.ess(points[..., 0], method="quantile", prob=p) for p in (0.05, 0.95)]
+    assert sigma.ess_tail == pytest.approx(min(map(float, sizes)))
 
 
 def test_predictive_intervals_are_those_of_price_and_error_together() -> None:
@@ -131,6 +148,7 @@ def test_draws_without_a_fault_have_converged() -> None:
     ("fault", "said"),
     [
         ("chains that disagree", "R-hat of sigma"),
+        ("chains that hardly disagree", "R-hat of sigma is 1.0"),
         ("chains that never moved", "R-hat of sigma"),
         ("one chain", "two chains"),
         ("few draws", "ESS of sigma"),

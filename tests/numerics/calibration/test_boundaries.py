@@ -12,6 +12,9 @@ import pytest
 
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
+from levy_numerics.calibration.boundaries import degenerate_limits
+from levy_numerics.calibration.levenberg_marquardt import Solution
+from levy_numerics.calibration.objective import Objective
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes
 from tests.numerics.calibration.surfaces import exact_quotes
@@ -95,3 +98,30 @@ def test_noise_about_a_flat_smile_is_named_where_the_fit_is_gaussian() -> None:
         skewness, kurtosis = third / variance**1.5, fourth / variance**2
         if abs(skewness) < 1e-4 and kurtosis < 1e-4:
             assert (fit.status, fit.limits) == ("at_bound", ("nu → 0",))
+
+
+@pytest.mark.parametrize(
+    ("name", "coordinate", "end", "limit"),
+    [
+        ("BlackScholes", 0, "high", "sigma → ∞"),
+        ("Kou", 0, "low", "lam → 0"),
+        ("Kou", 2, "high", "p → 1"),
+        ("Kou", 4, "low", "eta1 → 1"),
+        ("NIG", 1, "high", "beta → ∞"),
+        ("NIG", 2, "high", "beta → −∞"),
+        ("CGMY", 2, "low", "M → 1"),
+    ],
+)
+def test_an_edge_of_the_search_box_is_named_by_the_parameter_that_runs_to_it(
+    name: str, coordinate: int, end: str, limit: str
+) -> None:
+    cls = models.get(name)
+    objective = Objective.of(exact_quotes(cls.example(), CONTRACTS), "price")
+    problem = objective.problem(cls)
+    point = np.asarray(cls.example().to_coordinates(), dtype=float)
+    point[coordinate] = getattr(problem, end)[coordinate]
+    exact = np.zeros(CONTRACTS.size)
+    jacobian = np.ones((CONTRACTS.size, point.size))
+    solution = Solution(point, exact, jacobian, exact, "at_bound", "", 1)
+    model = cls.from_coordinates(point)
+    assert degenerate_limits(model, solution, problem, objective) == (limit,)
