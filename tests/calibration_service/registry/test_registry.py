@@ -93,7 +93,7 @@ def test_a_champion_that_is_refused_leaves_the_former_in_place(registry: Registr
     registry.promote(MODEL, "cnn")
     spoil(registry.artifact(MODEL, "cnn"), SERVED)
     assert registry.champion(MODEL) is former
-    assert "refused" in registry.rejected[MODEL, "champion"]
+    assert "does not match its manifest" in registry.rejected[MODEL, "champion"]
 
 
 def test_a_network_that_was_refused_is_looked_at_again_after_a_while(registry: Registry) -> None:
