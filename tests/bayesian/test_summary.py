@@ -111,6 +111,25 @@ def test_the_tail_ess_is_that_of_the_5_and_95_percent_quantiles() -> None:
     assert sigma.ess_tail == pytest.approx(min(map(float, sizes)))
 
 
+def test_a_small_tail_ess_is_a_failure_although_the_bulk_ess_is_large() -> None:
+    posterior = black_scholes()
+    draws = exact_draws(posterior)
+    sticky = draws.points.copy()
+    # The largest twentieth of each chain in runs of 15 draws: for their quantile, a run is hardly
+    # more than one draw.
+    for chain in sticky[..., 0]:
+        largest = np.sort(chain)[-N_SAMPLES // 20 :]
+        others = np.setdiff1d(chain, largest)
+        runs = np.split(np.random.default_rng(5).permutation(largest)[:120], 8)
+        others = np.random.default_rng(6).permutation(others)
+        parts = np.array_split(others, 8)
+        mixed = [part for pair in zip(parts, runs, strict=True) for part in pair]
+        chain[:] = np.concatenate([*mixed, largest[120:]])
+    found = summarise(posterior, replace(draws, points=sticky))
+    assert not found.converged
+    assert found.reason.startswith("tail ESS of sigma is ")
+
+
 def test_predictive_intervals_are_those_of_price_and_error_together() -> None:
     posterior = black_scholes()
     found = summarise(posterior, exact_draws(posterior)).predictive

@@ -1,9 +1,13 @@
 """Intervals of a fit: 95%, by Student's t or by the standard errors that a network predicts."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import ndtri, stdtrit
 
+from levy_calibration.handlers import parameter_intervals as handler
 from levy_calibration.handlers.parameter_intervals import parameter_intervals
 from levy_numerics import pricing
 from levy_numerics.calibration import CalibrationResult, calibrate
@@ -57,3 +61,22 @@ def test_the_interval_of_a_network_is_that_of_its_normal_errors_at_95_percent(
     width = ndtri(0.975) * 0.01 * sigma
     found = interval_of_sigma(Fit(result, "neural", proposal=proposal), quotes)
     assert found == pytest.approx((sigma - width, sigma + width), rel=1e-9)
+
+
+@pytest.mark.parametrize(("k", "n_warnings"), [(0.7, 0), (0.71, 1)])
+def test_a_pareto_k_above_0_7_is_a_warning(
+    quotes: Quotes,
+    result: CalibrationResult,
+    monkeypatch: pytest.MonkeyPatch,
+    k: float,
+    n_warnings: int,
+) -> None:
+    def sampled(*_: Any) -> Any:
+        return SimpleNamespace(pareto_k=k, intervals=lambda level: {"sigma": (0.5 - level, 0.5)})
+
+    monkeypatch.setattr(handler, "importance_sample", sampled)
+    fit = Fit(result, "least_squares")
+    (described,) = parameter_intervals(fit, quotes, weights="price", uncertainty="psis")
+    assert described.pareto_k == k
+    assert len(described.warnings) == n_warnings
+    assert described.intervals == {"sigma": (0.5 - 0.95, 0.5)}

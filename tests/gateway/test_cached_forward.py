@@ -150,6 +150,16 @@ def test_a_new_network_makes_old_results_unknown(
     assert desk.send(surface).cache_status == "levy; fwd=uri-miss; stored"
 
 
+def test_without_a_current_version_no_earlier_result_is_returned(
+    desk: Desk, surface: CalibrationRequest, calibration: Any, now: list[float]
+) -> None:
+    desk.send(surface)
+    calibration.replies["/networks"] = Reply(503, "application/problem+json", b"{}")
+    now[0] += 3.0
+    assert desk.send(surface).cache_status == "levy; fwd=bypass"
+    assert times_fitted(calibration) == 2
+
+
 def test_without_redis_it_is_computed(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:

@@ -518,3 +518,9 @@ def test_a_dropped_quote_is_reported_with_all_its_fields() -> None:
         "maturity": 0.25,
         "option_type": "call",
     }
+
+
+def test_the_forward_of_a_request_earns_the_rate_and_loses_the_dividends() -> None:
+    c = cleaned(grid(dividend_yield=0.01)).quotes.contracts
+    assert c.forward == pytest.approx(100.0 * np.exp((RATE - 0.01) * c.maturity_years))
+    assert c.discount == pytest.approx(np.exp(-RATE * c.maturity_years))

@@ -110,6 +110,18 @@ def test_surfaces_like_those_of_training_do_not_drift_and_others_do(
     assert max(metric_values(metrics, "drift_psi").values()) < 0.15
 
 
+def test_the_oldest_surfaces_are_left_out_where_more_than_a_window_waits(
+    usual: Any, volatile: Any, reference: Reference
+) -> None:
+    watching, metrics = watch(reference, window=128, at_once=128)
+    observe(watching, volatile)
+    observe(watching, usual[:128])
+    watching.refresh()
+    assert max(metric_values(metrics, "drift_psi").values()) < 0.2
+    watching.refresh()
+    assert metric_values(metrics, "parameter_place_count")["sigma"] == 128.0
+
+
 def test_places_are_counted_once_for_each_fit(
     usual: Any, volatile: Any, reference: Reference
 ) -> None:

@@ -13,7 +13,7 @@ from levy_numerics.distributions import LogNormal
 from levy_numerics.inference.adaptive_importance import importance_sample, weighted_quantiles
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
-from levy_numerics.inference.psis import RELIABLE_K, reliable_k, smooth
+from levy_numerics.inference.psis import RELIABLE_K, reliable_k, resample, smooth
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes, VarianceGamma
 from levy_numerics.pricing.sinh import SinhPricer
@@ -160,6 +160,15 @@ def test_draws_off_the_box_have_no_density() -> None:
     found = posterior.log_density(points, SinhPricer(CONTRACTS, 1e-6))
     assert np.isfinite(found[0])
     assert found[1] == -np.inf
+
+
+def test_a_draw_is_resampled_in_proportion_to_its_weight_on_average() -> None:
+    weights, rng = np.array([0.1, 0.25, 0.65]), np.random.default_rng(0)
+    chosen = [int(resample(weights, rng, 1)[0]) for _ in range(4000)]
+    np.testing.assert_allclose(np.bincount(chosen) / 4000, weights, atol=0.03)
+    # Systematic: numbers of copies differ from n times the weight by less than one.
+    copies = np.bincount(resample(weights, rng, 10), minlength=3)
+    assert np.all(np.abs(copies - 10 * weights) < 1.0)
 
 
 def test_resampled_draws_have_equal_weights() -> None:
