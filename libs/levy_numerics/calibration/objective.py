@@ -197,13 +197,20 @@ def _set_residuals(
     at_minus_i = exponent[-1].real
     if not math.isfinite(at_minus_i):
         return False
-    factors = np.empty((len(stepped), 1, 1, len(exponent)), dtype=np.complex128)
-    magnitude = np.empty((1, 1, len(rule.probes)))
+    factors = np.empty((len(stepped), len(exponent)), dtype=np.complex128)
+    magnitude = np.empty(len(rule.probes))
     parameters = stepped[:, 0].real.copy()
-    set_rows(factors[:, 0, 0], magnitude[0, 0], gradient, parameters, rule.frequencies, rule.probes)
+    set_rows(factors, magnitude, gradient, parameters, rule.frequencies, rule.probes)
     drift = (-at_minus_i * rule.years).reshape(1, -1)
     no_oscillation = np.empty((0, 0, 0), dtype=np.complex128)
-    rows = exponent.reshape(1, 1, -1), factors, magnitude, rule.years, drift, no_oscillation
+    rows = (
+        exponent.reshape(1, 1, -1),
+        factors.reshape(len(stepped), 1, 1, -1),
+        magnitude.reshape(1, 1, -1),
+        rule.years,
+        drift,
+        no_oscillation,
+    )
     covered, error, terms, _, excess = fourier_sums(
         rule.options, rule.phases, rule.contour, rule.numbers, rows
     )

@@ -152,7 +152,10 @@ def _compiled_rows(
     for s in range(n_sets):
         exponent, gradient = evaluate_formula(type(model), nodes, sets[s].tolist())
         log_cf[s, 0] = exponent
-        set_rows(factors[:, s, 0], magnitude[s, 0], gradient, sets[s], nodes, probes)
+        # Contiguous, as in compiled callers: Numba would compile another version for a view.
+        of_set = np.empty((len(factors), nodes.size), dtype=complex)
+        set_rows(of_set, magnitude[s, 0], gradient, sets[s], nodes, probes)
+        factors[:, s, 0] = of_set
     return log_cf, factors, magnitude
 
 

@@ -23,7 +23,7 @@ def test_no_reported_error_is_below_a_tenth_of_the_true_one(cls):
     tally = check_cases(cls.name, range(SETS), SEED)
     assert tally.options == 20 * SETS
     assert tally.priced > 0.5 * tally.options
-    assert tally.unsure <= 0.1 * tally.options
+    assert tally.undecided <= 0.1 * tally.options
     assert not tally.failed, json.dumps(tally.worst[:3], indent=1)
 
 
@@ -38,7 +38,7 @@ def test_a_price_is_judged_by_its_stated_error(monkeypatch, miss, stated, violat
     prices = comparison.pricing.Prices((right + miss) * scale, np.full(20, stated * scale))
     monkeypatch.setattr(comparison, "_engine_prices", lambda _: prices)
     tally = check_case(case)
-    assert (tally.violations, tally.silent_only, tally.unsure) == (violations, silent, 0)
+    assert (tally.violations, tally.silent_only, tally.undecided) == (violations, silent, 0)
     assert tally.failed is (violations + silent > 0)
 
 
