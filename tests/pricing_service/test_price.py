@@ -185,4 +185,4 @@ def test_parameters_that_leave_no_forward_are_refused(
     wrong = {"parameters": {"sigma": 0.2, "nu": 2.0, "theta": 0.9}}
     problem = client.post("/price", json=price_request | wrong).json()
     assert problem["status"] == 422
-    assert "E[S_T] is infinite" in problem["detail"]
+    assert "violates the condition E[S_T] is finite" in problem["detail"]
