@@ -25,5 +25,5 @@ def test_many_chunks_go_through_few_processes():
 
 @pytest.mark.system
 def test_a_worker_that_terminates_raises_and_nothing_hangs():
-    with pytest.raises(ChildProcessError, match="run again to continue"):
+    with pytest.raises(ChildProcessError, match="run the command again to continue"):
         list(ProcessExecutor(2).map_unordered(_die, range(9)))
