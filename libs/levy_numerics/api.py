@@ -12,7 +12,7 @@ import numpy as np
 from levy_numerics import calibration, pricing
 from levy_numerics.calibration import CalibrationResult
 from levy_numerics.errors import InvalidInputError
-from levy_numerics.implied_volatility import implied_vol as vol_of_price
+from levy_numerics.implied_volatility import implied_vol as black_vols
 from levy_numerics.inference.adaptive_importance import WeightedDraws, importance_sample
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
@@ -108,7 +108,7 @@ def implied_vol(quotes: Any, contracts: Any = None) -> np.ndarray:
         options, prices = checked.contracts, checked.price
     else:
         options, prices = _contracts(contracts), quotes
-    return vol_of_price(
+    return black_vols(
         prices,
         forward=options.forward,
         strike=options.strike,

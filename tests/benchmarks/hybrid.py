@@ -62,8 +62,18 @@ def run(size: Size) -> Iterator[Section]:
         note=f"optimum: within {SAME_COST:g} of the lowest cost of all fits",
     )
     batches = Section(
-        "Batches of exact quotes from the champion's starts",
-        ("model", "surfaces", "threads", "optimum %", "restarted", "per s", "per cpu s"),
+        "Batches from the champion's starts",
+        (
+            "model",
+            "noise %",
+            "surfaces",
+            "threads",
+            "converged %",
+            "restarted",
+            "evaluations",
+            "per s",
+            "per cpu s",
+        ),
         note="per cpu s: per second of processor time, on one core",
     )
     registry = Registry.open()
@@ -150,22 +160,29 @@ def _noised(quotes: Quotes, rng: np.random.Generator) -> Quotes:
 
 
 def _measure_batch(section: Section, network: TrainedNetwork, n: int) -> None:
-    surfaces, threads = _exact(network.model_type, n), os.cpu_count() or 1
-    proposals = [proposal.model for proposal in network.propose_many(surfaces)]
-    starts = _stacked(proposals)
+    exact, rng = _exact(network.model_type, n), np.random.default_rng(SEED)
+    for noise, surfaces in ((NOISE, [_noised(quotes, rng) for quotes in exact]), (0.0, exact)):
+        _measure_surfaces(section, network, noise, surfaces)
+
+
+def _measure_surfaces(
+    section: Section, network: TrainedNetwork, noise: float, surfaces: list[Quotes]
+) -> None:
+    threads, n = os.cpu_count() or 1, len(surfaces)
+    starts = _stacked([proposal.model for proposal in network.propose_many(surfaces)])
     found = calibrate_batch(surfaces, starts, threads=threads)
     elapsed, processor = min(
         _seconds(lambda: calibrate_batch(surfaces, starts, threads=threads), whole_process=True)
         for _ in range(3)
     )
-    repriced = pricing.price(found.model, surfaces[0].contracts).value
-    errors = np.abs(repriced - np.stack([quotes.price for quotes in surfaces])).max(axis=1)
     section.add(
         network.model_type,
+        100.0 * noise,
         n,
         threads,
-        100.0 * float(np.mean(errors <= SAME_PRICE * surface.SPOT)),
+        100.0 * float(np.mean(found.converged)),
         int((~found.start_accepted).sum()),
+        float(found.n_evaluations.mean()),
         n / elapsed,
         n / processor,
     )

@@ -177,11 +177,11 @@ to run posteriors.
 | `pymc-advi` | the same by PyMC | a check by independent code |
 | `pymc-nuts` | exact draws by nutpie | a check by independent code |
 
-All engines except `laplace-psis` sample in coordinates preconditioned by a transport map learnt
+All engines except `laplace-psis` sample in coordinates preconditioned by a transport map learned
 from importance-weighted draws (`levy_numerics.inference.transport_map`). If the quotes do not
 identify a direction, the posterior is a thin curved ridge, on which NUTS needed 15 to 45 steps per
 draw.
-A normal in preconditioned coordinates is a flow guide whose curvature is learnt from draws instead
+A normal in preconditioned coordinates is a flow guide whose curvature is learned from draws instead
 of stochastic gradients; two layers of inverse autoregressive flow in its place took three times as
 long and were not closer (Pareto k of 0.68, the same as without the map; 0.2 with it).
 

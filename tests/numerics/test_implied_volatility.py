@@ -13,6 +13,7 @@ from levy_numerics.implied_volatility import (
     implied_vol,
     implied_vol_or_reason,
     rounding_error,
+    vega_at,
     vols_of_prices,
     vols_out_of_the_money,
 )
@@ -308,3 +309,11 @@ def test_normal_quantiles_are_accurate_enough_for_an_initial_guess():
     p = np.geomspace(1e-300, 0.5, 300)
     found = np.array([normal_quantile(probability) for probability in p])
     np.testing.assert_allclose(found, ndtri(p), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("strike", [1.0, 60.0, 100.0, 100.001, 170.0, 5000.0])
+@pytest.mark.parametrize("vol", [0.0, 1e-3, 0.2, 3.0])
+def test_the_vega_of_compiled_callers_is_that_of_black(strike: float, vol: float) -> None:
+    terms = {"forward": 100.0, "strike": strike, "maturity_years": 0.7, "discount": 0.97}
+    expected = float(black_vega(vol=vol, **terms))
+    assert vega_at(vol, *terms.values()) == pytest.approx(expected, rel=1e-12, abs=1e-300)

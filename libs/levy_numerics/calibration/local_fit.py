@@ -131,7 +131,7 @@ def solve_from(
     problem = objective.problem(model)
     first = levenberg_marquardt.solve(problem, start, first_damping=_FIRST_DAMPING)
     if first.status == "converged":
-        # Implied volatilities take half as long as the fit: an exact one needs none.
+        # An exact fit needs no implied volatilities, which cost as much as an evaluation.
         is_exact = 2.0 * first.cost <= problem.floor**2
         errors = None if is_exact else objective.errors(first.values)
         if errors is None or _is_close(errors):

@@ -185,6 +185,8 @@ def _set_residuals(
 ) -> bool:
     """Set residuals and Jacobian of a trial; return false where the rule does not suffice.
 
+    A price that overflows (NaN) is left to `SinhPricer`, which replaces it.
+
     Parameters
     ----------
     trial : Iterate
@@ -219,14 +221,15 @@ def _set_residuals(
     prices, _ = present_values(
         covered.reshape(1, -1), error.reshape(1, -1), rule.position, rule.contracts
     )
+    for price in prices[0]:
+        if math.isnan(price):
+            return False
     trial.values[:] = prices[0]
     set_weighted_errors(trial.residuals, trial.residual_derivative, prices[0], weighting)
     strike_value, by_parameter = rule.contracts[1], terms.reshape(len(stepped), -1)
     trial.by_variable[:] = 0.0
     for k in range(len(stepped)):
         for i in range(len(trial.values)):
-            if trial.values[i] != trial.values[i]:
-                return False
             by_price = -strike_value[i] * by_parameter[k, rule.position[i]]
             residual = by_price * trial.residual_derivative[i]
             for j in range(len(trial.point)):

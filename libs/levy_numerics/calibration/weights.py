@@ -203,12 +203,6 @@ def _vol_of_least_vega(contracts: Contracts) -> tuple[np.ndarray, np.ndarray]:
     return deviation / np.sqrt(contracts.maturity_years), reached
 
 
-def vols_of(prices: np.ndarray, quotes: Quotes) -> tuple[np.ndarray, np.ndarray]:
-    """Return implied volatilities of `prices` for the quotes' contracts, and which exist."""
-    vols = vols_of_prices(prices, quotes.contracts)
-    return vols, ~np.isnan(vols)
-
-
 def vega_of(vol: np.ndarray, quotes: Quotes) -> np.ndarray:
     """Return the Black vega of the quotes' contracts at `vol`, shape (n,)."""
     c = quotes.contracts
@@ -225,5 +219,6 @@ def atm_vol_estimate(quotes: Quotes) -> float:
     """Return the median implied volatility of the third of the quotes nearest to the money."""
     distance = np.abs(quotes.contracts.log_moneyness) / np.sqrt(quotes.contracts.maturity_years)
     near = quotes.select(distance <= np.sort(distance)[distance.size // 3])
-    vol, exists = vols_of(near.price, near)
-    return float(np.median(vol[exists])) if exists.any() else _DEFAULT_VOL
+    vols = vols_of_prices(near.price, near.contracts)
+    exists = ~np.isnan(vols)
+    return float(np.median(vols[exists])) if exists.any() else _DEFAULT_VOL
