@@ -49,7 +49,7 @@ class MaturityTable:
         # A stable sort keeps the order of strikes, so that the table of a grid is that grid.
         order = np.argsort(maturity_years, kind="stable")
         sorted_years = maturity_years[order]
-        starts = np.flatnonzero(_is_new(sorted_years))
+        starts = np.flatnonzero(is_new(sorted_years))
         counts = np.append(starts[1:], sorted_years.size) - starts
         width = _row_width(counts)
         n_rows = -(-counts // width)
@@ -76,8 +76,8 @@ class MaturityTable:
     @cached_property
     def maturity_groups(self) -> tuple[np.ndarray, np.ndarray]:
         """Distinct maturities, increasing, and the index into them of each contract, shape (n,)."""
-        is_new = _is_new(self.maturity_years)
-        return self.maturity_years[is_new], (np.cumsum(is_new) - 1)[self.row]
+        begins = is_new(self.maturity_years)
+        return self.maturity_years[begins], (np.cumsum(begins) - 1)[self.row]
 
     @cached_property
     def forward_ratio(self) -> np.ndarray:
@@ -104,12 +104,12 @@ class MaturityTable:
         )
 
 
-def _is_new(values: np.ndarray) -> np.ndarray:
+def is_new(values: np.ndarray) -> np.ndarray:
     """Return which entries differ from the one before, boolean, shape (n,)."""
-    is_new = np.empty(values.shape, dtype=bool)
-    is_new[:1] = True
-    np.not_equal(values[1:], values[:-1], out=is_new[1:])
-    return is_new
+    begins = np.empty(values.shape, dtype=bool)
+    begins[:1] = True
+    np.not_equal(values[1:], values[:-1], out=begins[1:])
+    return begins
 
 
 def _row_width(counts: np.ndarray) -> int:

@@ -15,6 +15,8 @@ from typing import Final
 
 import numpy as np
 
+from levy_numerics.market import is_new
+
 Violations = list[tuple[float, tuple[int, ...]]]
 """Size of each arbitrage, and the positions of its quotes."""
 
@@ -99,7 +101,7 @@ class CallEquivalents:
         bid and ask. Noisy mids fail this test although their spreads may pass.
         """
         mid = 0.5 * (self.bid + self.ask)
-        new = np.append(True, (np.diff(self.moneyness) > 0.0) | (np.diff(self.series) > 0))
+        new = is_new(self.moneyness) | is_new(self.series)
         if not new.all():
             # Call and put of one strike share the point of the first.
             mid = mid[np.flatnonzero(new)][np.cumsum(new) - 1]
@@ -161,10 +163,11 @@ def calendar_violations(calls: CallEquivalents) -> Violations:
     E[(S_T/F_T − k)⁺] grows with T whatever the model, and linear interpolation of convex prices is
     a bound from above.
     """
-    starts = np.flatnonzero(np.append(True, calls.series[1:] != calls.series[:-1]))
+    begins = is_new(calls.series)
+    starts = np.flatnonzero(begins)
     if starts.size < 2:
         return []
-    rank = np.searchsorted(calls.series[starts], calls.series)
+    rank = np.cumsum(begins) - 1
     near = np.flatnonzero(rank < starts.size - 1)
     begin = starts[rank[near] + 1]
     end = np.append(starts[1:], calls.series.size)[rank[near] + 1]

@@ -167,7 +167,7 @@ class _Screening:
     @classmethod
     def of(cls, rows: _Rows, contracts: Contracts, *, needs_spreads: bool) -> Self:
         """Convert the quotes to those of `screening`; without a spread, zeros are not a market."""
-        series = np.unique(contracts.maturity_years, return_inverse=True)[1]
+        _, series = contracts.by_maturity.maturity_groups
         arrays = (equal_strikes(rows.strike), rows.is_call, rows.price, rows.bid, rows.ask)
         quotes, masks = QuoteArrays(series, *arrays).with_prices()
         if needs_spreads:

@@ -39,14 +39,14 @@ Masks = list[tuple[Reason, np.ndarray]]
 
 def equal_strikes(strike: np.ndarray) -> np.ndarray:
     """Return strikes with those within 1e-9 of each other, relatively, made equal; shape (n,)."""
-    distinct, place = np.unique(strike, return_inverse=True)
+    distinct = np.unique(strike)
     is_same = np.diff(distinct) <= _SAME_STRIKE * np.abs(distinct[1:])
     if not is_same.any():
         return strike
     positions = np.arange(distinct.size)
     positions[1:][is_same] = 0
     first: np.ndarray = distinct[np.maximum.accumulate(positions)]
-    return first[place]
+    return first[np.searchsorted(distinct, strike)]
 
 
 @dataclass(frozen=True)

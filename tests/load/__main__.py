@@ -46,19 +46,28 @@ class Case:
 RANGES: Final = {
     "VarianceGamma": {"sigma": (0.15, 0.35), "nu": (0.2, 0.8), "theta": (-0.3, -0.05)},
     "CGMY": {"C": (0.2, 1.5), "G": (4.0, 12.0), "M": (6.0, 20.0), "Y": (0.2, 1.2)},
+    "NIG": {"alpha": (8.0, 25.0), "beta": (-6.0, -1.0), "delta": (0.2, 0.8)},
 }
 """Ranges of the parameters of the surfaces."""
 
 
-def surfaces(model: str, method: str, uncertainty: str, decimals: int) -> list[dict[str, Any]]:
-    """Return requests of 200 prices, each with different parameters."""
+def surfaces(
+    model: str, method: str, uncertainty: str, decimals: int, noise: float
+) -> list[dict[str, Any]]:
+    """Return requests of 200 prices, each with different parameters.
+
+    `noise` is the standard deviation of errors of price, relative to the price of the
+    out-of-the-money option.
+    """
     contracts = surface.contracts()
     shape = len(surface.MATURITIES), len(surface.STRIKES)
     rng = np.random.default_rng(20261124)
     made = []
     for _ in range(SURFACES):
         truth = models.get(model)(**{p: rng.uniform(*ends) for p, ends in RANGES[model].items()})
-        prices = pricing.price(truth, contracts).value.reshape(shape)
+        prices = pricing.price(truth, contracts).value
+        time_value = prices - contracts.lower_bound
+        prices = (prices + noise * time_value * rng.standard_normal(prices.size)).reshape(shape)
         body = {
             "model_type": model,
             "spot_price": surface.SPOT,
@@ -80,12 +89,13 @@ def bodies(
     uncertainty: str = "laplace",
     *,
     n_together: int = 1,
+    noise: float = 0.0,
 ) -> list[bytes]:
     """Return bodies of single requests, or of lists of equal length.
 
     Prices of lists have 8 decimals, the most that the limit on the body size allows.
     """
-    made = surfaces(model, method, uncertainty, decimals=6 if n_together == 1 else 8)
+    made = surfaces(model, method, uncertainty, 6 if n_together == 1 else 8, noise)
     if n_together == 1:
         return [json.dumps(request).encode() for request in made]
     starts = range(0, len(made) - n_together + 1, n_together)
@@ -183,6 +193,9 @@ def main() -> None:
     parser.add_argument("--model", default="VarianceGamma", choices=RANGES, help="model to fit")
     parser.add_argument("--uncertainty", default="laplace", help="of the requests")
     parser.add_argument(
+        "--noise", type=float, default=0.0, help="relative error of each time value, such as 0.002"
+    )
+    parser.add_argument(
         "--surfaces",
         type=int,
         default=1,
@@ -198,7 +211,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/load.json"))
     arguments = parser.parse_args()
     made = bodies(
-        arguments.method, arguments.model, arguments.uncertainty, n_together=arguments.surfaces
+        arguments.method,
+        arguments.model,
+        arguments.uncertainty,
+        n_together=arguments.surfaces,
+        noise=arguments.noise,
     )
     rounds = []
     with tempfile.TemporaryDirectory() as folder, Stack() as stack:

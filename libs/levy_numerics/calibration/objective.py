@@ -8,7 +8,7 @@ models that are not compiled, are evaluated by `Objective._evaluate`.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, Final, Self
 
@@ -64,6 +64,9 @@ class Objective:
     quotes: Quotes
     weighting: Weighting
     pricer: SinhPricer
+    _problems: dict[type[Model], LeastSquaresProblem] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @classmethod
     def of(cls, quotes: Quotes, weights: str, pricer: SinhPricer | None = None) -> Self:
@@ -74,6 +77,11 @@ class Objective:
 
     def problem(self, model: type[Model]) -> LeastSquaresProblem:
         """Return least squares in the coordinates of `model`; residuals are functions of prices."""
+        if model not in self._problems:
+            self._problems[model] = self._problem(model)
+        return self._problems[model]
+
+    def _problem(self, model: type[Model]) -> LeastSquaresProblem:
         run = compiled_iterations(model)
 
         def iterate(state: State) -> int:
@@ -94,7 +102,7 @@ class Objective:
             lambda z: self._evaluate(model, z),
             np.array(low),
             np.array(high),
-            floor=0.1 * float(np.linalg.norm(rounding)),
+            floor=0.1 * math.sqrt(rounding @ rounding),
             n_residuals=self.quotes.size,
             iterate=iterate,
         )

@@ -145,7 +145,8 @@ def _terms(quotes: Quotes) -> tuple[np.ndarray, ...]:
 
 def _plain(array: np.ndarray) -> np.ndarray:
     """Return a contiguous, writable array: Numba compiles anew for arrays that are not."""
-    return np.require(array, requirements=("C", "W"))
+    flags = array.flags
+    return array if flags.c_contiguous and flags.writeable else np.array(array, order="C")
 
 
 def weighting(quotes: Quotes, weights: str) -> Weighting:

@@ -221,6 +221,10 @@ class SinhPricer:
     tolerance: float = 1e-10
     is_repeated: bool = False
     _rules: dict[int, _Rule] = field(default_factory=dict, init=False, repr=False)
+    # Rules with phase factors by tilt, step and number of nodes, shared by `for_contracts`.
+    _tabulated: dict[tuple[int, float, int], _Rule] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         low, high = _TOLERANCES
@@ -235,7 +239,7 @@ class SinhPricer:
         self._covered_leg = np.where(c.is_call, c.discount * c.forward, self._strike_value)
 
     def for_contracts(self, contracts: Contracts) -> "SinhPricer":
-        """Return a pricer with the tables of this one, for use in another thread.
+        """Return a pricer that shares tables with this one, for use in another thread.
 
         Parameters
         ----------
@@ -244,6 +248,7 @@ class SinhPricer:
         """
         other = SinhPricer(contracts, self.tolerance, self.is_repeated)
         other._rules, other._steps = dict(self._rules), list(self._steps)
+        other._tabulated = self._tabulated
         return other
 
     def price(self, model: Model, *, refine: bool = True) -> Prices:
@@ -366,7 +371,10 @@ class SinhPricer:
                 contour = _contour(float(TILTS[index]), self._steps[index], length, _margin(index))
                 cached = self._rules[index] = _Rule(contour, _NO_PHASES)
             if tabulate and not len(cached.phases):
-                cached = self._rules[index] = cached.tabulated(self.contracts.by_maturity)
+                key = index, cached.contour.step, cached.contour.n_nodes
+                if key not in self._tabulated:
+                    self._tabulated[key] = cached.tabulated(self.contracts.by_maturity)
+                cached = self._rules[index] = self._tabulated[key]
             return cached
 
         cached = self._rules.get(index)

@@ -113,8 +113,8 @@ def _propose_together(group: Sequence[CalibrationTask]) -> Sequence[CalibrationT
         proposals = group[0].proposers[0].propose_many(surfaces)
     except LevyError:
         return group
-    guesses = [np.asarray(proposal.model.to_coordinates(), float) for proposal in proposals]
-    starts = group[0].model.from_coordinates(np.stack(guesses, axis=1))
+    guesses = [proposal.model.as_mapping() for proposal in proposals]
+    starts = group[0].model(**{name: np.array([g[name] for g in guesses]) for name in guesses[0]})
     pricers = pricers_with_shared_tables(surfaces, starts)
     return [
         replace(
