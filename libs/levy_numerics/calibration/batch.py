@@ -82,9 +82,13 @@ def calibrate_batch(
     pricers = pricers_with_shared_tables(surfaces, starts)
 
     def solve(block: range) -> list[LocalSolution]:
+        # Objectives first: alternating with fits, each step would find its code out of the cache.
+        objectives = [Objective.of(surfaces[k], weights, pricers[k]) for k in block]
+        for objective in objectives:
+            objective.problem(model)
         return [
-            solve_from(model, Objective.of(surfaces[k], weights, pricers[k]), z[:, k])
-            for k in block
+            solve_from(model, objective, z[:, k])
+            for k, objective in zip(block, objectives, strict=True)
         ]
 
     blocks = [range(len(surfaces))[k : k + _BLOCK] for k in range(0, len(surfaces), _BLOCK)]
