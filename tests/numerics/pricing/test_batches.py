@@ -152,3 +152,18 @@ def test_a_pricer_for_another_thread_copies_the_tables():
     before = dict(pricer._rules)
     np.testing.assert_array_equal(pricer.price(model).value, fork.price(model).value)
     assert before.keys() == pricer._rules.keys()
+
+
+def test_pricers_of_one_listing_share_the_tables_that_they_add():
+    listing = Contracts.grid(
+        spot=100.0, rate=0.0, dividend_yield=0.0, strikes=[95, 100, 105], maturities=[0.02, 0.5]
+    )
+    pricer = SinhPricer(listing, 1e-9, is_repeated=True)
+    pricer.price(VarianceGamma(sigma=0.3, nu=0.05, theta=0.0))
+    phases = []
+    for _ in range(2):
+        fork = pricer.for_contracts(listing)
+        fork.price(VarianceGamma(sigma=0.1, nu=1.0, theta=0.0))
+        phases.append(fork._rules[0].phases)
+    assert phases[0].size > pricer._rules[0].phases.size
+    assert phases[0] is phases[1]
