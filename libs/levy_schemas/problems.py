@@ -159,6 +159,13 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = MappingProxyType(
                 "Retry after the seconds in the header Retry-After.",
             ),
             ProblemType(
+                "overloaded",
+                "Too many requests",
+                503,
+                "Nothing was computed. Retry after the seconds in the header Retry-After, with "
+                "fewer requests at a time.",
+            ),
+            ProblemType(
                 "queue-full",
                 "Job queue full",
                 503,

@@ -51,6 +51,10 @@ class ServiceMetrics:
             ("method", "route", "status"),
         )
         self.in_flight = self.gauge("requests_in_flight", "Requests in progress")
+        self.threads_busy = self.gauge("threads_busy", "Computations in progress", ("lane",))
+        self.threads_waiting = self.gauge(
+            "threads_waiting", "Computations waiting for a thread", ("lane",)
+        )
         build = self.gauge(
             "build_info",
             "Always 1; the label is the version",

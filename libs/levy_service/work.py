@@ -1,13 +1,14 @@
-"""Run the work of requests: in a limited number of threads, or in the event loop if it is brief."""
+"""Run the work of requests in a limited number of threads, within their deadlines."""
 
 import asyncio
+import contextvars
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TypeVar
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
 
-import anyio
-from anyio import CapacityLimiter, from_thread, to_thread
 from fastapi import Request
 
 from levy_schemas.headers import DEADLINE_SECONDS
@@ -16,7 +17,10 @@ from levy_service.problems import ProblemError
 
 _Result = TypeVar("_Result")
 Checkpoint = Callable[[], None]
-"""Called by work before a long step; raises if the work is to stop."""
+"""Called by work before each of its steps; raises if the work is to stop."""
+
+_SMOOTHING: Final = 0.1
+"""Weight of the latest duration in the mean."""
 
 
 class DeadlineError(ProblemError):
@@ -32,18 +36,25 @@ class DeadlineError(ProblemError):
         )
 
 
-class _NotBriefError(Exception):
-    """Work that was assumed to be brief has reached a checkpoint."""
+class OverloadedError(ProblemError):
+    """More requests wait than can be served in time; nothing was computed."""
+
+    code = "overloaded"
+
+    def __init__(self, wait_seconds: float) -> None:
+        self.retry_after_seconds = max(1, math.ceil(wait_seconds))
+        super().__init__(
+            "Too many requests are waiting, and this one was not started. Retry in "
+            f"{self.retry_after_seconds} s, with fewer requests at a time."
+        )
 
 
 class Threads:
     """Run computations in a limited number of threads.
 
-    Brief work, of a few milliseconds, runs in the event loop, one piece in each of its rounds:
-    the way to a thread and back, and sharing the interpreter lock with it, would cost it another
-    quarter of its time. Threads are AnyIO's, whose work can check whether it is cancelled. Brief
-    work cannot be cancelled from outside, so it uses asyncio's lock and timeout, which cost a
-    third of AnyIO's.
+    Work whose turn comes after its deadline is not started, and work that runs stops at its first
+    checkpoint after the deadline. Until then it occupies its thread, so that there are never more
+    computations than threads.
 
     Parameters
     ----------
@@ -53,29 +64,33 @@ class Threads:
         Longest deadline of a request.
     metrics : ServiceMetrics
         Shows the number of computations that run or wait.
+    lane : str
+        Label in the metrics, where a service has several kinds of threads.
     """
 
-    def __init__(self, count: int, deadline_seconds: float, metrics: ServiceMetrics) -> None:
+    def __init__(
+        self, count: int, deadline_seconds: float, metrics: ServiceMetrics, lane: str = "all"
+    ) -> None:
         self.deadline_seconds = deadline_seconds
         self._count = count
-        self._limiter = CapacityLimiter(count)
-        self._lock = asyncio.Lock()
-        self._brief_waiting = self._brief_running = 0
-        self._busy = metrics.gauge("threads_busy", "Computations in progress")
-        self._waiting = metrics.gauge("threads_waiting", "Computations waiting for a thread")
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix=f"levy-{lane}")
+        self._idle = asyncio.Semaphore(count)
+        self._running = self._waiting = 0
+        self._mean_seconds = 0.0
+        self._running_gauge = metrics.threads_busy.labels(lane)
+        self._waiting_gauge = metrics.threads_waiting.labels(lane)
 
     async def run(self, work: Callable[[Checkpoint], _Result], request: Request) -> _Result:
         """Return the result of `work`, run in a thread until the deadline of the request.
 
-        At the deadline, work that waits for a thread is not started; work that is running
-        continues until it calls its checkpoint, or ends, and its result is dropped.
-
         Raises
         ------
+        OverloadedError
+            Its turn would come after the deadline.
         DeadlineError
         """
-        with self._deadline(request):
-            return await self._in_thread(work)
+        async with self._turn(request) as checkpoint:
+            return await self._in_thread(work, checkpoint)
 
     async def run_each(
         self,
@@ -93,12 +108,10 @@ class Threads:
 
         Raises
         ------
-        DeadlineError
-        ExceptionGroup
-            A piece of work raised.
+        OverloadedError, DeadlineError
         """
-        with self._deadline(request):
-            pieces = await self._in_thread(prepare)
+        async with self._turn(request) as checkpoint:
+            pieces = await self._in_thread(prepare, checkpoint)
             results: dict[int, _Result] = {}
             # Threads share this iterator; taking the next item is atomic.
             remaining = iter(enumerate(pieces))
@@ -108,71 +121,64 @@ class Threads:
                     checkpoint()
                     results[k] = piece(checkpoint)
 
-            async with anyio.create_task_group() as group:
-                for _ in range(min(self._count, len(pieces))):
-                    group.start_soon(self._in_thread, run_remaining)
+            n_threads = min(self._count, len(pieces))
+            await asyncio.gather(
+                *(self._in_thread(run_remaining, checkpoint) for _ in range(n_threads))
+            )
             return [results[k] for k in range(len(pieces))]
 
-    @contextmanager
-    def _deadline(self, request: Request) -> Iterator[None]:
-        """Cancel the body at the deadline of a request, and raise `DeadlineError`."""
+    @asynccontextmanager
+    async def _turn(self, request: Request) -> AsyncIterator[Checkpoint]:
+        """Yield a checkpoint, and end the body with `DeadlineError` at the request's deadline."""
         seconds = deadline_of(request, self.deadline_seconds)
+        wait = self._mean_seconds * self._waiting / self._count
+        if wait >= seconds:
+            raise OverloadedError(wait)
+        end = time.monotonic() + seconds
+
+        def checkpoint() -> None:
+            if time.monotonic() >= end:
+                raise DeadlineError(seconds)
+
         try:
-            with anyio.fail_after(seconds):
-                yield
+            async with asyncio.timeout(seconds):
+                yield checkpoint
         except TimeoutError as error:
             raise DeadlineError(seconds) from error
-        finally:
-            self._update_gauges()
 
-    async def _in_thread(self, work: Callable[[Checkpoint], _Result]) -> _Result:
-        def run() -> _Result:
-            self._update_gauges()
-            return work(from_thread.check_cancelled)
-
-        return await to_thread.run_sync(run, abandon_on_cancel=True, limiter=self._limiter)
-
-    async def run_inline(self, work: Callable[[Checkpoint], _Result], request: Request) -> _Result:
-        """Run `work` of a few milliseconds in the event loop; otherwise as `run`.
-
-        If it calls its checkpoint it is not brief: it is cancelled and restarted in a thread.
-        """
-        seconds = deadline_of(request, self.deadline_seconds)
-        try:
-            async with asyncio.timeout(seconds) as limit:
-                return await self._run_in_loop(work, limit)
-        except TimeoutError as error:
-            raise DeadlineError(seconds) from error
-        except _NotBriefError:
-            return await self.run(work, request)
-
-    async def _run_in_loop(
-        self, work: Callable[[Checkpoint], _Result], limit: asyncio.Timeout
+    async def _in_thread(
+        self, work: Callable[[Checkpoint], _Result], checkpoint: Checkpoint
     ) -> _Result:
-        """Run brief work, one piece in each round of the loop, so that other requests proceed."""
-        self._brief_waiting += 1
+        self._count_change(waiting=1)
         try:
-            async with self._lock:
-                await asyncio.sleep(0)
-                if asyncio.get_running_loop().time() >= (limit.when() or math.inf):
-                    raise TimeoutError
-                self._brief_running = 1
-                self._update_gauges()
-                return work(_raise_not_brief)
+            await self._idle.acquire()
         finally:
-            self._brief_waiting -= 1
-            self._brief_running = 0
-            self._update_gauges()
+            self._count_change(waiting=-1)
+        loop = asyncio.get_running_loop()
+        started = time.monotonic()
 
-    def _update_gauges(self) -> None:
+        def finished() -> None:
+            spent = time.monotonic() - started
+            self._mean_seconds += _SMOOTHING * (spent - self._mean_seconds)
+            self._count_change(running=-1)
+            self._idle.release()
+
+        def run() -> _Result:
+            checkpoint()
+            return work(checkpoint)
+
+        self._count_change(running=1)
+        future = self._executor.submit(contextvars.copy_context().run, run)
+        # Not when the request ends: after its deadline the work may still run.
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(finished))
+        return await asyncio.wrap_future(future)
+
+    def _count_change(self, *, running: int = 0, waiting: int = 0) -> None:
         """Set the gauges; set, not computed on collection, so that workers can be combined."""
-        threads = self._limiter.statistics()
-        self._busy.set(threads.borrowed_tokens + self._brief_running)
-        self._waiting.set(threads.tasks_waiting + self._brief_waiting - self._brief_running)
-
-
-def _raise_not_brief() -> None:
-    raise _NotBriefError
+        self._running += running
+        self._waiting += waiting
+        self._running_gauge.set(self._running)
+        self._waiting_gauge.set(self._waiting)
 
 
 def deadline_of(request: Request, longest: float) -> float:

@@ -24,6 +24,7 @@ from levy_calibration.settings import CalibrationSettings
 from levy_numerics.calibration.hybrid import Fit
 from levy_numerics.market import Quotes
 from levy_schemas.calibration import CalibrationRequest
+from levy_schemas.cost import Lane
 from levy_service import engine_version, server, service
 from levy_service.work import Threads
 
@@ -86,9 +87,12 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
         max_body_bytes=settings.max_body_bytes,
         lifespan=lifespan,
     )
-    threads = Threads(settings.threads, settings.deadline_seconds, metrics)
+    lanes: tuple[Lane, ...] = ("brief", "long")
+    threads = {
+        lane: Threads(settings.threads, settings.deadline_seconds, metrics, lane) for lane in lanes
+    }
     app.include_router(calibrate_route.router(handler, batch_handler, threads, metrics))
-    app.include_router(compare_route.router(comparing, threads, metrics))
+    app.include_router(compare_route.router(comparing, threads["long"], metrics))
     app.include_router(networks_route.router(partial(serving.served, version)))
     return app
 

@@ -20,8 +20,8 @@ class CalibrationSettings(ServiceSettings):
     Attributes
     ----------
     threads : int
-        Number of concurrent fits by least squares, batches and comparisons, besides one brief fit
-        in the event loop.
+        Number of threads for brief fits, and as many for fits by least squares, batches and
+        comparisons.
     deadline_seconds : float
         Longest deadline of a request.
     n_starts : int, optional

@@ -13,8 +13,9 @@ from levy_gateway.authentication import AuthMiddleware
 from levy_gateway.cache import ResultCache
 from levy_gateway.clients import Upstream, UpstreamClient
 from levy_gateway.documentation import document_authentication
+from levy_gateway.fair_queue import FairQueue
 from levy_gateway.handlers.cached_forward import CachedForward
-from levy_gateway.handlers.forward import Forward
+from levy_gateway.handlers.forward import Forward, LaneOfUpstream
 from levy_gateway.handlers.health import health
 from levy_gateway.handlers.maintain import periodic_maintenance
 from levy_gateway.handlers.models import models
@@ -29,6 +30,7 @@ from levy_gateway.routes import forwarded, pages, system
 from levy_gateway.routes import jobs as jobs_route
 from levy_gateway.settings import GatewaySettings
 from levy_gateway.task_queue import TaskQueue
+from levy_schemas.cost import Lane
 from levy_service import server, service
 
 _MAINTENANCE_SECONDS: Final = 5.0
@@ -55,20 +57,41 @@ def create_app(
     """
     metrics = GatewayMetrics()
     redis = _redis(settings, metrics)
+    limit = settings.limit
+    limiter = None if limit is None or redis is None else RateLimiter(limit, redis)
     jobs, tasks = jobs or _jobs(settings), tasks or _tasks(settings)
     opened: list[Upstream] = []
 
-    def connected(name: str, url: str, timeout_seconds: float) -> Upstream:
-        upstream = UpstreamClient(name, url, timeout_seconds, settings, metrics)
+    def connected(name: str, url: str, timeout_seconds: float, lane: Lane = "brief") -> Upstream:
+        upstream = UpstreamClient(name, url, timeout_seconds, settings, metrics, lane)
         opened.append(upstream)
         return upstream
 
+    def lane_of(upstream: Upstream, urls: str, lane: Lane) -> LaneOfUpstream:
+        concurrency = settings.concurrency * len(urls.split(","))
+        queue = FairQueue(lane, concurrency, settings.queue_seconds, metrics)
+        return LaneOfUpstream(upstream, queue)
+
     pricing_seconds = settings.pricing_deadline_seconds
     calibration_seconds = settings.calibration_deadline_seconds
+    calibration_url = settings.calibration_url
     pricing = pricing or connected("pricing", settings.pricing_url, pricing_seconds)
-    calibration = calibration or connected(
-        "calibration", settings.calibration_url, calibration_seconds
+    long_calibration = calibration or connected(
+        "calibration", calibration_url, calibration_seconds, "long"
     )
+    calibration = calibration or connected("calibration", calibration_url, calibration_seconds)
+    price_lanes: dict[Lane, LaneOfUpstream] = {
+        "brief": lane_of(pricing, settings.pricing_url, "brief")
+    }
+    calibration_lanes: dict[Lane, LaneOfUpstream] = {
+        "brief": lane_of(calibration, calibration_url, "brief"),
+        "long": lane_of(long_calibration, calibration_url, "long"),
+    }
+    queues = {
+        "/price": price_lanes["brief"].queue,
+        "/calibrate": calibration_lanes["brief"].queue,
+        "/compare": calibration_lanes["long"].queue,
+    }
     upstreams = (pricing, calibration)
     versions = ServedVersionsPoller(calibration, settings.health_seconds)
 
@@ -92,13 +115,15 @@ def create_app(
         checks=lambda: {"serving": True},
         max_body_bytes=settings.max_body_bytes,
         lifespan=lifespan,
-        middleware=(_authentication(settings, redis, metrics),),
+        middleware=(
+            Middleware(AuthMiddleware, KeyRing(settings.api_keys), limiter, queues, metrics),
+        ),
     )
     document_authentication(app)
     cached = CachedForward(
-        Forward(calibration, calibration_seconds), versions, _cache(settings, redis), metrics
+        Forward(calibration_lanes, calibration_seconds), versions, _cache(settings, redis), metrics
     )
-    app.include_router(forwarded.router(Forward(pricing, pricing_seconds), cached))
+    app.include_router(forwarded.router(Forward(price_lanes, pricing_seconds), cached, limiter))
     app.include_router(
         system.router(
             partial(models, pricing, versions, pricing_seconds, jobs),
@@ -140,15 +165,6 @@ def _cache(settings: GatewaySettings, redis: OptionalRedis | None) -> ResultCach
     if redis is None or settings.cache_seconds == 0:
         return None
     return ResultCache(redis, settings.cache_seconds)
-
-
-def _authentication(
-    settings: GatewaySettings, redis: OptionalRedis | None, metrics: GatewayMetrics
-) -> Middleware:
-    limit = settings.limit
-    limiter = None if limit is None or redis is None else RateLimiter(limit, redis)
-    keys = KeyRing(settings.api_keys)
-    return Middleware(AuthMiddleware, keys=keys, limiter=limiter, metrics=metrics)
 
 
 def from_environment() -> FastAPI:

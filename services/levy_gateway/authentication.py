@@ -1,14 +1,16 @@
-"""Authentication and rate limiting, before the body of a request is read."""
+"""Authentication, rate limits and admission, before the body of a request is read."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from levy_gateway.fair_queue import FairQueue
 from levy_gateway.keys import KeyRing
 from levy_gateway.metrics import GatewayMetrics
-from levy_gateway.rate_limiter import RateLimiter
+from levy_gateway.rate_limiter import RateLimitedError, RateLimiter
 from levy_schemas.headers import API_KEY
 from levy_service.problems import problem_response
 
@@ -19,7 +21,7 @@ oversight."""
 
 
 class AuthMiddleware:
-    """Reject requests without a valid API key, or above the rate limit.
+    """Reject requests without a valid API key, above the rate limit, or for which there is no room.
 
     The name of the key's holder is stored in `request.state.caller` and in every log line; the
     key itself is neither stored nor logged.
@@ -30,15 +32,23 @@ class AuthMiddleware:
     keys : KeyRing
         If empty, no key is required and callers are identified by their address.
     limiter : RateLimiter, optional
+    queues : mapping
+        By path: the queue in which most requests to it wait.
     metrics : GatewayMetrics
     """
 
     def __init__(
-        self, app: ASGIApp, keys: KeyRing, limiter: RateLimiter | None, metrics: GatewayMetrics
+        self,
+        app: ASGIApp,
+        keys: KeyRing,
+        limiter: RateLimiter | None,
+        queues: Mapping[str, FairQueue],
+        metrics: GatewayMetrics,
     ) -> None:
         self.app = app
         self._keys = keys
         self._limiter = limiter
+        self._queues = queues
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,10 +61,14 @@ class AuthMiddleware:
             return
         scope.setdefault("state", {})["caller"] = caller
         structlog.contextvars.bind_contextvars(caller=caller)
-        seconds = 0 if self._limiter is None else await self._limiter.seconds_to_wait(caller)
-        if seconds > 0:
-            await self._reject_rate(seconds, scope, receive, send)
-            return
+        if self._limiter is not None:
+            try:
+                await self._limiter.require(caller)
+            except RateLimitedError:
+                self._metrics.count_refusal("rate-limited")
+                raise
+        if (queue := self._queues.get(scope["path"])) is not None:
+            queue.require_room(caller)
         await self.app(scope, receive, send)
 
     def _caller(self, scope: Scope) -> str | None:
@@ -71,16 +85,6 @@ class AuthMiddleware:
             f"Missing or invalid API key. Send Authorization: Bearer <key>, or {API_KEY}: <key>.",
             path=scope["path"],
             headers={"WWW-Authenticate": "Bearer"},
-        )
-        await response(scope, receive, send)
-
-    async def _reject_rate(self, seconds: int, scope: Scope, receive: Receive, send: Send) -> None:
-        self._metrics.count_refusal("rate-limited")
-        response = problem_response(
-            "rate-limited",
-            f"Rate limit exceeded. Retry in {seconds} s.",
-            path=scope["path"],
-            headers={"Retry-After": str(seconds)},
         )
         await response(scope, receive, send)
 

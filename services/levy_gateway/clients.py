@@ -13,6 +13,7 @@ import structlog
 from levy_gateway.circuit_breaker import CircuitBreaker, Outcome, State
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
+from levy_schemas.cost import Lane
 from levy_schemas.headers import DEADLINE_SECONDS, REQUEST_ID, RETRY_AFTER
 from levy_schemas.problems import MEDIA_TYPE
 from levy_service import request_id
@@ -103,6 +104,8 @@ class UpstreamClient:
     settings : GatewaySettings
         Limits of the pool and of the circuit breaker.
     metrics : GatewayMetrics
+    lane : {"brief", "long"}
+        Of the requests, in the metrics' label of the service.
     """
 
     def __init__(
@@ -112,8 +115,10 @@ class UpstreamClient:
         timeout_seconds: float,
         settings: GatewaySettings,
         metrics: GatewayMetrics,
+        lane: Lane = "brief",
     ) -> None:
         self.name = name
+        self._label = name if lane == "brief" else f"{name}-{lane}"
         self._in_flight = {address.strip().rstrip("/"): 0 for address in addresses.split(",")}
         self._timeout_seconds = timeout_seconds
         self._settings = settings
@@ -123,13 +128,13 @@ class UpstreamClient:
         self._breaker = CircuitBreaker(
             settings.breaker_failures, settings.breaker_open_seconds, on_change=self._on_state
         )
-        metrics.set_breaker_state(name, self._breaker.state)
+        metrics.set_breaker_state(self._label, self._breaker.state)
 
     async def request(
         self, method: str, path: str, *, seconds: float, body: bytes | None = None
     ) -> Reply:
         if not self._breaker.allows():
-            self._metrics.observe_upstream(self.name, "refused", 0.0)
+            self._metrics.observe_upstream(self._label, "refused", 0.0)
             wait = max(1, math.ceil(self._breaker.seconds_left()))
             raise UpstreamUnavailableError(self.name, wait)
         started = time.perf_counter()
@@ -151,7 +156,7 @@ class UpstreamClient:
             raise DeadlineError(seconds) from error
         finally:
             self._breaker.record(outcome)
-            self._metrics.observe_upstream(self.name, label, time.perf_counter() - started)
+            self._metrics.observe_upstream(self._label, label, time.perf_counter() - started)
         return reply
 
     async def close(self) -> None:
@@ -204,11 +209,11 @@ class UpstreamClient:
         return self._session
 
     def _on_state(self, state: State, previous: State) -> None:
-        self._metrics.set_breaker_state(self.name, state)
+        self._metrics.set_breaker_state(self._label, state)
         if state == "open" and previous == "closed":
-            _log.warning("upstream.unavailable", upstream=self.name)
+            _log.warning("upstream.unavailable", upstream=self._label)
         elif state == "closed":
-            _log.info("upstream.recovered", upstream=self.name)
+            _log.info("upstream.recovered", upstream=self._label)
 
 
 def parse_reply(upstream: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:

@@ -6,7 +6,7 @@ from levy_gateway.circuit_breaker import STATES, State
 from levy_service.metrics import ServiceMetrics
 
 CacheOutcome = Literal["hit", "miss", "refused", "unavailable"]
-Refusal = Literal["unauthorized", "rate-limited"]
+Refusal = Literal["unauthorized", "rate-limited", "overloaded"]
 
 
 class GatewayMetrics(ServiceMetrics):
@@ -33,7 +33,10 @@ class GatewayMetrics(ServiceMetrics):
             "cache_requests", "Lookups in the result cache", ("route", "outcome")
         )
         self.refused = self.counter(
-            "requests_refused", "Requests rejected before their body was read", ("reason",)
+            "requests_refused", "Requests rejected before any computation", ("reason",)
+        )
+        self.queue_seconds = self.histogram(
+            "queue_seconds", "Wait of a request before it was forwarded", ("lane",)
         )
         self.redis_failures = self.counter(
             "redis_failures", "Operations that failed because Redis is unavailable", ("purpose",)
@@ -68,7 +71,7 @@ class GatewayMetrics(ServiceMetrics):
         self.cache.labels(route, outcome).inc()
 
     def count_refusal(self, reason: Refusal) -> None:
-        """Count one request that was rejected before its body was read."""
+        """Count one request that was rejected before any computation."""
         self.refused.labels(reason).inc()
 
     def set_queue_level(self, queue: str, waiting: int, oldest_seconds: float) -> None:

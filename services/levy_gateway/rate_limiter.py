@@ -8,6 +8,17 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from levy_gateway.optional_redis import OptionalRedis
+from levy_service.problems import ProblemError
+
+
+class RateLimitedError(ProblemError):
+    """The caller's requests are above its rate limit."""
+
+    code = "rate-limited"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Rate limit exceeded. Retry in {seconds} s.")
+        self.retry_after_seconds = seconds
 
 
 class RateLimiter:
@@ -33,12 +44,24 @@ class RateLimiter:
         )
         self._limiter = MovingWindowRateLimiter(storage)
 
-    async def seconds_to_wait(self, caller: str) -> int:
-        """Count a request; return the seconds until the caller may retry, 0 if it is allowed."""
-        return await self._redis.attempt("limits", lambda: self._count(caller)) or 0
+    async def require(self, caller: str, cost: int = 1) -> None:
+        """Count a request that costs as much as `cost` requests.
 
-    async def _count(self, caller: str) -> int:
-        if await self._limiter.hit(self._limit, caller):
+        A cost above the limit counts as the whole limit, so that a single request of any size is
+        possible.
+
+        Raises
+        ------
+        RateLimitedError
+            The caller must wait.
+        """
+        seconds = await self._redis.attempt("limits", lambda: self._count(caller, cost))
+        if seconds:
+            raise RateLimitedError(seconds)
+
+    async def _count(self, caller: str, cost: int) -> int:
+        """Return the seconds until the caller may retry, 0 if the request is allowed."""
+        if await self._limiter.hit(self._limit, caller, cost=min(cost, self._limit.amount)):
             return 0
         window = await self._limiter.get_window_stats(self._limit, caller)
         return max(1, math.ceil(window.reset_time - time.time()))

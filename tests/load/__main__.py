@@ -27,6 +27,8 @@ from tests.processes import Service, Stack, free_port
 CONNECTIONS: Final = (4, 32)
 SURFACES: Final = 64
 WARM_UP: Final = 50
+NOISE: Final = 0.02
+"""Standard deviation of the prices' errors, for a forward of about 100."""
 BASELINE: Final = "empty services, two hops"
 COLUMNS: Final = (
     *("case", "connections", "rate_per_s", "of_baseline", "p50_ms", "p95_ms", "p99_ms"),
@@ -54,20 +56,15 @@ RANGES: Final = {
 def surfaces(
     model: str, method: str, uncertainty: str, decimals: int, noise: float
 ) -> list[dict[str, Any]]:
-    """Return requests of 200 prices, each with different parameters.
-
-    `noise` is the standard deviation of errors of price, relative to the price of the
-    out-of-the-money option.
-    """
+    """Return requests of 200 prices with errors, each with different parameters."""
     contracts = surface.contracts()
     shape = len(surface.MATURITIES), len(surface.STRIKES)
     rng = np.random.default_rng(20261124)
     made = []
     for _ in range(SURFACES):
         truth = models.get(model)(**{p: rng.uniform(*ends) for p, ends in RANGES[model].items()})
-        prices = pricing.price(truth, contracts).value
-        time_value = prices - contracts.lower_bound
-        prices = (prices + noise * time_value * rng.standard_normal(prices.size)).reshape(shape)
+        errors = noise * rng.standard_normal(shape)
+        prices = np.maximum(pricing.price(truth, contracts).value.reshape(shape) + errors, 0.0)
         body = {
             "model_type": model,
             "spot_price": surface.SPOT,
@@ -89,13 +86,14 @@ def bodies(
     uncertainty: str = "laplace",
     *,
     n_together: int = 1,
-    noise: float = 0.0,
+    noise: float = NOISE,
 ) -> list[bytes]:
     """Return bodies of single requests, or of lists of equal length.
 
     Prices of lists have 8 decimals, the most that the limit on the body size allows.
     """
-    made = surfaces(model, method, uncertainty, 6 if n_together == 1 else 8, noise)
+    decimals = 6 if n_together == 1 else 8
+    made = surfaces(model, method, uncertainty, decimals, noise)
     if n_together == 1:
         return [json.dumps(request).encode() for request in made]
     starts = range(0, len(made) - n_together + 1, n_together)
@@ -193,15 +191,15 @@ def main() -> None:
     parser.add_argument("--model", default="VarianceGamma", choices=RANGES, help="model to fit")
     parser.add_argument("--uncertainty", default="laplace", help="of the requests")
     parser.add_argument(
-        "--noise", type=float, default=0.0, help="relative error of each time value, such as 0.002"
-    )
-    parser.add_argument(
         "--surfaces",
         type=int,
         default=1,
         choices=range(1, SURFACES + 1),
         metavar="N",
         help=f"per request, 1 to {SURFACES}; rates and processor times are per surface",
+    )
+    parser.add_argument(
+        "--noise", type=float, default=NOISE, help="standard deviation of the prices' errors"
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="per measurement")
     parser.add_argument("--rounds", type=int, default=3, help="the best round of each case counts")
@@ -224,8 +222,9 @@ def main() -> None:
             for connections in CONNECTIONS:
                 rounds += [measure(case, made, connections, arguments) for case in cases]
     title = (
-        f"/calibrate, {arguments.model}, {arguments.method}, 200 quotes, "
-        f"{arguments.surfaces} in a request, closed loop, best of {arguments.rounds}"
+        f"/calibrate, {arguments.model}, {arguments.method}, 200 quotes with errors of "
+        f"{arguments.noise:g}, {arguments.surfaces} in a request, closed loop, "
+        f"best of {arguments.rounds}"
     )
     section = report.Section(title, COLUMNS)
     for connections in CONNECTIONS:

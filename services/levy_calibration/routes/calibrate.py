@@ -1,7 +1,7 @@
 """`POST /calibrate`: one surface, or a batch."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from levy_schemas.calibration import (
     CalibrationResult,
     SurfaceOutcome,
 )
+from levy_schemas.cost import Lane, cost_of
 from levy_service import request_id
 from levy_service.body import StrictJsonRoute
 from levy_service.documentation import BODY_PROBLEMS, problems
@@ -46,7 +47,10 @@ _log = structlog.get_logger()
 
 
 def router(
-    handler: Handler, batch_handler: BatchHandler, threads: Threads, metrics: CalibrationMetrics
+    handler: Handler,
+    batch_handler: BatchHandler,
+    threads: Mapping[Lane, Threads],
+    metrics: CalibrationMetrics,
 ) -> APIRouter:
     """Return the route of the handlers of one surface and of a batch."""
     routes = APIRouter(route_class=StrictJsonRoute, tags=["calibration"])
@@ -77,7 +81,7 @@ def router(
             SurfaceOutcome(result=recorded(outcome))
             if isinstance(outcome, CalibrationResult)
             else outcome
-            for outcome in await threads.run_each(prepare, request)
+            for outcome in await threads["long"].run_each(prepare, request)
         )
         return CalibrationBatchResult(
             results=outcomes,
@@ -92,16 +96,16 @@ def router(
         """Calibrate a model to one surface of quotes, or to each surface of a batch."""
         if isinstance(body, CalibrationBatch):
             return await fit_batch(body, request)
-        run = threads.run_inline if _is_brief(body) else threads.run
-        return recorded(await run(lambda checkpoint: handler(body, checkpoint=checkpoint), request))
+        fit = partial(_fit, handler, body)
+        return recorded(await threads[cost_of(body).lane].run(fit, request))
 
     return routes
 
 
-def _is_brief(surface: CalibrationRequest) -> bool:
-    """Return whether a network's initial guess usually leaves only a few evaluations."""
-    has_guess = surface.method != "least_squares" and not surface.per_maturity
-    return has_guess and surface.uncertainty != "psis"
+def _fit(
+    handler: Handler, surface: CalibrationRequest, checkpoint: Checkpoint
+) -> CalibrationResult:
+    return handler(surface, checkpoint=checkpoint)
 
 
 def _result_or_problem(

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from levy_gateway.cache import ResultCache, cache_key
 from levy_gateway.clients import Reply
-from levy_gateway.handlers.forward import Forward
+from levy_gateway.handlers.forward import Forward, Forwardable
 from levy_gateway.handlers.served_versions import ServedVersionsPoller
 from levy_gateway.metrics import GatewayMetrics
 
@@ -65,38 +65,33 @@ class CachedForward:
         self.deadline_seconds = forward.deadline_seconds
 
     async def __call__(
-        self, path: str, request: BaseModel, body: bytes, seconds: float, policy: CachePolicy
+        self, request: Forwardable, content: BaseModel, policy: CachePolicy
     ) -> CachedReply:
         """Return a cached result, or forward the request.
 
         Parameters
         ----------
-        path : str
-            Path at the upstream service.
-        request : BaseModel
-            The validated request.
-        body : bytes
-            The request as the client sent it.
-        seconds : float
-            Time limit.
+        request : Forwardable
+        content : BaseModel
+            Its validated content.
         policy : CachePolicy
         """
         version = None if self._cache is None else await self._versions.current()
         if self._cache is None or version is None:
-            return CachedReply(await self._forward(path, body, seconds), "levy; fwd=bypass")
+            return CachedReply(await self._forward(request), "levy; fwd=bypass")
         if not (policy.use_cache or policy.store):
             # Computing a key costs as much as validation, and is not needed here.
-            self._metrics.count_lookup(path, "refused")
-            return CachedReply(await self._forward(path, body, seconds), "levy; fwd=request")
-        key = cache_key(path, request, version)
+            self._metrics.count_lookup(request.path, "refused")
+            return CachedReply(await self._forward(request), "levy; fwd=request")
+        key = cache_key(request.path, content, version)
         if policy.use_cache:
             cached = await self._cache.get(key)
-            self._metrics.count_lookup(path, "miss" if cached is None else "hit")
+            self._metrics.count_lookup(request.path, "miss" if cached is None else "hit")
             if cached is not None:
                 return CachedReply(Reply(200, _JSON, cached), "levy; hit")
         else:
-            self._metrics.count_lookup(path, "refused")
-        reply = await self._forward(path, body, seconds)
+            self._metrics.count_lookup(request.path, "refused")
+        reply = await self._forward(request)
         stored = policy.store and reply.status == 200 and await self._cache.put(key, reply.body)
         reason = "uri-miss" if policy.use_cache else "request"
         return CachedReply(reply, f"levy; fwd={reason}{'; stored' if stored else ''}")

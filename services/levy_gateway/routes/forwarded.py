@@ -5,7 +5,8 @@ from fastapi import APIRouter, Request, Response
 from levy_gateway.clients import Reply
 from levy_gateway.documentation import CACHE_CONTROL_PARAMETER, CACHE_STATUS_HEADER
 from levy_gateway.handlers.cached_forward import CachedForward
-from levy_gateway.handlers.forward import Forward
+from levy_gateway.handlers.forward import Forward, Forwardable
+from levy_gateway.rate_limiter import RateLimiter
 from levy_gateway.routes.cache_control import NO_CACHE, cache_policy
 from levy_schemas.calibration import (
     CalibrationBatch,
@@ -14,6 +15,7 @@ from levy_schemas.calibration import (
     CalibrationResult,
 )
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
+from levy_schemas.cost import cost_of
 from levy_schemas.headers import CACHE_STATUS, RETRY_AFTER
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_schemas.surface import SurfaceRequest
@@ -21,23 +23,34 @@ from levy_service.body import StrictJsonRoute
 from levy_service.documentation import BODY_PROBLEMS, problems
 from levy_service.work import deadline_of
 
-_UPSTREAM_PROBLEMS = ("upstream-error", "upstream-unavailable", "deadline")
+_UPSTREAM_PROBLEMS = ("upstream-error", "upstream-unavailable", "overloaded", "deadline")
 _PRICE_PROBLEMS = ("unknown-model", "invalid-parameter", "outside-strip", "unsupported")
 _CALIBRATE_PROBLEMS = ("unknown-model", "arbitrage", "unsupported")
 
 
-def router(pricing: Forward, calibration: CachedForward) -> APIRouter:
-    """Return the routes."""
+def router(
+    pricing: Forward, calibration: CachedForward, limiter: RateLimiter | None = None
+) -> APIRouter:
+    """Return the routes; `limiter` counts what requests cost beyond one fit."""
     routes = APIRouter(route_class=StrictJsonRoute)
+
+    async def admitted(
+        path: str, content: PriceRequest | SurfaceRequest | CalibrationBatch, request: Request
+    ) -> Forwardable:
+        longest = (pricing if path == "/price" else calibration).deadline_seconds
+        caller, cost = str(request.state.caller), cost_of(content)
+        if limiter is not None and cost.n_fits > 1:
+            # The middleware, which does not read bodies, has counted one.
+            await limiter.require(caller, cost.n_fits - 1)
+        return Forwardable(path, await request.body(), deadline_of(request, longest), caller, cost)
 
     async def forwarded(
         path: str, content: SurfaceRequest | CalibrationBatch, request: Request
     ) -> Response:
-        seconds = deadline_of(request, calibration.deadline_seconds)
         # Batches are rarely repeated, and would evict results that are.
         is_batch = isinstance(content, CalibrationBatch)
-        body, policy = await request.body(), NO_CACHE if is_batch else cache_policy(request)
-        cached = await calibration(path, content, body, seconds, policy)
+        policy = NO_CACHE if is_batch else cache_policy(request)
+        cached = await calibration(await admitted(path, content, request), content, policy)
         response = _response(cached.reply)
         response.headers[CACHE_STATUS] = cached.cache_status
         return response
@@ -50,8 +63,7 @@ def router(pricing: Forward, calibration: CachedForward) -> APIRouter:
     )
     async def price(body: PriceRequest, request: Request) -> Response:
         """Price European options, with implied volatilities and optional Greeks."""
-        seconds = deadline_of(request, pricing.deadline_seconds)
-        return _response(await pricing("/price", await request.body(), seconds))
+        return _response(await pricing(await admitted("/price", body, request)))
 
     @routes.post(
         "/calibrate",

@@ -1,0 +1,71 @@
+"""The expected cost of a request: its kind, and its size within the kind."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from levy_schemas.calibration import CalibrationBatch, CalibrationRequest
+from levy_schemas.comparison import ComparisonRequest
+from levy_schemas.pricing import PriceRequest
+from levy_schemas.surface import SurfaceRequest
+
+Lane = Literal["brief", "long"]
+"""Brief requests take milliseconds, long ones up to seconds; they do not wait for each other."""
+
+_MODELS_IF_ALL: Final = 15
+"""Models of a comparison that names none."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Expected cost of a request.
+
+    Attributes
+    ----------
+    lane : {"brief", "long"}
+    kind : str
+        Requests of one kind take a time proportional to their size.
+    size : int
+        Number of prices of options that an evaluation takes.
+    n_fits : int
+        Number of fits, or one for a request to price: its weight in a rate limit.
+    """
+
+    lane: Lane
+    kind: str
+    size: int
+    n_fits: int = 1
+
+
+def cost_of(
+    request: PriceRequest | CalibrationRequest | CalibrationBatch | ComparisonRequest,
+) -> Cost:
+    """Return the expected cost of a validated request."""
+    if isinstance(request, PriceRequest):
+        size = len(request.strikes) * len(request.maturities)
+        kind = f"price {request.model_type} {request.method}"
+        return Cost("brief", f"{kind} greeks" if request.greeks else kind, size)
+    if isinstance(request, CalibrationBatch):
+        sizes = [n_quotes(surface) for surface in request.surfaces]
+        first = _cost_of_fit(request.surfaces[0])
+        return Cost("long", f"batch of {first.kind}", sum(sizes), len(sizes))
+    if isinstance(request, ComparisonRequest):
+        n_models = _MODELS_IF_ALL if request.models is None else len(request.models)
+        n_fits = n_models * (2 if request.holdout else 1)
+        return Cost("long", "compare", n_quotes(request) * n_fits, n_fits)
+    return _cost_of_fit(request)
+
+
+def n_quotes(request: SurfaceRequest) -> int:
+    """Return the number of quotes of a surface."""
+    if request.quotes is not None:
+        return len(request.quotes)
+    return sum(len(row) for row in request.prices or ())
+
+
+def _cost_of_fit(request: CalibrationRequest) -> Cost:
+    # A network's initial guess usually leaves only a few evaluations.
+    has_guess = request.method != "least_squares" and not request.per_maturity
+    brief = has_guess and request.uncertainty != "psis"
+    options = (request.method, request.uncertainty, *(["per_maturity"] * request.per_maturity))
+    kind = f"calibrate {request.model_type} {' '.join(options)}"
+    return Cost("brief" if brief else "long", kind, n_quotes(request))

@@ -1,0 +1,154 @@
+"""Overload and fairness: `make overload`, or `--help` for the options.
+
+Surfaces of 200 quotes with errors are sent to the real gateway and calibration service on this
+machine: more per second than they can fit, and by several callers at once. The load generator runs
+on the same cores.
+"""
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import uvloop
+from rich.console import Console
+
+from levy_gateway.keys import digest_of
+from tests.benchmarks import report
+from tests.load import closed_loop
+from tests.load.__main__ import bodies
+from tests.load.open_loop import Responses, open_loop
+from tests.load.open_loop import closed_loop as callers
+from tests.processes import Service, Stack
+
+KEYS: Final = ("polite", "other")
+OVERLOAD: Final = (1.5, 3.0)
+COLUMNS: Final = (
+    *("case", "goodput_per_s", "of_capacity", "p50_ms", "p99_ms", "of_p99_alone"),
+    *("refused_p50_ms", "refused_p99_ms", "statuses", "mib"),
+)
+"""`goodput` and percentiles are of requests with a result."""
+
+
+def start(stack: Stack) -> tuple[Service, Service]:
+    """Start a gateway with two API keys, and a calibration service."""
+    calibration = stack.service("calibration")
+    keys = json.dumps({name: digest_of(name) for name in KEYS})
+    settings = {"CALIBRATION_URL": calibration.url, "API_KEYS": keys}
+    return stack.service("gateway", settings=settings), calibration
+
+
+def request_of(path: str, body: bytes, port: int, key: str) -> bytes:
+    """Return the bytes of a request that the cache does not answer."""
+    return closed_loop.request_of(
+        path, body, port, ("Cache-Control: no-store", f"X-API-Key: {key}")
+    )
+
+
+class Measurement:
+    """Runs cases and collects their rows."""
+
+    def __init__(self, gateway: Service, calibration: Service, seconds: float) -> None:
+        self.seconds = seconds
+        self._services = (gateway, calibration)
+        self._port = gateway.port
+        made = bodies("hybrid")
+        self.polite, self.other = (
+            [request_of("/calibrate", body, gateway.port, key) for body in made] for key in KEYS
+        )
+        compared = json.loads(made[0]) | {"models": ["VarianceGamma", "CGMY", "Kou", "NIGCIR"]}
+        for field in ("model_type", "method", "uncertainty"):
+            del compared[field]
+        self.compare = [
+            request_of("/compare", json.dumps(compared).encode(), gateway.port, "other")
+        ]
+        self.section = report.Section("Overload and fairness", COLUMNS)
+        self.capacity = 0.0
+        self.p99_alone = 0.0
+
+    def run(self) -> None:
+        """Run every case."""
+        uvloop.run(self._load(self.other, 10.0))  # warm-up
+        found = uvloop.run(self._load(self.other, self.seconds))
+        self.capacity = found.count().get(200, 0) / self.seconds
+        self._add("capacity: 4 connections", found)
+        alone = uvloop.run(open_loop(self._port, self.other, 0.3 * self.capacity, self.seconds))
+        self.p99_alone = float(np.percentile(alone.latencies(accepted=True), 99))
+        self._add("open loop, 0.3 of capacity", alone)
+        for factor in OVERLOAD:
+            rate = factor * self.capacity
+            found = uvloop.run(open_loop(self._port, self.other, rate, self.seconds))
+            self._add(f"open loop, {factor:g} of capacity", found)
+            self._add_recovery(factor)
+        self._fairness()
+
+    def _fairness(self) -> None:
+        alone = uvloop.run(self._polite())
+        self.p99_alone = float(np.percentile(alone.latencies(accepted=True), 99))
+        self._add("polite caller alone", alone)
+        for name, other in (
+            ("64 connections of another", lambda: self._load(self.other, self.seconds, 64)),
+            ("6 comparisons of another", lambda: self._load(self.compare, self.seconds, 6)),
+        ):
+            polite, _ = uvloop.run(_both(self._polite(), other()))
+            self._add(f"polite caller beside {name}", polite)
+
+    async def _polite(self) -> Responses:
+        return await callers(self._port, self.polite, 1, self.seconds, pause=0.05)
+
+    async def _load(self, requests: list[bytes], seconds: float, connections: int = 4) -> Responses:
+        return await callers(self._port, requests, connections, seconds)
+
+    def _add(self, case: str, found: Responses) -> None:
+        accepted, refused = found.latencies(accepted=True), found.latencies(accepted=False)
+        goodput = accepted.size / self.seconds
+        p50, p99 = 1e3 * np.percentile(accepted, (50, 99)) if accepted.size else (np.nan, np.nan)
+        slow = 1e3 * np.percentile(refused, (50, 99)) if refused.size else (np.nan, np.nan)
+        self.section.add(
+            case,
+            goodput,
+            goodput / self.capacity,
+            p50,
+            p99,
+            p99 / (1e3 * self.p99_alone) if self.p99_alone else np.nan,
+            *slow,
+            ", ".join(f"{n}×{status}" for status, n in sorted(found.count().items())),
+            round(sum(service.resident_mib() for service in self._services)),
+        )
+
+    def _add_recovery(self, factor: float) -> None:
+        """Add the time until a request takes at most twice the unloaded 99th percentile."""
+        ended = time.perf_counter()
+        while True:
+            found = uvloop.run(self._load(self.other, 0.001, 1))
+            if found.statuses == [200] and found.seconds[0] <= 2.0 * self.p99_alone:
+                break
+        seconds = time.perf_counter() - ended
+        self.section.add(f"recovery after {factor:g}, {seconds:.2f} s", *[np.nan] * 7, "", "")
+
+
+async def _both(
+    first: Coroutine[Any, Any, Responses], second: Coroutine[Any, Any, Responses]
+) -> tuple[Responses, Responses]:
+    return await asyncio.gather(first, second)
+
+
+def main() -> None:
+    """Measure, print the table and write the JSON."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load.overload", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=120.0, help="per case")
+    parser.add_argument("--out", type=Path, default=Path("build/overload.json"))
+    arguments = parser.parse_args()
+    with Stack() as stack:
+        measurement = Measurement(*start(stack), arguments.seconds)
+        measurement.run()
+    measurement.section.show(Console(width=180))
+    report.write([measurement.section], arguments.out, ("aiohttp", "fastapi", "uvicorn"))
+
+
+if __name__ == "__main__":
+    main()
