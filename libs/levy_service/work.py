@@ -132,7 +132,7 @@ class Threads:
         """Yield a checkpoint, and end the body with `DeadlineError` at the request's deadline."""
         seconds = deadline_of(request, self.deadline_seconds)
         wait = self._mean_seconds * self._waiting / self._count
-        if wait >= seconds:
+        if self._waiting and wait >= seconds:
             raise OverloadedError(wait)
         end = time.monotonic() + seconds
 

@@ -21,6 +21,9 @@ from levy_service.problems import ProblemError
 from levy_service.work import DeadlineError
 
 _IDLE_SECONDS: Final = 30.0
+_AMPLE_SHARE: Final = 0.9
+"""Share of a service's time limit that a request may have lost in the queue and still be a test of
+the service."""
 _JSON: Final = "application/json"
 _log = structlog.get_logger()
 
@@ -99,8 +102,8 @@ class UpstreamClient:
     addresses : str
         Base URLs of its instances, separated by commas.
     timeout_seconds : float
-        The service's time limit. Only a request with at least this much time counts as a failure
-        of the service when it times out.
+        The service's time limit. Only a request with nearly as much time counts as a failure of
+        the service when it times out.
     settings : GatewaySettings
         Limits of the pool and of the circuit breaker.
     metrics : GatewayMetrics
@@ -152,7 +155,8 @@ class UpstreamClient:
             raise UpstreamUnavailableError(self.name, self._retry_after_seconds) from error
         except TimeoutError as error:
             label = "deadline"
-            outcome = "failed" if seconds >= self._timeout_seconds else "undecided"
+            had_time = seconds >= _AMPLE_SHARE * self._timeout_seconds
+            outcome = "failed" if had_time else "undecided"
             raise DeadlineError(seconds) from error
         finally:
             self._breaker.record(outcome)

@@ -22,6 +22,7 @@ from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import CGMY, VarianceGamma
 from levy_numerics.models.base import Model
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
+from levy_schemas.cost import Lane
 from levy_schemas.headers import DEADLINE_SECONDS
 from levy_service import service
 from levy_service.work import Threads
@@ -73,7 +74,7 @@ def app(
     made = service.build(
         title="Test", summary="", metrics=metrics, checks=dict, max_body_bytes=256 * 1024
     )
-    work = Threads(threads, deadline_seconds, metrics)
+    work: dict[Lane, Threads] = {"long": Threads(threads, deadline_seconds, metrics)}
     made.include_router(calibrate_route.router(alone, prepare, work, metrics))
     return made
 

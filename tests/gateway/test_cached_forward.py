@@ -6,15 +6,16 @@ from typing import Any
 
 import orjson
 import pytest
-from pydantic import BaseModel
 
 from levy_gateway.cache import ResultCache, cache_key
 from levy_gateway.clients import Reply, UpstreamUnavailableError
+from levy_gateway.fair_queue import FairQueue
 from levy_gateway.handlers.cached_forward import CachedForward, CachedReply, CachePolicy
-from levy_gateway.handlers.forward import Forward
+from levy_gateway.handlers.forward import Forward, Forwardable, LaneOfUpstream
 from levy_gateway.handlers.served_versions import ServedVersionsPoller
 from levy_gateway.metrics import GatewayMetrics
 from levy_schemas.calibration import CalibrationRequest
+from levy_schemas.cost import cost_of
 from levy_service import request_id
 
 JSON = "application/json"
@@ -45,16 +46,18 @@ class Desk:
 
     def __init__(self, calibration: Any, store: FakeStore, now: list[float]) -> None:
         self.metrics = GatewayMetrics()
+        self.queue = FairQueue("brief", 2, 1.0, self.metrics)
         self.forward = CachedForward(
-            Forward(calibration, 30.0),
+            Forward({"brief": LaneOfUpstream(calibration, self.queue)}, 30.0),
             ServedVersionsPoller(calibration, 1.0, clock=lambda: now[0]),
             ResultCache(store, 60),  # type: ignore[arg-type]  # the fake is what it needs of one
             self.metrics,
         )
 
-    def send(self, request: BaseModel, policy: CachePolicy | None = None) -> CachedReply:
+    def send(self, request: CalibrationRequest, policy: CachePolicy | None = None) -> CachedReply:
         body = request.model_dump_json().encode()
-        return asyncio.run(self.forward("/calibrate", request, body, 5.0, policy or CachePolicy()))
+        sent = Forwardable("/calibrate", body, 5.0, "desk", cost_of(request))
+        return asyncio.run(self.forward(sent, request, policy or CachePolicy()))
 
 
 @pytest.fixture

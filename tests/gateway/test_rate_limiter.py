@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from limits import parse
 from pydantic import ValidationError
+from starlette.middleware import Middleware
 
 from levy_gateway.authentication import AuthMiddleware
 from levy_gateway.keys import KeyRing, digest_of
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.optional_redis import OptionalRedis
-from levy_gateway.rate_limiter import RateLimiter
+from levy_gateway.rate_limiter import RateLimitedError, RateLimiter
 from levy_gateway.settings import GatewaySettings
+from levy_service import service
 from tests.processes import Redis
 
 DIGESTS = {"desk": digest_of("levy_desk"), "risk": digest_of("levy_risk")}
@@ -29,9 +30,10 @@ class TwoEach:
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
 
-    async def seconds_to_wait(self, caller: str) -> int:
+    async def require(self, caller: str) -> None:
         self.requests[caller] += 1
-        return 0 if self.requests[caller] <= 2 else 7
+        if self.requests[caller] > 2:
+            raise RateLimitedError(7)
 
 
 @pytest.fixture
@@ -40,19 +42,28 @@ def limiter() -> TwoEach:
 
 
 def limited(limiter: TwoEach, digests: dict[str, str]) -> TestClient:
-    app = FastAPI()
+    metrics = GatewayMetrics()
+    limited = Middleware(
+        AuthMiddleware,
+        keys=KeyRing(digests),
+        limiter=limiter,  # type: ignore[arg-type]  # the fake has the one method it needs
+        queues={},
+        metrics=metrics,
+    )
+    app = service.build(
+        title="Test",
+        summary="",
+        metrics=metrics,
+        checks=dict,
+        max_body_bytes=1024,
+        middleware=(limited,),
+    )
 
     @app.get("/models")
     @app.get("/health")
     def answer() -> None:
         return None
 
-    app.add_middleware(
-        AuthMiddleware,
-        keys=KeyRing(digests),
-        limiter=limiter,  # type: ignore[arg-type]  # the fake has the one method it needs
-        metrics=GatewayMetrics(),
-    )
     return TestClient(app)
 
 
@@ -103,16 +114,21 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     started.kill()
 
 
-def waits(url: str, limit: str, callers: list[str]) -> list[int]:
-    """Return the seconds that each of the callers must wait, one request after the other."""
+def waits(url: str, limit: str, requests: list[tuple[str, int]]) -> list[int]:
+    """Return the seconds to wait of requests, each a caller and a cost, one after the other."""
 
     async def count() -> list[int]:
         redis = OptionalRedis(url, 5.0, GatewayMetrics())
-        try:
-            limiter = RateLimiter(parse(limit), redis)
-            return [await limiter.seconds_to_wait(caller) for caller in callers]
-        finally:
-            await redis.close()
+        limiter = RateLimiter(parse(limit), redis)
+        found = []
+        for caller, cost in requests:
+            try:
+                await limiter.require(caller, cost)
+                found.append(0)
+            except RateLimitedError as error:
+                found.append(error.retry_after_seconds or 0)
+        await redis.close()
+        return found
 
     return asyncio.run(count())
 
@@ -120,14 +136,26 @@ def waits(url: str, limit: str, callers: list[str]) -> list[int]:
 def test_the_third_request_within_two_an_hour_waits_for_the_rest_of_the_hour(
     redis_url: str,
 ) -> None:
-    first, second, third = waits(redis_url, "2/hour", ["desk"] * 3)
+    first, second, third = waits(redis_url, "2/hour", [("desk", 1)] * 3)
     assert first == second == 0
     assert 3590 <= third <= 3600
 
 
 def test_callers_have_separate_limits(redis_url: str) -> None:
-    assert waits(redis_url, "1/hour", ["research", "risk"]) == [0, 0]
+    assert waits(redis_url, "1/hour", [("research", 1), ("risk", 1)]) == [0, 0]
+
+
+def test_a_batch_counts_as_its_surfaces(redis_url: str) -> None:
+    allowed, too_large, small = waits(redis_url, "10/hour", [("b", 6), ("b", 6), ("b", 4)])
+    assert (allowed, small) == (0, 0)
+    assert too_large > 0
+
+
+def test_a_request_that_costs_more_than_the_limit_is_possible_alone(redis_url: str) -> None:
+    first, second = waits(redis_url, "10/hour", [("large", 64), ("large", 1)])
+    assert first == 0
+    assert second > 0
 
 
 def test_callers_are_not_limited_while_redis_is_unavailable(tmp_path: Path) -> None:
-    assert waits(f"unix://{tmp_path}/absent", "1/hour", ["desk"] * 3) == [0, 0, 0]
+    assert waits(f"unix://{tmp_path}/absent", "1/hour", [("desk", 1)] * 3) == [0, 0, 0]

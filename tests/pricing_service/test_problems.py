@@ -13,7 +13,7 @@ from levy_pricing.routes import price as price_route
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_schemas.problems import MEDIA_TYPE, PROBLEMS
 from levy_service import service
-from levy_service.work import Threads
+from levy_service.work import OverloadedError, Threads
 
 TEXT = {"Content-Type": "text/plain"}
 
@@ -27,6 +27,7 @@ BY_THE_HANDLER: dict[str, Exception] = {
     "invalid-parameter": errors.InvalidParameterError("nu", -1.0, "nu > 0"),
     "outside-strip": errors.OutsideStripError("alpha = 9 leaves the strip"),
     "unsupported": errors.UnsupportedError("not here"),
+    "overloaded": OverloadedError(2.0),
     "internal": RuntimeError("a fault of ours"),
 }
 

@@ -10,7 +10,7 @@ from fastapi import Request
 
 from levy_schemas.headers import DEADLINE_SECONDS
 from levy_service.metrics import ServiceMetrics
-from levy_service.work import Checkpoint, DeadlineError, Threads, deadline_of
+from levy_service.work import Checkpoint, DeadlineError, OverloadedError, Threads, deadline_of
 
 
 def request(deadline: str | None = None) -> Request:
@@ -110,61 +110,74 @@ def test_no_pieces_have_no_results() -> None:
     assert anyio.run(threads.run_each, lambda _: [], request()) == []
 
 
-def test_brief_work_waits_for_no_long_work_and_lets_others_in_between() -> None:
+def test_work_whose_turn_comes_after_its_deadline_does_not_start() -> None:
     threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
-    release, happened = threading.Event(), list[str]()
-
-    async def other() -> None:
-        for _ in range(4):
-            happened.append("other")
-            await anyio.sleep(0)
-
-    async def many() -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(threads.run, lambda _: release.wait(20.0), request())
-            async with anyio.create_task_group() as briefs:
-                for _ in range(4):
-                    brief = lambda _: happened.append("brief")  # noqa: E731
-                    briefs.start_soon(threads.run_inline, brief, request())
-                briefs.start_soon(other)
-            # Long work still occupies the only thread, and short work is finished.
-            release.set()
-
-    started = time.monotonic()
-    anyio.run(many)
-    assert happened.count("brief") == 4
-    first, last = happened.index("brief"), len(happened) - happened[::-1].index("brief")
-    assert "other" in happened[first:last]
-    assert time.monotonic() - started < 20.0
-
-
-def test_brief_work_that_goes_on_is_begun_anew_in_a_thread() -> None:
-    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
-    began: list[threading.Thread] = []
-
-    def work(checkpoint: Checkpoint) -> str:
-        began.append(threading.current_thread())
-        checkpoint()
-        return "done"
-
-    assert anyio.run(threads.run_inline, work, request()) == "done"
-    here, there = began
-    assert here is threading.main_thread()
-    assert there is not here
-
-
-def test_brief_work_whose_turn_comes_too_late_never_begins() -> None:
-    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
-    began: list[str] = []
+    started: list[str] = []
 
     async def late() -> None:
         with pytest.raises(DeadlineError):
-            await threads.run_inline(lambda _: began.append("late"), request("0.05"))
+            await threads.run(lambda _: started.append("late"), request("0.05"))
 
     async def both() -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(threads.run_inline, lambda _: time.sleep(0.2), request())
+            group.start_soon(threads.run, lambda _: time.sleep(0.2), request())
+            await anyio.sleep(0.01)
             group.start_soon(late)
 
     anyio.run(both)
-    assert began == []
+    assert started == []
+
+
+def test_work_past_its_deadline_keeps_its_thread_and_stops_at_its_next_checkpoint() -> None:
+    """A thread that is given up must not be replaced: threads are what bounds processor time."""
+    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
+    events: list[str] = []
+
+    def slow(checkpoint: Checkpoint) -> None:
+        time.sleep(0.2)
+        events.append("checkpoint")
+        checkpoint()
+        events.append("continued")
+
+    async def both() -> None:
+        with pytest.raises(DeadlineError):
+            await threads.run(slow, request("0.05"))
+        await threads.run(lambda _: events.append("next"), request())
+
+    anyio.run(both)
+    assert events == ["checkpoint", "next"]
+
+
+def test_work_that_would_wait_longer_than_its_deadline_is_refused_at_once() -> None:
+    threads = Threads(1, 30.0, ServiceMetrics("levy_test"))
+
+    async def many() -> float:
+        for _ in range(40):  # the mean duration is learned
+            await threads.run(lambda _: time.sleep(0.01), request())
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(threads.run, lambda _: time.sleep(0.01), request())
+            await anyio.sleep(0.005)
+            before = time.monotonic()
+            with pytest.raises(OverloadedError) as refused:
+                await threads.run(lambda _: None, request("0.05"))
+            assert refused.value.retry_after_seconds == 1
+            return time.monotonic() - before
+
+    assert anyio.run(many) < 0.05
+
+
+def test_the_threads_of_two_lanes_do_not_wait_for_each_other() -> None:
+    metrics, release = ServiceMetrics("levy_test"), threading.Event()
+    long, brief = Threads(1, 30.0, metrics, "long"), Threads(1, 30.0, metrics, "brief")
+
+    async def both() -> str:
+        async with anyio.create_task_group() as group:
+            group.start_soon(long.run, lambda _: release.wait(20.0), request())
+            found = await brief.run(lambda _: "brief", request())
+            release.set()
+        return found
+
+    started = time.monotonic()
+    assert anyio.run(both) == "brief"
+    assert time.monotonic() - started < 10.0

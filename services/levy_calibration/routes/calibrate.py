@@ -41,7 +41,7 @@ class BatchHandler(Protocol):
         """Return the fit of each, to run in any thread."""
 
 
-_PROBLEMS = (*BODY_PROBLEMS, "unknown-model", "arbitrage", "unsupported", "deadline")
+_PROBLEMS = (*BODY_PROBLEMS, "unknown-model", "arbitrage", "unsupported", "overloaded", "deadline")
 _PATH = "/calibrate"
 _log = structlog.get_logger()
 

@@ -20,7 +20,7 @@ class Handler(Protocol):
         """Return the comparison; `checkpoint` raises if the request is cancelled."""
 
 
-_PROBLEMS = (*BODY_PROBLEMS, "unknown-model", "arbitrage", "unsupported", "deadline")
+_PROBLEMS = (*BODY_PROBLEMS, "unknown-model", "arbitrage", "unsupported", "overloaded", "deadline")
 _log = structlog.get_logger()
 
 

@@ -16,7 +16,14 @@ Handler = Callable[[PriceRequest], PriceResult]
 
 _PROBLEMS = (
     *BODY_PROBLEMS,
-    *("unknown-model", "invalid-parameter", "outside-strip", "unsupported", "deadline"),
+    *(
+        "unknown-model",
+        "invalid-parameter",
+        "outside-strip",
+        "unsupported",
+        "overloaded",
+        "deadline",
+    ),
 )
 
 
