@@ -7,10 +7,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from levy_calibration.app import create_app
+from levy_calibration.handlers.calibrate import calibrate
 from levy_calibration.settings import CalibrationSettings
 from levy_numerics import models
 from levy_numerics.models import VarianceGamma
-from levy_schemas.calibration import CalibrationResult
+from levy_schemas.calibration import CalibrationRequest, CalibrationResult
+from levy_service.work import DeadlineError
 
 
 def fit(client: TestClient, request: dict[str, Any]) -> CalibrationResult:
@@ -292,3 +294,27 @@ def test_quotes_sent_again_with_a_rounded_contract_do_not_narrow_the_intervals(
     assert once.intervals is not None
     for parameter, interval in once.intervals.items():
         assert twice.intervals[parameter] == pytest.approx(interval, rel=1e-3)
+
+
+@pytest.mark.parametrize("options", [{}, {"per_maturity": True, "model_type": "Merton"}])
+def test_a_fit_stops_within_a_few_evaluations_of_its_deadline(
+    grid_request: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """Between starts would be too late: one start of a slow model may take seconds."""
+    request = {"model_type": "NIGCIR", "method": "least_squares", **options}
+    calls = 0
+
+    def checkpoint() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise DeadlineError(30.0)
+
+    with pytest.raises(DeadlineError):
+        calibrate(
+            CalibrationRequest.model_validate(grid_request | request),
+            engine_version="1",
+            n_starts=1,
+            checkpoint=checkpoint,
+        )
+    assert calls == 3

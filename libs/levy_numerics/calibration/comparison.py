@@ -70,7 +70,7 @@ def compare_one(
     weights: str = "vega",
     holdout: bool = True,
     n_starts: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Comparison:
     """Fit one model to every other strike, evaluate it on the rest, then fit it to all quotes.
 
@@ -78,17 +78,21 @@ def compare_one(
     ----------
     holdout : bool
         Whether to evaluate out of sample, where there are enough strikes.
-    n_starts, progress
+    n_starts, should_stop
         As in `calibrate`; the fit to all quotes starts from the fit to every other strike.
     """
     kept = alternate_strikes(quotes.contracts)
     if not holdout or kept.sum() < len(model.parameters()) or kept.all():
-        whole = calibrate(model, quotes, weights=weights, n_starts=n_starts, progress=progress)
+        whole = calibrate(
+            model, quotes, weights=weights, n_starts=n_starts, should_stop=should_stop
+        )
         return Comparison(model.name, whole, None, None)
     seen, unseen = quotes.select(kept), quotes.select(~kept)
-    half = calibrate(model, seen, weights=weights, n_starts=n_starts, progress=progress)
+    half = calibrate(model, seen, weights=weights, n_starts=n_starts, should_stop=should_stop)
     predicted = price(half.model, unseen.contracts, tolerance=_TOLERANCE).value
-    whole = calibrate(model, quotes, weights=weights, start=half.parameters)
+    whole = calibrate(
+        model, quotes, weights=weights, start=half.parameters, should_stop=should_stop
+    )
     return Comparison(model.name, whole, half.fit, FitQuality.of(unseen, predicted))
 
 

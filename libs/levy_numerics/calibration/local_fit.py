@@ -74,7 +74,7 @@ def fit_from(
     *,
     weights: str = "price",
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
     pricer: SinhPricer | None = None,
 ) -> LocalFit:
     """Fit from `start`; where that fit is not close, restart until starts agree.
@@ -85,7 +85,7 @@ def fit_from(
         n of them.
     start : Model
         One parameter set.
-    weights, seed, progress
+    weights, seed, should_stop
         As in `calibrate`.
     pricer : SinhPricer, optional
         Of these contracts, with tables computed before.
@@ -96,7 +96,7 @@ def fit_from(
         Fewer quotes than parameters.
     """
     model, objective = type(start), Objective.of(quotes, weights, pricer)
-    solution = solve_from(model, objective, _coordinates(start), seed=seed, progress=progress)
+    solution = solve_from(model, objective, _coordinates(start), seed=seed, should_stop=should_stop)
     result = result_of(model, objective, solution.best, solution.n_evaluations, solution.errors)
     return LocalFit(result, solution.start_accepted)
 
@@ -107,7 +107,7 @@ def solve_from(
     start: np.ndarray,
     *,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> LocalSolution:
     """Return the solution from an initial guess, or the best of several starts.
 
@@ -119,7 +119,7 @@ def solve_from(
     ----------
     objective : Objective
     start : ndarray, shape (n_coordinates,)
-    seed, progress
+    seed, should_stop
         As in `calibrate`.
 
     Raises
@@ -129,7 +129,9 @@ def solve_from(
     """
     require_enough_quotes(model, objective.quotes)
     problem = objective.problem(model)
-    first = levenberg_marquardt.solve(problem, start, first_damping=_FIRST_DAMPING)
+    first = levenberg_marquardt.solve(
+        problem, start, first_damping=_FIRST_DAMPING, should_stop=should_stop
+    )
     if first.status == "converged":
         # An exact fit needs no implied volatilities, which cost as much as an evaluation.
         is_exact = 2.0 * first.cost <= problem.floor**2
@@ -137,13 +139,11 @@ def solve_from(
         if errors is None or _is_close(errors):
             return LocalSolution(first, errors, first.n_evaluations, start_accepted=True)
     solutions: list[Solution] = [first]
-    if progress is not None:
-        progress(1, 1 + _N_RESTARTS)
     starts = initial_guesses(model, objective, n_starts=_N_RESTARTS, seed=seed)
     for z in starts:
-        solutions.append(levenberg_marquardt.solve(problem, z))
-        if progress is not None:
-            progress(len(solutions), 1 + len(starts))
+        if should_stop is not None and should_stop():
+            break
+        solutions.append(levenberg_marquardt.solve(problem, z, should_stop=should_stop))
         tried = unit_box(problem, [start, *starts[: len(solutions) - 1]])
         if multistart_agreement(solutions, problem.floor, model.min_repeat_hits, tried):
             break

@@ -74,6 +74,7 @@ def calibrate_each_maturity(
     n_starts: int | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> TermStructure:
     """Fit a Lévy model to each expiry separately.
 
@@ -89,6 +90,8 @@ def calibrate_each_maturity(
         As in `calibrate`.
     progress : callable, optional
         Called with the number of expiries done and the total.
+    should_stop : callable, optional
+        As in `calibrate`, for the fit of each expiry.
 
     Raises
     ------
@@ -111,10 +114,17 @@ def calibrate_each_maturity(
         result = None
         if adjacent is not None:
             start = results[adjacent].parameters
-            result = calibrate(model, quotes_here, weights=weights, start=start)
+            result = calibrate(
+                model, quotes_here, weights=weights, start=start, should_stop=should_stop
+            )
         if result is None or result.status != "converged":
             multistart = calibrate(
-                model, quotes_here, weights=weights, n_starts=n_starts, seed=seed
+                model,
+                quotes_here,
+                weights=weights,
+                n_starts=n_starts,
+                seed=seed,
+                should_stop=should_stop,
             )
             result = multistart if result is None or multistart.cost < result.cost else result
         results[k] = result

@@ -59,8 +59,7 @@ def calibrate(
     n_starts : int, optional
         Starts of least squares; by default until starts agree.
     checkpoint : callable, optional
-        Called before and between several starts; raises when the client has disconnected or the
-        deadline has passed.
+        Called every few evaluations; raises when the deadline has passed.
 
     Raises
     ------
@@ -144,13 +143,11 @@ class CalibrationTask:
             The fit failed, or the requested network is not available.
         """
         started = time.perf_counter()
-        if not self.proposers:
-            checkpoint()
         fit = self.strategy.fit(
             self.model,
             self.quotes,
             self.proposers,
-            lambda _done, _all: checkpoint(),
+            raising(checkpoint),
             self.pricer,
         )
         observe(self.quotes, fit)
@@ -165,6 +162,16 @@ class CalibrationTask:
             engine_version=engine_version,
             seconds=preparation_seconds + time.perf_counter() - started,
         )
+
+
+def raising(checkpoint: Callable[[], None]) -> Callable[[], bool]:
+    """Return a `should_stop` that raises instead: after the deadline nobody waits for a result."""
+
+    def should_stop() -> bool:
+        checkpoint()
+        return False
+
+    return should_stop
 
 
 def refuse_time_inhomogeneous(model_type: str) -> None:

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from levy_calibration.handlers.calibrate import raising
 from levy_calibration.handlers.parameter_intervals import gauss_newton
 from levy_calibration.handlers.responses import fit_by_maturity, fitted_model, quality
 from levy_numerics import models
@@ -43,7 +44,7 @@ def compare(
     n_starts : int, optional
         Starts of each fit; by default until starts agree.
     checkpoint : callable, optional
-        Called between starts; raises when the client has disconnected.
+        Called every few evaluations; raises when the deadline has passed.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def compare(
             weights=request.weights,
             holdout=request.holdout,
             n_starts=n_starts,
-            progress=lambda _done, _all: checkpoint(),
+            should_stop=raising(checkpoint),
         )
         for model in requested
     ]
@@ -83,14 +84,19 @@ def outcome_of(
     weights: str,
     holdout: bool = True,
     n_starts: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Outcome:
     """Fit one model; an error is returned, so that the other models are still fitted."""
     started = time.perf_counter()
     outcome: Comparison | LevyError
     try:
         outcome = compare_one(
-            model, quotes, weights=weights, holdout=holdout, n_starts=n_starts, progress=progress
+            model,
+            quotes,
+            weights=weights,
+            holdout=holdout,
+            n_starts=n_starts,
+            should_stop=should_stop,
         )
         if not all(math.isfinite(value) for value in outcome.result.parameters.values()):
             message = f"the fit of {model.name} diverged: {outcome.result.reason}"

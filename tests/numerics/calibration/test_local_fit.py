@@ -50,11 +50,19 @@ def test_restarts_replace_a_fit_from_a_poor_start() -> None:
 
 def test_a_fit_that_is_not_close_is_confirmed_by_a_restart() -> None:
     noisy = quotes_of(VarianceGamma.example(), noise=0.2)
-    seen: list[int] = []
-    found = fit_from(noisy, VarianceGamma.example(), progress=lambda done, _all: seen.append(done))
+    example = VarianceGamma.example()
+    found = fit_from(noisy, example)
     assert found.start_accepted
-    assert seen == [1, 2]
+    alone = calibrate(VarianceGamma, noisy, start=example.as_mapping())
+    assert found.result.n_evaluations > alone.n_evaluations
     assert found.result.cost == pytest.approx(calibrate(VarianceGamma, noisy).cost, rel=1e-6)
+
+
+def test_a_fit_that_is_stopped_returns_the_best_so_far() -> None:
+    noisy = quotes_of(CGMY.example(), noise=0.2)
+    stopped = fit_from(noisy, CGMY.example(), should_stop=lambda: True).result
+    assert stopped.status == "max_evaluations"
+    assert stopped.n_evaluations < fit_from(noisy, CGMY.example()).result.n_evaluations
 
 
 def test_evaluate_at_keeps_the_parameters() -> None:
