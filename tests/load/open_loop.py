@@ -38,7 +38,8 @@ class Responses:
     def latencies(self, *, accepted: bool) -> np.ndarray:
         """Return the latencies of accepted or of refused requests, in seconds."""
         status = np.array(self.statuses)
-        return np.array(self.seconds)[(status == 200) == accepted]
+        found: np.ndarray = np.array(self.seconds)[(status == 200) == accepted]
+        return found
 
     def count(self) -> dict[int, int]:
         """Return the number of responses by status."""

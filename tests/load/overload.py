@@ -90,11 +90,12 @@ class Measurement:
         alone = uvloop.run(self._polite())
         self.p99_alone = float(np.percentile(alone.latencies(accepted=True), 99))
         self._add("polite caller alone", alone)
-        for name, other in (
-            ("64 connections of another", lambda: self._load(self.other, self.seconds, 64)),
-            ("6 comparisons of another", lambda: self._load(self.compare, self.seconds, 6)),
+        for name, requests, connections in (
+            ("64 connections of another", self.other, 64),
+            ("6 comparisons of another", self.compare, 6),
         ):
-            polite, _ = uvloop.run(_both(self._polite(), other()))
+            other = self._load(requests, self.seconds, connections)
+            polite, _ = uvloop.run(_both(self._polite(), other))
             self._add(f"polite caller beside {name}", polite)
 
     async def _polite(self) -> Responses:

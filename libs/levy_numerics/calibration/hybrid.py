@@ -19,6 +19,7 @@ from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 
 Method = Literal["hybrid", "neural", "least_squares"]
+Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 # Rejected: restarts found a better fit than the one from the network's guess.
 # Abstained: the network cannot read such quotes.
@@ -167,8 +168,9 @@ class FitStrategy:
         model: type[Model],
         quotes: Quotes,
         proposers: Sequence[Proposer] = (),
-        should_stop: ShouldStop | None = None,
+        progress: Progress | None = None,
         pricer: SinhPricer | None = None,
+        should_stop: ShouldStop | None = None,
     ) -> Fit:
         """Fit one surface.
 
@@ -178,10 +180,12 @@ class FitStrategy:
         quotes : Quotes
         proposers : sequence of Proposer
             Networks of this model, each tried where those before it abstain.
-        should_stop : callable, optional
-            As in `calibrate`: once it returns true, the best fit so far is the result.
+        progress : callable, optional
+            Called with (starts or expiries done, in all).
         pricer : SinhPricer, optional
             Of these contracts, with tables computed before; used from a network's guess.
+        should_stop : callable, optional
+            As in `calibrate`: once it returns true, the best fit so far is the result.
 
         Raises
         ------
@@ -189,14 +193,14 @@ class FitStrategy:
             `neural` is requested and no network can read the quotes, or there are too few quotes.
         """
         if self.method == "least_squares":
-            return Fit(self._least_squares(model, quotes, should_stop), "least_squares")
+            return Fit(self._least_squares(model, quotes, progress, should_stop), "least_squares")
         try:
             proposer, proposal, abstained = self._propose(model, quotes, proposers)
         except _NoProposalError as missing:
             if self.method == "neural":
                 message = f"{missing.reason}; request hybrid or least_squares"
                 raise UnsupportedError(message, pointer=missing.pointer) from None
-            result = self._least_squares(model, quotes, should_stop)
+            result = self._least_squares(model, quotes, progress, should_stop)
             reason = _fallback(missing.reason)
             return Fit(result, "least_squares", reason, attempts=missing.abstained)
         accepted = (*abstained, NetworkAttempt(proposer.version, "accepted"))
@@ -208,6 +212,7 @@ class FitStrategy:
             proposal.model,
             weights=self.weights,
             seed=self.seed,
+            progress=progress,
             should_stop=should_stop,
             pricer=pricer,
         )
@@ -234,7 +239,11 @@ class FitStrategy:
         raise _NoProposalError(reason, abstained=abstained)
 
     def _least_squares(
-        self, model: type[Model], quotes: Quotes, should_stop: ShouldStop | None
+        self,
+        model: type[Model],
+        quotes: Quotes,
+        progress: Progress | None,
+        should_stop: ShouldStop | None,
     ) -> CalibrationResult | TermStructure:
         fit_all = calibrate_each_maturity if self.per_maturity else calibrate
         return fit_all(
@@ -243,6 +252,7 @@ class FitStrategy:
             weights=self.weights,
             n_starts=self.n_starts,
             seed=self.seed,
+            progress=progress,
             should_stop=should_stop,
         )
 

@@ -74,6 +74,7 @@ def fit_from(
     *,
     weights: str = "price",
     seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     pricer: SinhPricer | None = None,
 ) -> LocalFit:
@@ -85,7 +86,7 @@ def fit_from(
         n of them.
     start : Model
         One parameter set.
-    weights, seed, should_stop
+    weights, seed, progress, should_stop
         As in `calibrate`.
     pricer : SinhPricer, optional
         Of these contracts, with tables computed before.
@@ -96,7 +97,14 @@ def fit_from(
         Fewer quotes than parameters.
     """
     model, objective = type(start), Objective.of(quotes, weights, pricer)
-    solution = solve_from(model, objective, _coordinates(start), seed=seed, should_stop=should_stop)
+    solution = solve_from(
+        model,
+        objective,
+        _coordinates(start),
+        seed=seed,
+        progress=progress,
+        should_stop=should_stop,
+    )
     result = result_of(model, objective, solution.best, solution.n_evaluations, solution.errors)
     return LocalFit(result, solution.start_accepted)
 
@@ -107,6 +115,7 @@ def solve_from(
     start: np.ndarray,
     *,
     seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> LocalSolution:
     """Return the solution from an initial guess, or the best of several starts.
@@ -119,7 +128,7 @@ def solve_from(
     ----------
     objective : Objective
     start : ndarray, shape (n_coordinates,)
-    seed, should_stop
+    seed, progress, should_stop
         As in `calibrate`.
 
     Raises
@@ -139,11 +148,15 @@ def solve_from(
         if errors is None or _is_close(errors):
             return LocalSolution(first, errors, first.n_evaluations, start_accepted=True)
     solutions: list[Solution] = [first]
+    if progress is not None:
+        progress(1, 1 + _N_RESTARTS)
     starts = initial_guesses(model, objective, n_starts=_N_RESTARTS, seed=seed)
     for z in starts:
         if should_stop is not None and should_stop():
             break
         solutions.append(levenberg_marquardt.solve(problem, z, should_stop=should_stop))
+        if progress is not None:
+            progress(len(solutions), 1 + len(starts))
         tried = unit_box(problem, [start, *starts[: len(solutions) - 1]])
         if multistart_agreement(solutions, problem.floor, model.min_repeat_hits, tried):
             break

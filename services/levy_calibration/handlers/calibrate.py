@@ -147,8 +147,8 @@ class CalibrationTask:
             self.model,
             self.quotes,
             self.proposers,
-            raising(checkpoint),
-            self.pricer,
+            pricer=self.pricer,
+            should_stop=raising(checkpoint),
         )
         observe(self.quotes, fit)
         uncertainty = self.request.uncertainty

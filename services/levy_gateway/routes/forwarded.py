@@ -12,17 +12,18 @@ from levy_schemas.calibration import (
     CalibrationBatch,
     CalibrationBatchResult,
     CalibrationBody,
+    CalibrationRequest,
     CalibrationResult,
 )
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
 from levy_schemas.cost import cost_of
 from levy_schemas.headers import CACHE_STATUS, RETRY_AFTER
 from levy_schemas.pricing import PriceRequest, PriceResult
-from levy_schemas.surface import SurfaceRequest
 from levy_service.body import StrictJsonRoute
 from levy_service.documentation import BODY_PROBLEMS, problems
 from levy_service.work import deadline_of
 
+_Surfaces = CalibrationRequest | CalibrationBatch | ComparisonRequest
 _UPSTREAM_PROBLEMS = ("upstream-error", "upstream-unavailable", "overloaded", "deadline")
 _PRICE_PROBLEMS = ("unknown-model", "invalid-parameter", "outside-strip", "unsupported")
 _CALIBRATE_PROBLEMS = ("unknown-model", "arbitrage", "unsupported")
@@ -35,7 +36,7 @@ def router(
     routes = APIRouter(route_class=StrictJsonRoute)
 
     async def admitted(
-        path: str, content: PriceRequest | SurfaceRequest | CalibrationBatch, request: Request
+        path: str, content: PriceRequest | _Surfaces, request: Request
     ) -> Forwardable:
         longest = (pricing if path == "/price" else calibration).deadline_seconds
         caller, cost = str(request.state.caller), cost_of(content)
@@ -44,9 +45,7 @@ def router(
             await limiter.require(caller, cost.n_fits - 1)
         return Forwardable(path, await request.body(), deadline_of(request, longest), caller, cost)
 
-    async def forwarded(
-        path: str, content: SurfaceRequest | CalibrationBatch, request: Request
-    ) -> Response:
+    async def forwarded(path: str, content: _Surfaces, request: Request) -> Response:
         # Batches are rarely repeated, and would evict results that are.
         is_batch = isinstance(content, CalibrationBatch)
         policy = NO_CACHE if is_batch else cache_policy(request)
