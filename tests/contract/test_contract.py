@@ -87,17 +87,18 @@ def test_every_error_documented_is_a_problem_of_its_status(
     assert "HTTPValidationError" not in str(document)
 
 
-@pytest.mark.parametrize(
-    ("path", "service"),
-    [("/price", "pricing"), ("/calibrate", "calibration"), ("/compare", "calibration")],
-)
+@pytest.mark.parametrize("service", ["pricing", "calibration"])
 def test_gateway_and_service_document_the_same(
-    gateway: FastAPI, path: str, service: str, request: pytest.FixtureRequest
+    gateway: FastAPI, service: str, request: pytest.FixtureRequest
 ) -> None:
-    here = gateway.openapi()["paths"][path]["post"]
-    there = request.getfixturevalue(service).openapi()["paths"][path]["post"]
-    assert here["requestBody"] == there["requestBody"]
-    assert here["responses"]["200"]["content"] == there["responses"]["200"]["content"]
+    public = gateway.openapi()["paths"]
+    paths = request.getfixturevalue(service).openapi()["paths"]
+    forwarded = [path for path in public.keys() & paths if "post" in paths[path]]
+    assert forwarded
+    for path in forwarded:
+        here, there = public[path]["post"], paths[path]["post"]
+        assert here["requestBody"] == there["requestBody"]
+        assert here["responses"]["200"]["content"] == there["responses"]["200"]["content"]
     statuses_there = set(there["responses"])
     assert statuses_there <= set(here["responses"])
 
