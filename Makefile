@@ -14,9 +14,10 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c const
 AUDIT := build/audit
 SOURCES := libs services tests
 # One test process per core, at most four, because each imports the numerical libraries.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
+# Each process begins with its own part of the files, so that few import TensorFlow or PyMC.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup run test test-all check check-prices format lint types contracts manifests system audit bench load sbc posteriors networks train real-quotes whole-surfaces extras clean
+.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench load sbc posteriors networks train real-quotes whole-surfaces extras clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -49,13 +50,17 @@ $(INSTALLED_BENCH): $(INSTALLED)
 run: $(INSTALLED_SERVE) ## start the engine on this machine: make run PORT=8000
 	@exec $(BIN)/levy serve --port $(PORT)
 
-test: setup ## run the fast tests
+test: setup ## run all tests except slow, system and nightly ones
 	$(PYTEST)
+
+quick: setup ## run the tests of `make test` that are not marked long
+	$(PYTEST) -m "not (long or slow or system or nightly)"
 
 test-all: setup ## run all tests except the nightly ones, including slow tests and system tests
 	$(PYTEST) -m "not nightly"
 
-check: format lint types contracts test ## run every check required before merging
+check: setup ## run the checks required before each push: format, lint, types, contracts, quick
+	@$(MAKE) --output-sync -j2 format lint types contracts quick
 
 format: setup ## check the format (ruff)
 	$(BIN)/ruff format --check .

@@ -57,7 +57,7 @@ def by_quadrature(posterior: Posterior) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("name", "degrees"),
     [
-        *((name, math.inf) for name in samplers.names()),
+        *(pytest.param(name, math.inf, marks=pytest.mark.long) for name in samplers.names()),
         ("numpyro-nuts", 4.0),
         ("laplace-psis", 4.0),
     ],
@@ -84,8 +84,8 @@ def test_one_parameter_has_the_posterior_that_quadrature_gives(name: str, degree
     ("name", "members"),
     [
         ("numpyro-nuts", {"draws", "r_hat", "divergences", "acceptance_rate", "step_size"}),
-        ("numpyro-svi", {"elbo", "pareto_k"}),
-        ("pymc-advi", {"elbo", "pareto_k"}),
+        pytest.param("numpyro-svi", {"elbo", "pareto_k"}, marks=pytest.mark.long),
+        pytest.param("pymc-advi", {"elbo", "pareto_k"}, marks=pytest.mark.long),
         ("laplace-psis", {"pareto_k"}),
     ],
 )
@@ -122,6 +122,7 @@ def test_a_progress_callback_can_stop_sampling(name: str) -> None:
         samplers.get(name).sample(posterior, PLAN, enough)
 
 
+@pytest.mark.long
 def test_engines_that_share_no_code_agree() -> None:
     contracts = Contracts.grid(
         spot=100.0,
@@ -148,6 +149,7 @@ def test_engines_that_share_no_code_agree() -> None:
         np.testing.assert_allclose(points.std(axis=0) / reference.std(axis=0), 1.0, atol=0.3)
 
 
+@pytest.mark.long
 def test_numpyro_and_pymc_agree_within_their_monte_carlo_errors() -> None:
     arviz = pytest.importorskip("arviz")
     posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)

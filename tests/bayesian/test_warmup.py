@@ -33,6 +33,7 @@ print(result.draws, draws[:4])
 """
 
 
+@pytest.mark.long
 def test_jax_is_configured_by_the_first_job_and_not_before(
     tmp_path: Path,
 ) -> None:
@@ -74,6 +75,7 @@ print(job(0.0), job(0.002))
 """
 
 
+@pytest.mark.long
 def test_a_second_job_of_like_size_compiles_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", TWO_JOBS, str(tmp_path)],

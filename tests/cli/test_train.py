@@ -10,7 +10,8 @@ from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.manifest import Plan
 
 MODEL = "VarianceGamma"
-RECIPE = "network: {network}\nepochs: 3\nbatch_size: 64\nrounds: 1\n"
+RECIPE = "network: {network}\noptions: {options}\nepochs: 3\nbatch_size: 64\nrounds: 1\n"
+OPTIONS = {"mlp": "{widths: [16]}", "cnn": "{channels: [4], widths: [16]}"}
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +20,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
     generate(Plan(MODEL, 300), folder / "data")
     (folder / "recipes").mkdir()
-    for network in ("mlp", "cnn"):
-        (folder / "recipes" / f"{network}.yaml").write_text(RECIPE.format(network=network))
+    for network, options in OPTIONS.items():
+        recipe = RECIPE.format(network=network, options=options)
+        (folder / "recipes" / f"{network}.yaml").write_text(recipe)
     return folder
 
 

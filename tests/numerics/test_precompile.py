@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 # Loops that the interpreter calls; those called by other loops only are part of their callers.
 N_LOOPS = 23
 _COUNT = """
@@ -46,6 +48,7 @@ def warmed(cache: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.long
 def test_the_second_process_compiles_nothing_and_each_loop_has_one_signature(
     tmp_path: Path,
 ) -> None:

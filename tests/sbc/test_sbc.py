@@ -31,6 +31,7 @@ def ranked() -> list[dict[str, Any]]:
     return [RUN.one(number) for number in range(SURFACES)]
 
 
+@pytest.mark.long
 def test_ranks_of_the_true_values_are_uniform(ranked: list[dict[str, Any]]) -> None:
     assert not [surface for surface in ranked if "failed" in surface]
     for name in ("sigma", "nu", "theta", "noise"):
@@ -82,6 +83,7 @@ def test_ranks_fill_bins_that_are_equally_likely() -> None:
     assert low < 20 < high
 
 
+@pytest.mark.long
 def test_the_page_contains_results_and_plots(ranked: list[dict[str, Any]], tmp_path: Any) -> None:
     page = tmp_path / "page.md"
     write_page({RUN: ranked}, page)

@@ -14,6 +14,7 @@ from levy_numerics.errors import UnsupportedError
 SCRIPT = Path(__file__).with_name("on_two_devices.py")
 
 
+@pytest.mark.long
 def test_two_devices_train_a_network_that_is_served(data_folder: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(data_folder), str(tmp_path)],

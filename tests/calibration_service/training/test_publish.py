@@ -64,6 +64,7 @@ def test_a_published_artifact_has_its_provenance_and_can_be_evaluated(
     assert np.all(np.isfinite(answers.log_deviations))
 
 
+@pytest.mark.long
 def test_a_run_that_is_done_lands_as_the_same_version_again(context: TrainingContext) -> None:
     first, _ = publish(context, MODEL, context.recipe(MODEL, "mlp"))
     again, history = publish(context, MODEL, context.recipe(MODEL, "mlp"), resume=True)
@@ -72,6 +73,7 @@ def test_a_run_that_is_done_lands_as_the_same_version_again(context: TrainingCon
     assert [each.version for each in Registry.open(context.registry).artifacts()] == [first.version]
 
 
+@pytest.mark.long
 def test_an_ensemble_takes_its_members_up_and_is_judged_on_what_none_has_seen(
     context: TrainingContext,
 ) -> None:
@@ -94,6 +96,7 @@ def test_an_ensemble_takes_its_members_up_and_is_judged_on_what_none_has_seen(
     )
 
 
+@pytest.mark.long
 def test_training_goes_on_from_what_was_published(context: TrainingContext) -> None:
     start = published(context, "mlp").artifact(MODEL, "mlp")
     others = replace(context, runs=context.runs / "again")
@@ -118,6 +121,7 @@ def test_a_recipe_for_one_model_goes_before_the_general_one(
     assert ours.recipe("NIG", "mlp").seed == 1
 
 
+@pytest.mark.long
 def test_folds_are_judged_apart_and_leave_nothing(context: TrainingContext) -> None:
     found = cross_validate(context, MODEL, context.recipe(MODEL, "mlp"), 3)
     assert [fold["n"] for fold in found] == [SURFACES // 3] * 3

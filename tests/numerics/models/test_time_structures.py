@@ -1,6 +1,7 @@
 """Sato processes and CIR clocks against mpmath, a differential equation, and their limits."""
 
 import math
+from itertools import product
 from typing import Any
 
 import mpmath
@@ -20,6 +21,8 @@ SATO = [models.get(n) for n in models.names() if issubclass(models.get(n), Sato)
 CLOCKED = [models.get(n) for n in models.names() if issubclass(models.get(n), CIRClock)]
 DAY = 1.0 / 365.0
 MATURITIES = (DAY, 0.1, 1.0, 5.0)
+EVERY_OPTION = list(product(MATURITIES, (0.5, 1.0, 2.0)))
+"""Maturity and moneyness."""
 
 by_name = {"ids": lambda cls: cls.name}
 
@@ -81,20 +84,29 @@ def referee(model: Any, x: float, years: float) -> float:
 
 
 @pytest.mark.parametrize("cls", [*SATO, *CLOCKED], **by_name)
-@pytest.mark.parametrize("count", [1, pytest.param(8, marks=pytest.mark.slow)], ids=["one", "some"])
-def test_prices_are_those_of_the_papers_formulas_at_25_digits(cls: type[Model], count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "options"),
+    [
+        (1, list(zip(MATURITIES, (1.0, 0.5, 2.0, 1.0), strict=True))),
+        pytest.param(1, EVERY_OPTION, marks=pytest.mark.long),
+        pytest.param(8, EVERY_OPTION, marks=pytest.mark.slow),
+    ],
+    ids=["one", "one, every option", "some"],
+)
+def test_prices_are_those_of_the_papers_formulas_at_25_digits(
+    cls: type[Model], count: int, options: list[tuple[float, float]]
+) -> None:
     for model in typical_members(cls, count, "mpmath")[-count:]:
-        for years in MATURITIES:
+        for years, moneyness in options:
             if not np.all(model.forward_exists(np.array([years]))):
                 continue
-            for moneyness in (0.5, 1.0, 2.0):
-                option = Contracts.of(
-                    maturity_years=years, strike=100.0 * moneyness, forward=100.0, is_call=False
-                )
-                true = 100.0 * moneyness * (1.0 - referee(model, -math.log(moneyness), years))
-                actual = price(model, option)
-                assert abs(actual.value[0] - true) <= 1e-10 * 100.0, (model, years, moneyness)
-                assert abs(actual.value[0] - true) <= actual.error[0] + 1e-13
+            option = Contracts.of(
+                maturity_years=years, strike=100.0 * moneyness, forward=100.0, is_call=False
+            )
+            true = 100.0 * moneyness * (1.0 - referee(model, -math.log(moneyness), years))
+            actual = price(model, option)
+            assert abs(actual.value[0] - true) <= 1e-10 * 100.0, (model, years, moneyness)
+            assert abs(actual.value[0] - true) <= actual.error[0] + 1e-13
 
 
 @pytest.mark.parametrize("cls", SATO, **by_name)
