@@ -171,6 +171,6 @@ def test_a_progress_callback_can_stop_the_job() -> None:
         ({"strikes": [100.0], "maturities": [1.0], "prices": [[9.0]]}, InvalidInputError),
     ],
 )
-def test_what_cannot_be_sampled_is_refused(changes: dict[str, Any], error: type) -> None:
+def test_what_cannot_be_sampled_is_rejected(changes: dict[str, Any], error: type) -> None:
     with pytest.raises(error):
         sample(request(**changes), lambda _: None)

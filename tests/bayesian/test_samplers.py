@@ -175,7 +175,7 @@ def test_engines_are_imported_on_first_use() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-def test_engines_without_their_packages_are_refused_with_the_name_of_the_extra(
+def test_engines_without_their_packages_are_rejected_with_the_name_of_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("levy_bayesian.engines.find_spec", lambda name: None)
@@ -188,6 +188,6 @@ def test_engines_without_their_packages_are_refused_with_the_name_of_the_extra(
     assert samplers.get("laplace-psis").name == "laplace-psis"
 
 
-def test_an_unknown_engine_is_refused_by_name() -> None:
+def test_an_unknown_engine_is_rejected_by_name() -> None:
     with pytest.raises(InvalidInputError, match="numpyro-nuts"):
         samplers.get("crystal-ball")

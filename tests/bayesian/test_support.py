@@ -145,7 +145,7 @@ def test_draws_stay_in_a_support_far_from_the_optimum(
         ("VarianceGamma", {"sigma": uniform(1e-9, 1e-8)}, "sigma"),
     ],
 )
-def test_a_support_that_the_model_does_not_meet_is_refused_by_name(
+def test_a_support_that_the_model_does_not_meet_is_rejected_by_name(
     model: str, priors: dict[str, Any], named: str
 ) -> None:
     fit = calibrate(models.get(model), QUOTES).model
@@ -171,7 +171,7 @@ def test_a_support_that_the_model_does_not_meet_is_refused_by_name(
         uniform(1e-13, 1e-12),
     ],
 )
-def test_a_prior_without_mass_in_the_search_box_is_refused_by_name(prior: dict[str, Any]) -> None:
+def test_a_prior_without_mass_in_the_search_box_is_rejected_by_name(prior: dict[str, Any]) -> None:
     with pytest.raises(InvalidParameterError, match=r"0\.003183 to 4\.953") as caught:
         posterior("BlackScholes", sigma=prior)
     assert caught.value.details["parameter"] == "sigma"
@@ -187,7 +187,7 @@ def test_only_the_prior_outside_the_search_box_is_blamed() -> None:
     assert caught.value.details["parameter"] == "sigma"
 
 
-def test_priors_that_meet_the_search_box_only_one_by_one_are_refused() -> None:
+def test_priors_that_meet_the_search_box_only_separately_are_rejected() -> None:
     with pytest.raises(InvalidParameterError, match="together") as caught:
         posterior(
             "NIG",
@@ -226,7 +226,7 @@ def test_draws_that_pile_up_at_the_search_box_are_not_converged() -> None:
     assert "at the boundary of the search box of sigma" in found.reason
 
 
-def test_a_support_without_width_is_refused() -> None:
+def test_a_support_without_width_is_rejected() -> None:
     with pytest.raises(InvalidInputError, match="nine digits"):
         posterior(sigma=uniform(0.2, 0.2 + 1e-12))
 

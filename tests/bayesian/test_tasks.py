@@ -172,7 +172,7 @@ def test_a_process_killed_at_the_hard_limit_is_a_failed_job(
     assert json.loads(redis.hget(job_key("j"), "problem") or "")["code"] == "deadline"
 
 
-def test_a_job_goes_on_while_redis_refuses_writes_and_its_result_is_written_afterwards(
+def test_a_job_continues_while_redis_rejects_writes_and_its_result_is_written_afterwards(
     redis: Redis, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses = []

@@ -113,7 +113,7 @@ class Recording:
         return self.truths[int(np.argmin(misses))]
 
 
-def test_each_surface_of_a_batch_is_answered_in_its_place(
+def test_results_of_a_batch_are_in_the_order_of_its_surfaces(
     client: TestClient, grid_request: dict[str, Any], quotes_request: dict[str, Any]
 ) -> None:
     alone = [client.post("/calibrate", json=one).json() for one in (grid_request, quotes_request)]

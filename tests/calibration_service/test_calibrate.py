@@ -162,7 +162,7 @@ def test_every_model_can_be_fitted(
     assert set(result.parameters) == {p.name for p in models.get(name).parameters()}
 
 
-def test_a_surface_without_any_information_is_refused(
+def test_a_surface_without_any_information_is_rejected(
     client: TestClient, grid_request: dict[str, Any]
 ) -> None:
     empty = copy.deepcopy(grid_request)

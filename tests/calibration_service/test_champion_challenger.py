@@ -117,7 +117,7 @@ def test_promotion_and_rollback_need_no_restart(
         assert version_of(client.post("/calibrate", json=grid_request)) == former
 
 
-def test_a_corrupt_network_is_refused_and_the_former_answers_on(
+def test_a_corrupt_network_is_rejected_and_the_previous_one_stays_in_use(
     serve: Any, registry: Registry, grid_request: dict[str, Any], logged: list[Any]
 ) -> None:
     former = registry.aliases(MODEL).champion

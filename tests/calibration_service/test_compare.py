@@ -52,7 +52,7 @@ def test_without_a_holdout_models_are_ranked_in_sample(
     assert all(one.in_sample is None and one.out_of_sample is None for one in result.results)
 
 
-def test_the_fraction_within_the_spread_is_reported_if_known(
+def test_the_fraction_within_the_spread_is_reported_if_quotes_have_one(
     client: TestClient, surface: dict[str, Any], quotes_request: dict[str, Any]
 ) -> None:
     two_sided = {k: v for k, v in quotes_request.items() if k != "model_type"}
@@ -88,7 +88,7 @@ def test_an_unknown_model_is_pointed_at(client: TestClient, surface: dict[str, A
     assert answer.json()["errors"][0]["pointer"] == "/models/1"
 
 
-def test_quotes_too_few_for_any_model_are_refused(
+def test_quotes_too_few_for_any_model_are_rejected(
     client: TestClient, surface: dict[str, Any]
 ) -> None:
     surface["prices"] = [[None] * 7, [None] * 7, [None] * 6 + [0.0]]

@@ -52,7 +52,9 @@ def test_a_fit_from_a_networks_start_recovers_the_parameters(
     assert result.intervals is not None
 
 
-def test_a_network_alone_answers_as_it_stands(answered: Answer, truth: VarianceGamma) -> None:
+def test_the_output_of_a_network_alone_is_returned_unchanged(
+    answered: Answer, truth: VarianceGamma
+) -> None:
     guess = beside(truth)
     result = answered(Knowing(guess), method="neural")
     assert result.parameters == pytest.approx(guess.as_mapping(), rel=1e-12)
@@ -192,6 +194,6 @@ def test_psis_per_expiry_reports_the_largest_k(answered: Answer) -> None:
     assert all(one.intervals for one in result.per_maturity)
 
 
-def test_psis_without_a_fit_is_refused(answered: Answer, truth: VarianceGamma) -> None:
+def test_psis_without_a_fit_is_rejected(answered: Answer, truth: VarianceGamma) -> None:
     with pytest.raises(UnsupportedError, match="psis requires a fit"):
         answered(Knowing(truth), method="neural", uncertainty="psis")

@@ -95,7 +95,7 @@ def test_an_expiry_with_too_few_quotes_is_dropped_and_reported(
     }
 
 
-def test_expiries_that_are_all_too_thin_are_refused(
+def test_expiries_that_are_all_too_thin_are_rejected(
     client: TestClient, self_similar_request: dict[str, Any]
 ) -> None:
     thin = copy.deepcopy(self_similar_request)

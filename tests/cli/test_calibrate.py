@@ -32,7 +32,7 @@ def test_json_is_one_document_with_a_residual_for_each_quote(
     assert {"strike", "maturity", "option_type", "bid", "ask", "market_vol"} <= set(residual)
 
 
-def test_json_reads_as_an_answer_of_the_service(
+def test_json_is_a_valid_response_of_the_service(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(quotes, "--json") == 0
@@ -89,7 +89,7 @@ def test_an_empty_registry_of_ones_own_leaves_least_squares(
     assert "not a folder of trained networks" in capsys.readouterr().err
 
 
-def test_neural_without_a_network_is_refused(
+def test_neural_without_a_network_is_rejected(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fit(quotes, "--method", "neural", model="Kou") == 2

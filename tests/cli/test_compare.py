@@ -15,7 +15,7 @@ def compare(quotes: Path, *more: str) -> int:
     return main(["compare", str(quotes), *more])
 
 
-def test_json_is_one_document_that_reads_as_an_answer_of_the_service(
+def test_json_is_one_document_and_a_valid_response_of_the_service(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert compare(quotes, *THREE, "--json") == 0

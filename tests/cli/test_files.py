@@ -117,7 +117,7 @@ def test_the_message_of_a_full_disk_names_the_file_of_standard_output() -> None:
     )
 
 
-def test_outputs_that_cannot_be_written_are_refused_before_the_fit(
+def test_outputs_that_cannot_be_written_are_rejected_before_the_fit(
     quotes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = tmp_path / "own.csv"

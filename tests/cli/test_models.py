@@ -5,7 +5,7 @@ from levy_numerics import models
 from levy_schemas.catalogue import ModelsResult
 
 
-def test_json_reads_as_an_answer_of_the_gateway(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_a_valid_response_of_the_gateway(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "--json"]) == 0
     result = ModelsResult.model_validate_json(capsys.readouterr().out)
     assert result.models == models.names()

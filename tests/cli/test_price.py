@@ -18,7 +18,7 @@ def replaced(option: str, value: str) -> list[str]:
     return arguments
 
 
-def test_json_is_one_document_that_reads_as_an_answer_of_the_service(
+def test_json_is_one_document_and_a_valid_response_of_the_service(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main([*ARGUMENTS, "--json"]) == 0
@@ -125,6 +125,6 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     assert "calibrate" in capsys.readouterr().err
 
 
-def test_an_unknown_method_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_method_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*ARGUMENTS, "--method", "guess"]) == 2
     assert "--method" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def test_a_promotion_is_shown_and_undone(trained: Path, capsys: pytest.CaptureFi
         ("mlp", ("--from", "set-0123456789"), "set-0123456789"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_in_one_line(
+def test_what_cannot_be_trained_is_rejected_in_one_line(
     network: str,
     more: tuple[str, ...],
     said: str,

@@ -248,7 +248,9 @@ def test_an_invalid_response_raises_an_error(
         call("calibrate", **SURFACE)
 
 
-def test_an_unhealthy_system_is_an_answer(call: Method, engine: Engine, slept: list[float]) -> None:
+def test_an_unhealthy_report_is_a_result_and_not_an_error(
+    call: Method, engine: Engine, slept: list[float]
+) -> None:
     engine.answers = [
         httpx.Response(503, json={"status": "unhealthy", "model_loaded": False, "services": {}})
     ]

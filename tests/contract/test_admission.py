@@ -41,7 +41,7 @@ def test_every_other_takes_none(gateway: FastAPI) -> None:
             assert "401" not in operation["responses"]
 
 
-def test_without_a_key_every_guarded_operation_answers_401(
+def test_without_a_key_every_guarded_operation_returns_401(
     gateway: FastAPI, locked: TestClient
 ) -> None:
     for method, path, _ in operations(gateway):

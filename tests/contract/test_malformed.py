@@ -33,16 +33,16 @@ CHECKS = [
     response_schema_conformance,
     negative_data_rejection,
 ]
-REFUSALS = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429]
-"""Of what violates the schema. Generated bodies may be larger than any body may be: 413."""
+REJECTIONS = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429]
+"""Statuses of requests that violate the schema; generated bodies may exceed the size limit: 413."""
 JSON = {"Content-Type": "application/json"}
 SHARED_CLIENT = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @pytest.fixture(scope="session")
 def api(gateway: FastAPI) -> BaseSchema:
-    refusing = {"negative_data_rejection": {"expected-statuses": REFUSALS}}
-    config = schemathesis.Config.from_dict({"checks": refusing})
+    rejections = {"negative_data_rejection": {"expected-statuses": REJECTIONS}}
+    config = schemathesis.Config.from_dict({"checks": rejections})
     return schemathesis.openapi.from_asgi("/openapi.json", gateway, config=config)
 
 
@@ -83,7 +83,7 @@ PATHS = ["/price", "/calibrate", "/compare", "/calibrate/bayesian"]
 
 @given(body=st.binary(max_size=2000), path=st.sampled_from(PATHS))
 @settings(max_examples=200, suppress_health_check=SHARED_CLIENT)
-def test_any_bytes_are_answered(client: TestClient, body: bytes, path: str) -> None:
+def test_any_bytes_return_a_result_or_a_problem(client: TestClient, body: bytes, path: str) -> None:
     check(client.post(path, content=body, headers=JSON))
 
 
@@ -154,7 +154,7 @@ GOOD: dict[str, dict[str, Any]] = {
         ("/a:b", '"a:b": "\\u003a:", "a:b": "", '),
     ],
 )
-def test_a_key_that_occurs_twice_is_refused_and_located(
+def test_a_key_that_occurs_twice_is_rejected_and_located(
     client: TestClient, path: str, place: str, member: str
 ) -> None:
     members = json.dumps(
@@ -176,7 +176,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_what_is_not_a_finite_number_is_refused_as_one(client: TestClient, number: str) -> None:
+def test_numbers_that_are_not_finite_are_rejected_as_such(client: TestClient, number: str) -> None:
     text = json.dumps(GOOD["/price"] | {"spot_price": "here"}).replace('"here"', number)
     answer = client.post("/price", content=text.encode(), headers=JSON)
     assert answer.status_code == 422
@@ -212,7 +212,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("kind", BROKEN)
-def test_what_is_not_one_json_object_is_refused(client: TestClient, path: str, kind: str) -> None:
+def test_what_is_not_one_json_object_is_rejected(client: TestClient, path: str, kind: str) -> None:
     answer = client.post(path, content=BROKEN[kind], headers=JSON)
     assert answer.status_code == 422
     assert answer.json()["code"] == "invalid-input"
@@ -223,7 +223,7 @@ def test_what_is_not_one_json_object_is_refused(client: TestClient, path: str, k
     changes=st.dictionaries(FIELDS, anything, min_size=1, max_size=3),
 )
 @settings(max_examples=300, suppress_health_check=SHARED_CLIENT)
-def test_a_good_request_with_anything_in_its_fields_is_answered(
+def test_a_valid_request_with_arbitrary_fields_returns_a_result_or_a_problem(
     client: TestClient, path: str, changes: dict[str, Any]
 ) -> None:
     body = json.dumps(GOOD[path] | changes).encode()
@@ -241,7 +241,7 @@ value = st.sampled_from(
 
 @given(data=st.data(), model=EVERY_MODEL)
 @settings(max_examples=150, suppress_health_check=SHARED_CLIENT)
-def test_extreme_but_well_formed_prices_are_answered(
+def test_extreme_options_return_prices_or_a_problem(
     client: TestClient, data: st.DataObject, model: tuple[str, tuple[str, ...]]
 ) -> None:
     name, parameters = model
@@ -263,7 +263,7 @@ def test_extreme_but_well_formed_prices_are_answered(
 
 @given(data=st.data(), model=EVERY_MODEL)
 @settings(max_examples=60, suppress_health_check=SHARED_CLIENT)
-def test_absurd_but_well_formed_surfaces_are_answered(
+def test_absurd_surfaces_return_fits_or_a_problem(
     client: TestClient, data: st.DataObject, model: tuple[str, tuple[str, ...]]
 ) -> None:
     price = st.none() | st.sampled_from([0.0, 1e-300, 1e-9, 0.5, 12.0, 99.0, 1e9])

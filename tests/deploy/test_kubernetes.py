@@ -67,7 +67,7 @@ def test_every_resource_is_what_kubernetes_reads(overlay: str) -> None:
 
 @needs_kustomize
 @every_overlay
-def test_pods_may_do_as_little_as_the_restricted_standard_says(overlay: str) -> None:
+def test_pods_meet_the_restricted_pod_security_standard(overlay: str) -> None:
     for workload in workloads(built(overlay)):
         spec = pod(workload)
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
@@ -384,7 +384,7 @@ class Cluster:
         return json.loads(patch)["spec"]["selector"]
 
 
-def test_a_colour_answers_only_when_all_of_it_is_ready(tmp_path: Path) -> None:
+def test_a_colour_receives_traffic_only_when_all_of_it_is_ready(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     assert cluster.switch("green") == 0
     assert [line.split()[2] for line in cluster.commands[:4]] == [

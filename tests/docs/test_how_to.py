@@ -80,7 +80,7 @@ def test_steps_are_carried_out_in_their_order(tmp_path: Path) -> None:
     assert commands == ["cat a.py\n"]
 
 
-def test_a_diff_that_does_not_fit_is_refused() -> None:
+def test_a_diff_that_does_not_apply_is_rejected() -> None:
     assert changed("a\nb\nc\nd\n", " a\n+x\n@@\n c\n-d\n") == "a\nx\nb\nc\n"
     with pytest.raises(AssertionError, match="not once"):
         changed("a\na\n", " a\n+b\n")

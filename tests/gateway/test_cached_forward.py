@@ -86,7 +86,7 @@ def times_fitted(calibration: Any) -> int:
     return sum(path == "/calibrate" for _, path, _, _ in calibration.requests)
 
 
-def test_what_was_answered_before_is_not_computed_again(
+def test_a_cached_result_is_not_computed_again(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
     first = desk.send(surface)
@@ -110,7 +110,7 @@ def test_what_was_answered_before_is_not_computed_again(
     )
 
 
-def test_a_client_may_refuse_what_was_kept(
+def test_a_client_may_bypass_the_cache(
     desk: Desk, surface: CalibrationRequest, calibration: Any, store: FakeStore
 ) -> None:
     assert (
@@ -180,7 +180,7 @@ def test_without_the_served_versions_the_cache_is_bypassed(
     assert store.kept == {}
 
 
-def test_an_answer_kept_is_given_while_the_service_is_away(
+def test_a_cached_result_is_returned_while_the_service_is_unavailable(
     desk: Desk, surface: CalibrationRequest, calibration: Any
 ) -> None:
     desk.send(surface)

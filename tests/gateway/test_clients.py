@@ -113,7 +113,7 @@ def test_a_upstream_service_that_is_slow_meets_the_deadline() -> None:
         (302, "", {"Location": "/"}),
     ],
 )
-def test_an_answer_that_is_neither_json_nor_a_problem_is_a_failure(
+def test_a_response_that_is_neither_json_nor_a_problem_is_a_failure(
     status: int, text: str, headers: dict[str, str]
 ) -> None:
     async def handler(_: web.Request) -> web.Response:
@@ -123,7 +123,7 @@ def test_an_answer_that_is_neither_json_nor_a_problem_is_a_failure(
         ask(handler)
 
 
-def test_a_problem_is_an_answer() -> None:
+def test_a_problem_is_a_valid_response() -> None:
     async def handler(_: web.Request) -> web.Response:
         return web.Response(status=404, body=b"{}", content_type="application/problem+json")
 
@@ -148,7 +148,7 @@ def test_a_request_lost_with_its_connection_is_sent_once_more() -> None:
     assert bodies == [b"{}", b"{}", b"{}"]
 
 
-def test_failures_in_a_row_open_the_circuit_and_the_rest_are_refused_at_once() -> None:
+def test_consecutive_failures_open_the_circuit_and_further_requests_fail_at_once() -> None:
     requests = []
 
     async def handler(_: web.Request) -> web.Response:
@@ -217,7 +217,7 @@ def test_the_least_busy_of_several_instances_is_used() -> None:
     assert requests == ["a", "b", "b", "b"]
 
 
-def test_where_no_instance_is_there_the_upstream_service_is_away() -> None:
+def test_without_instances_the_upstream_service_is_unavailable() -> None:
     async def run() -> None:
         upstream = UpstreamClient(
             "pricing",
@@ -233,7 +233,7 @@ def test_where_no_instance_is_there_the_upstream_service_is_away() -> None:
     asyncio.run(run())
 
 
-def test_an_instance_that_is_away_is_passed_over() -> None:
+def test_an_unavailable_instance_is_skipped() -> None:
     async def run() -> None:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", empty)

@@ -13,7 +13,7 @@ from levy_schemas.problems import PROBLEMS
 from levy_service.work import DeadlineError
 
 
-def test_a_checked_request_goes_on_as_it_came(
+def test_a_validated_request_is_forwarded_unchanged(
     client: TestClient, pricing: Any, price_request: dict[str, Any]
 ) -> None:
     sent = json.dumps(price_request, indent=3).encode()
@@ -39,7 +39,7 @@ def test_comparisons_go_to_the_calibration_service(
     assert [path for _, path, _, _ in calibration.requests] == ["/compare"]
 
 
-def test_a_batch_goes_on_as_it_came(
+def test_a_batch_is_forwarded_unchanged(
     client: TestClient, calibration: Any, calibrate_request: dict[str, Any]
 ) -> None:
     sent = json.dumps({"surfaces": [calibrate_request] * 3}).encode()
@@ -73,7 +73,7 @@ def test_a_batch_has_a_limit(client: TestClient, calibrate_request: dict[str, An
     assert answer.json()["errors"][0]["pointer"] == "/surfaces"
 
 
-def test_a_comparison_of_one_model_type_is_refused_where_it_comes_in(
+def test_a_comparison_of_one_model_type_is_rejected_by_the_gateway(
     client: TestClient, calibration: Any, calibrate_request: dict[str, Any]
 ) -> None:
     answer = client.post("/compare", json=calibrate_request)
@@ -102,7 +102,7 @@ def test_a_problem_of_a_upstream_service_comes_back_as_it_is(
     assert answer.content == body
 
 
-def test_a_failure_that_is_no_problem_is_not_passed_on(
+def test_a_failure_without_a_problem_document_is_not_forwarded(
     client: TestClient, pricing: Any, price_request: dict[str, Any]
 ) -> None:
     pricing.replies["/price"] = Reply(500, "application/json", b'{"secret": 1}')
@@ -137,7 +137,7 @@ def test_trouble_with_a_upstream_service_is_a_documented_problem(
         assert "secret" not in answer.text
 
 
-def test_a_upstream_service_that_is_away_is_worth_another_try(
+def test_a_request_to_an_unavailable_upstream_service_may_be_retried(
     client: TestClient, calibration: Any, calibrate_request: dict[str, Any]
 ) -> None:
     calibration.error = UpstreamUnavailableError("calibration", 2)
@@ -170,7 +170,7 @@ def test_all_ready_is_healthy(client: TestClient) -> None:
     }
 
 
-def test_one_away_is_degraded(client: TestClient, calibration: Any) -> None:
+def test_one_unavailable_service_is_degraded(client: TestClient, calibration: Any) -> None:
     calibration.error = UpstreamUnavailableError("calibration", 2)
     answer = client.get("/health")
     assert answer.status_code == 200
@@ -186,14 +186,16 @@ def test_a_service_that_is_not_ready_differs_from_an_unreachable_one(
     assert client.get("/health").json()["services"]["pricing"] == {"status": "not_ready"}
 
 
-def test_all_away_is_unhealthy(client: TestClient, pricing: Any, calibration: Any) -> None:
+def test_no_available_service_is_unhealthy(
+    client: TestClient, pricing: Any, calibration: Any
+) -> None:
     pricing.error = calibration.error = DeadlineError(1.0)
     answer = client.get("/health")
     assert answer.status_code == 503
     assert answer.json()["status"] == "unhealthy"
 
 
-def test_the_gateway_alone_is_still_ready_to_answer(client: TestClient, pricing: Any) -> None:
+def test_the_gateway_is_ready_without_upstream_services(client: TestClient, pricing: Any) -> None:
     pricing.error = UpstreamUnavailableError("pricing", 2)
     assert client.get("/health/ready").status_code == 200
 

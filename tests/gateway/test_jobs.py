@@ -230,7 +230,7 @@ def test_the_same_key_is_the_same_job(jobs: TestClient, redis: Any) -> None:
     assert redis.zcard(SHORT) == 2
 
 
-def test_the_same_key_with_another_request_is_refused(jobs: TestClient, redis: Any) -> None:
+def test_the_same_key_with_another_request_is_rejected(jobs: TestClient, redis: Any) -> None:
     submit(jobs, **{"Idempotency-Key": "monday"})
     # Spelling a default out changes nothing; another seed does.
     assert submit(jobs, {"seed": 0}, **{"Idempotency-Key": "monday"}).status_code == 202
@@ -320,7 +320,7 @@ def test_a_queued_job_is_sent_again_when_it_has_waited_and_then_as_long_again(
     assert resend() == []
 
 
-def test_a_job_that_the_broker_refused_is_due_in_the_next_step(
+def test_a_job_that_the_broker_rejected_is_due_in_the_next_step(
     jobs: TestClient, redis: Any, resend: Callable[..., Sent]
 ) -> None:
     job_ids = [submit(jobs).json()["job_id"] for _ in range(2)]
@@ -380,7 +380,7 @@ def test_one_gateway_at_a_time_takes_the_periodic_step(server: Redis, redis: Any
 
 
 @pytest.mark.parametrize("broker", ["nobody", "refuses"])
-def test_a_broker_that_is_away_or_refuses_is_not_waited_for(
+def test_a_broker_that_is_unavailable_or_rejects_is_not_waited_for(
     server: Redis, redis: Any, tmp_path: Path, broker: str
 ) -> None:
     async def send() -> bool:
@@ -412,14 +412,14 @@ def test_a_job_whose_task_could_not_be_sent_is_accepted_and_queued(
     assert redis.zrange(SHORT, 0, -1) == [answer.json()["job_id"]]
 
 
-REFUSALS = [
+REJECTIONS = [
     {"min-replicas-to-write": "1"},
     {"maxmemory": "1", "maxmemory-policy": "volatile-lru"},
 ]
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=["no replica", "full"])
-def test_while_redis_refuses_writes_jobs_are_refused_and_can_be_read(
+@pytest.mark.parametrize("refusal", REJECTIONS, ids=["no replica", "full"])
+def test_while_redis_rejects_writes_jobs_are_rejected_and_can_be_read(
     jobs: TestClient, redis: Any, refusal: dict[str, str]
 ) -> None:
     where = submit(jobs).headers["Location"]
@@ -456,7 +456,7 @@ def test_result_and_draws_of_a_job_are_returned(jobs: TestClient, redis: Any) ->
 
 @pytest.mark.parametrize("job_id", ["0" * 32, "x", "a:draws", "%2e%2e", "0" * 31 + "G"])
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_no_other_job_is_known(jobs: TestClient, job_id: str, method: str) -> None:
+def test_every_other_job_id_is_not_found(jobs: TestClient, job_id: str, method: str) -> None:
     answer = jobs.request(method, f"{PATH}/{job_id}")
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-job")
 
@@ -484,7 +484,7 @@ def test_without_redis_no_jobs_are_taken(pricing: Any, calibration: Any) -> None
         assert "bayesian" not in jobs.get("/health").json()["services"]
 
 
-def test_while_redis_is_away_jobs_are_refused_with_a_problem(
+def test_while_redis_is_unavailable_jobs_are_rejected_with_a_problem(
     tmp_path: Path, pricing: Any, calibration: Any
 ) -> None:
     settings = GatewaySettings(redis_url=f"unix://{tmp_path}/nobody.sock")

@@ -26,7 +26,7 @@ def locked(pricing: Any, calibration: Any) -> Iterator[TestClient]:
     "headers",
     [{"Authorization": f"Bearer {KEY}"}, {"Authorization": f"bearer  {KEY}"}, {"X-API-Key": KEY}],
 )
-def test_a_known_key_is_let_in(locked: TestClient, headers: dict[str, str]) -> None:
+def test_a_registered_key_is_accepted(locked: TestClient, headers: dict[str, str]) -> None:
     assert locked.get("/models", headers=headers).status_code == 200
 
 
@@ -43,7 +43,7 @@ def test_a_known_key_is_let_in(locked: TestClient, headers: dict[str, str]) -> N
         {"X-API-Key": "ключ".encode()},
     ],
 )
-def test_any_other_is_refused_before_its_body_is_read(
+def test_any_other_key_is_rejected_before_the_body_is_read(
     locked: TestClient, pricing: Any, headers: dict[str, Any]
 ) -> None:
     for answer in (locked.get("/models", headers=headers), locked.post("/price", headers=headers)):
@@ -109,12 +109,12 @@ def test_a_new_key_is_shown_with_what_settings_keep(capsys: pytest.CaptureFixtur
     assert f'"desk": "{digest_of(key)}"' in said
 
 
-def test_production_refuses_to_start_without_keys() -> None:
+def test_production_does_not_start_without_keys() -> None:
     with pytest.raises(ValidationError, match="LEVY_GATEWAY_API_KEYS is empty"):
         GatewaySettings(require_keys=True)
 
 
-def test_a_key_given_where_a_digest_belongs_is_refused_and_not_shown(
+def test_a_key_given_where_a_digest_belongs_is_rejected_and_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LEVY_GATEWAY_API_KEYS", f'{{"desk": "{KEY}"}}')

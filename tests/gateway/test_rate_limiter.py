@@ -82,7 +82,7 @@ def test_each_key_has_its_own_share(limiter: TwoEach) -> None:
     assert limiter.requests == {"desk": 2, "risk": 1}
 
 
-def test_an_unknown_key_is_refused_and_not_counted(limiter: TwoEach) -> None:
+def test_an_unregistered_key_is_rejected_and_not_counted(limiter: TwoEach) -> None:
     client = limited(limiter, DIGESTS)
     assert client.get("/models", headers={"X-API-Key": "levy_guess"}).status_code == 401
     assert limiter.requests == {}
@@ -102,7 +102,7 @@ def test_a_limit_is_parsed(text: str) -> None:
 @pytest.mark.parametrize(
     "settings", [{"rate_limit": "often", "redis_url": "redis://x"}, {"rate_limit": "600/minute"}]
 )
-def test_a_limit_that_means_nothing_is_refused(settings: dict[str, Any]) -> None:
+def test_a_limit_without_a_meaning_is_rejected(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         GatewaySettings(**settings)
 

@@ -143,14 +143,14 @@ def test_bid_and_ask_are_kept_and_their_middle_is_the_price(frame: pd.DataFrame)
         ("strike", -1.0, "strike"),
     ],
 )
-def test_a_wrong_value_is_refused(
+def test_a_wrong_value_is_rejected(
     frame: pd.DataFrame, column: str, value: Any, message: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=message):
         price(MODEL, frame.assign(**{column: value}))
 
 
-def test_what_is_neither_a_model_nor_quotes_is_refused(quotes: Quotes) -> None:
+def test_what_is_neither_a_model_nor_quotes_is_rejected(quotes: Quotes) -> None:
     with pytest.raises(UnknownModelError, match="Heston"):
         calibrate("Heston", quotes)
     with pytest.raises(InvalidInputError, match="a name or a class"):

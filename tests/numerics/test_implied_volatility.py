@@ -171,13 +171,13 @@ def test_a_price_below_intrinsic_by_rounding_alone_counts_as_intrinsic():
 
 
 @pytest.mark.parametrize("name", ["forward", "strike", "maturity_years", "discount"])
-def test_a_term_that_is_not_positive_and_finite_is_refused(name):
+def test_a_term_that_is_not_positive_and_finite_is_rejected(name):
     for value in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(InvalidInputError, match=name):
             implied_vol(5.0, **{**CASE, name: value}, is_call=True)
 
 
-def test_a_negative_vol_is_refused():
+def test_a_negative_vol_is_rejected():
     for vol in (-0.1, np.nan):
         with pytest.raises(InvalidInputError, match="vol"):
             black_price(**CASE, vol=vol, is_call=True)

@@ -116,13 +116,13 @@ def check_service(name: str, parameters: dict[str, float], method: str) -> None:
 
 @pytest.mark.parametrize("name", models.names())
 @pytest.mark.parametrize("method", pricing.methods())
-def test_corners_of_the_domain_are_priced_or_refused(name: str, method: str) -> None:
+def test_corners_of_the_domain_are_priced_or_rejected(name: str, method: str) -> None:
     for case in thinned(singles(name), 5) + thinned(pairs(name), 5):
         check_library(*case, method)
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_corners_of_the_domain_are_answered_by_the_service(name: str) -> None:
+def test_corners_of_the_domain_return_prices_or_a_problem_from_the_service(name: str) -> None:
     for k, case in enumerate(thinned(singles(name), 8) + thinned(pairs(name), 8)):
         check_service(*case, pricing.methods()[k % 2])
 
@@ -130,7 +130,7 @@ def test_corners_of_the_domain_are_answered_by_the_service(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", models.names())
 @pytest.mark.parametrize("method", pricing.methods())
-def test_all_corners_of_the_domain_are_priced_or_refused(name: str, method: str) -> None:
+def test_all_corners_of_the_domain_are_priced_or_rejected(name: str, method: str) -> None:
     for case in singles(name) + thinned(pairs(name), 1000):
         check_library(*case, method)
 

@@ -122,7 +122,9 @@ def test_delta_is_the_slope_of_the_price(client: TestClient, price_request: dict
     np.testing.assert_allclose(answer["greeks"]["delta"], slope, atol=1e-6)
 
 
-def test_the_answer_names_its_request(client: TestClient, price_request: dict[str, Any]) -> None:
+def test_the_response_contains_the_request_id(
+    client: TestClient, price_request: dict[str, Any]
+) -> None:
     answer = client.post("/price", json=price_request, headers={"X-Request-ID": "desk-7"})
     assert answer.json()["request_id"] == "desk-7"
 
@@ -179,7 +181,7 @@ def test_a_parameter_outside_its_domain_is_pointed_at(
     assert problem["errors"][0]["pointer"] == "/parameters/sigma"
 
 
-def test_parameters_that_leave_no_forward_are_refused(
+def test_parameters_that_leave_no_forward_are_rejected(
     client: TestClient, price_request: dict[str, Any]
 ) -> None:
     wrong = {"parameters": {"sigma": 0.2, "nu": 2.0, "theta": 0.9}}

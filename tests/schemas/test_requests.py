@@ -50,12 +50,12 @@ def test_whole_numbers_are_numbers() -> None:
 
 
 @pytest.mark.parametrize("wrong", [True, "100", None, [100], float("nan"), float("inf"), -1, 1e300])
-def test_what_is_not_a_sensible_number_is_refused_as_a_spot(wrong: object) -> None:
+def test_what_is_not_a_sensible_number_is_rejected_as_a_spot(wrong: object) -> None:
     assert places(PriceRequest, PRICE | {"spot_price": wrong}) == ["/spot_price"]
 
 
 @pytest.mark.parametrize("text", ['{"spot_price": NaN}', '{"spot_price": Infinity}'])
-def test_json_with_nan_or_infinity_is_refused(text: str) -> None:
+def test_json_with_nan_or_infinity_is_rejected(text: str) -> None:
     merged = json.dumps(PRICE)[:-1] + "," + text[1:]
     with pytest.raises(ValidationError):
         PriceRequest.model_validate_json(merged)
@@ -69,7 +69,7 @@ def test_the_word_yes_is_not_a_boolean() -> None:
     assert places(PriceRequest, PRICE | {"greeks": "yes"}) == ["/greeks"]
 
 
-def test_more_than_a_thousand_options_are_refused() -> None:
+def test_more_than_a_thousand_options_are_rejected() -> None:
     crowd = {
         "strikes": [float(k) for k in range(1, 102)],
         "maturities": [0.1 * m for m in range(1, 11)],
@@ -113,7 +113,7 @@ def test_a_list_of_quotes_with_forwards_is_taken() -> None:
         ({"weights": "bid_ask"}, "/weights"),
     ],
 )
-def test_a_grid_that_does_not_hang_together_is_refused_at_its_place(
+def test_an_inconsistent_grid_is_rejected_with_a_pointer(
     change: dict[str, Any], place: str
 ) -> None:
     assert places(CalibrationRequest, GRID | change) == [place]
@@ -128,13 +128,13 @@ def test_a_grid_that_does_not_hang_together_is_refused_at_its_place(
         ({"weights": "bid_ask"}, "/quotes/1"),
     ],
 )
-def test_a_list_that_does_not_hang_together_is_refused_at_its_place(
+def test_an_inconsistent_list_is_rejected_with_a_pointer(
     change: dict[str, Any], place: str
 ) -> None:
     assert places(CalibrationRequest, QUOTES | change) == [place]
 
 
 @pytest.mark.parametrize("quote", [{"bid": 1.0}, {"ask": 1.0}, {}])
-def test_a_quote_without_a_price_or_both_sides_is_refused(quote: dict[str, float]) -> None:
+def test_a_quote_without_a_price_or_both_sides_is_rejected(quote: dict[str, float]) -> None:
     data = QUOTES | {"quotes": [{"strike": 90, "maturity": 0.5, **quote}]}
     assert places(CalibrationRequest, data)[0] == "/quotes/0"

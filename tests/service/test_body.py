@@ -10,7 +10,7 @@ async def must_not_run(*_: Any) -> Any:
     raise AssertionError("the body was received")
 
 
-def test_a_body_that_announces_too_much_is_refused_before_it_is_received() -> None:
+def test_a_body_that_announces_too_much_is_rejected_before_it_is_received() -> None:
     sent: list[dict[str, Any]] = []
 
     async def send(message: Any) -> None:

@@ -69,7 +69,7 @@ def test_an_internal_error_reveals_only_its_request_id(
         b"null",
     ],
 )
-def test_what_is_not_json_of_the_right_form_is_refused(client: TestClient, body: bytes) -> None:
+def test_what_is_not_json_of_the_right_form_is_rejected(client: TestClient, body: bytes) -> None:
     answer = client.post("/points", content=body, headers=JSON)
     assert answer.status_code == 422
     assert answer.json()["code"] == "invalid-input"
@@ -91,18 +91,18 @@ def test_messages_distinguish_missing_unknown_and_empty_fields() -> None:
     }
 
 
-def test_a_body_of_another_type_is_refused(client: TestClient) -> None:
+def test_a_body_of_another_type_is_rejected(client: TestClient) -> None:
     answer = client.post("/points", content=b"x=1", headers={"Content-Type": "text/plain"})
     assert answer.status_code == 415
 
 
-def test_a_body_that_announces_too_much_is_refused_unread(client: TestClient) -> None:
+def test_a_body_that_announces_too_much_is_rejected_unread(client: TestClient) -> None:
     answer = client.post("/points", content=b"x" * 1001, headers=JSON)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_a_body_that_sends_too_much_in_pieces_is_refused(client: TestClient) -> None:
+def test_a_body_that_sends_too_much_in_pieces_is_rejected(client: TestClient) -> None:
     def pieces() -> Iterator[bytes]:
         for _ in range(11):
             yield b"x" * 100

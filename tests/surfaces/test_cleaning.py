@@ -298,7 +298,7 @@ def test_prices_beside_zeros_are_too_old_where_others_are_quoted(
     assert surface.quotes.bid is not None
 
 
-def test_zeros_without_any_price_are_no_market(market: pd.DataFrame, written: Writer) -> None:
+def test_zeros_without_any_price_are_not_a_market(market: pd.DataFrame, written: Writer) -> None:
     market[["bid", "ask"]] = 0.0
     with pytest.raises(InvalidInputError, match="no market: bid and ask are zero"):
         cleaned(written(market))
@@ -328,7 +328,7 @@ def test_one_contract_at_incompatible_prices_is_dropped_altogether(
     assert any("2 quotes are of contracts quoted more than once" in w for w in surface.warnings)
 
 
-def test_prices_in_another_currency_are_refused_with_the_remedy(
+def test_prices_in_another_currency_are_rejected_with_the_remedy(
     market: pd.DataFrame, written: Writer
 ) -> None:
     """Divided by the spot, as coin-margined options are quoted: the slope is 0.01·D."""
@@ -376,7 +376,7 @@ def two_classes(market: pd.DataFrame, *, dearer: int) -> pd.DataFrame:
     return pd.concat([market.assign(kind="AM"), second.assign(kind="PM")])
 
 
-def test_a_file_most_of_which_conflicts_is_refused_with_the_remedy(
+def test_a_file_most_of_which_conflicts_is_rejected_with_the_remedy(
     market: pd.DataFrame, written: Writer
 ) -> None:
     """40 of 78 contracts, so 80 of 156 quotes, have two prices that are a unit apart."""
@@ -397,7 +397,7 @@ def test_a_file_half_of_which_conflicts_loses_that_half(
     assert any("78 quotes are of contracts quoted more than once" in w for w in surface.warnings)
 
 
-def test_conflicts_outside_the_window_of_maturities_do_not_refuse_the_rest(
+def test_conflicts_outside_the_window_of_maturities_do_not_reject_the_rest(
     market: pd.DataFrame, written: Writer
 ) -> None:
     """The first two of three expiries conflict; the window leaves the last."""

@@ -328,7 +328,7 @@ def test_calls_and_puts_that_are_interchanged_have_no_forward(written: Writer) -
         ({"forward": 100.0, "discount": 0.02}, "discount 0.02 is not between"),
     ],
 )
-def test_columns_in_a_wrong_unit_are_refused(
+def test_columns_in_a_wrong_unit_are_rejected(
     written: Writer, columns: dict[str, float], message: str
 ) -> None:
     path = written(table_of(pairs_under_black(90, STRIKES), **columns))
@@ -337,7 +337,7 @@ def test_columns_in_a_wrong_unit_are_refused(
             derived(path, source)
 
 
-def test_maturities_in_days_are_refused(written: Writer) -> None:
+def test_maturities_in_days_are_rejected(written: Writer) -> None:
     frame = table_of(pairs_under_black(90, STRIKES), maturity_years=90.0)
     with pytest.raises(InvalidInputError, match="divide days by 365"):
         derived(written(frame.drop(columns=["expiry", "quote_date"])))

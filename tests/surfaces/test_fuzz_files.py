@@ -233,7 +233,7 @@ def _run(folder: Path, n_files: int) -> Counter[str]:
     return outcomes
 
 
-def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
+def test_mutated_files_are_read_or_rejected(tmp_path: Path) -> None:
     outcomes = _run(tmp_path, 300)
     # Both outcomes occur: mutations neither leave all files valid nor destroy all.
     assert outcomes["read"] + outcomes["read with a warning"] > 30
@@ -241,5 +241,5 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_mutated_files_are_read_or_refused(tmp_path: Path) -> None:
+def test_ten_thousand_mutated_files_are_read_or_rejected(tmp_path: Path) -> None:
     _run(tmp_path, N_FILES)

@@ -196,7 +196,7 @@ def test_an_incomplete_or_ambiguous_date_is_not_a_date() -> None:
     assert [text for text in texts if parse_moment(text) is not None] == []
 
 
-def test_a_column_of_dates_refuses_other_text(read: Table) -> None:
+def test_a_column_of_dates_rejects_other_text(read: Table) -> None:
     for dates in (("07/01/2024", "2024-12-20"), ("2024-06-03", "45474")):
         with pytest.raises(InvalidInputError, match=r"line 2, column .* is not a complete date"):
             read(rows(*dates))
@@ -240,7 +240,7 @@ def test_numbers_of_a_parquet_file_are_not_dates(read: Table) -> None:
         ),
     ],
 )
-def test_what_dates_leave_open_is_refused(
+def test_what_dates_leave_open_is_rejected(
     read: Table, first: tuple[str, str], second: tuple[str, str] | None, complaint: str
 ) -> None:
     frames = [rows(*first)] if second is None else [rows(*first), rows(*second)]
@@ -278,13 +278,13 @@ def test_one_instant_in_two_zones_is_one_quote_date(read: Table) -> None:
 
 
 @pytest.mark.parametrize("choice", ["2024-07", "yesterday", ""])
-def test_a_choice_that_is_not_a_date_is_refused(read: Table, choice: str) -> None:
+def test_a_choice_that_is_not_a_date_is_rejected(read: Table, choice: str) -> None:
     with pytest.raises(InvalidInputError, match=r"quote date '.*' is not a complete date"):
         read(rows("2024-07-01", "2024-08-16"), quote_date=choice)
 
 
 @pytest.mark.parametrize("time", ["4pm", "25:00", "16", "16:00 Mars/Base", "16:00+25:00"])
-def test_an_expiry_time_that_is_not_one_is_refused(read: Table, time: str) -> None:
+def test_an_expiry_time_that_is_not_one_is_rejected(read: Table, time: str) -> None:
     with pytest.raises(InvalidInputError, match=r"expiry time '.*' is not a time of day"):
         read(rows("2024-07-01T10:00", "2024-08-16"), expiry_time=time)
 

@@ -44,7 +44,7 @@ def test_an_index_of_row_numbers_is_not_a_column(market: pd.DataFrame, tmp_path:
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
-def test_text_in_an_index_without_a_name_is_refused(
+def test_text_in_an_index_without_a_name_is_rejected(
     two_underlyings: pd.DataFrame, tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / f"quotes.{suffix}"
@@ -61,7 +61,7 @@ def test_row_numbers_in_a_csv_column_without_a_name_are_not_used(
     assert len(read_quotes(tmp_path / "quotes.csv").frame) == len(market)
 
 
-def test_an_index_called_like_a_column_is_refused(market: pd.DataFrame, tmp_path: Path) -> None:
+def test_an_index_called_like_a_column_is_rejected(market: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "quotes.parquet"
     table = pa.Table.from_pandas(market, preserve_index=False)
     pq.write_table(table.append_column("strike", table["spot"]), path)
@@ -69,7 +69,7 @@ def test_an_index_called_like_a_column_is_refused(market: pd.DataFrame, tmp_path
         read_quotes(path)
 
 
-def test_a_csv_header_that_occurs_twice_is_refused(market: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_csv_header_that_occurs_twice_is_rejected(market: pd.DataFrame, tmp_path: Path) -> None:
     header, *lines = market.to_csv(index=False).splitlines()
     path = tmp_path / "quotes.csv"
     for name in ("strike", "STRIKE", " strike", "strike ", "Strike\t", "\ufeffstrike", '"strike"'):
@@ -78,7 +78,9 @@ def test_a_csv_header_that_occurs_twice_is_refused(market: pd.DataFrame, tmp_pat
             read_quotes(path)
 
 
-def test_a_header_that_pandas_has_renamed_is_refused(market: pd.DataFrame, written: Writer) -> None:
+def test_a_header_that_pandas_has_renamed_is_rejected(
+    market: pd.DataFrame, written: Writer
+) -> None:
     path = written(market.assign(**{"strike.1": market["spot"]}))
     with pytest.raises(InvalidInputError, match=r"strike and strike\.1 look like one name"):
         read_quotes(path)
@@ -141,7 +143,7 @@ def test_parquet_types_that_mean_the_same_read_the_same(
         ("option_type", [1, 2], "option_type '1' is neither C nor P"),
     ],
 )
-def test_parquet_types_that_are_not_a_quote_s_are_refused(
+def test_parquet_types_that_are_not_a_quote_s_are_rejected(
     market: pd.DataFrame, tmp_path: Path, name: str, values: list[object], complaint: str
 ) -> None:
     path = tmp_path / "quotes.parquet"
@@ -151,7 +153,7 @@ def test_parquet_types_that_are_not_a_quote_s_are_refused(
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
-def test_an_underlying_that_some_rows_lack_is_refused(
+def test_an_underlying_that_some_rows_lack_is_rejected(
     market: pd.DataFrame, tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / f"quotes.{suffix}"

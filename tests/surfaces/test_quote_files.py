@@ -20,7 +20,7 @@ HEADER = "strike,option_type,maturity_years,mid\n"
 Writer = Callable[[pd.DataFrame], Path]
 
 
-def test_every_cut_csv_is_refused_or_reported(market: pd.DataFrame, tmp_path: Path) -> None:
+def test_every_cut_csv_is_rejected_or_reported(market: pd.DataFrame, tmp_path: Path) -> None:
     text = market.to_csv(index=False).encode()
     path = tmp_path / "quotes.csv"
     first = text.index(b"\n") + 2
@@ -62,7 +62,7 @@ def test_options_that_may_be_cut_are_named(tmp_path: Path) -> None:
         (HEADER + f"90,{'C' * 1001},1,12\n", "line 2 has a value longer than 1,000"),
     ],
 )
-def test_a_line_that_is_not_a_row_is_refused_by_its_number(
+def test_a_line_that_is_not_a_row_is_rejected_by_its_number(
     tmp_path: Path, text: str, complaint: str
 ) -> None:
     path = tmp_path / "quotes.csv"
@@ -106,7 +106,7 @@ def test_lines_end_in_any_line_break(tmp_path: Path, line_break: str) -> None:
         ("quotes.xlsx", b"PK", "quotes are read from"),
     ],
 )
-def test_what_is_not_a_quote_file_is_refused(
+def test_what_is_not_a_quote_file_is_rejected(
     tmp_path: Path, name: str, content: bytes, complaint: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -115,7 +115,7 @@ def test_what_is_not_a_quote_file_is_refused(
 
 
 @pytest.mark.parametrize("name", ["quotes.csv", "quotes.csv.gz", "quotes.parquet"])
-def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path, name: str) -> None:
+def test_what_is_not_a_regular_file_is_rejected_at_once(tmp_path: Path, name: str) -> None:
     folder, pipe = tmp_path / "folder", tmp_path / "pipe"
     (folder / name).mkdir(parents=True)
     pipe.mkdir()
@@ -129,7 +129,7 @@ def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path, name: str
         read_quotes(tmp_path / name)
 
 
-def test_a_file_without_permission_is_refused(
+def test_a_file_without_permission_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "quotes.csv"
@@ -155,7 +155,7 @@ def test_a_file_without_permission_is_refused(
         (b'"' + b"1,C,1,1\n" * 2**17, "could not parse as CSV"),
     ],
 )
-def test_compressed_bombs_are_refused_within_seconds(
+def test_compressed_bombs_are_rejected_within_seconds(
     tmp_path: Path, content: bytes, complaint: str
 ) -> None:
     path = tmp_path / "quotes.csv.gz"
@@ -177,7 +177,7 @@ def test_compressed_bombs_are_refused_within_seconds(
     ],
 )
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_files_beyond_a_limit_are_refused(
+def test_files_beyond_a_limit_are_rejected(
     market: pd.DataFrame,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -194,7 +194,7 @@ def test_files_beyond_a_limit_are_refused(
 
 
 @pytest.mark.parametrize("has_arrow_schema", [True, False])
-def test_a_long_text_that_a_dictionary_repeats_is_refused(
+def test_a_long_text_that_a_dictionary_repeats_is_rejected(
     tmp_path: Path, has_arrow_schema: bool
 ) -> None:
     n = 20_000
@@ -209,7 +209,7 @@ def test_a_long_text_that_a_dictionary_repeats_is_refused(
         read_quotes(path)
 
 
-def test_a_parquet_page_that_fails_its_checksum_is_refused(
+def test_a_parquet_page_that_fails_its_checksum_is_rejected(
     market: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = tmp_path / "quotes.parquet"

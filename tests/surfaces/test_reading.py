@@ -75,7 +75,7 @@ def test_headers_may_be_padded_capital_and_marked_by_excel(
         ("expiry", ["2024-02-31"], "is not a complete date"),
     ],
 )
-def test_a_bad_value_is_refused_with_its_line_and_column(
+def test_a_bad_value_is_rejected_with_its_line_and_column(
     market: pd.DataFrame, written: Writer, column: str, values: list[str], complaint: str
 ) -> None:
     market[column] = market[column].astype(object)
@@ -147,7 +147,7 @@ def _semicolons(path: Path) -> None:
         (_semicolons, "commas are expected"),
     ],
 )
-def test_a_file_that_is_not_a_table_is_refused(
+def test_a_file_that_is_not_a_table_is_rejected(
     tmp_path: Path, spoil: Callable[[Path], Any], complaint: str
 ) -> None:
     path = tmp_path / "quotes.csv"
@@ -157,7 +157,7 @@ def test_a_file_that_is_not_a_table_is_refused(
 
 
 @pytest.mark.parametrize("name", ["absent.csv", "absent.parquet", "quotes.xlsx", "broken.csv.gz"])
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_read_is_rejected(tmp_path: Path, name: str) -> None:
     (tmp_path / "broken.csv.gz").write_bytes(b"strike")
     with pytest.raises(InvalidInputError, match=name.split(".")[0]):
         read_quotes(tmp_path / name)
@@ -187,7 +187,7 @@ def test_an_unavailable_choice_is_rejected_with_the_available_ones(
         read_quotes(written(market), quote_date="2023-01-01")
 
 
-def test_a_file_too_long_for_one_surface_is_refused(
+def test_a_file_too_long_for_one_surface_is_rejected(
     market: pd.DataFrame, written: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "MAX_QUOTES", 50)
@@ -231,7 +231,7 @@ def test_roots_of_one_expiry_are_series_of_their_own(market: pd.DataFrame, writt
         ["strike", "option_type", "expiry", "quote_date", "maturity_years", "bid", "ask", "mid"]
     ),
 )
-def test_whatever_a_file_holds_is_read_or_refused(
+def test_whatever_a_file_holds_is_read_or_rejected(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], header: list[str]
 ) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "quotes.csv"

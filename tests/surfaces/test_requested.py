@@ -240,7 +240,7 @@ def test_forwards_of_one_expiry_that_agree_are_used() -> None:
     assert surface.quotes.contracts.forward == pytest.approx(forward, rel=1e-8)
 
 
-def test_forwards_of_one_expiry_that_contradict_each_other_are_refused() -> None:
+def test_forwards_of_one_expiry_that_contradict_each_other_are_rejected() -> None:
     with pytest.raises(InvalidInputError, match="several values of forward"):
         cleaned(with_forwards_a_minute_apart(101.5, 103.0))
 
@@ -465,7 +465,7 @@ def test_an_expiry_with_too_few_quotes_is_dropped_from_a_fit_per_expiry() -> Non
     assert cleaned(body).dropped == ()
 
 
-def test_fewer_quotes_than_parameters_are_refused_before_cleaning() -> None:
+def test_fewer_quotes_than_parameters_are_rejected_before_cleaning() -> None:
     body = listed()
     body["quotes"] = body["quotes"][:2]
     with pytest.raises(InvalidInputError, match="2 usable quotes cannot determine the 3") as caught:

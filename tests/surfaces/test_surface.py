@@ -47,7 +47,7 @@ def test_a_surface_is_written_to_a_known_kind_of_file_only(
         write_surface(surface, tmp_path / "surface.xlsx")
 
 
-def test_raw_quotes_are_no_surface(market: pd.DataFrame, written: Writer) -> None:
+def test_raw_quotes_are_not_a_surface(market: pd.DataFrame, written: Writer) -> None:
     market["mid"] = (market["bid"] + market["ask"]) / 2
     with pytest.raises(InvalidInputError, match="a forward is missing"):
         read_surface(written(market))

@@ -155,7 +155,7 @@ def test_surfaces_outside_training_are_reported(calibration: Service) -> None:
     assert min(outside["atm_vol"], outside["sigma"]) > 0.2
 
 
-def test_a_corrupt_network_is_refused_and_the_former_answers_on(
+def test_a_corrupt_network_is_rejected_and_the_previous_one_stays_in_use(
     calibration: Service, registry: Registry
 ) -> None:
     (surface,) = islice(surfaces(), 1)

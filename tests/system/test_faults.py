@@ -120,7 +120,7 @@ def events(log: Path, name: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] == name]
 
 
-def test_a_service_killed_under_load_is_refused_quickly_and_comes_back(stack: Stack) -> None:
+def test_a_service_killed_under_load_fails_fast_and_recovers(stack: Stack) -> None:
     calibration = stack.service("calibration")
     settings = {"CALIBRATION_URL": calibration.url, "BREAKER_OPEN_SECONDS": "0.5"}
     gateway = stack.service("gateway", settings=settings)
@@ -210,7 +210,7 @@ def test_redis_keeps_results_and_counts_requests(stack: Stack, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("how", ["killed", "hanging"])
-def test_without_redis_answers_come_without_cache_and_limits(
+def test_without_redis_requests_succeed_without_cache_and_limits(
     stack: Stack, tmp_path: Path, how: str
 ) -> None:
     calibration = stack.service("calibration")
@@ -238,7 +238,7 @@ def test_without_redis_answers_come_without_cache_and_limits(
     assert len(events(log, "redis.recovered")) == 1
 
 
-def test_requests_in_flight_are_answered_before_workers_end(stack: Stack) -> None:
+def test_requests_in_flight_are_completed_before_workers_end(stack: Stack) -> None:
     calibration = slow(stack, 1.5)
     settings = {"CALIBRATION_URL": calibration.url, "WORKERS": "2"}
     gateway = stack.service("gateway", settings=settings)
@@ -298,7 +298,7 @@ def test_workers_end_with_a_parent_that_is_killed(
     assert survivors(family) == []
 
 
-def test_no_answer_is_lost_while_workers_are_replaced(stack: Stack) -> None:
+def test_no_response_is_lost_while_workers_are_replaced(stack: Stack) -> None:
     calibration = stack.service("calibration", settings={"WORKERS": "2"})
     gateway = stack.service("gateway", settings={"CALIBRATION_URL": calibration.url})
     before = set(family_of(calibration.pid))

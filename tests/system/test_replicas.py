@@ -189,7 +189,7 @@ def _wait_until_reached(url: str) -> None:
     raise RuntimeError(f"{url} reaches no calibration service")
 
 
-def test_all_of_them_give_the_same_answer(replicas: Replicas) -> None:
+def test_all_replicas_return_the_same_result(replicas: Replicas) -> None:
     by: Counter[str] = Counter()
     results = set()
     with httpx.Client(base_url=replicas.url, timeout=60.0, trust_env=False) as client:

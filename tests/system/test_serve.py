@@ -83,14 +83,14 @@ def test_one_request_id_goes_through_every_hop(client: httpx.Client, running: An
 
 
 @pytest.mark.parametrize("size", [300_000, 8_000_000])
-def test_a_large_body_is_refused_and_the_answer_arrives(client: httpx.Client, size: int) -> None:
+def test_a_large_body_is_rejected_and_the_response_arrives(client: httpx.Client, size: int) -> None:
     headers = {"Content-Type": "application/json"}
     answer = client.post("/price", content=b" " * size, headers=headers)
     assert answer.status_code == 413
     assert answer.json()["code"] == "body-too-large"
 
 
-def test_redis_answers_on_a_socket_that_only_its_user_can_open(running: Any) -> None:
+def test_redis_listens_on_a_socket_that_only_its_user_can_open(running: Any) -> None:
     path = Path(running.said.split("unix://")[1].split()[0])
     assert path.parent.stat().st_mode & 0o077 == 0
     with socket.socket(socket.AF_UNIX) as connection:
@@ -121,7 +121,7 @@ def test_a_signal_stops_everything_and_leaves_nothing(
         assert probe.connect_ex(("127.0.0.1", system.port)) != 0
 
 
-def test_a_request_in_flight_is_answered_before_the_end(system: Any) -> None:
+def test_a_request_in_flight_is_completed_before_the_end(system: Any) -> None:
     # No model fits flat prices; the search takes a second.
     surface = GRID | {"model_type": "Meixner", "prices": [[20.0 + i] * 7 for i in range(3)]}
     code = (

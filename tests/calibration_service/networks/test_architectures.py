@@ -37,7 +37,7 @@ def network(name: str) -> keras.Model:
 
 @every_network
 @pytest.mark.parametrize("n", [1, 5])
-def test_answers_lie_in_the_box_for_any_batch(name: str, n: int) -> None:
+def test_outputs_lie_in_the_box_for_any_batch(name: str, n: int) -> None:
     built = network(name)
     for scale in (1.0, 10.0):
         answers = built(scale * features(name, n))
@@ -85,11 +85,11 @@ def test_quotes_without_weight_have_no_influence() -> None:
 
 
 @pytest.mark.parametrize("options", [{"depth": 3}, {"dropout": 1.0}, {"l2": -1.0}])
-def test_options_that_no_network_has_are_refused(options: dict[str, float]) -> None:
+def test_options_that_no_network_has_are_rejected(options: dict[str, float]) -> None:
     with pytest.raises(InvalidInputError):
         registry.get("mlp").of(options)
 
 
-def test_an_unknown_network_is_refused_by_name() -> None:
+def test_an_unknown_network_is_rejected_by_name() -> None:
     with pytest.raises(InvalidInputError, match="resnet"):
         registry.get("transformer")

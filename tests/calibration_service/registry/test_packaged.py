@@ -98,7 +98,7 @@ def test_the_champion_reads_quotes_in_currency(model: str) -> None:
         assert abs(np.log(ratio)) < 0.3
 
 
-def test_a_surface_like_no_other_is_known_as_such() -> None:
+def test_a_surface_unlike_all_others_is_out_of_distribution() -> None:
     champion = REGISTRY.champion("VarianceGamma")
     assert champion is not None
     contracts = grid.grid_contracts()

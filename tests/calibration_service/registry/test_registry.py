@@ -55,7 +55,7 @@ def test_what_is_served_is_what_was_trained(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_that_was_changed_is_refused(name: str, registry: Registry) -> None:
+def test_a_file_that_was_changed_is_rejected(name: str, registry: Registry) -> None:
     artifact = registry.artifact(MODEL, "mlp")
     spoil(artifact, name)
     with pytest.raises(InvalidInputError, match=name):
@@ -77,7 +77,7 @@ def test_a_network_keeps_its_name_whatever_reference_it_is_given(registry: Regis
     assert reference.cdf("sigma", np.array([0.5]))[0] == pytest.approx(0.5, abs=2e-3)
 
 
-def test_a_reference_that_was_changed_is_refused(registry: Registry) -> None:
+def test_a_reference_that_was_changed_is_rejected(registry: Registry) -> None:
     artifact = registry.artifact(MODEL, "mlp").with_reference(
         Reference.of({"sigma": np.linspace(0.1, 0.9, 1_001)})
     )
@@ -86,7 +86,7 @@ def test_a_reference_that_was_changed_is_refused(registry: Registry) -> None:
         artifact.load()
 
 
-def test_a_champion_that_is_refused_leaves_the_former_in_place(registry: Registry) -> None:
+def test_a_rejected_champion_leaves_the_previous_one_in_place(registry: Registry) -> None:
     registry.promote(MODEL, "mlp")
     former = registry.champion(MODEL)
     assert former is not None
@@ -96,7 +96,7 @@ def test_a_champion_that_is_refused_leaves_the_former_in_place(registry: Registr
     assert "does not match its manifest" in registry.rejected[MODEL, "champion"]
 
 
-def test_a_network_that_was_refused_is_looked_at_again_after_a_while(registry: Registry) -> None:
+def test_a_rejected_network_is_checked_again_after_a_while(registry: Registry) -> None:
     now = 0.0
     serving = Registry(registry.root, clock=lambda: now)
     registry.promote(MODEL, "mlp")
@@ -112,7 +112,7 @@ def test_a_network_that_was_refused_is_looked_at_again_after_a_while(registry: R
     assert serving.rejected == {}
 
 
-def test_a_promotion_is_seen_without_a_restart_and_can_be_undone(registry: Registry) -> None:
+def test_a_promotion_takes_effect_without_a_restart_and_can_be_undone(registry: Registry) -> None:
     serving = Registry.open(registry.root)
     assert serving.champion(MODEL) is None
     for name in ("mlp", "set"):
@@ -132,7 +132,7 @@ def test_a_promotion_is_seen_without_a_restart_and_can_be_undone(registry: Regis
         registry.rollback(MODEL)
 
 
-def test_a_network_for_other_ranges_is_refused(registry: Registry) -> None:
+def test_a_network_for_other_ranges_is_rejected(registry: Registry) -> None:
     path = registry.artifact(MODEL, "mlp").folder / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["box"]["axes"][0]["high"] += 1.0
@@ -149,7 +149,7 @@ def test_an_invalid_manifest_is_rejected(text: str, registry: Registry) -> None:
         Artifact.read(path.parent)
 
 
-def test_names_that_nothing_or_several_have_are_refused(registry: Registry) -> None:
+def test_names_that_nothing_or_several_have_are_rejected(registry: Registry) -> None:
     with pytest.raises(InvalidInputError, match="no network matches"):
         registry.artifact(MODEL, "transformer")
     with pytest.raises(InvalidInputError, match="not a folder"):

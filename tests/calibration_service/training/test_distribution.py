@@ -36,7 +36,7 @@ def test_the_strategy_none_is_accepted_by_name() -> None:
     assert strategy_of("none") is None
 
 
-def test_other_backends_than_tensorflow_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_backends_than_tensorflow_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distribution.keras.backend, "backend", lambda: "jax")
     with pytest.raises(UnsupportedError, match="KERAS_BACKEND=tensorflow"):
         strategy_of("mirrored")

@@ -74,7 +74,7 @@ def test_a_run_that_is_done_lands_as_the_same_version_again(context: TrainingCon
 
 
 @pytest.mark.long
-def test_an_ensemble_takes_its_members_up_and_is_judged_on_what_none_has_seen(
+def test_an_ensemble_uses_its_trained_members_and_is_evaluated_on_surfaces_unseen_by_all(
     context: TrainingContext,
 ) -> None:
     for name in ("mlp", "resnet"):
@@ -97,7 +97,7 @@ def test_an_ensemble_takes_its_members_up_and_is_judged_on_what_none_has_seen(
 
 
 @pytest.mark.long
-def test_training_goes_on_from_what_was_published(context: TrainingContext) -> None:
+def test_training_continues_from_a_published_network(context: TrainingContext) -> None:
     start = published(context, "mlp").artifact(MODEL, "mlp")
     others = replace(context, runs=context.runs / "again")
     recipe = Recipe.of(context.recipe(MODEL, "mlp").as_mapping() | {"epochs": 1})
@@ -174,7 +174,7 @@ def folds_of_an_ensemble(context: TrainingContext) -> None:
         (folds_of_an_ensemble, "members"),
     ],
 )
-def test_what_cannot_be_published_is_refused_and_leaves_nothing(
+def test_what_cannot_be_published_is_rejected_and_leaves_nothing(
     publication: Callable[[TrainingContext], None], message: str, context: TrainingContext
 ) -> None:
     with pytest.raises(LevyError, match=message) as refused:

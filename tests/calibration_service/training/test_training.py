@@ -59,7 +59,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(data: TrainingData, tmp_p
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(data: TrainingData, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_recipe_is_rejected(data: TrainingData, tmp_path: Path) -> None:
     train(SMALL, data, folder=tmp_path, stop_after=1)
     other = Recipe.of(SMALL.as_mapping() | {"learning_rate": 1e-3})
     with pytest.raises(InvalidInputError, match="another recipe"):

@@ -25,7 +25,7 @@ def test_derivatives_of_functionals_agree_with_central_differences(name: str) ->
         assert gradient[:, j] == pytest.approx(difference, rel=1e-5, abs=1e-6)
 
 
-def test_of_fits_as_low_but_for_rounding_one_that_has_arrived_answers() -> None:
+def test_of_fits_equal_up_to_rounding_a_converged_one_is_selected() -> None:
     lowest = Solution(np.zeros(1), np.ones(1), np.ones((1, 1)), np.ones(1), "stalled", "", 1)
     arrived = replace(lowest, residuals=np.array([1.0 + 1e-8]), status="at_bound")
     higher = replace(lowest, residuals=np.array([1.1]), status="converged")

@@ -75,7 +75,7 @@ def test_evaluate_at_keeps_the_parameters() -> None:
     assert found.fit.rmse == pytest.approx(math.sqrt(np.mean(errors**2)), rel=1e-6)
 
 
-def test_too_few_quotes_are_refused() -> None:
+def test_too_few_quotes_are_rejected() -> None:
     truth = VarianceGamma.example()
     with pytest.raises(InvalidInputError, match="cannot determine"):
         fit_from(quotes_of(truth).select(slice(0, 2)), truth)

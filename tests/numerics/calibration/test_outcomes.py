@@ -24,41 +24,41 @@ def one_smile(n: int) -> Contracts:
     )
 
 
-def test_fewer_quotes_than_parameters_are_refused() -> None:
+def test_fewer_quotes_than_parameters_are_rejected() -> None:
     with pytest.raises(InvalidInputError, match="2 quotes cannot determine the 3 parameters"):
         calibrate(VG, Quotes.of(one_smile(2), [20.0, 1.0]))
 
 
-def test_unknown_weights_are_refused() -> None:
+def test_unknown_weights_are_rejected() -> None:
     with pytest.raises(UnsupportedError, match="choose one of price, vega, bid_ask"):
         calibrate(VG, exact_quotes(VG.example()), weights="volume")
 
 
-def test_spread_weights_without_spreads_are_refused() -> None:
+def test_spread_weights_without_spreads_are_rejected() -> None:
     with pytest.raises(InvalidInputError, match="bid and ask"):
         calibrate(VG, exact_quotes(VG.example()), weights="bid_ask")
 
 
-def test_a_start_outside_the_domain_is_refused() -> None:
+def test_a_start_outside_the_domain_is_rejected() -> None:
     with pytest.raises(InvalidParameterError, match="sigma"):
         calibrate(VG, exact_quotes(VG.example()), start={"sigma": -0.2, "nu": 0.2, "theta": 0.0})
 
 
 @pytest.mark.parametrize("n_starts", [0, -1, 10**6])
-def test_a_number_of_starts_out_of_reach_is_refused(n_starts: int) -> None:
+def test_a_number_of_starts_out_of_reach_is_rejected(n_starts: int) -> None:
     with pytest.raises(InvalidInputError, match="n_starts"):
         calibrate(VG, exact_quotes(VG.example()), n_starts=n_starts)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
-def test_prices_that_are_no_prices_are_refused(bad: float) -> None:
+def test_invalid_prices_are_rejected(bad: float) -> None:
     prices = exact_quotes(VG.example()).price.copy()
     prices[3] = bad
     with pytest.raises(InvalidInputError, match=r"price\[3\]"):
         Quotes.of(CONTRACTS, prices)
 
 
-def test_crossed_quotes_are_refused() -> None:
+def test_crossed_quotes_are_rejected() -> None:
     with pytest.raises(ArbitrageError) as caught:
         Quotes.of(one_smile(3), [20.0, 5.0, 1.0], bid=[20.0, 6.0, 1.0], ask=[20.0, 5.0, 1.0])
     assert caught.value.indices == (1,)

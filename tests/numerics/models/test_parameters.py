@@ -37,7 +37,7 @@ def test_the_example_is_admissible_and_survives_its_mapping(cls: type[Model]) ->
 @pytest.mark.parametrize(
     ("cls", "p"), BY_DOMAIN.values(), ids=[domain.condition("x") for domain in BY_DOMAIN]
 )
-def test_a_value_that_is_not_a_finite_number_is_refused(cls: type[Model], p: Parameter) -> None:
+def test_a_value_that_is_not_a_finite_number_is_rejected(cls: type[Model], p: Parameter) -> None:
     for bad in NOT_NUMBERS:
         with pytest.raises(InvalidParameterError) as refusal:
             cls.from_mapping({**cls.example().as_mapping(), p.name: bad})
@@ -47,7 +47,7 @@ def test_a_value_that_is_not_a_finite_number_is_refused(cls: type[Model], p: Par
 
 
 @every_model
-def test_the_ends_of_each_domain_are_refused_unless_included(cls: type[Model]) -> None:
+def test_the_ends_of_each_domain_are_rejected_unless_included(cls: type[Model]) -> None:
     for p in cls.parameters():
         low, high = p.domain.low, p.domain.high
         outside = [low - 1.0, high, high + 1.0] + ([] if p.domain.includes_low else [low])
@@ -87,17 +87,17 @@ def test_one_invalid_member_invalidates_a_batch(cls: type[Model]) -> None:
 @pytest.mark.parametrize(
     "name", sorted(name for name, book in textbooks().items() if "without_forward" in book.content)
 )
-def test_a_model_without_a_forward_is_refused_with_the_reason(name: str) -> None:
+def test_a_model_without_a_forward_is_rejected_with_the_reason(name: str) -> None:
     with pytest.raises(InvalidParameterError, match=r" > 1|E\[S_T\] is finite"):
         models.from_mapping(name, textbooks()[name].content["without_forward"]["parameters"])
 
 
-def test_an_infinite_expected_growth_is_refused_for_merton_too() -> None:
+def test_an_infinite_expected_growth_is_rejected_for_merton_too() -> None:
     with pytest.raises(InvalidParameterError, match="finite"):
         models.from_mapping("Merton", {"sigma": 0.2, "lam": 1.0, "mu_j": 0.0, "sigma_j": 40.0})
 
 
-def test_an_asymmetry_beyond_alpha_is_refused_for_nig() -> None:
+def test_an_asymmetry_beyond_alpha_is_rejected_for_nig() -> None:
     with pytest.raises(InvalidParameterError, match="beta"):
         models.from_mapping("NIG", {"alpha": 5.0, "beta": -5.0, "delta": 0.3})
 

@@ -118,6 +118,6 @@ def test_a_tighter_tolerance_never_reports_a_larger_error(method):
     assert stated == sorted(stated, reverse=True)
 
 
-def test_an_unknown_method_is_refused_by_name():
+def test_an_unknown_method_is_rejected_by_name():
     with pytest.raises(UnsupportedError, match=r"'simpson'.*sinh, cos, carr_madan, lewis"):
         pricing.price(VarianceGamma.example(), surface(), method="simpson")

@@ -118,7 +118,7 @@ LONG = Contracts.of(maturity_years=[0.5, 4.0], strike=1.0, forward=1.0)
 
 
 @every_method
-def test_a_maturity_without_a_forward_is_refused(method):
+def test_a_maturity_without_a_forward_is_rejected(method):
     with pytest.raises(OutsideStripError, match=r"infinite .* at T = 4"):
         pricing.price(UNBOUNDED, LONG, method=method)
 

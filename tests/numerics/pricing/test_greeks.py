@@ -192,18 +192,18 @@ def test_each_contract_may_have_its_own_spot():
     np.testing.assert_array_equal(apart.delta, greeks(VarianceGamma.example(), c, spot=SPOT).delta)
 
 
-def test_a_spot_that_is_not_positive_and_finite_or_has_another_shape_is_refused():
+def test_a_spot_that_is_not_positive_and_finite_or_has_another_shape_is_rejected():
     for spot in (0.0, -1.0, np.nan, np.inf, [100.0, 100.0]):
         with pytest.raises(InvalidInputError, match="spot"):
             greeks(VarianceGamma.example(), contracts(), spot=spot)
 
 
-def test_a_batch_is_refused():
+def test_a_batch_is_rejected():
     batch = VarianceGamma(sigma=np.array([0.1, 0.2]), nu=0.3, theta=-0.1)
     with pytest.raises(InvalidInputError, match="one parameter set"):
         greeks(batch, contracts(), spot=SPOT)
 
 
-def test_a_maturity_without_a_forward_is_refused():
+def test_a_maturity_without_a_forward_is_rejected():
     with pytest.raises(OutsideStripError, match=r"infinite .* at T = 3"):
         greeks(CGMYSato(C=0.5, G=5.0, M=2.0, Y=0.5, gamma=1.0), contracts(), spot=SPOT)

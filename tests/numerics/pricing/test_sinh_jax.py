@@ -105,7 +105,7 @@ def test_parameters_without_a_finite_forward_are_not_priced():
         CompiledPricer.of(CGMY, surface(), near=CGMY(0.5, 5.0, 0.9, 0.5))
 
 
-def test_single_precision_is_refused():
+def test_single_precision_is_rejected():
     with jax.enable_x64(False), pytest.raises(UnsupportedError, match="jax_enable_x64"):
         CompiledPricer.of(Merton, surface(), near=Merton.example())
 

@@ -135,7 +135,7 @@ def test_a_value_moved_to_its_bounds_reports_the_distance():
     assert prices.error.tolist() == [0.5]
 
 
-def test_a_model_without_a_forward_is_refused():
+def test_a_model_without_a_forward_is_rejected():
     heavy = VarianceGamma(sigma=0.2, nu=2.0, theta=1.0)
     with pytest.raises(OutsideStripError):
         SinhPricer(surface(), 1e-10).price(heavy)

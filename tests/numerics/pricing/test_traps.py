@@ -195,7 +195,7 @@ def test_black_scholes_meets_its_formula():
         np.testing.assert_allclose(found, exact, atol=worst)
 
 
-def test_a_tolerance_that_cannot_be_kept_is_refused():
+def test_a_tolerance_that_cannot_be_kept_is_rejected():
     for tolerance in (0.0, 1e-14, 0.5, math.nan):
         with pytest.raises(InvalidInputError, match="tolerance"):
             pricing.price(VarianceGamma.example(), AROUND, tolerance=tolerance)

@@ -28,7 +28,7 @@ def test_targets_read_back_are_the_sequence_that_was_drawn(data):
         (lambda text: text.replace('"data_hash": "', '"data_hash": "0'), "data_hash does not"),
     ],
 )
-def test_manifests_that_do_not_fit_are_refused(tmp_path, spoil, complaint):
+def test_manifests_that_do_not_fit_are_rejected(tmp_path, spoil, complaint):
     plan = Plan("NIG", 4)
     generate(plan, tmp_path)
     path = plan.folder(tmp_path) / MANIFEST

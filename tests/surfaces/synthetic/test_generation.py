@@ -86,7 +86,7 @@ def test_a_changed_file_is_noticed(tmp_path):
 
 @pytest.mark.parametrize("is_finished", [True, False])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_part_in_the_place_of_another_is_refused(tmp_path, layout, is_finished):
+def test_a_part_in_the_place_of_another_is_rejected(tmp_path, layout, is_finished):
     # Two full parts of one plan have the same plan and number of surfaces.
     plan = _plan(layout, size=2 * CHUNK)
     generate(plan, tmp_path)
@@ -101,7 +101,7 @@ def test_a_part_in_the_place_of_another_is_refused(tmp_path, layout, is_finished
         generate(plan, tmp_path)
 
 
-def test_a_part_of_another_seed_is_refused(tmp_path):
+def test_a_part_of_another_seed_is_rejected(tmp_path):
     ours, theirs = _plan(size=CHUNK), _plan(size=CHUNK, seed=5)
     for plan in (ours, theirs):
         generate(plan, tmp_path)
@@ -112,7 +112,7 @@ def test_a_part_of_another_seed_is_refused(tmp_path):
         generate(ours, tmp_path)
 
 
-def test_a_swapped_part_of_features_is_refused(tmp_path):
+def test_a_swapped_part_of_features_is_rejected(tmp_path):
     plan = _plan(size=2 * CHUNK)
     generate(plan, tmp_path, features=True)
     folder = plan.folder(tmp_path, "processed")
@@ -129,7 +129,7 @@ def test_a_swapped_part_of_features_is_refused(tmp_path):
         generate(plan, tmp_path, features=True)
 
 
-def test_swapped_parts_are_refused_when_read_without_hashes(tmp_path):
+def test_swapped_parts_are_rejected_when_read_without_hashes(tmp_path):
     plan = _plan(size=2 * CHUNK)
     generate(plan, tmp_path)
     first, second = (plan.folder(tmp_path) / plan.chunk_name(k) for k in (0, 1))
@@ -148,7 +148,7 @@ def test_seeds_and_layouts_give_other_surfaces(data, tmp_path, layout):
 
 
 @pytest.mark.parametrize("changes", [{"size": 0}, {"seed": -1}, {"chunk": 0}, {"layout": "round"}])
-def test_plans_that_make_no_sense_are_refused(changes):
+def test_plans_that_make_no_sense_are_rejected(changes):
     with pytest.raises(InvalidInputError):
         _plan(**changes).check()
 

@@ -84,7 +84,7 @@ def test_a_batch_has_the_requested_size():
     assert sobol_models("CGMY", 10, seed=0, start=3).Y.shape == (10,)
 
 
-def test_models_without_ranges_are_refused():
+def test_models_without_ranges_are_rejected():
     with pytest.raises(UnknownModelError):
         Box.of("Heston")
     with pytest.raises(UnsupportedError, match="no training range"):

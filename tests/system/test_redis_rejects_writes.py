@@ -117,7 +117,7 @@ def test_jobs_wait_and_go_on_and_no_process_ends(engine: Engine, outage: Outage)
     assert [service.exit_status for service in services] == [None] * 5
 
 
-def test_a_worker_that_starts_while_redis_refuses_writes_waits_for_it(start: Start) -> None:
+def test_a_worker_that_starts_while_redis_rejects_writes_waits_for_it(start: Start) -> None:
     engine = start()
     job_id = engine.submit(0.1)
     with (
