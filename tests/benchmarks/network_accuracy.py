@@ -37,7 +37,7 @@ PAGE: Final = Path("docs/network-accuracy.md")
 SEED: Final = 20_261_124
 _REPRICED: Final = 4000
 _TIMED: Final = 200
-_FUNCTIONALS: Final = ("variance", "skewness", "kurtosis")
+_MOMENTS: Final = ("variance", "skewness", "kurtosis")
 _EXACT, _NOISY, _FEWER = "exact", "1% noise", "20% missing"
 _WEIGHTS: Final = "vega"
 _STARTS: Final = 20
@@ -137,7 +137,7 @@ class Accuracy:
     @property
     def parameters(self) -> list[str]:
         """Return the names of the parameters, without the moments."""
-        return [name for name in self.errors if name not in _FUNCTIONALS]
+        return [name for name in self.errors if name not in _MOMENTS]
 
 
 def main() -> None:
@@ -292,11 +292,11 @@ def _of_model(model: str, accuracies: Sequence[Accuracy]) -> Iterator[str]:
             result.network,
             result.kind,
             *(f"{result.errors[name].mae:.2g}" for name in parameters),
-            *(_hit(result.errors[name]) for name in _FUNCTIONALS),
+            *(_hit(result.errors[name]) for name in _MOMENTS),
         )
         for result in accuracies
     ]
-    yield from table(("network", "surfaces", *absolute, *_FUNCTIONALS), rows)
+    yield from table(("network", "surfaces", *absolute, *_MOMENTS), rows)
 
 
 def _hit(errors: Errors) -> str:

@@ -213,7 +213,7 @@ def _compared(quotes: Quotes) -> Iterator[str]:
                 _points(fit),
                 f"{fit.rmse:#.4g}",
                 "" if np.isnan(share) else f"{share:.0%}",
-                ", ".join((result.status.replace("_", " "), *result.limits)),
+                ", ".join((result.status.replace("_", " "), *result.boundary_parameters)),
             ]
         )
     yield from table(_HEAD, rows)

@@ -105,7 +105,7 @@ def test_expiries_that_are_all_too_thin_are_rejected(
     assert len(problem["dropped"]) == 6
 
 
-def test_functionals_are_reported_with_intervals(
+def test_moments_are_reported_with_intervals(
     client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
 ) -> None:
     result = fit(client, grid_request)
@@ -120,10 +120,10 @@ def test_functionals_are_reported_with_intervals(
         "excess_kurtosis": (m4 - 4.0 * m3 + 6.0 * m2 - 3.0) / variance**2 - 3.0,
     }
     assert set(result.moments) == set(expected)
-    for name, functional in result.moments.items():
-        assert functional.value == pytest.approx(float(expected[name]), rel=1e-4)
-        assert functional.interval is not None
-        assert functional.interval[0] <= functional.interval[1]
+    for name, moment in result.moments.items():
+        assert moment.value == pytest.approx(float(expected[name]), rel=1e-4)
+        assert moment.interval is not None
+        assert moment.interval[0] <= moment.interval[1]
     bare = fit(client, grid_request | {"uncertainty": "none"})
     assert bare.moments is not None
     assert bare.moments["variance"].interval is None

@@ -89,8 +89,8 @@ def test_models_with_a_time_structure_rank_first_on_strikes_they_have_not_seen()
 def test_the_limit_of_the_best_cgmy_of_2002_is_named() -> None:
     surface = SCHOUTENS.surface(Path(FOLDER or ""))
     found = calibrate(models.get("CGMY"), surface.quotes)
-    assert "G → 0" in found.limits
+    assert "G → 0" in found.boundary_parameters
     assert any("G → 0" in warning for warning in found.warnings)
-    variance = found.functionals["variance"]
+    variance = found.moments["variance"]
     assert 0.03 < variance.value < 0.06
     assert variance.standard_error < 0.1 * variance.value

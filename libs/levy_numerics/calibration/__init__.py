@@ -2,7 +2,7 @@
 
 from levy_numerics.calibration.comparison import Comparison, compare_one, ranked
 from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit, in_spread_share
-from levy_numerics.calibration.identifiability import Functional
+from levy_numerics.calibration.identifiability import Moment
 from levy_numerics.calibration.least_squares import calibrate
 from levy_numerics.calibration.per_maturity import TermStructure, calibrate_each_maturity
 from levy_numerics.calibration.result import CalibrationError, CalibrationResult
@@ -14,8 +14,8 @@ __all__ = [
     "CalibrationResult",
     "Comparison",
     "FitQuality",
-    "Functional",
     "MaturityFit",
+    "Moment",
     "TermStructure",
     "calibrate",
     "calibrate_each_maturity",

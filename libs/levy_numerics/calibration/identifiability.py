@@ -21,12 +21,12 @@ _RANK_TOLERANCE: Final = 1e-7
 _NEGLIGIBLE: Final = 1e-4
 _NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
 _ORDERS: Final = np.arange(1.0, 5.0)
-FUNCTIONALS: Final = ("variance", "skewness", "excess_kurtosis")
+MOMENTS: Final = ("variance", "skewness", "excess_kurtosis")
 
 
 @dataclass(frozen=True)
-class Functional:
-    """A property of the distribution of S/F at one year.
+class Moment:
+    """A moment of S/F at one year, with its standard error.
 
     Attributes
     ----------
@@ -181,14 +181,14 @@ class FitUncertainty:
     ----------
     covariance : ndarray, shape (n_parameters, n_parameters)
         Of the parameters.
-    functionals : dict of Functional
+    moments : dict of Moment
         Variance, skewness and excess kurtosis of S/F at one year, with Gauss-Newton errors. They
         are moments of the price, not of its logarithm: a left tail that the quotes do not
         determine, such as that of G → 0, changes the former by little, the latter without bound.
     """
 
     covariance: np.ndarray
-    functionals: dict[str, Functional]
+    moments: dict[str, Moment]
 
     @classmethod
     def of(cls, model: Model, by_coordinate: np.ndarray, geometry: Identifiability) -> Self:
@@ -202,7 +202,7 @@ class FitUncertainty:
         geometry : Identifiability
         """
         with np.errstate(all="ignore"):
-            values, by_parameter = _functionals(model)
+            values, by_parameter = _moments(model)
         n = len(by_coordinate)
         gradient = _gradient(by_coordinate, values, by_parameter)
         covariance = geometry.covariance(gradient, _negligible(n, len(values)))
@@ -210,25 +210,25 @@ class FitUncertainty:
         errors = [
             math.inf if math.isnan(variance) else math.sqrt(variance) for variance in variances
         ]
-        functionals = {
-            moment: Functional(value, error, geometry.degrees_of_freedom)
-            for moment, value, error in zip(FUNCTIONALS, values.tolist(), errors, strict=True)
+        moments = {
+            name: Moment(value, error, geometry.degrees_of_freedom)
+            for name, value, error in zip(MOMENTS, values.tolist(), errors, strict=True)
         }
-        return cls(covariance[:n, :n], functionals)
+        return cls(covariance[:n, :n], moments)
 
 
 @lru_cache
-def _negligible(n_parameters: int, n_functionals: int) -> np.ndarray:
-    """Return the tolerances of parameters and then functionals, for the covariance."""
+def _negligible(n_parameters: int, n_moments: int) -> np.ndarray:
+    """Return the tolerances of parameters and then moments, for the covariance."""
     tolerances = _NEGLIGIBLE_FOR_PARAMETERS, _NEGLIGIBLE
-    return np.repeat(tolerances, (n_parameters, n_functionals))
+    return np.repeat(tolerances, (n_parameters, n_moments))
 
 
 @compiled_in_order
 def _gradient(
     by_coordinate: np.ndarray, values: np.ndarray, by_parameter: np.ndarray
 ) -> np.ndarray:
-    """Return derivatives of parameters, then functionals, in coordinates; NaN where none exist."""
+    """Return derivatives of parameters, then moments, in coordinates; NaN where none exist."""
     n_parameters, n = by_coordinate.shape
     gradient = np.zeros((n_parameters + len(values), n))
     for i in range(n_parameters):
@@ -243,7 +243,7 @@ def _gradient(
     return gradient
 
 
-def _functionals(model: Model) -> tuple[np.ndarray, np.ndarray]:
+def _moments(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Return variance, skewness and excess kurtosis of S/F at one year, with their gradients.
 
     They follow from the moments φ(−in)/φ(−i)ⁿ, n = 2, 3, 4, which are infinite beyond the strip.

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from warnings import warn
 
 import numpy as np
 
 from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit
-from levy_numerics.calibration.identifiability import Functional, half_width
+from levy_numerics.calibration.identifiability import Moment, half_width
 from levy_numerics.calibration.levenberg_marquardt import Status
 from levy_numerics.display import Displayed, lines_by_maturity
 from levy_numerics.errors import LevyError
@@ -41,10 +42,10 @@ class CalibrationResult(Displayed):
         Of the residual variance: quotes less the directions that the fit was free to use.
     singular_values : ndarray, shape (n_coordinates,)
         Of the weighted Jacobian in the model's coordinates, decreasing.
-    functionals : dict of Functional
+    moments : dict of Moment
         Variance, skewness and excess kurtosis at one year: often determined where parameters
         are not.
-    limits : tuple of str
+    boundary_parameters : tuple of str
         Limits that parameters run to, such as "G → 0", where the fit lies on an edge of the box or
         is the Gaussian limit of the model.
     model_prices, residuals : ndarray, shape (n,)
@@ -67,8 +68,8 @@ class CalibrationResult(Displayed):
     covariance: np.ndarray
     degrees_of_freedom: int
     singular_values: np.ndarray
-    functionals: dict[str, Functional]
-    limits: tuple[str, ...]
+    moments: dict[str, Moment]
+    boundary_parameters: tuple[str, ...]
     model_prices: np.ndarray
     residuals: np.ndarray
     fit: FitQuality
@@ -77,6 +78,18 @@ class CalibrationResult(Displayed):
     n_evaluations: int
     warnings: tuple[str, ...]
     contracts: Contracts | None = None
+
+    @property
+    def functionals(self) -> dict[str, Moment]:
+        """Former name of `moments`, deprecated."""
+        warn("functionals is renamed to moments", DeprecationWarning, stacklevel=2)
+        return self.moments
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Former name of `boundary_parameters`, deprecated."""
+        warn("limits is renamed to boundary_parameters", DeprecationWarning, stacklevel=2)
+        return self.boundary_parameters
 
     @property
     def parameters(self) -> dict[str, float]:

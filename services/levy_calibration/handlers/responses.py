@@ -112,7 +112,7 @@ def fitted_model(
         "intervals": uncertainty.intervals,
         "singular_values": tuple(float(v) for v in fit.singular_values if math.isfinite(v)),
         "moments": _moments(fit, with_errors=with_errors),
-        "boundary_parameters": fit.limits,
+        "boundary_parameters": fit.boundary_parameters,
         "n_evaluations": fit.n_evaluations,
         "warnings": (*uncertainty.warnings, *fit.warnings),
     }
@@ -194,7 +194,7 @@ def _moments(fit: calibration.CalibrationResult, *, with_errors: bool) -> dict[s
             value=_finite(moment.value),
             interval=finite_pair(*moment.interval(LEVEL)) if with_errors else None,
         )
-        for name, moment in fit.functionals.items()
+        for name, moment in fit.moments.items()
     }
 
 

@@ -45,7 +45,7 @@ def test_a_flat_smile_is_the_gaussian_limit_of_every_model(
     flat = exact_quotes(BlackScholes(sigma=vol), CONTRACTS)
     fit = calibrate(models.get(name), flat, weights=weights)
     assert fit.status == "at_bound"
-    assert set(fit.limits) == expected(name)
+    assert set(fit.boundary_parameters) == expected(name)
     assert fit.fit.implied_vol_rmse < 1e-5
     assert any("is a limit of" in warning for warning in fit.warnings)
 
@@ -53,7 +53,7 @@ def test_a_flat_smile_is_the_gaussian_limit_of_every_model(
 @pytest.mark.parametrize("name", NAMES)
 def test_an_interior_optimum_has_no_limit(name: str) -> None:
     fit = calibrate(models.get(name), exact_quotes(models.get(name).example(), CONTRACTS))
-    assert (fit.status, fit.limits) == ("converged", ())
+    assert (fit.status, fit.boundary_parameters) == ("converged", ())
 
 
 def test_a_member_near_the_gaussian_limit_is_not_in_it_where_the_quotes_see_the_difference() -> (
@@ -62,7 +62,7 @@ def test_a_member_near_the_gaussian_limit_is_not_in_it_where_the_quotes_see_the_
     # Excess kurtosis 3ν/T = 0.006 moves prices by 1e-5 of the forward: 10,000 times their error.
     near = models.from_mapping("VarianceGamma", {"sigma": 0.2, "nu": 5e-4, "theta": -0.1})
     fit = calibrate(type(near), exact_quotes(near, CONTRACTS))
-    assert (fit.status, fit.limits) == ("converged", ())
+    assert (fit.status, fit.boundary_parameters) == ("converged", ())
     assert fit.parameters["nu"] == pytest.approx(5e-4, rel=1e-2)
 
 
@@ -75,8 +75,8 @@ def test_one_side_of_bilateral_gamma_may_be_gaussian_alone() -> None:
     quotes = exact_quotes(one_sided, CONTRACTS)
     fit = calibrate(type(one_sided), quotes, start=one_sided.as_mapping())
     assert fit.status == "at_bound"
-    assert set(fit.limits) >= {"alpha_p → ∞", "lambda_p → ∞"}
-    assert not any("_m" in limit for limit in fit.limits)
+    assert set(fit.boundary_parameters) >= {"alpha_p → ∞", "lambda_p → ∞"}
+    assert not any("_m" in limit for limit in fit.boundary_parameters)
 
 
 @pytest.mark.parametrize("name", ["VarianceGamma", "NIG", "Meixner", "CGMY", "Kou", "Merton"])
@@ -85,7 +85,7 @@ def test_a_flat_smile_in_ten_thousandths_is_the_gaussian_limit_too(name: str) ->
     exact = exact_quotes(BlackScholes(sigma=0.2), CONTRACTS)
     fit = calibrate(models.get(name), Quotes.of(CONTRACTS, np.round(exact.price, 4)))
     assert fit.status == "at_bound"
-    assert set(fit.limits) == expected(name)
+    assert set(fit.boundary_parameters) == expected(name)
 
 
 def test_noise_about_a_flat_smile_is_named_where_the_fit_is_gaussian() -> None:
@@ -97,7 +97,7 @@ def test_noise_about_a_flat_smile_is_named_where_the_fit_is_gaussian() -> None:
         _, variance, third, fourth = fit.model.cumulants(0.25)
         skewness, kurtosis = third / variance**1.5, fourth / variance**2
         if abs(skewness) < 1e-4 and kurtosis < 1e-4:
-            assert (fit.status, fit.limits) == ("at_bound", ("nu → 0",))
+            assert (fit.status, fit.boundary_parameters) == ("at_bound", ("nu → 0",))
 
 
 @pytest.mark.parametrize(

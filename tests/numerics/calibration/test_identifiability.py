@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from levy_numerics import models
-from levy_numerics.calibration.identifiability import _functionals
+from levy_numerics.calibration.identifiability import _moments
 from levy_numerics.calibration.least_squares import select_best
 from levy_numerics.calibration.levenberg_marquardt import Solution
 
 
 @pytest.mark.parametrize("name", models.names())
-def test_derivatives_of_functionals_agree_with_central_differences(name: str) -> None:
+def test_derivatives_of_moments_agree_with_central_differences(name: str) -> None:
     model = models.get(name).example()
-    _, gradient = _functionals(model)
+    _, gradient = _moments(model)
     for j, (parameter, value) in enumerate(model.as_mapping().items()):
         step = 1e-5 * max(abs(value), 0.1)
         up, down = (
-            _functionals(replace(model, **{parameter: value + moved}))[0]  # type: ignore[type-var]
+            _moments(replace(model, **{parameter: value + moved}))[0]  # type: ignore[type-var]
             for moved in (step, -step)
         )
         difference = (up - down) / (2.0 * step)

@@ -40,14 +40,14 @@ def noisy(exact: Quotes, rng: np.random.Generator) -> Quotes:
 def test_intervals_of_parameters_and_moments_cover_their_truth(n: int) -> None:
     truth = VG.example()
     exact = exact_quotes(truth, listing(n))
-    moments = calibrate(VG, exact, start=truth.as_mapping()).functionals
+    moments = calibrate(VG, exact, start=truth.as_mapping()).moments
     rng = np.random.default_rng(n)
     hits: list[list[bool]] = []
     for _ in range(REPEATS):
         fit = calibrate(VG, noisy(exact, rng), start=truth.as_mapping())
         assert fit.degrees_of_freedom == n - 3
         pairs = [(ends, truth.as_mapping()[name]) for name, ends in fit.intervals().items()]
-        pairs += [(fit.functionals[name].interval(), m.value) for name, m in moments.items()]
+        pairs += [(fit.moments[name].interval(), m.value) for name, m in moments.items()]
         hits.append([low <= value <= high for (low, high), value in pairs])
     coverage = np.mean(hits, axis=0)
     assert np.all(coverage > 0.90), coverage
@@ -59,8 +59,8 @@ def test_an_interval_is_student_s() -> None:
     low, high = fit.intervals()["theta"]
     quantile = student_t.ppf(0.975, 5 - 3)
     assert high - low == pytest.approx(2.0 * quantile * fit.standard_errors["theta"])
-    low, high = fit.functionals["variance"].interval()
-    expected = 2.0 * quantile * fit.functionals["variance"].standard_error
+    low, high = fit.moments["variance"].interval()
+    expected = 2.0 * quantile * fit.moments["variance"].standard_error
     assert high - low == pytest.approx(expected)
 
 
@@ -68,7 +68,7 @@ def test_as_many_quotes_as_parameters_give_no_interval_and_a_warning() -> None:
     fit = calibrate(VG, noisy(exact_quotes(VG.example(), listing(3)), np.random.default_rng(0)))
     assert fit.degrees_of_freedom == 0
     assert all(np.isinf(error) for error in fit.standard_errors.values())
-    assert all(np.isinf(m.interval()).all() for m in fit.functionals.values())
+    assert all(np.isinf(m.interval()).all() for m in fit.moments.values())
     assert any("no degrees of freedom" in w and "psis" in w for w in fit.warnings)
 
 
@@ -95,7 +95,7 @@ def test_what_a_fit_cannot_use_costs_no_degree_of_freedom() -> None:
         fit = calibrate(VG, noisy(exact, rng))
         if fit.status == "at_bound":
             assert 5 <= fit.degrees_of_freedom <= 7
-            low, high = fit.functionals["variance"].interval()
+            low, high = fit.moments["variance"].interval()
             covered.append(low <= np.expm1(0.04) <= high)
     assert len(covered) > 10
     assert np.mean(covered) > 0.85

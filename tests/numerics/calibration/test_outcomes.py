@@ -142,3 +142,11 @@ def test_an_overflowing_interval_is_unbounded_without_a_warning() -> None:
     found = geometry.covariance(np.array([[1e200, 0], [1, 1]]), np.full(2, 1e-4))
     assert found[0, 0] == np.inf
     assert found[1, 1] == 2.0
+
+
+def test_former_names_of_a_result_are_deprecated() -> None:
+    fit = calibrate(VG, exact_quotes(VG.example()))
+    with pytest.warns(DeprecationWarning, match="renamed to moments"):
+        assert fit.functionals is fit.moments
+    with pytest.warns(DeprecationWarning, match="renamed to boundary_parameters"):
+        assert fit.limits == fit.boundary_parameters
