@@ -233,7 +233,10 @@ class ErrorLocation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     pointer: str = Field(
-        description="JSON pointer (RFC 6901) into the request; empty: the whole body"
+        description="JSON pointer (RFC 6901) into the body; empty: the whole body, or `parameter`"
+    )
+    parameter: str | None = Field(
+        default=None, description="name of an invalid parameter of the path, query or headers"
     )
     detail: str = Field(description="what is wrong")
 

@@ -95,7 +95,9 @@ def problem_response(
         "request_id": request_id.current(),
     }
     if errors:
-        content["errors"] = [location.model_dump() for location in errors[:MAX_LOCATIONS]]
+        content["errors"] = [
+            location.model_dump(exclude_none=True) for location in errors[:MAX_LOCATIONS]
+        ]
     content |= {name: v for name, v in (members or {}).items() if name not in _RESERVED}
     body = orjson.dumps(content, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(
@@ -166,7 +168,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
     else:
         locations = invalid_fields(errors)
     first = locations[0]
-    field = first.pointer or "the body"
+    field = first.parameter or first.pointer or "the body"
     more = f", and {len(locations) - 1} more" if len(locations) > 1 else ""
     return problem_response(
         "invalid-input", f"{field}: {first.detail}{more}", path=path, errors=locations
@@ -191,10 +193,13 @@ def _location(error: Mapping[str, Any]) -> ErrorLocation:
     context = error.get("ctx", {})
     if error["type"] == "json_invalid":
         return ErrorLocation(pointer="", detail=f"not JSON: {context.get('error', '')}")
-    # The first step is the part of the request, of which only the body is read. Steps in brackets
-    # are not part of the JSON: pydantic marks keys of mappings so, and we the members of unions.
-    steps = [step for step in error["loc"][1:] if not str(step).startswith("[")]
     message = _MESSAGES.get(error["type"], "").format(**context) or error["msg"]
+    part, *steps = error["loc"]
+    if part != "body":
+        return ErrorLocation(pointer="", parameter=str(steps[0]), detail=message)
+    # Steps in brackets are not part of the JSON: pydantic marks keys of mappings so, and we the
+    # members of unions.
+    steps = [step for step in steps if not str(step).startswith("[")]
     return ErrorLocation(pointer=pointer(*steps) + str(context.get("pointer", "")), detail=message)
 
 

@@ -94,8 +94,20 @@ def _draw_parameters(model: str, years: float, rng: Rng) -> tuple[str, Drawn]:
     if chance < 0.27:
         return "extreme numbers", _one_extreme(model, rng)
     if family(model)[0] not in _BY_TAILS:
-        return "wider than plausible", _each_parameter(model, rng, factor=10.0)
+        return "search box", _by_coordinates(model, years, rng)
     return _by_tails(model, years, rng)
+
+
+def _by_coordinates(model: str, years: float, rng: Rng) -> Drawn:
+    """Draw a deviation at maturity, and the other coordinates from the model's search box.
+
+    Every model has these: a new one needs no entry in `_BY_TAILS`.
+    """
+    kind = models.get(model)
+    low, high = kind.coordinate_bounds()
+    coordinates = rng.uniform(low, high)
+    coordinates[0] = np.clip(np.log(_deviation(rng) ** 2 / years), low[0], high[0])
+    return _floats(kind.from_coordinates(coordinates).as_mapping())
 
 
 def _log_uniform(rng: Rng, low: float, high: float) -> float:

@@ -50,6 +50,10 @@ def _routes() -> APIRouter:
     async def points(body: Point) -> Point:
         return body
 
+    @routes.get("/points/{number}")
+    async def point(number: int) -> int:
+        return number
+
     @routes.get("/coded")
     async def coded() -> None:
         raise NumericalError

@@ -80,6 +80,13 @@ def test_errors_point_at_their_place(client: TestClient) -> None:
     assert [place["pointer"] for place in answer.json()["errors"]] == ["/x"]
 
 
+def test_an_invalid_parameter_of_the_path_is_named_instead(client: TestClient) -> None:
+    response = client.get("/points/first").json()
+    (location,) = response["errors"]
+    assert (location["parameter"], location["pointer"]) == ("number", "")
+    assert response["detail"].startswith("number: ")
+
+
 def test_messages_distinguish_missing_unknown_and_empty_fields() -> None:
     with pytest.raises(ValidationError) as caught:
         ComparisonRequest.model_validate({"models": [], "weight": "vega", "prices": [[1.0, True]]})

@@ -40,8 +40,9 @@ from levy_numerics.models.base import COMPLEX_STEP, Model
 from levy_numerics.models.compiled import from_coordinates_with_jacobian
 from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.pricing.integrand_factors import set_rows
-from levy_numerics.pricing.sinh import TRUNCATION_SHARE, KernelRule, SinhPricer, present_values
+from levy_numerics.pricing.sinh import KernelRule, SinhPricer, present_values
 from levy_numerics.pricing.sinh_kernel import fourier_sums
+from levy_numerics.pricing.sinh_rule import TRUNCATION_SHARE
 
 # Of prices during a fit, as a fraction of the forward: below any quote's own error.
 TOLERANCE: Final = 1e-9

@@ -107,15 +107,11 @@ class CalibrationResult(Displayed):
 
         A parameter without a finite standard error has the whole domain.
         """
-        intervals = {}
-        for p, (name, error) in zip(
-            self.model.parameters(), self.standard_errors.items(), strict=True
-        ):
-            value, width = self.parameters[name], half_width(error, self.degrees_of_freedom, level)
-            intervals[name] = (
-                max(value - width, p.domain.low),
-                min(value + width, p.domain.high),
-            )
+        intervals, values, errors = {}, self.parameters, self.standard_errors
+        for p in self.model.parameters():
+            width = half_width(errors[p.name], self.degrees_of_freedom, level)
+            low, high = values[p.name] - width, values[p.name] + width
+            intervals[p.name] = max(low, p.domain.low), min(high, p.domain.high)
         return intervals
 
     def raise_for_status(self) -> None:

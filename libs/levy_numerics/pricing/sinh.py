@@ -1,13 +1,11 @@
 """European options by sinh-acceleration, the default method.
 
-The sums are those of `sinh_kernel`. A pricer chooses the contour: the tilt follows from the sector
-in which the characteristic function stays moderate, the number of nodes from the decay of the
-integrand. Maturities whose estimated error exceeds the tolerance are priced again, with finer steps
-and less tilted wings.
+A pricer chooses the quadrature rule (`sinh_rule`), on which the kernel computes sums: the tilt of
+its contour follows from the sector in which the characteristic function stays moderate, the number
+of nodes from the decay of the integrand. Maturities whose estimated error exceeds the tolerance are
+priced again, with finer steps and less tilted wings.
 """
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
@@ -16,26 +14,19 @@ import numpy as np
 
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.jit import compiled
-from levy_numerics.market import Contracts, MaturityTable
+from levy_numerics.market import Contracts
 from levy_numerics.models.admissibility import require_forward
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.integrand_factors import (
-    BY_PARAMETER,
-    VALUE_ONLY,
-    Integrand,
-    IntegrandFactors,
-)
+from levy_numerics.pricing.integrand_factors import BY_PARAMETER, VALUE_ONLY, IntegrandFactors
 from levy_numerics.pricing.result import PriceGradient, Prices
-from levy_numerics.pricing.sinh_contour import (
-    STATED_SAFETY,
-    TILTS,
-    Contour,
-    phase_factors,
-    sinh_contour,
-    step_for,
-    tilt_index,
+from levy_numerics.pricing.sinh_contour import STATED_SAFETY, TILTS, Contour, step_for, tilt_index
+from levy_numerics.pricing.sinh_rule import (
+    MAX_LENGTH,
+    TRUNCATION_SHARE,
+    Rule,
+    Sums,
+    sums_to_convergence,
 )
-from levy_numerics.pricing.sinh_kernel import fourier_sums
 
 # Fractions of the usual tilt and of the step for it, tried in turn.
 _REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.03))
@@ -44,23 +35,15 @@ _INITIAL_LENGTH: Final = 7.5
 # The same for repeated evaluations: the next parameter set often needs a few more nodes, and they
 # cost less than a new table of phase factors.
 _INITIAL_LENGTH_IF_REPEATED: Final = 9.0
-_GROWTH: Final = 1.25
 _MIN_LENGTH: Final = 3.0
 # Growth for contours that JAX uses, where every node is computed for every evaluation.
 _FINE_GROWTH: Final = 1.1
-# The integrand decays at least like the payoff, exp(−y), and exp(−40) is below any tolerance.
-_MAX_LENGTH: Final = 40.0
-# Multiples of 8 nodes fill the processor's vector registers with nodes of either parity.
-_NODE_MULTIPLE: Final = 8
-# Fraction of the tolerance that truncation may use before nodes are added.
-TRUNCATION_SHARE: Final = 0.3
 # A step is shortened by this factor after a refinement, down to this fraction of the usual step.
 _STEP_FACTOR: Final = 0.75
 _MIN_STEP_FACTOR: Final = 0.5
 _TOLERANCES: Final = (1e-13, 1e-2)
 # Parameter sets per kernel call, so that their rows stay in the processor's cache.
 _BLOCK_SETS: Final = 64
-_NO_PHASES: Final = np.empty((0, 0, 2, 2, 2, 0))
 
 
 def price(model: Model, contracts: Contracts, *, tolerance: float = 1e-10) -> Prices:
@@ -94,86 +77,6 @@ def price_gradient(
 ) -> PriceGradient:
     """Return present values and their derivatives in every parameter, of similar accuracy."""
     return SinhPricer(contracts, tolerance).price_gradient(model)
-
-
-@dataclass(frozen=True)
-class _Sums:
-    """E[min(S_T, K)]/K of S parameter sets, by maturity.
-
-    Attributes
-    ----------
-    value, error : ndarray, shape (S, n_maturities, n_columns)
-    terms : ndarray, shape (n_terms, S, n_maturities, n_columns)
-    excess : ndarray, shape (2, S, n_maturities)
-        Ratios to the allowed error: of the errors that finer steps or more nodes reduce, and of
-        truncation alone.
-    drift : ndarray, shape (S, n_maturities)
-        ω_T; NaN if E[S_T] is infinite.
-    largest : tuple of float
-        Maxima of both kinds of excess at the first evaluation.
-    """
-
-    value: np.ndarray
-    error: np.ndarray
-    terms: np.ndarray
-    excess: np.ndarray
-    drift: np.ndarray
-    largest: tuple[float, float]
-
-    def improve(self, sets: np.ndarray, rows: np.ndarray, part: "_Sums") -> None:
-        """Replace sums of some sets and rows by those of `part` whose error is smaller."""
-        at = np.ix_(sets, rows)
-        better = ~(part.error > self.error[at])
-        for whole, new in ((self.value, part.value), *zip(self.terms, part.terms, strict=True)):
-            whole[at] = np.where(better, new, whole[at])
-        self.error[at] = np.where(better, part.error, self.error[at])
-        for whole, new in zip(self.excess, part.excess, strict=True):
-            whole[at] = np.fmin(new, whole[at])
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """Quadrature rule: a contour, and phase factors for one arrangement of contracts.
-
-    Attributes
-    ----------
-    contour : Contour
-    phases : ndarray
-        Of length zero if they are not tabulated.
-    """
-
-    contour: Contour
-    phases: np.ndarray
-
-    @property
-    def length(self) -> float:
-        """y of the last node."""
-        return self.contour.step * self.contour.n_nodes
-
-    def tabulated(self, layout: MaturityTable) -> "_Rule":
-        """Return the same rule with phase factors."""
-        nodes = self.contour.xi_real, self.contour.xi_imag
-        return _Rule(self.contour, phase_factors(layout.log_moneyness, *nodes))
-
-    def sums(
-        self, layout: MaturityTable, allowed: np.ndarray, model: Model, factors: IntegrandFactors
-    ) -> _Sums:
-        """Evaluate parameter sets, given the allowed error of each option."""
-        contour = self.contour
-        integrand = Integrand.of(model, contour, layout.maturity_years, factors)
-        ratio = layout.forward_ratio
-        *sums, largest = fourier_sums(
-            (layout.log_moneyness, ratio, allowed),
-            self.phases,
-            contour.nodes_for_kernel,
-            (*contour.rule_for_kernel, float(factors.order)),
-            integrand.arrays,
-        )
-        value, error, terms, excess = sums
-        # The kernel subtracts the poles' share of the rule's error from the value only.
-        for term, (at_zero, at_minus_i) in zip(terms, factors.at_poles, strict=False):
-            term -= contour.pole_error * (at_zero + at_minus_i * ratio)
-        return _Sums(value, error, terms, excess, integrand.drift, largest)
 
 
 class KernelRule(NamedTuple):
@@ -220,9 +123,9 @@ class SinhPricer:
     contracts: Contracts
     tolerance: float = 1e-10
     is_repeated: bool = False
-    _rules: dict[int, _Rule] = field(default_factory=dict, init=False, repr=False)
+    _rules: dict[int, Rule] = field(default_factory=dict, init=False, repr=False)
     # Rules with phase factors by tilt, step and number of nodes, shared by `for_contracts`.
-    _tabulated: dict[tuple[int, float, int], _Rule] = field(
+    _tabulated: dict[tuple[int, float, int], Rule] = field(
         default_factory=dict, init=False, repr=False
     )
 
@@ -317,10 +220,10 @@ class SinhPricer:
         index = int(np.max(tilt_index(self._sector(model))))
         length = _MIN_LENGTH
         while True:
-            contour = _contour(float(TILTS[index]), self._steps[index], length, _margin(index))
-            sums = self._sums_on(contour, model)
-            if length > _MAX_LENGTH or sums.largest[1] <= TRUNCATION_SHARE:
-                return contour
+            rule = Rule.of_length(float(TILTS[index]), self._steps[index], _margin(index), length)
+            sums = self._sums_on(rule.contour, model)
+            if length > MAX_LENGTH or sums.largest[1] <= TRUNCATION_SHARE:
+                return rule.contour
             length *= _FINE_GROWTH
 
     def price_on(self, contour: Contour, model: Model) -> Prices:
@@ -328,11 +231,11 @@ class SinhPricer:
         sums = self._sums_on(contour, model)
         return self._present_values(sums.value, sums.error)
 
-    def _sums_on(self, contour: Contour, model: Model) -> _Sums:
-        rule = _Rule(contour, _NO_PHASES)
+    def _sums_on(self, contour: Contour, model: Model) -> Sums:
+        rule = Rule(contour)
         return rule.sums(self.contracts.by_maturity, self._allowed, model, VALUE_ONLY)
 
-    def _evaluate(self, model: Model, factors: IntegrandFactors, *, refine: bool) -> _Sums:
+    def _evaluate(self, model: Model, factors: IntegrandFactors, *, refine: bool) -> Sums:
         """Evaluate all sets, grouped by their tilt; then refine maturities if necessary."""
         sector = self._sector(model)
         if model.is_batch:
@@ -346,10 +249,10 @@ class SinhPricer:
                 self._refine(sums, s, single, float(np.ravel(sector)[s]), factors)
         return sums
 
-    def _evaluate_batch(self, model: Model, sector: np.ndarray, factors: IntegrandFactors) -> _Sums:
+    def _evaluate_batch(self, model: Model, sector: np.ndarray, factors: IntegrandFactors) -> Sums:
         shape = (sector.size, *self._allowed.shape)
         terms, by_row = np.empty((0, *shape)), np.empty((3, *shape[:-1]))
-        sums = _Sums(np.empty(shape), np.empty(shape), terms, by_row[:2], by_row[2], (np.inf,) * 2)
+        sums = Sums(np.empty(shape), np.empty(shape), terms, by_row[:2], by_row[2], (np.inf,) * 2)
         index = tilt_index(sector)
         for k in np.unique(index):
             members = np.flatnonzero(index == k)
@@ -360,16 +263,17 @@ class SinhPricer:
                 sums.excess[:, block], sums.drift[block] = part.excess, part.drift
         return sums
 
-    def _on_cached_rule(self, model: Model, index: int, factors: IntegrandFactors) -> _Sums:
+    def _on_cached_rule(self, model: Model, index: int, factors: IntegrandFactors) -> Sums:
         """Evaluate on the cached rule of a tilt, which grows if these sets need more nodes."""
         # Phase factors cost as much as a few evaluations: a single evaluation does not use them.
         tabulate = self.is_repeated or index in self._rules or model.is_batch
 
-        def rule(length: float) -> _Rule:
+        def rule(length: float) -> Rule:
             cached = self._rules.get(index)
             if cached is None or cached.length < length:
-                contour = _contour(float(TILTS[index]), self._steps[index], length, _margin(index))
-                cached = self._rules[index] = _Rule(contour, _NO_PHASES)
+                tilt, step = float(TILTS[index]), self._steps[index]
+                cached = Rule.of_length(tilt, step, _margin(index), length)
+                self._rules[index] = cached
             if tabulate and not len(cached.phases):
                 key = index, cached.contour.step, cached.contour.n_nodes
                 if key not in self._tabulated:
@@ -381,10 +285,10 @@ class SinhPricer:
         initial = _INITIAL_LENGTH_IF_REPEATED if self.is_repeated else _INITIAL_LENGTH
         length = initial if cached is None else cached.length
         layout = self.contracts.by_maturity
-        return _sums_to_convergence(rule, length, layout, self._allowed, model, factors)
+        return sums_to_convergence(rule, length, layout, self._allowed, model, factors)
 
     def _refine(
-        self, sums: _Sums, s: int, model: Model, sector: float, factors: IntegrandFactors
+        self, sums: Sums, s: int, model: Model, sector: float, factors: IntegrandFactors
     ) -> None:
         """Price the maturities of set `s` that miss the tolerance again, with finer rules."""
         index = _tilt_index_of_set(sector)
@@ -395,8 +299,8 @@ class SinhPricer:
                 break
             tilt, step = of_tilt * float(TILTS[index]), of_step * self._steps[index]
             margin = max(sector - tilt, 0.0)
-            refined = _sums_to_convergence(
-                partial(_rule, tilt, step, margin),
+            refined = sums_to_convergence(
+                partial(Rule.of_length, tilt, step, margin),
                 length,
                 self.contracts.by_maturity.rows(rows),
                 self._allowed[rows],
@@ -476,38 +380,6 @@ def present_values(
     return value, bound
 
 
-def _sums_to_convergence(
-    rule: Callable[[float], _Rule],
-    length: float,
-    layout: MaturityTable,
-    allowed: np.ndarray,
-    model: Model,
-    factors: IntegrandFactors,
-) -> _Sums:
-    """Evaluate sums with enough nodes for the integrand to decay.
-
-    Parameters
-    ----------
-    rule : callable
-        Returns the rule for a given y of the last node.
-    length : float
-        The first y.
-    allowed : ndarray, shape (n_maturities, n_columns)
-    """
-    sums = rule(length).sums(layout, allowed, model, factors)
-    if not sums.largest[1] > TRUNCATION_SHARE:
-        return sums
-    rows = np.arange(len(allowed))
-    while length < _MAX_LENGTH:
-        sets = np.flatnonzero((sums.excess[1] > TRUNCATION_SHARE).any(axis=1))
-        if not sets.size:
-            break
-        length *= _GROWTH
-        truncated = model.select(sets) if model.is_batch else model
-        sums.improve(sets, rows, rule(length).sums(layout, allowed, truncated, factors))
-    return sums
-
-
 def _linear_error(allowed: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return the error of refined rows if the rule converges linearly.
 
@@ -525,15 +397,6 @@ def _linear_error(allowed: np.ndarray, before: np.ndarray, after: np.ndarray) ->
     with np.errstate(all="ignore"):
         error = after[:, None] * np.sqrt(allowed / (STATED_SAFETY * before[:, None]))
     return np.where(np.isnan(error), np.inf, error)
-
-
-def _rule(tilt: float, step: float, margin: float, length: float) -> _Rule:
-    return _Rule(_contour(tilt, step, length, margin), _NO_PHASES)
-
-
-def _contour(tilt: float, step: float, length: float, margin: float | None) -> Contour:
-    n_nodes = _NODE_MULTIPLE * math.ceil(length / (step * _NODE_MULTIPLE))
-    return sinh_contour(tilt, step, n_nodes, margin)
 
 
 def _margin(index: int) -> float | None:

@@ -12,7 +12,7 @@ from levy_numerics.calibration.local_fit import fit_from
 from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
-from levy_numerics.pricing import sinh
+from levy_numerics.pricing import sinh_rule
 from levy_numerics.pricing.sinh_contour import phase_factors
 from tests.numerics.calibration.surfaces import CONTRACTS
 
@@ -125,7 +125,7 @@ def test_surfaces_of_one_listing_share_phase_factors(monkeypatch: pytest.MonkeyP
         computed.append(1)
         return np.asarray(phase_factors(*arguments))
 
-    monkeypatch.setattr(sinh, "phase_factors", counted)
+    monkeypatch.setattr(sinh_rule, "phase_factors", counted)
     truth = around("VarianceGamma", 40, 0.1, seed=0)
     calibrate_batch(quotes_of(truth), beside(truth))
     assert 1 <= len(computed) <= 10

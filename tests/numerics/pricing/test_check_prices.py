@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.check_prices import __main__ as command
-from tests.check_prices import comparison
+from tests.check_prices import comparison, domain
 from tests.check_prices.comparison import Tally, check_case, check_cases
 from tests.check_prices.domain import draw_case
 from tests.check_prices.page import BEGIN, END, write_table
@@ -25,6 +25,15 @@ def test_no_reported_error_is_below_a_tenth_of_the_true_one(cls):
     assert tally.priced > 0.5 * tally.options
     assert tally.undecided <= 0.1 * tally.options
     assert not tally.failed, json.dumps(tally.worst[:3], indent=1)
+
+
+def test_a_model_without_a_draw_by_tails_is_drawn_from_its_search_box(monkeypatch):
+    monkeypatch.delitem(domain._BY_TAILS, "NIG")
+    drawn = [draw_case("NIG", index, SEED) for index in range(40)]
+    boxed = [case.parameters for case in drawn if case.kind == "search box"]
+    assert len(boxed) > 20
+    assert np.ptp(np.log([p["delta"] for p in boxed])) > 5.0
+    assert not check_case(next(case for case in drawn if case.kind == "search box")).failed
 
 
 @pytest.mark.parametrize(
