@@ -1,8 +1,8 @@
 """`/calibrate/bayesian`: requests, jobs and results, and the layout of the job store in Redis.
 
 The job store is the truth; Celery's queue only delivers ids of jobs. No key of the store has an
-expiry, so that Redis under `maxmemory-policy volatile-lru` never evicts an accepted job; the
-gateway deletes a job when its time is over. Times are seconds of Redis's clock.
+expiry, and its Redis never evicts (`maxmemory-policy noeviction`); the gateway deletes a job when
+its time is over, and rejects new jobs before the memory is full (`levy:jobs:reserved`). Times are seconds of Redis's clock.
 
 | key | type | content |
 |---|---|---|
@@ -11,6 +11,7 @@ gateway deletes a job when its time is over. Times are seconds of Redis's clock.
 | `levy:jobs:queued:{queue}` | sorted set | ids of queued jobs, by creation time |
 | `levy:jobs:running` | sorted set | ids of running jobs, by expiry of the worker's lease |
 | `levy:jobs:ended` | sorted set | ids of jobs that have ended, by the time of their deletion |
+| `levy:jobs:reserved` | hash | bytes that the results of unfinished jobs will need, by id |
 | `levy:job-of:{digest}` | string | id of the job that an idempotency key created |
 | `levy:workers` | sorted set | names of workers, by their last heartbeat |
 | `levy:engines` | sorted set | engines that workers have installed, by the last heartbeat |
@@ -58,6 +59,12 @@ HEARTBEAT_TIMEOUT_SECONDS: Final = 15
 
 RUNNING_KEY: Final = "levy:jobs:running"
 ENDED_KEY: Final = "levy:jobs:ended"
+RESERVED_KEY: Final = "levy:jobs:reserved"
+
+_DRAW_BYTES: Final = 8 * 14
+"""Eight parameters and the noise, four statistics and a coordinate."""
+_RESULT_BYTES: Final = 2**20
+"""Importance-weighted points, the summary and the file's structure."""
 
 Engine = Literal["numpyro-nuts", "numpyro-svi", "pymc-nuts", "pymc-advi", "laplace-psis"]
 Likelihood = Literal["normal", "student_t"]
@@ -328,6 +335,11 @@ class JobStatus(ResponseModel):
     diagnostics: Diagnostics | None = Field(
         default=None, description="latest diagnostics; null until there are draws"
     )
+
+
+def result_bytes(request: BayesianRequest) -> int:
+    """Return an upper estimate of the memory for the draws and the result of a job."""
+    return _RESULT_BYTES + _DRAW_BYTES * request.num_chains * request.num_samples
 
 
 def job_key(job_id: str) -> str:

@@ -19,6 +19,7 @@ from redis.retry import Retry
 from levy_bayesian.progress import Progress
 from levy_schemas.jobs import (
     ENDED_KEY,
+    RESERVED_KEY,
     RUNNING_KEY,
     BayesianResult,
     JobField,
@@ -218,6 +219,7 @@ class Job:
     def _end(self, pipe: Any, fields: dict[JobField, str], now: float) -> None:
         pipe.hset(self._key, mapping=fields)
         pipe.zrem(RUNNING_KEY, self._job_id)
+        pipe.hdel(RESERVED_KEY, self._job_id)
         pipe.zadd(ENDED_KEY, {self._job_id: now + self._keep_seconds})
 
     def _transaction(self, change: Callable[[Any], Any]) -> Any:

@@ -127,7 +127,14 @@ def create_app(
     app.include_router(
         system.router(
             partial(models, pricing, versions, pricing_seconds, jobs),
-            partial(health, upstreams, calibration.name, settings.health_seconds, jobs),
+            partial(
+                health,
+                upstreams,
+                calibration.name,
+                settings.health_seconds,
+                jobs,
+                None if settings.cache_redis_url is None else redis,
+            ),
         )
     )
     catalogue = ModelCatalogue(pricing, pricing_seconds)
@@ -138,9 +145,12 @@ def create_app(
 
 
 def _redis(settings: GatewaySettings, metrics: GatewayMetrics) -> OptionalRedis | None:
-    if settings.redis_url is None:
+    url = settings.cache_redis_url or settings.redis_url
+    if url is None:
         return None
-    return OptionalRedis(settings.redis_url.get_secret_value(), settings.redis_seconds, metrics)
+    if settings.cache_redis_url is None:
+        _log.info("cache.in_job_redis", consequence="cached results use the memory of jobs")
+    return OptionalRedis(url.get_secret_value(), settings.redis_seconds, metrics)
 
 
 def _jobs(settings: GatewaySettings) -> JobStore | None:

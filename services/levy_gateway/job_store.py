@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from levy_gateway.clients import UpstreamUnavailableError
 from levy_schemas.jobs import (
@@ -23,6 +23,7 @@ from levy_schemas.jobs import (
     HEARTBEAT_TIMEOUT_SECONDS,
     QUEUE_OF,
     QUEUES,
+    RESERVED_KEY,
     RUNNING_KEY,
     WORKERS_KEY,
     BayesianRequest,
@@ -36,6 +37,7 @@ from levy_schemas.jobs import (
     idempotency_key,
     job_key,
     queued_key,
+    result_bytes,
 )
 from levy_schemas.problems import Problem
 from levy_service.problems import ProblemError
@@ -44,6 +46,9 @@ _TURN_KEY: Final = "levy:maintenance"
 """Set by the gateway whose turn the periodic step is, until the next turn."""
 _MAX_RESEND_SECONDS: Final = 3600.0
 _RETRY_SECONDS: Final = 2
+_USABLE_MEMORY: Final = 0.9
+"""Fraction of Redis' `maxmemory` that jobs may use; the rest is for buffers and the queues."""
+_HEALTH_KEY: Final = "levy:health"
 _JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 _DUE: Final = ("queue", "send_after")
 _STATUS: Final = ("status", "progress", "diagnostics", "result", "problem", "owner")
@@ -62,10 +67,20 @@ class UnknownJobError(ProblemError):
 
 
 class QueueFullError(ProblemError):
-    """The queue has reached its limit."""
+    """The queue, or the memory of the job store, has reached its limit."""
 
     code = "queue-full"
     retry_after_seconds = 10
+
+
+class JobStoreError(UpstreamUnavailableError):
+    """Redis is unreachable or too slow, or rejects writes."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__("jobs", _RETRY_SECONDS)
+        self.rejects_writes = isinstance(cause, ResponseError)
+        if self.rejects_writes:
+            self.message = "The job store rejects writes. Retry later."
 
 
 class IdempotencyConflictError(ProblemError):
@@ -99,7 +114,7 @@ class JobStore:
 
     Every change of a record and of the indexes is one transaction: Redis executes all of it or
     nothing, and an accepted job is therefore in an index from which it is found again. Every
-    method raises UpstreamUnavailableError if Redis is unreachable, too slow, or rejects it.
+    method raises JobStoreError if Redis is unreachable, too slow, or rejects it.
 
     Parameters
     ----------
@@ -158,7 +173,7 @@ class JobStore:
         """
         job_id = uuid.uuid4().hex
         link = idempotency_key(owner, key) if key else ""
-        queue = QUEUE_OF[request.engine]
+        queue, needed = QUEUE_OF[request.engine], result_bytes(request)
         content = orjson.dumps(
             request.model_dump(mode="json", exclude_none=True), option=orjson.OPT_SORT_KEYS
         )
@@ -183,11 +198,13 @@ class JobStore:
                 raise QueueFullError(
                     f"The queue is full: {limit} jobs are waiting. Retry later.", limit=limit
                 )
+            await _require_memory(pipe, needed)
             now = await _now(pipe)
             times = {"created": now, "send_after": now + self._resend_seconds}
             pipe.multi()
             pipe.hset(job_key(job_id), mapping=record | times)
             pipe.zadd(queued_key(queue), {job_id: now})
+            pipe.hset(RESERVED_KEY, job_id, needed)
             if link:
                 pipe.set(link, job_id)
             return job_id, True
@@ -235,6 +252,7 @@ class JobStore:
             if status == b"queued":
                 pipe.hset(key, "status", "cancelled")
                 pipe.zrem(queued_key(queue.decode()), job_id)
+                pipe.hdel(RESERVED_KEY, job_id)
                 pipe.zadd(ENDED_KEY, {job_id: now + self._keep_seconds})
             elif status == b"running":
                 pipe.hset(key, "cancel", 1)
@@ -273,6 +291,10 @@ class JobStore:
     async def engines(self) -> tuple[Engine, ...]:
         """Return the engines that the running workers have installed; none while none runs."""
         return await self._within(_engines(self._redis))  # type: ignore[no-any-return]
+
+    async def require_writable(self) -> None:
+        """Raise JobStoreError unless Redis accepts writes."""
+        await self._within(self._redis.set(_HEALTH_KEY, 1, px=1000))
 
     async def take_turn(self, seconds: float) -> bool:
         """Return whether this gateway runs the periodic step now; one does in so many seconds."""
@@ -319,6 +341,7 @@ class JobStore:
             pipe.delete(job_key(job_id), draws_key(job_id), *([link] if link else []))
             for index in (ENDED_KEY, RUNNING_KEY, *map(queued_key, QUEUES)):
                 pipe.zrem(index, job_id)
+            pipe.hdel(RESERVED_KEY, job_id)
             return status  # type: ignore[no-any-return] # the pipeline's results are untyped
 
         status = await self._transaction(delete, job_key(job_id))
@@ -338,12 +361,26 @@ class JobStore:
             async with asyncio.timeout(self._timeout_seconds):
                 return await operation
         except (RedisError, OSError) as error:
-            raise UpstreamUnavailableError("jobs", _RETRY_SECONDS) from error
+            raise JobStoreError(error) from error
 
 
 async def _now(redis: Any) -> float:
     seconds, microseconds = await redis.time()
     return float(seconds) + 1e-6 * float(microseconds)
+
+
+async def _require_memory(redis: Any, needed: int) -> None:
+    """Require memory for a job's result, besides those of all unfinished jobs.
+
+    Otherwise workers could write neither results nor leases, and no job would end.
+    """
+    memory = await redis.info("memory")
+    if not memory["maxmemory"]:
+        return
+    used = memory["used_memory"] - memory["mem_not_counted_for_evict"]
+    reserved = sum(map(int, await redis.hvals(RESERVED_KEY)))
+    if used + reserved + needed > _USABLE_MEMORY * memory["maxmemory"]:
+        raise QueueFullError("The memory of the job store is full. Retry later.")
 
 
 async def _engines(redis: Any) -> tuple[Engine, ...]:

@@ -47,7 +47,9 @@ class GatewaySettings(ServiceSettings):
     rate_limit : str, optional
         Limit for each key, or each address if there are no keys, such as `600/minute`.
     redis_url : SecretStr, optional
-        Redis for the result cache, rate limits and jobs; without it there are none.
+        Redis for jobs; without it there are none. It must not evict keys.
+    cache_redis_url : SecretStr, optional
+        Redis for the result cache and rate limits, which may evict keys; `redis_url` if absent.
     redis_seconds : float
         Time limit of cache and rate limit operations, after which a request proceeds without.
     cache_seconds : int
@@ -82,6 +84,7 @@ class GatewaySettings(ServiceSettings):
     require_keys: bool = False
     rate_limit: str | None = None
     redis_url: SecretStr | None = None
+    cache_redis_url: SecretStr | None = None
     redis_seconds: Seconds = 0.05
     cache_seconds: int = Field(default=300, ge=0)
     job_redis_seconds: Seconds = 2.0
@@ -108,8 +111,11 @@ class GatewaySettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _has_redis_if_limited(self) -> Self:
-        if self.rate_limit is not None and self.redis_url is None:
-            raise ValueError("LEVY_GATEWAY_RATE_LIMIT requires LEVY_GATEWAY_REDIS_URL")
+        if self.rate_limit is not None and not (self.redis_url or self.cache_redis_url):
+            raise ValueError(
+                "LEVY_GATEWAY_RATE_LIMIT requires LEVY_GATEWAY_CACHE_REDIS_URL or "
+                "LEVY_GATEWAY_REDIS_URL"
+            )
         return self
 
     @property

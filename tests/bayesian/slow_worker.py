@@ -2,7 +2,7 @@
 
 Run as `python -m tests.bayesian.slow_worker`; a job takes `SECONDS_A_DRAW` for each of its
 draws. It writes its seed to the list `order`, and the id of its process to `sampling` and to its
-draws. With Student's t it ignores the soft time limit.
+draws, which are as large as real ones. With Student's t it ignores the soft time limit.
 """
 
 import os
@@ -20,11 +20,12 @@ from levy_bayesian.handlers.run import SamplingOutput
 from levy_bayesian.job_store import connect
 from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.settings import BayesianSettings
-from levy_schemas.jobs import BayesianRequest, Diagnostics
+from levy_schemas.jobs import BayesianRequest, Diagnostics, result_bytes
 from tests.bayesian.test_run import RESULT
 
 SECONDS_A_DRAW = 2e-4
 _STEPS = 20
+_SUMMARY_BYTES = 2**18
 _STEP_SECONDS = 0.05
 
 
@@ -46,7 +47,7 @@ class Slow:
             with suppress(deaf):
                 time.sleep(seconds / _STEPS)
             progress(Progress(step / _STEPS, Diagnostics(draws=step)))
-        return RESULT, str(os.getpid()).encode()
+        return RESULT, str(os.getpid()).encode().ljust(result_bytes(request) - _SUMMARY_BYTES)
 
     def warm(self) -> None:
         """Wait as long as Redis has the key `cold`."""

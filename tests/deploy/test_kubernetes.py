@@ -223,6 +223,7 @@ def test_images_are_those_of_compose() -> None:
     composed = images_of_compose()
     found = {name: container["image"] for name, container in containers(built("local"))}
     assert found.pop("redis/redis") == composed["redis"]
+    assert found.pop("redis/cache") == composed["redis-cache"]
     assert found.pop("redis/exporter") == composed["redis-exporter"]
     assert found == {f"{name}/service": composed[name] for name in SERVICES}
     for name, container in containers(built("production/engine")):

@@ -30,6 +30,7 @@ from levy_schemas.jobs import (
     draws_key,
     job_key,
     queued_key,
+    result_bytes,
 )
 from levy_schemas.surface import EXAMPLE_GRID
 from tests.processes import Redis
@@ -359,6 +360,24 @@ def test_a_job_is_deleted_with_all_that_belongs_to_it_when_its_time_is_over(
     assert redis.keys("levy:job*") == []
 
 
+def test_memory_is_reserved_for_the_results_of_unfinished_jobs(
+    jobs: TestClient, redis: Any
+) -> None:
+    used = redis.info("memory")["used_memory"]
+    large = {"num_chains": 4, "num_samples": 20_000}
+    needed = result_bytes(BayesianRequest.model_validate(REQUEST | large))
+    # Memory for two and a half results.
+    redis.config_set("maxmemory", round((used + 2.5 * needed) / 0.9))
+    try:
+        answers = [submit(jobs, large) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [202, 202, 503]
+        assert answers[-1].json()["detail"] == "The memory of the job store is full. Retry later."
+        jobs.delete(answers[0].headers["Location"])
+        assert submit(jobs, large).status_code == 202
+    finally:
+        redis.config_set("maxmemory", 0)
+
+
 def test_redis_may_evict_nothing_of_a_job(jobs: TestClient, redis: Any) -> None:
     submit(jobs, **{"Idempotency-Key": "monday"})
     # Under `volatile-lru`, keys without an expiry are never evicted.
@@ -413,22 +432,28 @@ def test_a_job_whose_task_could_not_be_sent_is_accepted_and_queued(
 
 
 REJECTIONS = [
-    {"min-replicas-to-write": "1"},
-    {"maxmemory": "1", "maxmemory-policy": "volatile-lru"},
+    ({"min-replicas-to-write": "1"}, "upstream-unavailable"),
+    ({"maxmemory": "1", "maxmemory-policy": "noeviction"}, "queue-full"),
 ]
 
 
-@pytest.mark.parametrize("refusal", REJECTIONS, ids=["no replica", "full"])
+@pytest.mark.parametrize(("refusal", "code"), REJECTIONS, ids=["no replica", "full"])
 def test_while_redis_rejects_writes_jobs_are_rejected_and_can_be_read(
-    jobs: TestClient, redis: Any, refusal: dict[str, str]
+    jobs: TestClient, redis: Any, refusal: dict[str, str], code: str
 ) -> None:
     where = submit(jobs).headers["Location"]
     former = {name: redis.config_get(name)[name] for name in refusal}
     for name, value in refusal.items():
         redis.config_set(name, value)
     try:
-        for answer in (submit(jobs), jobs.delete(where)):
-            assert (answer.status_code, answer.json()["code"]) == (503, "upstream-unavailable")
+        refused, not_cancelled = submit(jobs), jobs.delete(where)
+        assert (refused.status_code, refused.json()["code"]) == (503, code)
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert not_cancelled.json()["detail"] == "The job store rejects writes. Retry later."
+        assert not_cancelled.json()["code"] == "upstream-unavailable"
+        redis_health = jobs.get("/health").json()
+        assert redis_health["services"]["redis"] == {"status": "not_ready"}
+        assert redis_health["status"] == "degraded"
         assert jobs.get(where).json()["status"] == "queued"
     finally:
         for name, value in former.items():

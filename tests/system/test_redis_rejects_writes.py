@@ -48,8 +48,7 @@ def disk_full(engine: Engine, redis: RedisClient) -> Iterator[None]:
 
 @contextmanager
 def memory_full(engine: Engine, redis: RedisClient) -> Iterator[None]:
-    """OOM: `maxmemory` is reached, and the deployed policy finds no key that it may evict."""
-    redis.config_set("maxmemory-policy", "volatile-lru")
+    """OOM: `maxmemory` is reached, and nothing is evicted."""
     redis.config_set("maxmemory", 1)
     yield
     redis.config_set("maxmemory", 0)
@@ -107,7 +106,8 @@ def test_jobs_wait_and_go_on_and_no_process_ends(engine: Engine, outage: Outage)
             submitted.add((answer.status_code, answer.json()["code"]))
             models = httpx.get(f"{engine.gateway.url}/models", timeout=30.0, trust_env=False)
             priced.add(models.status_code)
-    assert submitted == {(503, "upstream-unavailable")}
+    code = "queue-full" if outage is memory_full else "upstream-unavailable"
+    assert submitted == {(503, code)}
     assert priced == {200}
     last = engine.submit(0.1, seed=3)
     engine.require_each_succeeds_once([running, queued, last])
@@ -115,6 +115,30 @@ def test_jobs_wait_and_go_on_and_no_process_ends(engine: Engine, outage: Outage)
     assert set(engine.redis.lrange("order", 0, -1)) == {"1", "2", "3"}
     services = (*engine.workers, engine.gateway, engine.pricing)
     assert [service.exit_status for service in services] == [None] * 5
+
+
+def test_every_job_that_is_acknowledged_before_the_memory_is_full_succeeds(start: Start) -> None:
+    engine = start(QUEUE_LIMIT="1000")
+    engine.redis.config_set("maxmemory", "40mb")
+    engine.redis.config_set("maxmemory-policy", "noeviction")
+    answers = [engine.post(0.05, seed=seed) for seed in range(60)]
+    acknowledged = [each.json()["job_id"] for each in answers if each.status_code == 202]
+    refused = {(each.status_code, each.json()["code"]) for each in answers if each.is_error}
+    assert refused == {(503, "queue-full")}
+    assert len(acknowledged) > 10
+    workers = [engine.worker(), engine.worker()]
+    engine.require_each_succeeds_once(acknowledged)
+    memory = engine.redis.info("memory")
+    assert memory["used_memory"] < 0.9 * memory["maxmemory"]
+    # Results fill the memory: more jobs are acknowledged, and all of them succeed.
+    while (answer := engine.post(0.05)).status_code == 202:
+        acknowledged.append(answer.json()["job_id"])
+    engine.require_each_succeeds_once(acknowledged)
+    print(f"\n{len(acknowledged)} acknowledged, all succeeded")  # noqa: T201 - a figure of the run
+    assert engine.redis.info("stats")["evicted_keys"] == 0
+    engine.redis.config_set("maxmemory", "400mb")
+    engine.wait_for(engine.submit(0.05), "succeeded")
+    assert [worker.exit_status for worker in workers] == [None, None]
 
 
 def test_a_worker_that_starts_while_redis_rejects_writes_waits_for_it(start: Start) -> None:
