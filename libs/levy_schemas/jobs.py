@@ -2,7 +2,8 @@
 
 The job store is the truth; Celery's queue only delivers ids of jobs. No key of the store has an
 expiry, and its Redis never evicts (`maxmemory-policy noeviction`); the gateway deletes a job when
-its time is over, and rejects new jobs before the memory is full (`levy:jobs:reserved`). Times are seconds of Redis's clock.
+its time is over, and rejects new jobs before the memory is full (`levy:jobs:reserved`). Times are
+seconds of Redis's clock.
 
 | key | type | content |
 |---|---|---|

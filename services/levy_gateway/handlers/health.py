@@ -39,7 +39,8 @@ async def health(
     states = await asyncio.gather(*(_readiness(upstream, seconds) for upstream in upstreams))
     services = {u.name: state for u, state in zip(upstreams, states, strict=True)}
     if jobs is not None:
-        services[_WORKERS], services[_REDIS] = await asyncio.gather(_workers(jobs), _job_redis(jobs))
+        workers, redis = await asyncio.gather(_workers(jobs), _job_redis(jobs))
+        services |= {_WORKERS: workers, _REDIS: redis}
     if cache is not None:
         pong = await cache.attempt("health", cache.client.ping)
         services[_CACHE] = UpstreamHealth(status="ready" if pong else "unreachable")

@@ -60,7 +60,7 @@ def test_the_alerts_are_loaded_and_silent_but_for_what_does_not_run(stack: Stack
     assert len(stack.query("ALERTS{alertstate='firing', severity='page'}")) == 0
 
 
-@pytest.mark.parametrize("service", ["pricing", "calibration", "bayesian", "redis"])
+@pytest.mark.parametrize("service", ["pricing", "calibration", "bayesian", "redis", "redis-cache"])
 def test_what_is_not_public_has_no_port_on_the_host(stack: Stack, service: str) -> None:
     listed = stack.compose("ps", service)
     assert "->" not in listed
