@@ -1,6 +1,7 @@
 """The arguments of every command of `levy`."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -354,4 +355,11 @@ def _add_serve(commands: "_Commands") -> None:
     )
     command.add_argument(
         "--port", type=int, default=8000, help="port of the gateway (default 8000)"
+    )
+    command.add_argument(
+        "--state-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the jobs, which a later run continues (default: "
+        "~/.local/state/levy/serve-PORT)",
     )

@@ -118,7 +118,8 @@ class Session:
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ["PATH"]])
-        return {**os.environ, "PATH": path}
+        state = str(self.folder / "state")
+        return {**os.environ, "PATH": path, "XDG_STATE_HOME": state}
 
 
 def stops_on_interrupt(server: subprocess.Popen[bytes]) -> bool:

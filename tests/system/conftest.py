@@ -17,8 +17,6 @@ import pytest
 from tests.processes import Service, Stack
 from tests.system.job_engine import Engine, Start
 
-START = "import sys; from levy_cli.serve import serve; sys.exit(serve(int(sys.argv[1])))"
-
 
 class System:
     """A running `levy serve`.
@@ -29,16 +27,19 @@ class System:
         Port of the gateway.
     log : Path
         File for its standard error.
+    state_dir : Path
+        Folder of its jobs.
     """
 
-    def __init__(self, port: int, log: Path) -> None:
+    def __init__(self, port: int, log: Path, state_dir: Path) -> None:
         self.port = port
         self.log = log
         self.url = f"http://127.0.0.1:{port}"
         started = time.monotonic()
-        with log.open("wb") as errors:
+        options = ("serve", "--port", str(port), "--state-dir", str(state_dir))
+        with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", START, str(port)],
+                [sys.executable, "-m", "levy_cli.main", *options],
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -57,9 +58,9 @@ class System:
                 break
         return "".join(lines)
 
-    def child(self, name: str) -> int:
-        """Return the process id of one child."""
-        return self.children[name]
+    def child(self, name: str) -> int | None:
+        """Return the process id of one child, None while it does not run."""
+        return children_of(self.process.pid).get(name)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """Send a signal, wait, and return the exit status."""
@@ -84,9 +85,9 @@ def children_of(parent: int) -> dict[str, int]:
             command = (stat.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
-        if int(fields[1]) == parent:
-            name = re.search(r"levy_(\w+)|(redis)-server", command)
-            assert name is not None, command
+        # A child has the command of its parent until it executes its own.
+        name = re.search(r"-m levy_(?!cli)(\w+)|(redis[-\w]*)\.sock", command)
+        if int(fields[1]) == parent and name is not None:
             found[name[1] or name[2]] = int(stat.parent.name)
     return found
 
@@ -115,15 +116,17 @@ def free_port() -> int:
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[System]:
-    made = System(free_port(), tmp_path / "stderr.log")
+    made = System(free_port(), tmp_path / "stderr.log", tmp_path / "state")
     yield made
+    children = children_of(made.process.pid)
     made.clean_up()
-    assert wait_for_the_end_of(list(made.children.values())) == []
+    assert wait_for_the_end_of(list(children.values())) == []
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    made = System(free_port(), tmp_path_factory.mktemp("system") / "stderr.log")
+    folder = tmp_path_factory.mktemp("system")
+    made = System(free_port(), folder / "stderr.log", folder / "state")
     yield made
     made.clean_up()
 

@@ -7,4 +7,4 @@ def run(options: argparse.Namespace) -> int:
     """Run every service until Ctrl-C."""
     from levy_cli.serve import serve
 
-    return serve(port=options.port)
+    return serve(port=options.port, state_dir=options.state_dir)

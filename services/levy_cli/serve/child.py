@@ -25,6 +25,8 @@ class Child:
         Added to the environment of this process.
     log : Path, optional
         File of its output; standard error if absent.
+    descriptors : sequence of int
+        Open files that it inherits.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Child:
         command: Sequence[str],
         environment: Mapping[str, str],
         log: Path | None = None,
+        descriptors: Sequence[int] = (),
     ) -> None:
         self.name = name
         self.log = log
@@ -45,6 +48,7 @@ class Child:
                 stderr=output,
                 # Ctrl-C in a terminal reaches only the supervisor, which stops all in order.
                 start_new_session=True,
+                pass_fds=descriptors,
                 preexec_fn=_killed_with_parent(os.getpid()),
             )
 

@@ -5,7 +5,7 @@ import importlib.util
 import json
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from levy_cli.serve.child import Child
@@ -21,14 +21,27 @@ class RedisProcess:
     Parameters
     ----------
     folder : Path
-        Private folder of this run, for all files of Redis.
+        Private folder of this run, for the socket and the log.
+    options : sequence of str
+        Further options.
+    name : str
+    descriptors : sequence of int
+        Open files that it inherits.
     """
 
-    name = "redis"
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.socket = folder / "redis.sock"
+    def __init__(
+        self,
+        folder: Path,
+        options: Sequence[str] = (),
+        *,
+        name: str = "redis",
+        descriptors: Sequence[int] = (),
+    ) -> None:
+        self.name = name
+        self.socket = folder / f"{name}.sock"
+        self._log = folder / f"{name}.log"
+        self._options = options
+        self._descriptors = descriptors
 
     @property
     def address(self) -> str:
@@ -36,14 +49,13 @@ class RedisProcess:
         return f"unix://{self.socket}"
 
     def start(self) -> Child:
-        """Start the server, without persistence and without a port."""
+        """Start the server, without a port."""
         command = [
             *(str(redis_binary()), "--port", "0", "--daemonize", "no"),
             *("--unixsocket", str(self.socket), "--unixsocketperm", "700"),
-            *("--dir", str(self._folder), "--save", "", "--appendonly", "no"),
-            *("--loglevel", "warning"),
+            *("--save", "", "--loglevel", "warning", *self._options),
         ]
-        return Child(self.name, command, {}, log=self._folder / "redis.log")
+        return Child(self.name, command, {}, log=self._log, descriptors=self._descriptors)
 
     def ready(self) -> bool:
         """Return whether the server responds to a ping."""

@@ -3,7 +3,6 @@
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,12 +18,23 @@ from levy_cli.serve.processes import (
     free_port,
     port_error,
 )
+from levy_cli.serve.state import StateInUseError, default_state_dir, locked
 
 _LOOPBACK: Final = "127.0.0.1"
 _POLL_SECONDS: Final = 0.05
 _READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 12.0
 """Longer than the drain time of a service."""
+_PAUSE_SECONDS: Final = 0.25
+"""Pause before the first restart of a process; it doubles with each failure in a row."""
+_MAX_FAILURES: Final = 5
+_STABLE_SECONDS: Final = 10.0
+"""Run time after which a failure is not in a row with the previous one."""
+_JOB_REDIS: Final = (
+    *("--appendonly", "yes", "--appendfsync", "everysec"),
+    *("--maxmemory", "400mb", "--maxmemory-policy", "noeviction"),
+)
+_CACHE_REDIS: Final = ("--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru")
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,7 +55,51 @@ class _ProcessFailedError(Exception):
     """A process ended, or did not become ready."""
 
 
-def serve(port: int = 8000, *, host: str = _LOOPBACK) -> int:
+class _StopRequest:
+    """A flag for signal handlers; `threading.Event` deadlocks if a handler interrupts it."""
+
+    is_set = False
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, and return whether the flag is set."""
+        time.sleep(seconds)
+        return self.is_set
+
+
+class _Supervised:
+    """A process that is restarted when it ends, while the others keep running."""
+
+    def __init__(self, process: Startable) -> None:
+        self._process = process
+        self._failures = 0
+        self._restart_at: float | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.child = self._process.start()
+        self._started_at = time.monotonic()
+        self._restart_at = None
+
+    def restart_if_ended(self) -> None:
+        """Restart the process after a pause; raise _ProcessFailedError after repeated failures."""
+        if self.child.exit_status is None:
+            return
+        now = time.monotonic()
+        if self._restart_at is None:
+            stable = now - self._started_at > _STABLE_SECONDS
+            self._failures = 1 if stable else self._failures + 1
+            message = self.child.exit_message()
+            if self._failures > _MAX_FAILURES:
+                message += f"; it failed {self._failures} times in a row; stopping everything"
+                raise _ProcessFailedError(message)
+            pause = _PAUSE_SECONDS * 2 ** (self._failures - 1)
+            _print_error(f"{message}; restarting it in {pause:g} s")
+            self._restart_at = now + pause
+        elif now >= self._restart_at:
+            self.start()
+
+
+def serve(port: int = 8000, *, host: str = _LOOPBACK, state_dir: Path | None = None) -> int:
     """Run every service on this machine until Ctrl-C or SIGTERM.
 
     Parameters
@@ -54,6 +108,9 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK) -> int:
         Port of the gateway; 0 chooses a free one.
     host : str
         Address of the gateway; the other services listen on the loopback interface only.
+    state_dir : Path, optional
+        Folder of the jobs, which a later run with the same folder continues. By default one for
+        each port in the user's state folder, and for port 0 a temporary one.
 
     Returns
     -------
@@ -65,52 +122,61 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK) -> int:
         _print_error(f"cannot listen on {host}:{port}: {reason}; choose another with --port")
         return 1
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="levy-") as folder, _stop_requested() as stop:
-        processes = _processes(host, port or free_port(host), Path(folder))
-        children: list[Child] = []
+    with tempfile.TemporaryDirectory(prefix="levy-") as name, _stop_requested() as stop:
+        folder = Path(name)
+        state_dir = state_dir or (default_state_dir(port) if port else folder / "state")
+        supervised: list[_Supervised] = []
         try:
-            for process in processes:
-                children.append(process.start())  # noqa: PERF401 - those started must be stopped
-            if not _wait_until_ready(processes, children, stop):
-                return 0
-            _announce(processes, time.monotonic() - started)
-            while not stop.wait(_POLL_SECONDS):
-                _require_running(children)
-        except (_ProcessFailedError, RedisMissingError, OSError) as error:
+            with locked(state_dir) as lock:
+                processes = _processes(host, port or free_port(host), folder, state_dir, lock)
+                for process in processes:
+                    supervised.append(_Supervised(process))  # noqa: PERF401 - to be stopped
+                if not _wait_until_ready(processes, supervised, stop):
+                    return 0
+                _announce(processes, state_dir, time.monotonic() - started)
+                while not stop.wait(_POLL_SECONDS):
+                    for one in supervised:
+                        one.restart_if_ended()
+        except (_ProcessFailedError, StateInUseError, RedisMissingError, OSError) as error:
             _print_error(str(error))
             return 1
         finally:
-            _stop_all(children, stop)
+            _stop_all([one.child for one in supervised], stop)
     return 0
 
 
-def _processes(host: str, port: int, folder: Path) -> tuple[Startable, ...]:
+def _processes(
+    host: str, port: int, folder: Path, state_dir: Path, lock: int
+) -> tuple[Startable, ...]:
     pricing = ServiceProcess("pricing", _LOOPBACK, free_port(_LOOPBACK))
     calibration = ServiceProcess("calibration", _LOOPBACK, free_port(_LOOPBACK))
-    redis = RedisProcess(folder)
+    redis = RedisProcess(folder, (*_JOB_REDIS, "--dir", str(state_dir)), descriptors=(lock,))
+    cache = RedisProcess(folder, (*_CACHE_REDIS, "--dir", str(folder)), name="redis-cache")
     settings = {
         "PRICING_URL": pricing.address,
         "CALIBRATION_URL": calibration.address,
         "REDIS_URL": redis.address,
+        "CACHE_REDIS_URL": cache.address,
     }
     bayesian = ServiceProcess(
         "bayesian",
         _LOOPBACK,
         free_port(_LOOPBACK),
-        # Jobs do not outlive this run: a running one need not be awaited.
-        {"REDIS_URL": redis.address, "DRAIN_SECONDS": "0"},
+        # The next run restarts a running job. A short lease, since the only worker that could take
+        # over a job is the one that replaces its holder.
+        {"REDIS_URL": redis.address, "DRAIN_SECONDS": "0", "LEASE_SECONDS": "10"},
     )
     gateway = ServiceProcess("gateway", host, port, settings)
-    return (redis, pricing, calibration, bayesian, gateway)
+    return (redis, cache, pricing, calibration, bayesian, gateway)
 
 
 @contextmanager
-def _stop_requested() -> Iterator[threading.Event]:
-    """Yield an event that a signal sets; restore the previous handlers at the end."""
-    stop = threading.Event()
+def _stop_requested() -> Iterator[_StopRequest]:
+    """Yield a flag that a signal sets; restore the previous handlers at the end."""
+    stop = _StopRequest()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+        stop.is_set = True
 
     previous = {number: signal.signal(number, on_signal) for number in _SIGNALS}
     try:
@@ -121,13 +187,19 @@ def _stop_requested() -> Iterator[threading.Event]:
 
 
 def _wait_until_ready(
-    processes: Sequence[Startable], children: Sequence[Child], stop: threading.Event
+    processes: Sequence[Startable], supervised: Sequence[_Supervised], stop: _StopRequest
 ) -> bool:
-    """Wait until every process is ready; return False if a signal came first."""
+    """Wait until every process is ready; return False if a signal came first.
+
+    A process that ends before, for example because of an invalid setting, is not restarted.
+    """
     deadline = time.monotonic() + _READY_SECONDS
     waiting = list(processes)
     while True:
-        _require_running(children)
+        for one in supervised:
+            if one.child.exit_status is not None:
+                message = f"{one.child.exit_message()}; stopping everything"
+                raise _ProcessFailedError(message)
         waiting = [process for process in waiting if not process.ready()]
         if not waiting:
             return True
@@ -139,28 +211,21 @@ def _wait_until_ready(
             return False
 
 
-def _require_running(children: Sequence[Child]) -> None:
-    for child in children:
-        if child.exit_status is not None:
-            message = f"{child.exit_message()}; stopping everything"
-            raise _ProcessFailedError(message)
-
-
-def _stop_all(children: Sequence[Child], stop: threading.Event) -> None:
+def _stop_all(children: Sequence[Child], stop: _StopRequest) -> None:
     """Stop in reverse order, so that clients stop before their services.
 
     A second signal kills the processes without waiting.
     """
-    stop.clear()
+    stop.is_set = False
     for child in reversed(children):
         child.stop()
         deadline = time.monotonic() + _STOP_SECONDS
-        while child.exit_status is None and time.monotonic() < deadline and not stop.is_set():
+        while child.exit_status is None and time.monotonic() < deadline and not stop.is_set:
             time.sleep(_POLL_SECONDS / 5)
         child.kill()
 
 
-def _announce(processes: Sequence[Startable], seconds: float) -> None:
+def _announce(processes: Sequence[Startable], state_dir: Path, seconds: float) -> None:
     redis, *_, gateway = processes
     assert isinstance(redis, RedisProcess)
     assert isinstance(gateway, ServiceProcess)
@@ -173,6 +238,7 @@ Lévy calibration engine, ready after {seconds:.1f} s
   docs     {url}/docs
   health   {url}/health
   redis    bundled, {redis.address}
+  jobs     {state_dir}
 
 Try
   curl -s {url}/calibrate -H 'Content-Type: application/json' \\
