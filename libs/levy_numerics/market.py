@@ -44,14 +44,16 @@ class MaturityTable:
     position: np.ndarray
 
     @classmethod
-    def of(cls, maturity_years: np.ndarray, log_moneyness: np.ndarray) -> Self:
-        """Arrange contracts, given as arrays of shape (n,)."""
+    def of(
+        cls, maturity_years: np.ndarray, log_moneyness: np.ndarray, width: int | None = None
+    ) -> Self:
+        """Arrange contracts, given as arrays of shape (n,), in rows of a width, or the cheapest."""
         # A stable sort keeps the order of strikes, so that the table of a grid is that grid.
         order = np.argsort(maturity_years, kind="stable")
         sorted_years = maturity_years[order]
         starts = np.flatnonzero(is_new(sorted_years))
         counts = np.append(starts[1:], sorted_years.size) - starts
-        width = _row_width(counts)
+        width = width or _row_width(counts)
         n_rows = -(-counts // width)
         first_row = np.cumsum(n_rows) - n_rows
         position = np.empty_like(order)

@@ -81,6 +81,8 @@ JobField = Literal[
     "idempotency",
     "send_after",
     "attempts",
+    "crashes",
+    "not_before",
     "worker",
     "cancel",
     "progress",
@@ -89,7 +91,8 @@ JobField = Literal[
     "problem",
 ]
 """`digest` identifies the request's content, `idempotency` is the key that leads to this job, the
-task is sent again after `send_after`, and `worker` holds the lease."""
+task is sent again after `send_after`, and `worker` holds the lease. `attempts` counts starts,
+`crashes` those that the job itself ended, and the job is not started again before `not_before`."""
 
 QueueName = Literal["bayesian.short", "bayesian.long"]
 

@@ -30,10 +30,12 @@ from levy_schemas.jobs import (
 from levy_schemas.problems import Problem
 
 StartOutcome = Literal["started", "finished", "leased", "exhausted"]
-"""The job may run; it has ended; another worker runs it; no attempt is left."""
+"""The job may run; it has ended; another worker runs it, or it must wait; no attempt is left."""
 
 RETRIES: Final = 600
 """Retries of a write that must not be lost, about one a second: ten minutes' outage of Redis."""
+_MAX_BACKOFF_SECONDS: Final = 600.0
+"""Longest time between two starts of a job whose worker or process is lost."""
 _RENEWALS_PER_LEASE: Final = 5
 _MAX_PAUSE_SECONDS: Final = 1.0
 
@@ -68,7 +70,7 @@ class Job:
     keep_seconds : int
         Time for which an ended job is kept.
     max_attempts : int
-        Number of times that the job is started before it fails.
+        Number of crashes of its process after which the job fails.
     retries : int
         Of reads and writes that the job cannot do without, about one a second.
     """
@@ -114,13 +116,16 @@ class Job:
         return outcome
 
     def _start(self, pipe: Any) -> StartOutcome:
-        fields = ("status", "worker", "cancel", "attempts", "queue")
-        status, worker, cancel, attempts, queue = pipe.hmget(self._key, fields)
+        fields = ("status", "worker", "cancel", "attempts", "queue", "created")
+        status, worker, cancel, attempts, queue, created = pipe.hmget(self._key, fields)
+        crashes, not_before = pipe.hmget(self._key, "crashes", "not_before")
         if status not in (b"queued", b"running"):
             return "finished"
         now = _now(pipe)
         expiry = pipe.zscore(RUNNING_KEY, self._job_id) or 0.0
         if status == b"running" and worker != self._worker.encode() and expiry > now:
+            return "leased"
+        if now < float(not_before or 0.0):
             return "leased"
         pipe.multi()
         pipe.zrem(queued_key(queue.decode()), self._job_id)
@@ -129,12 +134,15 @@ class Job:
             return "finished"
         attempt = int(attempts or 0) + 1
         started: dict[JobField, Any] = {"status": "running", "worker": self._worker}
-        # When the lease expires the gateway sends the task again at once.
-        started |= {"attempts": attempt, "progress": 0, "send_after": 0}
+        # When the lease expires the gateway sends the task again at once, but starts are spaced: a
+        # job that brings its worker down must not do so without pause.
+        again = now + min(2.0**attempt, _MAX_BACKOFF_SECONDS)
+        started |= {"attempts": attempt, "progress": 0, "send_after": again, "not_before": again}
         pipe.hset(self._key, mapping=started)
         pipe.hdel(self._key, "diagnostics")
         pipe.zadd(RUNNING_KEY, {self._job_id: now + self._lease_seconds})
-        return "exhausted" if attempt > self._max_attempts else "started"
+        too_old = attempt > 1 and now - float(created or now) > self._keep_seconds
+        return "exhausted" if too_old or int(crashes or 0) >= self._max_attempts else "started"
 
     def is_cancelled(self) -> bool:
         """Return whether its cancellation was requested."""
@@ -168,6 +176,19 @@ class Job:
     def cancel(self) -> None:
         """Mark the job as cancelled."""
         self._retried(lambda: self._write({"status": "cancelled"}))
+
+    def release(self, *, crashed: bool) -> None:
+        """Release the lease of a job whose process is lost, and count it if the job crashed it."""
+
+        def release(pipe: Any) -> None:
+            status, worker = pipe.hmget(self._key, "status", "worker")
+            now = _now(pipe)
+            pipe.multi()
+            if status == b"running" and worker == self._worker.encode():
+                pipe.hincrby(self._key, "crashes", int(crashed))
+                pipe.zadd(RUNNING_KEY, {self._job_id: now})
+
+        self._retried(lambda: self._transaction(release))
 
     @contextmanager
     def lease_renewed(self) -> Iterator[None]:

@@ -25,7 +25,10 @@ class BayesianSettings(ServiceSettings):
     lease_seconds : int
         Time after a worker's last renewal at which its job is sent to another.
     max_attempts : int
-        Number of times that a job is started whose process crashes.
+        Number of crashes of its process after which a job fails; a worker that is killed does not
+        count.
+    memory_mib : int
+        Memory of the sampling process above which it is replaced before the next job.
     keep_seconds : int
         Time for which an ended job and its draws are kept.
     warm : tuple of str
@@ -46,6 +49,7 @@ class BayesianSettings(ServiceSettings):
     hard_limit_seconds: PositiveInt = 1260
     lease_seconds: int = Field(default=30, ge=2)
     max_attempts: PositiveInt = 3
+    memory_mib: PositiveInt = 1800
     keep_seconds: PositiveInt = 24 * 3600
     warm: tuple[ModelName, ...] = ()
     compiled: Path | None = None

@@ -1,13 +1,16 @@
 """The Celery task `bayesian.sample`: read the job record and call the handler."""
 
+import sys
 import time
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 from celery import Celery, Task
-from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+from celery.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded, WorkerLostError
+from celery.worker.request import Request
 from pydantic import ValidationError
 from redis import Redis
 from redis.exceptions import RedisError
@@ -22,6 +25,8 @@ from levy_schemas.jobs import TASK, BayesianRequest
 from levy_service import request_id
 
 _UNKNOWN: Final = "unknown"
+_SIGNALS_OF_OTHERS: Final = ("SIGTERM", "SIGKILL")
+_VMSTAT: Final = Path("/proc/vmstat")
 _log = structlog.get_logger()
 
 
@@ -63,7 +68,32 @@ def register(
         metrics.record_result(request, result)
         return result, draws
 
+    class SamplingRequest(Request):  # type: ignore[misc] # Celery ships no types
+        """A delivery, seen by the worker's parent process, which observes how its child ends."""
+
+        oom_kills = sys.maxsize
+
+        def on_accepted(self, pid: int, time_accepted: float) -> None:
+            """Note the state of the system when the child process takes the job."""
+            self.oom_kills = _oom_kills()
+            super().on_accepted(pid, time_accepted)
+
+        def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> None:
+            """Release the job of a process that is lost, before Celery delivers it again."""
+            # Billiard wraps exceptions to keep their traceback.
+            error = getattr(exc_info.exception, "exc", exc_info.exception)
+            if isinstance(error, WorkerLostError):
+                crashed = _is_crash(str(error), out_of_memory=_oom_kills() > self.oom_kills)
+                _log.warning(
+                    "process.lost", job_id=self.args[0], reason=str(error), crashed=crashed
+                )
+                with suppress(RedisError, JobLostError), connect(url) as redis:
+                    job_in(redis, self.args[0], retries=0).release(crashed=crashed)
+            super().on_failure(exc_info, *args, **kwargs)
+
     class SamplingTask(Task):  # type: ignore[misc] # Celery ships no types
+        Request = SamplingRequest
+
         def on_failure(
             self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any
         ) -> None:
@@ -106,6 +136,24 @@ def register(
         _log.info(
             "job.finished", outcome=outcome, engine=engine, model=model, seconds=round(seconds, 3)
         )
+
+
+def _is_crash(reason: str, *, out_of_memory: bool) -> bool:
+    """Return whether a job brought its process down: a crash, or the kernel's out-of-memory kill.
+
+    An operator's or the system's SIGTERM or SIGKILL is not the job's failure. The kernel kills by
+    SIGKILL as well, and counts it.
+    """
+    return out_of_memory or not any(name in reason for name in _SIGNALS_OF_OTHERS)
+
+
+def _oom_kills() -> int:
+    """Return the kernel's number of out-of-memory kills, 0 where it is not available."""
+    try:
+        lines = dict(line.split() for line in _VMSTAT.read_text().splitlines())
+    except OSError:
+        return 0
+    return int(lines.get("oom_kill", 0))
 
 
 def _validated(content: bytes | None) -> BayesianRequest:

@@ -62,6 +62,8 @@ def create_worker(
         task_time_limit=settings.hard_limit_seconds,
         worker_concurrency=1,
         worker_hijack_root_logger=False,
+        # In KiB, compared with the peak after each job: compiled programs are not freed.
+        worker_max_memory_per_child=1024 * settings.memory_mib,
         worker_prefetch_multiplier=1,
         worker_proc_alive_timeout=600.0,
     )

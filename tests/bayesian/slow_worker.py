@@ -2,7 +2,8 @@
 
 Run as `python -m tests.bayesian.slow_worker`; a job takes `SECONDS_A_DRAW` for each of its
 draws. It writes its seed to the list `order`, and the id of its process to `sampling` and to its
-draws, which are as large as real ones. With Student's t it ignores the soft time limit.
+draws, which are as large as real ones. With weights `vega` it aborts its process. With Student's t
+it ignores the soft time limit.
 """
 
 import os
@@ -41,6 +42,8 @@ class Slow:
             retry = Retry(ConstantBackoff(0.1), 100, supported_errors=(RedisError,))
             retry.call_with_retry(lambda: redis.rpush("order", request.seed), lambda _: None)
             retry.call_with_retry(lambda: redis.set("sampling", os.getpid()), lambda _: None)
+        if request.weights == "vega":
+            os.abort()
         seconds = SECONDS_A_DRAW * request.num_chains * request.num_samples
         for step in range(_STEPS):
             deaf = SoftTimeLimitExceeded if request.likelihood == "student_t" else ()

@@ -11,9 +11,11 @@ from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import VarianceGamma
+from levy_numerics.pricing.sinh import SinhPricer
 
 jax = pytest.importorskip("jax")
 target = pytest.importorskip("levy_bayesian.samplers.target")
+sinh_jax = pytest.importorskip("levy_numerics.pricing.sinh_jax")
 
 CONTRACTS = Contracts.grid(
     spot=100.0,
@@ -55,8 +57,51 @@ def test_surfaces_much_alike_share_what_is_compiled() -> None:
     quotes = first.posterior.quotes
     moved = replace(first.posterior, quotes=Quotes.of(CONTRACTS, quotes.price + 1e-3))
     second = target.Target.of(moved)
-    assert second.geometry.pricer.table.contour is first.geometry.pricer.table.contour
+    assert second.shapes == first.shapes
     assert second.density == first.density
+
+
+def part(quotes: Quotes, kept: np.ndarray) -> Quotes:
+    fields = ("maturity_years", "strike", "forward", "discount", "is_call")
+    c = Contracts(**{name: getattr(quotes.contracts, name)[kept] for name in fields})
+    return Quotes.of(c, quotes.price[kept])
+
+
+def test_fewer_quotes_share_what_is_compiled() -> None:
+    whole = posterior(0.1)
+    n = whole.quotes.price.size
+    kept = np.sort(np.random.default_rng(4).permutation(n)[: n - 2])
+    fewer = Posterior.of(part(whole.quotes, kept), whole.priors)
+    first, second = target.Target.of(whole), target.Target.of(fewer)
+    assert second.shapes == first.shapes
+    density = jax.jit(first.density)
+    for made in (first, second):
+        v = 0.3 * np.random.default_rng(5).standard_normal(made.size)
+        # The same without padding: exact prices, and as many terms as there are quotes.
+        point = made.points(v[None])[0]
+        exact = made.posterior.log_density(
+            point[:, None], SinhPricer(made.posterior.quotes.contracts)
+        )
+        _, log_volume = jax.tree.map(np.asarray, made.geometry).points(v[:, None])
+        assert float(density(v, made.geometry)) == pytest.approx(
+            float(exact[0] + log_volume[0]), rel=1e-6
+        )
+    assert density._cache_size() == 1
+
+
+def test_padding_changes_a_density_by_rounding_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = target.Target.of(posterior(0.1))
+    monkeypatch.setattr(sinh_jax, "_FEWEST_ROWS", 48)
+    monkeypatch.setattr(sinh_jax, "_FEWEST_NODES", 192)
+    padded = target.Target.of(made.posterior)
+    assert padded.shapes != made.shapes
+    v = 0.3 * np.random.default_rng(5).standard_normal((20, made.size))
+    values, slopes = (
+        [np.asarray(jax.vmap(f, in_axes=(0, None))(v, t.geometry)) for t in (made, padded)]
+        for f in (made.density, jax.grad(made.density))
+    )
+    np.testing.assert_allclose(values[1], values[0], rtol=1e-12)
+    np.testing.assert_allclose(slopes[1], slopes[0], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from celery.exceptions import TimeLimitExceeded
 from redis import Redis
 
-from levy_bayesian import job_store
+from levy_bayesian import job_store, tasks
 from levy_bayesian.handlers.run import SamplingOutput
 from levy_bayesian.job_store import Job, JobLostError
 from levy_bayesian.metrics import BayesianMetrics
@@ -60,7 +60,7 @@ def metrics() -> BayesianMetrics:
 @pytest.fixture(autouse=True)
 def queued(redis: Redis) -> None:
     """Write the record of the job `j` as a gateway does."""
-    created = redis.time()[0] - 100.0
+    created = redis.time()[0] - 60.0
     record = {"status": "queued", "queue": "bayesian.short", "created": created}
     redis.hset(job_key("j"), mapping=record | {"request": json.dumps(REQUEST)})
     redis.zadd(SHORT, {"j": created})
@@ -86,6 +86,7 @@ def job_of(redis_server: Server) -> Iterator[Callable[[str], Job]]:
 
 def expire_lease(redis: Redis) -> None:
     redis.zadd(RUNNING_KEY, {"j": redis.time()[0] - 1})
+    redis.hset(job_key("j"), "not_before", 0)
 
 
 def must_not_run(*_: Any) -> SamplingOutput:
@@ -152,14 +153,50 @@ def test_a_duplicate_of_a_job_that_another_worker_runs_is_dropped(
     assert redis.hget(job_key("j"), "worker") == "another"
 
 
-def test_a_job_that_crashed_its_process_on_every_attempt_fails(
-    redis: Redis, deliver: Deliver
+@pytest.mark.parametrize(
+    "history", [{"crashes": "2"}, {"attempts": "7", "created": "1000"}], ids=["crashes", "age"]
+)
+def test_a_job_that_crashed_its_process_too_often_or_is_a_day_old_fails(
+    redis: Redis, deliver: Deliver, history: dict[str, str]
 ) -> None:
-    redis.hset(job_key("j"), mapping={"status": "running", "worker": "w", "attempts": "2"})
+    redis.hset(job_key("j"), mapping={"status": "running", "worker": "w"} | history)
     deliver(compute=must_not_run)
     record = redis.hgetall(job_key("j"))
     assert record["status"] == "failed"
     assert "crashed on every attempt" in json.loads(record["problem"])["detail"]
+
+
+def test_a_job_whose_workers_were_lost_runs_again_with_growing_pauses(
+    redis: Redis, deliver: Deliver
+) -> None:
+    now = redis.time()[0]
+    lost = {"status": "running", "worker": "lost", "attempts": "9", "created": now}
+    redis.hset(job_key("j"), mapping=lost | {"not_before": now + 60})
+    deliver(compute=must_not_run)
+    redis.hset(job_key("j"), "not_before", now - 1)
+    deliver()
+    record = redis.hgetall(job_key("j"))
+    assert (record["status"], record["attempts"]) == ("succeeded", "10")
+    # 2¹⁰ s exceed the longest pause of ten minutes.
+    pause = float(record["not_before"]) - redis.time()[0]
+    assert pause == pytest.approx(600.0, abs=10.0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "out_of_memory", "crashed"),
+    [
+        ("signal 9 (SIGKILL) Job: 3.", False, False),
+        ("signal 15 (SIGTERM) Job: 3.", False, False),
+        ("signal 9 (SIGKILL) Job: 3.", True, True),
+        ("signal 11 (SIGSEGV) Job: 3.", False, True),
+        ("exitcode 1 Job: 3.", False, True),
+    ],
+)
+def test_only_what_a_job_brought_down_is_a_crash(
+    reason: str, out_of_memory: bool, crashed: bool
+) -> None:
+    lost = f"Worker exited prematurely: {reason}"
+    assert tasks._is_crash(lost, out_of_memory=out_of_memory) == crashed
 
 
 def test_a_process_killed_at_the_hard_limit_is_a_failed_job(
@@ -221,6 +258,7 @@ def test_diagnostics_are_cleared_when_a_job_starts_again(
     # A progress report without diagnostics does not change them.
     job.advance(Progress(0.6))
     assert redis.hget(job_key("j"), "diagnostics") == SEEN.model_dump_json()
+    redis.hset(job_key("j"), "not_before", 0)
     job.start()
     assert redis.hmget(job_key("j"), "progress", "diagnostics") == ["0", None]
 

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ class Engine:
         self.gateway = self.stack.service("gateway", settings=self._settings)
 
     def post(
-        self, seconds: float, seed: int = 0, likelihood: str = "normal", **headers: str
+        self, seconds: float, seed: int = 0, change: Mapping[str, str] = {}, **headers: str
     ) -> httpx.Response:
         n_chains = 1 if seconds < 1.0 else 8
         n_samples = max(100, round(seconds / SECONDS_A_DRAW / n_chains))
@@ -128,7 +128,7 @@ class Engine:
             "num_chains": n_chains,
             "num_samples": n_samples,
             "seed": seed,
-            "likelihood": likelihood,
+            **change,
         }
         url = self.gateway.url + PATH
         return httpx.post(url, json=request, headers=headers, timeout=60.0, trust_env=False)

@@ -112,7 +112,7 @@ def test_a_job_that_takes_too_long_fails_and_its_worker_lives(start: Start) -> N
 def test_a_job_that_does_not_listen_ends_with_its_process(start: Start) -> None:
     engine = start()
     engine.worker(SOFT_LIMIT_SECONDS="1", HARD_LIMIT_SECONDS="2")
-    found = engine.wait_for(engine.submit(20.0, likelihood="student_t"), "failed")
+    found = engine.wait_for(engine.submit(20.0, change={"likelihood": "student_t"}), "failed")
     assert found["problem"]["code"] == "deadline"
     engine.wait_for(engine.submit(0.1), "succeeded")
 
@@ -128,6 +128,36 @@ def test_a_job_whose_process_crashes_restarts_in_another(start: Start) -> None:
     engine.wait_for(job_id, "succeeded")
     assert engine.redis.hget(job_key(job_id), "attempts") == "2"
     assert engine.ran_by(job_id) not in sampling
+
+
+def test_a_job_that_crashes_its_process_fails_after_three_attempts(start: Start) -> None:
+    engine = start()
+    worker = engine.worker()
+    job_id = engine.submit(0.1, change={"weights": "vega"})
+    found = engine.wait_for(job_id, "failed")
+    assert "crashed on every attempt" in found["problem"]["detail"]
+    assert engine.redis.hget(job_key(job_id), "crashes") == "3"
+    engine.wait_for(engine.submit(0.1), "succeeded")
+    assert worker.exit_status is None
+
+
+def test_kills_by_others_do_not_count_as_crashes_of_a_job(start: Start) -> None:
+    engine = start()
+
+    def attempt(number: int) -> None:
+        until(lambda: engine.redis.hget(job_key(job_id), "attempts") == str(number))
+
+    worker = engine.worker(LEASE_SECONDS="2", MAX_ATTEMPTS="1")
+    job_id = engine.submit(4.0)
+    for number in (1, 2):
+        attempt(number)
+        os.kill(family_of(worker.pid)[-1], signal.SIGKILL)
+    for number in (3, 4):
+        attempt(number)
+        worker.kill()
+        worker = engine.worker(LEASE_SECONDS="2", MAX_ATTEMPTS="1")
+    engine.wait_for(job_id, "succeeded")
+    assert engine.redis.hmget(job_key(job_id), "attempts", "crashes") == ["5", "0"]
 
 
 def test_jobs_survive_a_restart_of_redis_with_its_data(start: Start) -> None:

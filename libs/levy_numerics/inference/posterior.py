@@ -162,10 +162,13 @@ def log_noise_density(noise: LogNormal | float, points: Any) -> Any:
     return 0.0
 
 
-def log_likelihood(errors: Any, noise: Any, degrees_of_freedom: float) -> Any:
-    """Return the log likelihood of errors in units of sᵢ, shape (…, n), for τ, shape (…)."""
+def log_likelihood(errors: Any, noise: Any, degrees_of_freedom: float, n_quotes: Any = None) -> Any:
+    """Return the log likelihood of errors in units of sᵢ, shape (…, n), for τ, shape (…).
+
+    Padding has errors of zero, and `n_quotes` is the number of the others.
+    """
     xp = array_namespace(errors)
-    n = errors.shape[-1]
+    n = errors.shape[-1] if n_quotes is None else n_quotes
     squares = errors**2
     if math.isinf(degrees_of_freedom):
         return -n * xp.log(noise) - 0.5 * squares.sum(axis=-1) / noise**2

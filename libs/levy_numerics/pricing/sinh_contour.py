@@ -41,7 +41,7 @@ SAFETY: Final = 500.0
 STATED_SAFETY: Final = 1.5 * SAFETY
 _FLAT_SAFETY: Final = 20.0
 # At these nodes the side of the contour is chosen and rounding errors are estimated.
-_N_PROBES: Final = 9
+N_PROBES: Final = 9
 # Reordering would destroy the exact reduction of angles.
 _cos_and_sin: Final = compiled_in_order(cos_and_sin)
 _Arrays = tuple[np.ndarray, ...]
@@ -132,7 +132,7 @@ class Contour:
     def probes(self) -> np.ndarray:
         """Indices of a few odd nodes, about evenly spaced from the first to the last."""
         n = self.nodes.shape[-1]
-        return np.unique(np.linspace(0, n - 1, min(n, _N_PROBES)).round().astype(int))
+        return np.unique(np.linspace(0, n - 1, min(n, N_PROBES)).round().astype(int))
 
     @cached_property
     def frequencies(self) -> np.ndarray:

@@ -5,8 +5,8 @@ derivative is exact: `jax.grad`, `jacfwd` and `vmap` apply, inside `jax.jit` or 
 derivative is linear in the direction, so `jax.grad` back-propagates through the sum over contracts
 first: a gradient costs one more product with the phase factors, for any number of parameters.
 
-Surfaces with different contracts can share one compiled program: pad them to equal shapes, use one
-contour for all, and build the tables inside the program:
+Surfaces with different contracts and contours share one compiled program if their tables have equal
+shapes, which `CompiledPricer.on_contour` pads to a few sizes:
 
     table = PhaseTable.of(contour, maturity_years, log_moneyness)          # (m,), (m, k)
     covered_value(VarianceGamma, table, parameters)                        # (m, k), vmap-able
@@ -17,7 +17,7 @@ Double precision must be enabled (`jax_enable_x64`).
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import jax
 import jax.numpy as jnp
@@ -25,15 +25,64 @@ import numpy as np
 from jax import Array
 
 from levy_numerics.errors import UnsupportedError
-from levy_numerics.market import Contracts
+from levy_numerics.market import Contracts, MaturityTable
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.aliasing import envelope_gap
 from levy_numerics.pricing.integrand_factors import with_drift
 from levy_numerics.pricing.sinh import SinhPricer
-from levy_numerics.pricing.sinh_contour import Contour
+from levy_numerics.pricing.sinh_contour import N_PROBES, Contour
 from levy_numerics.pricing.sinh_kernel import INSIGNIFICANT
 from levy_numerics.special import array_namespace, cos_and_sin
 from levy_numerics.special_scalar import LARGEST_EXPONENT
+
+_FEWEST_ROWS: Final = 6
+_FEWEST_NODES: Final = 48
+"""Most surfaces need 24 to 48 nodes."""
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Nodes and weights of a contour, padded with nodes of weight zero.
+
+    Attributes
+    ----------
+    frequencies : array of complex, shape (2·n_nodes + 1,)
+        See `Contour`.
+    inverse_weight, angle : array, shape (2·n_nodes,)
+        Inverse modulus and argument of the weights.
+    probes : array of int, shape (2·N_PROBES,)
+        Indices of the nodes at which the side of the contour is chosen.
+    probe_level : array, shape (2·N_PROBES,)
+        Log of the weights' modulus there; −∞ for a missing probe.
+    pole_error : array, shape ()
+    """
+
+    frequencies: Any
+    inverse_weight: Any
+    angle: Any
+    probes: Any
+    probe_level: Any
+    pole_error: Any
+
+    @classmethod
+    def of(cls, contour: Contour, n_nodes: int) -> Self:
+        """Pad a contour to a number of nodes."""
+        n, padding = n_nodes // 2, n_nodes // 2 - contour.nodes.shape[-1]
+        nodes = np.pad(contour.nodes, ((0, 0), (0, 0), (0, padding)), mode="edge")
+        log_weights = np.pad(
+            contour.log_weights, ((0, 0), (0, 0), (0, padding)), constant_values=-np.inf
+        ).ravel()
+        wing = np.pad(contour.probes, (0, N_PROBES - contour.probes.size), mode="edge")
+        probes = np.concatenate([n + wing, 3 * n + wing])
+        missing = np.tile(np.arange(N_PROBES) >= contour.probes.size, 2)
+        return cls(
+            np.append(nodes.ravel(), -1j),
+            np.exp(-log_weights.real),
+            log_weights.imag,
+            probes,
+            np.where(missing, -np.inf, log_weights.real[probes]),
+            np.asarray(contour.pole_error),
+        )
 
 
 @dataclass(frozen=True)
@@ -42,7 +91,7 @@ class PhaseTable:
 
     Attributes
     ----------
-    contour : Contour
+    nodes : Nodes
     maturity_years : array, shape (m,)
     log_moneyness : array, shape (m, k)
         x = ln(F/K).
@@ -50,28 +99,34 @@ class PhaseTable:
         By wing: real parts on even and odd nodes, then negated imaginary parts.
     """
 
-    contour: Contour
+    nodes: Nodes
     maturity_years: Any
     log_moneyness: Any
     phases: Any
 
     @classmethod
-    def of(cls, contour: Contour, maturity_years: Any, log_moneyness: Any) -> Self:
-        """Compute the table, in the namespace of `log_moneyness`."""
+    def of(
+        cls,
+        contour: Contour,
+        maturity_years: Any,
+        log_moneyness: Any,
+        *,
+        n_nodes: int | None = None,
+    ) -> Self:
+        """Compute the table, in the namespace of `log_moneyness`, padded to `n_nodes`."""
         xp = array_namespace(log_moneyness)
         x = log_moneyness[:, None, None, :]
-        nodes = contour.nodes.reshape(2, -1, 1)
+        padded = Nodes.of(contour, n_nodes or contour.n_nodes)
+        nodes = padded.frequencies[:-1].reshape(2, -1, 1)
         size = xp.exp(xp.clip(-nodes.imag * x, -LARGEST_EXPONENT, LARGEST_EXPONENT))
         cosine, sine = cos_and_sin(nodes.real * x, xp.rint)
         phases = xp.concatenate([size * cosine, -size * sine], axis=-2)
-        return cls(contour, maturity_years, log_moneyness, phases)
+        return cls(padded, maturity_years, log_moneyness, phases)
 
 
-jax.tree_util.register_dataclass(
-    PhaseTable,
-    data_fields=[field.name for field in fields(PhaseTable) if field.name != "contour"],
-    meta_fields=["contour"],
-)
+for _kind in (Nodes, PhaseTable):
+    _names = [field.name for field in fields(_kind)]
+    jax.tree_util.register_dataclass(_kind, data_fields=_names, meta_fields=[])
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -107,34 +162,35 @@ def _covered_value_jvp(
 
 def _value_and_slope(table: PhaseTable, model: Model, direction: Array) -> tuple[Array, Array]:
     """Return E[min(S_T, K)]/K, and its derivative along a direction in the parameters, (m, k)."""
-    contour, years = table.contour, table.maturity_years[:, None]
+    frequencies, years = table.nodes.frequencies, table.maturity_years[:, None]
     # One row serves all maturities of a model with stationary increments.
     one_year = jnp.ones((1, 1))
     row_years, times = (one_year, years) if model.has_stationary_increments else (years, one_year)
-    log_cf, gradient = model.log_cf_with_gradient(contour.frequencies, row_years)
-    by_parameter = with_drift(gradient, contour.frequencies)
+    log_cf, gradient = model.log_cf_with_gradient(frequencies, row_years)
+    by_parameter = with_drift(gradient, frequencies)
     drift = jnp.where(model.forward_exists(years), -times * jnp.real(log_cf[:, -1:]), jnp.nan)
-    nodes, log_weights = contour.frequencies[:-1], contour.log_weights.ravel()
-    log_size = times * jnp.real(log_cf[:, :-1]) - nodes.imag * drift
-    angle = times * jnp.imag(log_cf[:, :-1]) + nodes.real * drift + log_weights.imag
-    is_up = _choose_contour_side(table, model, log_size + log_weights.real)
+    xi = frequencies[:-1]
+    log_size = times * jnp.real(log_cf[:, :-1]) - xi.imag * drift
+    angle = times * jnp.imag(log_cf[:, :-1]) + xi.real * drift + table.nodes.angle
+    is_up = _choose_contour_side(table, model, log_size)
     cosine, sine = cos_and_sin(angle, jnp.rint)
     # Real and imaginary parts are separate arrays, and amplitudes end in a division: XLA recomputes
     # everything that is cheaper than a division for each use. It would replace the division by an
     # exponential alone with a product.
-    inverse = jnp.exp(-jnp.minimum(log_size, LARGEST_EXPONENT)) * np.exp(-log_weights.real)
+    inverse = jnp.exp(-jnp.minimum(log_size, LARGEST_EXPONENT)) * table.nodes.inverse_weight
     real, imag = cosine / inverse, sine / inverse
     by_node = jnp.tensordot(direction, by_parameter[..., :-1], axes=1)
     along, across = times * jnp.real(by_node), times * jnp.imag(by_node)
-    poles = contour.pole_error * (1.0 + jnp.exp(table.log_moneyness))
+    poles = table.nodes.pole_error * (1.0 + jnp.exp(table.log_moneyness))
     value = _sums(table, is_up, real, imag) - poles
     return value, _sums(table, is_up, along * real - across * imag, along * imag + across * real)
 
 
 def _choose_contour_side(table: PhaseTable, model: Model, log_size: Array) -> Array:
     """Return whether each contract uses the upper wing, shape (m, k), as `sinh_kernel` decides."""
-    contour, positions = table.contour, table.contour.probe_positions[:-1]
-    nodes, level = contour.frequencies[positions], log_size[:, positions]
+    positions = table.nodes.probes
+    nodes = table.nodes.frequencies[positions]
+    level = log_size[:, positions] + table.nodes.probe_level
     log_oscillation = model.log_oscillating_part(nodes, table.maturity_years[:, None])
     if log_oscillation is not None:
         level = level + envelope_gap(log_oscillation)
@@ -222,22 +278,50 @@ class CompiledPricer:
         return cls.on_contour(model_type, contracts, contour)
 
     @classmethod
-    def on_contour(cls, model_type: type[Model], contracts: Contracts, contour: Contour) -> Self:
-        """Build a pricer on a given contour."""
-        layout, strike_value = contracts.by_maturity, contracts.discount * contracts.strike
-        forward_value = contracts.discount * contracts.forward
+    def on_contour(
+        cls,
+        model_type: type[Model],
+        contracts: Contracts,
+        contour: Contour,
+        *,
+        padded: bool = False,
+    ) -> Self:
+        """Build a pricer on a given contour, optionally padded to one of a few sizes.
+
+        A compiled program serves all surfaces of a size. Padding follows the contracts, and its
+        prices are zero.
+        """
+        layout, n_nodes, n_padded = contracts.by_maturity, contour.n_nodes, contracts.strike.size
+        more = 0
+        if padded:
+            n_rows, width = _padded_size(contracts)
+            layout = MaturityTable.of(contracts.maturity_years, contracts.log_moneyness, width)
+            more, n_padded = n_rows - len(layout.maturity_years), n_rows * width
+            n_nodes = _FEWEST_NODES
+            while n_nodes < contour.n_nodes:
+                n_nodes *= 2
         # NumPy computes the table: JAX would compile a program for it.
-        table = PhaseTable.of(contour, layout.maturity_years, layout.log_moneyness)
-        return cls(
-            model_type,
-            jax.tree.map(jnp.asarray, table),
-            jnp.asarray(layout.row),
-            jnp.asarray(layout.column),
-            jnp.asarray(strike_value),
-            jnp.asarray(np.where(contracts.is_call, forward_value, strike_value)),
-            jnp.asarray(contracts.lower_bound),
-            jnp.asarray(contracts.upper_bound),
+        table = PhaseTable.of(
+            contour,
+            np.pad(layout.maturity_years, (0, more), mode="edge"),
+            np.pad(layout.log_moneyness, ((0, more), (0, 0))),
+            n_nodes=n_nodes,
         )
+        strike_value = contracts.discount * contracts.strike
+        forward_value = contracts.discount * contracts.forward
+        by_contract = (
+            *(layout.row, layout.column, strike_value),
+            np.where(contracts.is_call, forward_value, strike_value),
+            *(contracts.lower_bound, contracts.upper_bound),
+        )
+        more = n_padded - contracts.strike.size
+        arrays = (table, *(np.pad(values, (0, more)) for values in by_contract))
+        return cls(model_type, *jax.tree.map(jnp.asarray, arrays))
+
+    @property
+    def n_contracts(self) -> int:
+        """Number of contracts, with padding."""
+        return int(self.row.shape[0])
 
     def prices(self, parameters: Array) -> Array:
         """Return present values, shape (n,); differentiable. NaN if E[S_T] is infinite.
@@ -252,6 +336,17 @@ class CompiledPricer:
         price = self.other - self.scale * value[..., self.row, self.column]
         bounded = jnp.clip(price, self.lower, self.upper)
         return jnp.add(price, jax.lax.stop_gradient(bounded - price))
+
+
+def _padded_size(contracts: Contracts) -> tuple[int, int]:
+    """Return rows and columns of the smallest table, of a few, that holds the contracts."""
+    _, counts = np.unique(contracts.maturity_years, return_counts=True)
+    short = _FEWEST_ROWS
+    while True:
+        for n_rows, width in ((short, 2 * short), (2 * short, short)):
+            if int((-(-counts // width)).sum()) <= n_rows:
+                return n_rows, width
+        short *= 2
 
 
 def _stacked(model_type: type[Model], sets: Sequence[Model]) -> Model:

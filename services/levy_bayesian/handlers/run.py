@@ -33,7 +33,7 @@ class TimeLimitError(ProblemError):
 
 
 class MaxAttemptsExceededError(ProblemError):
-    """The worker process crashed on every attempt."""
+    """The worker process crashed too often, or no attempt ended within a day."""
 
     code = "internal"
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from levy_bayesian.samplers.sampler import Draws, SamplingPlan, WeightedPoints
-from levy_bayesian.samplers.target import Density, Geometry, Target
+from levy_bayesian.samplers.target import N_PROGRAMS, Density, Geometry, Shapes, Target
 from levy_numerics.inference.psis import resample, smooth
 
 RESAMPLED_GUIDE: Final = (
@@ -20,8 +20,8 @@ _N_WEIGHTED: Final = 4096
 _BATCH: Final = 64
 
 
-@lru_cache(maxsize=8)
-def _log_densities(density: Density) -> Any:
+@lru_cache(maxsize=N_PROGRAMS)
+def _log_densities(density: Density, _shapes: Shapes) -> Any:
     @jax.jit
     def at(v: Any, geometry: Geometry) -> Any:
         return jax.lax.map(lambda point: density(point, geometry), v, batch_size=_BATCH)
@@ -44,7 +44,7 @@ def weighted_draws(
     rng = np.random.default_rng(plan.seed)
     standard = rng.standard_normal((_N_WEIGHTED, target.size))
     v = centre + standard @ factor.T
-    log_target = _log_densities(target.density)(jnp.asarray(v), target.geometry)
+    log_target = _log_densities(target.density, target.shapes)(jnp.asarray(v), target.geometry)
     smoothed = smooth(np.asarray(log_target) + 0.5 * (standard**2).sum(axis=1))
     shape = (plan.n_chains, plan.n_samples)
     chosen = resample(smoothed.weights, rng, plan.n_chains * plan.n_samples)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final, Self
 
 import jax
@@ -23,7 +23,7 @@ from numpyro.infer.hmc import hmc
 from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.samplers.diagnostics import chain_diagnostics
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
-from levy_bayesian.samplers.target import Density, Geometry, Target
+from levy_bayesian.samplers.target import N_PROGRAMS, Density, Geometry, Shapes, Target
 from levy_numerics.inference.posterior import Posterior
 
 _BLOCK: Final = 100
@@ -54,9 +54,8 @@ class NumPyroNuts(Sampler):
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
-        v, statistics = _Chains(_program(target.density, plan.n_warmup), plan).run(
-            target.geometry, progress
-        )
+        program = _program(target.density, plan.n_warmup, target.shapes)
+        v, statistics = _Chains(program, plan).run(target.geometry, progress)
         kept = {name: values[:, plan.n_warmup :] for name, values in statistics.items()}
         return target.draws(v[:, plan.n_warmup :], kept)
 
@@ -66,12 +65,15 @@ class _Program:
     """Compiled functions that start and advance a chain."""
 
     begin: Callable[[Any, Geometry], Any]
-    advance: Callable[[Any, Geometry, int], Any]
+    advance: Callable[[Any, Geometry], Any]
 
 
-@lru_cache(maxsize=8)
-def _program(density: Density, n_warmup: int) -> _Program:
-    """Return the program for all posteriors of a density; it adapts for `n_warmup` steps."""
+@lru_cache(maxsize=N_PROGRAMS)
+def _program(density: Density, n_warmup: int, _shapes: Shapes) -> _Program:
+    """Return the program for all posteriors of a density; it adapts for `n_warmup` steps.
+
+    The shapes of the geometry are part of the key, so that the cache bounds the number of programs.
+    """
     init, step = hmc(potential_fn_gen=lambda geometry: lambda v: -density(v, geometry), algo="NUTS")
 
     @jax.jit
@@ -87,13 +89,13 @@ def _program(density: Density, n_warmup: int) -> _Program:
             rng_key=chain,
         )
 
-    @partial(jax.jit, static_argnums=2)
-    def advance(state: Any, geometry: Geometry, n: int) -> Any:
+    @jax.jit
+    def advance(state: Any, geometry: Geometry) -> Any:
         def once(now: Any, _: None) -> tuple[Any, Any]:
             after = step(now, model_args=(geometry,))
             return after, (after.z, {name: getattr(after, name) for name in _STATISTICS})
 
-        after, (v, statistics) = jax.lax.scan(once, state, length=n)
+        after, (v, statistics) = jax.lax.scan(once, state, length=_BLOCK)
         return after, (v, statistics, after.adapt_state.step_size)
 
     return _Program(begin, advance)
@@ -131,7 +133,7 @@ class _Chains:
         self, geometry: Geometry, progress: ProgressCallback
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Return draws, shape (n_chains, n_warmup + n_samples, size), and their statistics."""
-        n = self.plan.n_warmup + self.plan.n_samples
+        n_blocks = self._n_blocks()
         keys = jax.random.split(jax.random.key(self.plan.seed), self.plan.n_chains)
         # Sequentially, before threads are started: NumPyro's set-up is not thread-safe.
         states = [self.program.begin(key, geometry) for key in keys]
@@ -141,10 +143,10 @@ class _Chains:
 
         def advance(state: Any, blocks: list[_Block]) -> None:
             try:
-                for length in _blocks(n):
+                for _ in range(n_blocks):
                     if stopped.is_set():
                         break
-                    state, block = self.program.advance(state, geometry, length)
+                    state, block = self.program.advance(state, geometry)
                     blocks.append(_Block.of(*jax.device_get(block)))
                     finished.put(True)
             except BaseException:
@@ -157,7 +159,7 @@ class _Chains:
                 threads.submit(advance, *chain) for chain in zip(states, chains, strict=True)
             ]
             try:
-                for k in range(1, len(states) * len(_blocks(n)) + 1):
+                for k in range(1, len(states) * n_blocks + 1):
                     if not finished.get():
                         break
                     progress(self._progress(chains, k))
@@ -165,12 +167,17 @@ class _Chains:
                 stopped.set()
         for future in running:
             future.result()
-        return _joined(chains)
+        # The last block may contain more than was requested; other lengths are not compiled.
+        n = self.plan.n_warmup + self.plan.n_samples
+        v, statistics = _joined(chains)
+        return v[:, :n], {name: values[:, :n] for name, values in statistics.items()}
+
+    def _n_blocks(self) -> int:
+        return -(-(self.plan.n_warmup + self.plan.n_samples) // _BLOCK)
 
     def _progress(self, chains: list[list["_Block"]], n_blocks: int) -> Progress:
         """Return the progress, with diagnostics of the blocks that every chain has."""
-        lengths = _blocks(self.plan.n_warmup + self.plan.n_samples)
-        share = n_blocks / (len(chains) * len(lengths))
+        share = n_blocks / (len(chains) * self._n_blocks())
         n_whole = min(len(blocks) for blocks in chains)
         if not n_whole:
             return Progress(share)
@@ -179,12 +186,6 @@ class _Chains:
         step_sizes = [blocks[-1].step_size for blocks in whole]
         kept = v[:, self.plan.n_warmup :]
         return Progress(share, chain_diagnostics(kept, statistics, step_sizes))
-
-
-def _blocks(n: int) -> list[int]:
-    """Return lengths that sum to n; few differ, since each length is compiled."""
-    whole, rest = divmod(n, _BLOCK)
-    return [_BLOCK] * whole + [rest] * (rest > 0)
 
 
 def _joined(chains: list[list[_Block]]) -> tuple[np.ndarray, dict[str, np.ndarray]]:

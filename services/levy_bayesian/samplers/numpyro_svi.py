@@ -27,7 +27,7 @@ from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.samplers.diagnostics import elbo_diagnostics, weight_diagnostics
 from levy_bayesian.samplers.guide import RESAMPLED_GUIDE, weighted_draws
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
-from levy_bayesian.samplers.target import Density, Geometry, Target
+from levy_bayesian.samplers.target import N_PROGRAMS, Density, Geometry, Shapes, Target
 from levy_numerics.inference.posterior import Posterior
 
 _STEPS: Final = 400
@@ -51,7 +51,7 @@ class NumPyroSvi(Sampler):
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
-        program = _program(target.density)
+        program = _program(target.density, target.shapes)
         state = program.begin(jax.random.key(plan.seed), target.geometry)
         progress(Progress(0.0))
         for done in range(_BLOCK, _STEPS + 1, _BLOCK):
@@ -72,8 +72,8 @@ class _Program:
     normal: Callable[[Any], tuple[np.ndarray, np.ndarray]]
 
 
-@lru_cache(maxsize=8)
-def _program(density: Density) -> _Program:
+@lru_cache(maxsize=N_PROGRAMS)
+def _program(density: Density, _shapes: Shapes) -> _Program:
     """Return the program for all posteriors of a density."""
     anywhere = dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,))
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.jax.dispatch.basic import jax_funcify
 
-from levy_bayesian.samplers.target import Target
+from levy_bayesian.samplers.target import N_PROGRAMS, Density, Shapes, Target
 
 with warnings.catch_warnings():
     # ArviZ before 1.0, which both import, announces its successor once a day.
@@ -30,6 +31,12 @@ def pymc_model(target: Target) -> pm.Model:
     return model
 
 
+@lru_cache(maxsize=N_PROGRAMS)
+def _compiled(density: Density, _shapes: Shapes) -> tuple[Any, Any]:
+    """Return the compiled density and its gradient, for all posteriors of a density."""
+    return jax.jit(density), jax.jit(jax.grad(density))
+
+
 class LogDensity(Op):
     """The log posterior at v, compiled by JAX; callable from other back ends of PyTensor."""
 
@@ -38,9 +45,10 @@ class LogDensity(Op):
 
     def __init__(self, target: Target) -> None:
         geometry = target.geometry
+        value, gradient = _compiled(target.density, target.shapes)
         self.log_density = lambda v: target.density(v, geometry)
-        self._compiled = jax.jit(self.log_density)
-        self._gradient = _LogDensityGradient(jax.jit(jax.grad(self.log_density)))
+        self._compiled = lambda v: value(v, geometry)
+        self._gradient = _LogDensityGradient(lambda v: gradient(v, geometry))
 
     def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: Any) -> None:
         output_storage[0][0] = np.asarray(self._compiled(inputs[0]))

@@ -42,6 +42,10 @@ _ALLOWED_ERROR: Final = 2e-3
 _TOLERANCES: Final = (1e-6, 1e-8, 1e-10, 1e-12)
 """Few, so that similar surfaces share a contour and a compiled program."""
 
+N_PROGRAMS: Final = 4
+"""Compiled programs that each engine keeps; one takes 40 to 210 MiB."""
+Shapes = tuple[tuple[int, ...], ...]
+
 for _kind, _fields, _static in (
     (Box, ("low", "high"), ("model_type",)),
     (Support, ("low", "high"), ("model_type", "names", "has_low", "has_high")),
@@ -68,8 +72,9 @@ class Geometry:
         Maps u to the posterior's points.
     transport : Transport
         Maps v to u.
-    price, scale : array, shape (n,)
-        Prices of the quotes, and their error scales in currency.
+    price, scale : array, shape (n_padded,)
+        Prices of the quotes, and their error scales in currency. Padding has an infinite scale, so
+        that its errors are zero.
     """
 
     pricer: CompiledPricer
@@ -118,7 +123,8 @@ class Density:
         """Return the log posterior at v, shape (size,), up to a constant; differentiable."""
         point, log_volume = geometry.points(v)
         errors = (geometry.pricer.prices(self.parameters(point)) - geometry.price) / geometry.scale
-        log_density = log_likelihood(errors, noise_at(self.noise, point), self.degrees_of_freedom)
+        noise, n_quotes = noise_at(self.noise, point), jnp.isfinite(geometry.scale).sum()
+        log_density = log_likelihood(errors, noise, self.degrees_of_freedom, n_quotes)
         priors = Priors(self.model_type, dict(self.priors))
         log_density = log_density + priors.log_density_at(point[: len(self.priors)])
         log_density = log_density + log_noise_density(self.noise, point) + log_volume
@@ -158,12 +164,13 @@ class Target:
         )
         chosen = weighted.resample(np.random.default_rng(0), _N_PRICED)
         pricer = _pricer(posterior, weighted.model.select(chosen), weighted.noise[chosen])
+        more = pricer.n_contracts - posterior.scale.size
         geometry = Geometry(
             pricer,
             bijector_of(posterior.priors),
             weighted.transport(),
-            jnp.asarray(posterior.quotes.price),
-            jnp.asarray(posterior.scale),
+            jnp.asarray(np.pad(posterior.quotes.price, (0, more))),
+            jnp.asarray(np.pad(posterior.scale, (0, more), constant_values=np.inf)),
         )
         geometry = jax.tree.map(jnp.asarray, geometry)
         return cls(posterior, Density.of(posterior), geometry, fit)
@@ -173,10 +180,17 @@ class Target:
         """Dimension of v."""
         return self.density.size
 
+    @property
+    def shapes(self) -> Shapes:
+        """Shapes of the geometry: with the density, the key of a compiled program."""
+        return tuple(np.shape(leaf) for leaf in jax.tree.leaves(self.geometry))
+
     def points(self, v: np.ndarray) -> np.ndarray:
         """Return points of the posterior, shape of `v`, (…, size)."""
-        points, _ = self.geometry.points(jnp.moveaxis(jnp.asarray(v), -1, 0))
-        return np.moveaxis(np.asarray(points), 0, -1)
+        # NumPy computes them: JAX would compile a program for each number of draws.
+        geometry = jax.tree.map(np.asarray, self.geometry)
+        points, _ = geometry.points(np.moveaxis(v, -1, 0))
+        return np.moveaxis(points, 0, -1)
 
     def draws(self, v: np.ndarray, statistics: Mapping[str, np.ndarray]) -> Draws:
         """Return draws of the posterior from those of v, shape (n_chains, n_samples, size)."""
@@ -189,9 +203,11 @@ class Target:
         The reference is the default pricer, which refines its contour where necessary.
         """
         flat = points.reshape(-1, points.shape[-1])
-        chosen = flat[:: max(1, len(flat) // _N_CHECKED)].T
+        # Of one number, except for fewer draws, since a program is compiled for each number.
+        chosen = flat[:: max(1, len(flat) // _N_CHECKED)][:_N_CHECKED].T
         parameters = jax.vmap(self.density.parameters, in_axes=1)(jnp.asarray(chosen))
         compiled = np.asarray(_compiled_prices(self.geometry.pricer, parameters))
+        compiled = compiled[:, : self.posterior.scale.size]
         model = self.posterior.model_type(*np.asarray(parameters).T)
         exact = SinhPricer(self.posterior.quotes.contracts).price(model)
         error = np.abs(compiled - exact.value) + exact.error
@@ -212,4 +228,4 @@ def _pricer(posterior: Posterior, near: Model, noise: np.ndarray) -> CompiledPri
         contour = pricer.shared_contour(near)
         if (pricer.price_on(contour, near).error <= allowed).all():
             break
-    return CompiledPricer.on_contour(posterior.model_type, contracts, contour)
+    return CompiledPricer.on_contour(posterior.model_type, contracts, contour, padded=True)

@@ -13,6 +13,7 @@ from levy_numerics.errors import OutsideStripError, UnsupportedError
 from levy_numerics.market import Contracts
 from levy_numerics.models import CGMY, Merton, Model, VarianceGamma
 from levy_numerics.pricing.sinh import SinhPricer
+from levy_numerics.pricing.sinh_contour import Contour
 from levy_numerics.pricing.sinh_jax import CompiledPricer, PhaseTable, covered_value
 from tests.numerics.models.members import MODELS, values
 
@@ -52,6 +53,11 @@ def nearby_models(cls: type[Model], count: int) -> list[Model]:
     return [cls(*row) for row in example * scales]
 
 
+def _contour(near: Model) -> Contour:
+    batch = type(near)(*np.array(values(near))[:, None])
+    return SinhPricer(surface(), TOLERANCE).shared_contour(batch)
+
+
 def everything(pricer: CompiledPricer, parameters: jax.Array) -> tuple[Any, ...]:
     jacobian = jax.jacfwd(pricer.prices)(parameters)
     by_reverse = jax.grad(lambda p: pricer.prices(p).sum())(parameters)
@@ -72,6 +78,24 @@ def test_compiled_prices_and_derivatives_are_accurate_close_to_the_tables_parame
         np.testing.assert_allclose(by_reverse, jacobian.sum(axis=0), rtol=1e-12, atol=1e-9)
 
 
+@every_model
+def test_padding_changes_prices_and_gradients_by_rounding_only(cls: type[Model]) -> None:
+    contracts, near = surface(), cls.example()
+    contour = _contour(near)
+    plain, padded = (
+        CompiledPricer.on_contour(cls, contracts, contour, padded=padded)
+        for padded in (False, True)
+    )
+    n = contracts.strike.size
+    assert padded.n_contracts > n
+    at = jnp.asarray(values(near))
+    price, jacobian = padded.prices(at), jax.jacfwd(padded.prices)(at)
+    np.testing.assert_allclose(price[:n], plain.prices(at), rtol=1e-13, atol=1e-12)
+    np.testing.assert_allclose(jacobian[:n], jax.jacfwd(plain.prices)(at), rtol=1e-10, atol=1e-10)
+    assert not np.any(price[n:])
+    assert not np.any(jacobian[n:])
+
+
 def test_second_derivatives_are_those_of_the_first():
     pricer = CompiledPricer.of(VarianceGamma, surface(), near=VarianceGamma.example())
     at, step = jnp.asarray(values(VarianceGamma.example())), 1e-5
@@ -87,10 +111,11 @@ def test_second_derivatives_are_those_of_the_first():
 
 def test_on_one_contour_prices_are_those_of_the_default_method_and_share_its_error():
     contracts = surface()
-    pricer = CompiledPricer.of(VarianceGamma, contracts, near=VarianceGamma(0.8, 0.005, 0.0))
+    contour = _contour(VarianceGamma(0.8, 0.005, 0.0))
+    pricer = CompiledPricer.on_contour(VarianceGamma, contracts, contour)
     far = np.array([[0.05, 1.0, 0.0], [0.3, 0.2, -0.1]])
     prices = jax.jit(jax.vmap(pricer.prices))(jnp.asarray(far))
-    on_contour = SinhPricer(contracts).price_on(pricer.table.contour, VarianceGamma(*far.T))
+    on_contour = SinhPricer(contracts).price_on(contour, VarianceGamma(*far.T))
     assert np.max(on_contour.error[0] / contracts.forward) > TOLERANCE
     np.testing.assert_allclose(prices, on_contour.value, atol=1e-9)
     exact = pricing.price(VarianceGamma(*far.T), contracts)
@@ -112,13 +137,13 @@ def test_single_precision_is_rejected():
 
 def test_padded_surfaces_are_priced_together_on_tables_made_inside():
     """Like batch calibrations: each surface has its own maturities and strikes."""
-    pricer = CompiledPricer.of(VarianceGamma, surface(), near=VarianceGamma.example())
+    contour = _contour(VarianceGamma.example())
     years = jnp.asarray([[0.05, 0.5], [0.3, 0.9]])
     log_moneyness = jnp.asarray([[[0.1, -0.1, 0.0], [0.2, 0.0, 0.0]], [[0.0, 0.3, -0.3]] * 2])
     parameters = jnp.asarray([[0.2, 0.3, -0.15], [0.25, 0.2, -0.1]])
 
     def one(years: Any, log_moneyness: Any, parameters: Any) -> Any:
-        table = PhaseTable.of(pricer.table.contour, years, log_moneyness)
+        table = PhaseTable.of(contour, years, log_moneyness)
         return covered_value(VarianceGamma, table, parameters)
 
     together = jax.jit(jax.vmap(one))(years, log_moneyness, parameters)
