@@ -17,7 +17,7 @@ SOURCES := libs services tests
 # Each process begins with its own part of the files, so that few import TensorFlow or PyMC.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench load sbc posteriors networks train real-quotes whole-surfaces extras clean
+.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench load overload faults worker-memory sbc posteriors networks train real-quotes whole-surfaces extras clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -99,6 +99,15 @@ check-prices: setup ## compare stated and true price errors; writes docs/accurac
 
 load: setup ## measure throughput and latency against an empty two-hop baseline; writes build/load.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.load $(LOAD)
+
+faults: setup ## break each part of levy serve while jobs run; writes the table of docs/operations.md; FAULTS= sets options
+	$(BIN)/python -m tests.benchmarks.faults $(or $(FAULTS),--page docs/operations.md)
+
+worker-memory: setup ## run jobs of random sizes, models and engines on one worker; WORKER_MEMORY="--jobs 200"
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.worker_memory $(WORKER_MEMORY)
+
+overload: setup ## measure overload and fairness between callers; writes build/overload.json; 20 minutes
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.load.overload $(OVERLOAD)
 
 posteriors: setup ## sample posteriors with every engine; writes docs/bayesian.md; 30 minutes
 	$(BIN)/python -m tests.benchmarks.posteriors

@@ -1,13 +1,12 @@
 """Memory of a worker over many jobs of random sizes, models and engines, and when they start.
 
-Run as `python -m tests.worker_memory --jobs 200`: a gateway, a pricing service, Redis and one
-worker, as real processes. It prints the memory after each job, and fails if the worker's peak
-exceeds the limit. Between jobs it submits, for the same model and engine, surfaces of other sizes
-that are padded to the same size, and measures when they start sampling.
+Run as `python -m tests.benchmarks.worker_memory --jobs 200`: a gateway, a pricing service, Redis
+and one worker, as real processes. First it submits surfaces of several sizes that are padded to the
+same one, and measures when the jobs after the first start sampling. Then it prints the memory after
+each random job. It fails if the worker's peak or a start exceeds its limit.
 """
 
 import argparse
-import statistics
 import sys
 import time
 from dataclasses import dataclass
@@ -164,7 +163,7 @@ def main() -> int:
         print("second jobs start sampling after", [round(start, 2) for start in starts], "s")
         peak = random_jobs(worker, options.jobs, options.seconds, rng)
     print(f"peak {peak:.0f} MiB (limit {LIMIT_MIB:.0f})")
-    print(f"median start of a second job {statistics.median(starts):.2f} s (limit {SECONDS} s)")
+    print(f"longest start of a second job {max(starts):.2f} s (limit {SECONDS} s)")
     return int(peak > LIMIT_MIB or max(starts) > SECONDS)
 
 
