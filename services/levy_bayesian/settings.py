@@ -49,7 +49,7 @@ class BayesianSettings(ServiceSettings):
     hard_limit_seconds: PositiveInt = 1260
     lease_seconds: int = Field(default=30, ge=2)
     max_attempts: PositiveInt = 3
-    memory_mib: PositiveInt = 1800
+    memory_mib: PositiveInt = 1400
     keep_seconds: PositiveInt = 24 * 3600
     warm: tuple[ModelName, ...] = ()
     compiled: Path | None = None

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Self
@@ -196,17 +197,25 @@ def refusal(bench: Bench, name: str, apply: Callable[[Redis], Callable[[], None]
     return row
 
 
+def _follow_nobody(redis: Redis) -> None:
+    redis.slaveof()
+
+
+def _set(redis: Redis, name: str, value: int) -> None:
+    redis.config_set(name, value)
+
+
 def read_only(redis: Redis) -> Callable[[], None]:
     """Have Redis reject writes, as after a failover."""
-    redis.execute_command("REPLICAOF", "127.0.0.1", "1")
-    return lambda: redis.execute_command("REPLICAOF", "NO", "ONE")
+    redis.slaveof("127.0.0.1", 1)
+    return partial(_follow_nobody, redis)
 
 
 def full_memory(redis: Redis) -> Callable[[], None]:
     """Lower `maxmemory`, so that a few jobs fill it."""
-    before = redis.config_get("maxmemory")["maxmemory"]
+    before = int(redis.info("memory")["maxmemory"])
     redis.config_set("maxmemory", redis.info("memory")["used_memory"] + 12 * 2**20)
-    return lambda: redis.config_set("maxmemory", before)
+    return partial(_set, redis, "maxmemory", before)
 
 
 def full_disk(state_dir: Path) -> Callable[[Redis], Callable[[], None]]:
@@ -268,15 +277,15 @@ def rows(n_kills: int) -> Iterator[Row | str]:
     """Apply every fault; yield rows, or the name of a fault that was not run."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
-        disk = stack.enter_context(tmpfs(folder / "disk"))
-        state_dir = disk or folder / "state"
-        bench = stack.enter_context(Bench(folder, state_dir))
+        with tmpfs(folder / "disk") as disk:
+            if disk is None:
+                yield "disk is full"
+            else:
+                with Bench(folder, disk) as bench:
+                    yield refusal(bench, "disk is full", full_disk(disk))
+        bench = stack.enter_context(Bench(folder, folder / "state"))
         yield refusal(bench, "Redis is read-only", read_only)
         yield refusal(bench, "memory of Redis is full", full_memory)
-        if disk is None:
-            yield "disk is full"
-        else:
-            yield refusal(bench, "disk is full", full_disk(disk))
         by_part = {part: Row(f"`kill -9` of {part}", n_kills) for part in PARTS}
         for _ in range(n_kills):
             for part, row in by_part.items():

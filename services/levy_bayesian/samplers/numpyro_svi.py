@@ -52,7 +52,7 @@ class NumPyroSvi(Sampler):
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
         program = _program(target.density, target.shapes)
-        state = program.begin(jax.random.key(plan.seed), target.geometry)
+        state = program.begin(jax.random.key(plan.seed))
         progress(Progress(0.0))
         for done in range(_BLOCK, _STEPS + 1, _BLOCK):
             state, loss = program.advance(state, target.geometry)
@@ -67,7 +67,7 @@ class NumPyroSvi(Sampler):
 class _Program:
     """Compiled functions that start and advance a fit, and return its normal."""
 
-    begin: Callable[[Any, Geometry], Any]
+    begin: Callable[[Any], Any]
     advance: Callable[[Any, Geometry], tuple[Any, Any]]
     normal: Callable[[Any], tuple[np.ndarray, np.ndarray]]
 
@@ -77,14 +77,25 @@ def _program(density: Density, _shapes: Shapes) -> _Program:
     """Return the program for all posteriors of a density."""
     anywhere = dist.ImproperUniform(dist.constraints.real_vector, (), (density.size,))
 
+    def flat() -> Any:
+        return numpyro.sample("v", anywhere)
+
     def model(geometry: Geometry) -> None:
-        v = numpyro.sample("v", anywhere)
-        numpyro.factor("posterior", density(v, geometry))
+        numpyro.factor("posterior", density(flat(), geometry))
 
     guide = AutoMultivariateNormal(
-        model, init_loc_fn=init_to_value(values={"v": jnp.zeros(density.size)}), init_scale=1.0
+        flat, init_loc_fn=init_to_value(values={"v": jnp.zeros(density.size)}), init_scale=1.0
     )
-    svi = SVI(model, guide, numpyro.optim.Adam(_rate), _ELBO)
+    optimiser = numpyro.optim.Adam(_rate)
+    svi = SVI(model, guide, optimiser, _ELBO)
+
+    def begin(key: Any) -> Any:
+        # The start does not depend on the density, which NumPyro would evaluate without compiling
+        # it as a whole: that takes a minute and 1.6 GB for models with a stochastic clock.
+        start = SVI(flat, guide, optimiser, _ELBO)
+        state = start.init(key)
+        svi.constrain_fn = start.constrain_fn
+        return state
 
     @jax.jit
     def advance(state: Any, geometry: Geometry) -> tuple[Any, Any]:
@@ -99,7 +110,7 @@ def _program(density: Density, _shapes: Shapes) -> _Program:
         fitted = guide.get_posterior(svi.get_params(state))
         return np.asarray(fitted.mean), np.asarray(fitted.scale_tril)
 
-    return _Program(svi.init, advance, normal)
+    return _Program(begin, advance, normal)
 
 
 def _rate(step: Any) -> Any:

@@ -34,7 +34,8 @@ def pymc_model(target: Target) -> pm.Model:
 @lru_cache(maxsize=N_PROGRAMS)
 def _compiled(density: Density, _shapes: Shapes) -> tuple[Any, Any]:
     """Return the compiled density and its gradient, for all posteriors of a density."""
-    return jax.jit(density), jax.jit(jax.grad(density))
+    function: Any = density
+    return jax.jit(function), jax.jit(jax.grad(function))
 
 
 class LogDensity(Op):

@@ -7,8 +7,8 @@ similar density whatever the model, its units and the shape of its posterior.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, Self
+from functools import lru_cache, partial
+from typing import Any, Final, Self
 
 import jax
 import jax.numpy as jnp
@@ -206,7 +206,8 @@ class Target:
         # Of one number, except for fewer draws, since a program is compiled for each number.
         chosen = flat[:: max(1, len(flat) // _N_CHECKED)][:_N_CHECKED].T
         parameters = jax.vmap(self.density.parameters, in_axes=1)(jnp.asarray(chosen))
-        compiled = np.asarray(_compiled_prices(self.geometry.pricer, parameters))
+        prices = _compiled_prices(self.shapes)
+        compiled = np.asarray(prices(self.geometry.pricer, parameters))
         compiled = compiled[:, : self.posterior.scale.size]
         model = self.posterior.model_type(*np.asarray(parameters).T)
         exact = SinhPricer(self.posterior.quotes.contracts).price(model)
@@ -215,8 +216,10 @@ class Target:
         return float(np.max(error / (self.posterior.scale * noise)))
 
 
-_compiled_prices = jax.jit(jax.vmap(CompiledPricer.prices, in_axes=(None, 0)))
-"""Prices at parameters of shape (n_points, n_parameters)."""
+@lru_cache(maxsize=N_PROGRAMS)
+def _compiled_prices(_shapes: Shapes) -> Any:
+    """Return the compiled prices at parameters of shape (n_points, n_parameters)."""
+    return jax.jit(jax.vmap(CompiledPricer.prices, in_axes=(None, 0)))
 
 
 def _pricer(posterior: Posterior, near: Model, noise: np.ndarray) -> CompiledPricer:
