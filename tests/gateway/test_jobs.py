@@ -553,6 +553,26 @@ def test_health_counts_workers(jobs: TestClient, redis: Any) -> None:
     assert health["services"]["bayesian"] == {"status": "ready", "workers": 2}
 
 
+def test_rate_limits_and_cached_results_have_a_redis_of_their_own(
+    gateway: Gateway, redis: Any, tmp_path: Path
+) -> None:
+    cache = Redis(tmp_path).wait_until_ready()
+    try:
+        jobs = gateway(cache_redis_url=cache.url, rate_limit="2/minute")
+        redis.config_set("min-replicas-to-write", 1)
+        assert [jobs.get("/models").status_code for _ in range(3)] == [200, 200, 429]
+        assert redis.keys("*LIMITS*") == []
+        assert jobs.get("/health").json()["services"]["redis-cache"] == {"status": "ready"}
+    finally:
+        redis.config_set("min-replicas-to-write", 0)
+        cache.kill()
+    assert jobs.get("/models").status_code == 200
+    health = jobs.get("/health").json()
+    assert health["services"]["redis-cache"] == {"status": "unreachable"}
+    assert health["services"]["redis"] == {"status": "ready"}
+    assert submit(jobs).status_code == 202
+
+
 def test_queues_and_workers_are_shown(gateway: Gateway, redis: Any) -> None:
     submit(gateway())
     redis.zadd(WORKERS_KEY, {"heard": redis.time()[0]})
