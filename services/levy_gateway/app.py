@@ -161,6 +161,7 @@ def _jobs(settings: GatewaySettings) -> JobStore | None:
         timeout_seconds=settings.job_redis_seconds,
         keep_seconds=settings.job_keep_seconds,
         queue_limit=settings.queue_limit,
+        queue_limit_per_key=settings.queue_limit_per_key,
         resend_seconds=settings.job_resend_seconds,
     )
 

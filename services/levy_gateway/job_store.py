@@ -126,6 +126,8 @@ class JobStore:
         Time after which a job that no worker took is deleted.
     queue_limit : int
         Maximum number of jobs waiting in each queue.
+    queue_limit_per_key : int
+        Maximum number of them that belong to one API key.
     resend_seconds : float
         Time after which the task of a queued job is sent again; later intervals double.
     """
@@ -137,12 +139,14 @@ class JobStore:
         timeout_seconds: float,
         keep_seconds: float,
         queue_limit: int,
+        queue_limit_per_key: int,
         resend_seconds: float,
     ) -> None:
         self._redis = redis
         self._timeout_seconds = timeout_seconds
         self._keep_seconds = keep_seconds
         self._queue_limit = queue_limit
+        self._queue_limit_per_key = queue_limit_per_key
         self._resend_seconds = resend_seconds
 
     async def create(
@@ -193,11 +197,7 @@ class JobStore:
             if (engines := await _engines(pipe)) and request.engine not in engines:
                 message = engine_not_installed(request.engine, engines)
                 raise EngineNotInstalledError(message, pointer="/engine")
-            if await pipe.zcard(queued_key(queue)) >= self._queue_limit:
-                limit = self._queue_limit
-                raise QueueFullError(
-                    f"The queue is full: {limit} jobs are waiting. Retry later.", limit=limit
-                )
+            await self._require_room(pipe, queue, owner)
             await _require_memory(pipe, needed)
             now = await _now(pipe)
             times = {"created": now, "send_after": now + self._resend_seconds}
@@ -212,6 +212,22 @@ class JobStore:
         watched = (queued_key(queue), link) if link else (queued_key(queue),)
         result: tuple[str, bool] = await self._transaction(create, *watched)
         return result
+
+    async def _require_room(self, pipe: Any, queue: QueueName, owner: str) -> None:
+        limit = self._queue_limit
+        if await pipe.zcard(queued_key(queue)) >= limit:
+            raise QueueFullError(
+                f"The queue is full: {limit} jobs are waiting. Retry later.", limit=limit
+            )
+        if not owner:
+            return
+        limit = self._queue_limit_per_key
+        owners = await pipe.sort(queued_key(queue), by="nosort", get=f"{job_key('*')}->owner")
+        if owners.count(owner.encode()) >= limit:
+            message = (
+                f"{limit} jobs of this API key are waiting, its share of the queue. Retry later."
+            )
+            raise QueueFullError(message, limit=limit)
 
     async def status(self, job_id: str, owner: str) -> JobStatus:
         """Return the status of a job.

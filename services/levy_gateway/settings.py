@@ -62,6 +62,8 @@ class GatewaySettings(ServiceSettings):
         Time after which the task of a job that no worker took is sent again.
     queue_limit : int
         Maximum number of jobs waiting in each queue.
+    queue_limit_per_key : int
+        Maximum number of them that belong to one API key; without keys there is no such limit.
     """
 
     model_config = SettingsConfigDict(
@@ -91,6 +93,7 @@ class GatewaySettings(ServiceSettings):
     job_keep_seconds: PositiveInt = 24 * 3600
     job_resend_seconds: Seconds = 10.0
     queue_limit: PositiveInt = 100
+    queue_limit_per_key: PositiveInt = 50
 
     @field_validator("rate_limit")
     @classmethod

@@ -105,6 +105,7 @@ def gateway(pricing: FastAPI, calibration: FastAPI, redis_url: str) -> FastAPI:
             timeout_seconds=10.0,
             keep_seconds=600,
             queue_limit=100_000,
+            queue_limit_per_key=100_000,
             resend_seconds=60.0,
         ),
         tasks=TaskQueue(redis_url, timeout_seconds=10.0),

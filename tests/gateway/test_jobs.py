@@ -255,6 +255,21 @@ def test_a_full_queue_rejects_jobs_with_retry_after(gateway: Gateway, redis: Any
     assert submit(jobs).status_code == 202
 
 
+def test_no_key_fills_the_queue_of_the_others(gateway: Gateway) -> None:
+    keys = {name: digest_of(f"levy_{name}") for name in ("greedy", "polite")}
+    jobs = gateway(queue_limit=4, queue_limit_per_key=2, api_keys=keys)
+    greedy = [submit(jobs, **{"X-API-Key": "levy_greedy"}) for _ in range(3)]
+    assert [answer.status_code for answer in greedy] == [202, 202, 503]
+    assert greedy[2].json()["code"] == "queue-full"
+    assert "share" in greedy[2].json()["detail"]
+    assert submit(jobs, **{"X-API-Key": "levy_polite"}).status_code == 202
+    # The other queue, and a place that became free, can be used.
+    other = submit(jobs, {"engine": "numpyro-nuts"}, **{"X-API-Key": "levy_greedy"})
+    assert other.status_code == 202
+    jobs.delete(greedy[0].headers["Location"], headers={"X-API-Key": "levy_greedy"})
+    assert submit(jobs, **{"X-API-Key": "levy_greedy"}).status_code == 202
+
+
 def test_a_job_that_waits_is_cancelled_at_once(jobs: TestClient, redis: Any) -> None:
     where = submit(jobs).headers["Location"]
     answer = jobs.delete(where)
@@ -295,6 +310,7 @@ def resend(server: Redis) -> Callable[..., Sent]:
                 timeout_seconds=10.0,
                 keep_seconds=keep_seconds,
                 queue_limit=100,
+                queue_limit_per_key=100,
                 resend_seconds=30.0,
             )
             await store.resend(send)
@@ -386,7 +402,12 @@ def test_redis_may_evict_nothing_of_a_job(jobs: TestClient, redis: Any) -> None:
 
 def test_one_gateway_at_a_time_takes_the_periodic_step(server: Redis, redis: Any) -> None:
     async def turns() -> list[bool]:
-        options = {"timeout_seconds": 10.0, "keep_seconds": 60, "queue_limit": 1}
+        options = {
+            "timeout_seconds": 10.0,
+            "keep_seconds": 60,
+            "queue_limit": 1,
+            "queue_limit_per_key": 1,
+        }
         stores = [
             JobStore(connect(server.url, 10.0), resend_seconds=1.0, **options) for _ in range(3)
         ]
