@@ -25,37 +25,27 @@ class RedisProcess:
     options : sequence of str
         Further options.
     name : str
-    descriptors : sequence of int
-        Open files that it inherits.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        options: Sequence[str] = (),
-        *,
-        name: str = "redis",
-        descriptors: Sequence[int] = (),
-    ) -> None:
+    def __init__(self, folder: Path, options: Sequence[str] = (), *, name: str = "redis") -> None:
         self.name = name
         self.socket = folder / f"{name}.sock"
         self._log = folder / f"{name}.log"
         self._options = options
-        self._descriptors = descriptors
 
     @property
     def address(self) -> str:
         """URL of the socket."""
         return f"unix://{self.socket}"
 
-    def start(self) -> Child:
-        """Start the server, without a port."""
+    def start(self, descriptors: Sequence[int] = ()) -> Child:
+        """Start the server, without a port; it inherits the descriptors."""
         command = [
             *(str(redis_binary()), "--port", "0", "--daemonize", "no"),
             *("--unixsocket", str(self.socket), "--unixsocketperm", "700"),
             *("--save", "", "--loglevel", "warning", *self._options),
         ]
-        return Child(self.name, command, {}, log=self._log, descriptors=self._descriptors)
+        return Child(self.name, command, {}, log=self._log, descriptors=descriptors)
 
     def ready(self) -> bool:
         """Return whether the server responds to a ping."""
@@ -96,11 +86,12 @@ class ServiceProcess:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
-    def start(self) -> Child:
-        """Start the service with the current interpreter."""
+    def start(self, descriptors: Sequence[int] = ()) -> Child:
+        """Start the service with the current interpreter; it inherits the descriptors."""
         prefix = f"LEVY_{self.name.upper()}_"
         environment = {f"{prefix}{name}": value for name, value in self._settings.items()}
-        return Child(self.name, [sys.executable, "-m", f"levy_{self.name}"], environment)
+        command = [sys.executable, "-m", f"levy_{self.name}"]
+        return Child(self.name, command, environment, descriptors=descriptors)
 
     def ready(self) -> bool:
         """Return whether the service reports that it is ready."""

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-_LOCK_SECONDS: Final = 10.0
-"""Time that the Redis of a supervisor that was killed has to end."""
+_LOCK_SECONDS: Final = 15.0
+"""Time that the processes of a supervisor that was killed have to end."""
 _POLL_SECONDS: Final = 0.05
 
 
@@ -28,7 +28,7 @@ def locked(folder: Path) -> Iterator[int]:
     """Create the folder if necessary, lock it, and yield the descriptor of the lock.
 
     The lock is held until every process that has the descriptor has ended: two servers must never
-    append to the same file.
+    append to the same file, and the port of the gateway must be free.
 
     Raises
     ------

@@ -44,8 +44,8 @@ class Startable(Protocol):
 
     name: str
 
-    def start(self) -> Child:
-        """Start the process."""
+    def start(self, descriptors: Sequence[int] = ()) -> Child:
+        """Start the process, which inherits the descriptors."""
 
     def ready(self) -> bool:
         """Return whether the process is ready."""
@@ -69,14 +69,15 @@ class _StopRequest:
 class _Supervised:
     """A process that is restarted when it ends, while the others keep running."""
 
-    def __init__(self, process: Startable) -> None:
+    def __init__(self, process: Startable, lock: int) -> None:
         self._process = process
+        self._lock = lock
         self._failures = 0
         self._restart_at: float | None = None
         self.start()
 
     def start(self) -> None:
-        self.child = self._process.start()
+        self.child = self._process.start((self._lock,))
         self._started_at = time.monotonic()
         self._restart_at = None
 
@@ -117,10 +118,6 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK, state_dir: Path | None = N
     int
         Exit status: 0 after a signal, 1 if the start or a process failed.
     """
-    reason = port_error(host, port)
-    if reason is not None:
-        _print_error(f"cannot listen on {host}:{port}: {reason}; choose another with --port")
-        return 1
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="levy-") as name, _stop_requested() as stop:
         folder = Path(name)
@@ -128,9 +125,14 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK, state_dir: Path | None = N
         supervised: list[_Supervised] = []
         try:
             with locked(state_dir) as lock:
-                processes = _processes(host, port or free_port(host), folder, state_dir, lock)
+                if (reason := port_error(host, port)) is not None:
+                    message = (
+                        f"cannot listen on {host}:{port}: {reason}; choose another with --port"
+                    )
+                    raise _ProcessFailedError(message)
+                processes = _processes(host, port or free_port(host), folder, state_dir)
                 for process in processes:
-                    supervised.append(_Supervised(process))  # noqa: PERF401 - to be stopped
+                    supervised.append(_Supervised(process, lock))  # noqa: PERF401 - to be stopped
                 if not _wait_until_ready(processes, supervised, stop):
                     return 0
                 _announce(processes, state_dir, time.monotonic() - started)
@@ -145,12 +147,10 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK, state_dir: Path | None = N
     return 0
 
 
-def _processes(
-    host: str, port: int, folder: Path, state_dir: Path, lock: int
-) -> tuple[Startable, ...]:
+def _processes(host: str, port: int, folder: Path, state_dir: Path) -> tuple[Startable, ...]:
     pricing = ServiceProcess("pricing", _LOOPBACK, free_port(_LOOPBACK))
     calibration = ServiceProcess("calibration", _LOOPBACK, free_port(_LOOPBACK))
-    redis = RedisProcess(folder, (*_JOB_REDIS, "--dir", str(state_dir)), descriptors=(lock,))
+    redis = RedisProcess(folder, (*_JOB_REDIS, "--dir", str(state_dir)))
     cache = RedisProcess(folder, (*_CACHE_REDIS, "--dir", str(folder)), name="redis-cache")
     settings = {
         "PRICING_URL": pricing.address,
