@@ -255,7 +255,7 @@ def test_a_upstream_service_that_hangs_is_a_degraded_system(system: Any) -> None
         os.kill(system.child("calibration"), signal.SIGCONT)
 
 
-def test_a_port_in_use_is_reported_before_anything_starts() -> None:
+def test_a_port_in_use_is_reported_before_anything_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
@@ -264,6 +264,7 @@ def test_a_port_in_use_is_reported_before_anything_starts() -> None:
                 "-c",
                 f"from levy_cli.serve import serve; raise SystemExit(serve({port}))",
             ],
+            env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
             capture_output=True,
             text=True,
             timeout=20,
