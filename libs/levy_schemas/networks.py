@@ -35,3 +35,6 @@ class ServedNetworks(ResponseModel):
 
     engine_version: str
     networks: dict[str, ServedNetwork] = Field(description="by model, for models with a network")
+    skipped: dict[str, str] = Field(
+        default={}, description="why a network is not available, by model/version or model/alias"
+    )

@@ -73,6 +73,7 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
             await to_thread.run_sync(
                 handler_for_warmup, _EXAMPLE.model_copy(update={"model_type": model})
             )
+        await to_thread.run_sync(serving.skipped)
         checks["warm"] = True
         _log.info("service.ready", threads=settings.threads)
         async with _background(watch.refresh):

@@ -7,6 +7,8 @@ from typing import Final, Self
 
 import numpy as np
 
+from levy_numerics.errors import InvalidInputError
+
 N_QUANTILES: Final = 500
 _LEVELS: Final = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
 
@@ -55,4 +57,10 @@ def pack(reference: Reference) -> bytes:
 def unpack(content: bytes) -> Reference:
     """Return the reference of a file's content."""
     with np.load(BytesIO(content), allow_pickle=False) as arrays:
-        return Reference({name: arrays[name] for name in arrays.files})
+        quantiles = {name: arrays[name] for name in arrays.files}
+    for name, values in quantiles.items():
+        if values.ndim != 1 or values.size < 2 or not np.isfinite(values).all():
+            raise InvalidInputError(f"the training quantiles of {name} are not finite numbers")
+        if (np.diff(values) < 0.0).any():
+            raise InvalidInputError(f"the training quantiles of {name} are not increasing")
+    return Reference(quantiles)

@@ -48,6 +48,7 @@ class ChampionChallengerRouter:
         self._metrics = metrics
         self._draw = draw
         self._logged: dict[tuple[str, Alias], str] = {}
+        self._skipped: dict[str, str] = {}
 
     def choose(self, model_type: str) -> Sequence[Proposer]:
         """Return the networks to try for the next surface, in order."""
@@ -67,7 +68,7 @@ class ChampionChallengerRouter:
             self._metrics.answers.labels(fit.model_type, "", "none", "not_tried").inc()
 
     def served(self, engine_version: str) -> ServedNetworks:
-        """Return the networks that serve, for `GET /networks`."""
+        """Return the networks that serve, and those that are skipped, for `GET /networks`."""
         networks = {}
         for model in self._registry.models():
             champion = self._current(model, "champion")
@@ -75,7 +76,18 @@ class ChampionChallengerRouter:
             if champion is not None:
                 beside = None if challenger is None else challenger.version
                 networks[model] = ServedNetwork.of(champion.version, champion.reads, beside)
-        return ServedNetworks(engine_version=engine_version, networks=networks)
+        return ServedNetworks(
+            engine_version=engine_version, networks=networks, skipped=self.skipped()
+        )
+
+    def skipped(self) -> dict[str, str]:
+        """Return why artifacts are not available, by name; a new reason is logged."""
+        reasons = self._registry.skipped()
+        for name, reason in reasons.items():
+            if self._skipped.get(name) != reason:
+                _log.error("network.skipped", network=name, reason=reason)
+        self._skipped = reasons
+        return reasons
 
     def reference(self, model_type: str) -> Reference | None:
         """Return the training distribution of a model's champion; None where it is unknown."""

@@ -5,6 +5,8 @@ from typing import Final, Self
 
 import numpy as np
 
+from levy_numerics.errors import InvalidInputError
+
 _QUANTILE: Final = 0.999
 _RIDGE: Final = 1e-3
 """As a fraction of the summary's variance: directions in which training surfaces hardly vary carry
@@ -44,6 +46,15 @@ class OutOfDistributionDetector:
         whitener = np.linalg.inv(np.linalg.cholesky(covariance)).T / deviation[:, None]
         unit = cls(mean.astype(np.float32), whitener.astype(np.float32), 1.0)
         return cls(unit.mean, unit.whitener, float(np.quantile(unit.score(values), _QUANTILE)))
+
+    def check(self) -> None:
+        """Raise `InvalidInputError` unless shapes agree, values are finite and the limit is > 0."""
+        size = self.mean.size
+        if self.mean.shape != (size,) or self.whitener.shape != (size, size):
+            raise InvalidInputError("mean and whitener of the detector have inconsistent shapes")
+        finite = np.isfinite(self.mean).all() and np.isfinite(self.whitener).all()
+        if not (finite and 0.0 < self.limit < np.inf):
+            raise InvalidInputError("the detector has values that are not finite, or no limit > 0")
 
     def score(self, summaries: np.ndarray) -> np.ndarray:
         """Return distance over limit, shape (n,); above one is out of distribution."""

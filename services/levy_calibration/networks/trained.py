@@ -11,9 +11,11 @@ from levy_calibration.networks.grid_interpolation import interpolate_to_grid
 from levy_calibration.networks.out_of_distribution import OutOfDistributionDetector
 from levy_calibration.networks.runtime import NetworkOutput, Runtime
 from levy_numerics.calibration.hybrid import Proposal
+from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
-from levy_surfaces.synthetic.features import point_features
+from levy_schemas.networks import SURFACE_SIZE
+from levy_surfaces.synthetic.features import POINT_CHANNELS, point_features
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box
 
@@ -42,6 +44,17 @@ class TrainedNetwork:
     runtime: Runtime
     detector: OutOfDistributionDetector
     reference: Reference | None = None
+
+    def check(self) -> None:
+        """Raise `InvalidInputError` unless a pass has outputs of the model's size, all finite."""
+        shape = (1, SURFACE_SIZE) if self.reads == "grid" else (1, 1, len(POINT_CHANNELS))
+        output = self.runtime(np.zeros(shape, dtype=np.float32))
+        expected = (1, len(self.box.axes))
+        if not (output.unit_parameters.shape == output.log_deviations.shape == expected):
+            raise InvalidInputError(f"the network does not have the outputs of {self.model_type}")
+        finite = (np.isfinite(values).all() for values in vars(output).values())
+        if not all(finite) or not np.isfinite(self.detector.score(output.summary)).all():
+            raise InvalidInputError("outputs of the network are not finite")
 
     def propose(self, quotes: Quotes) -> Proposal:
         """Return the proposal for one surface; see `Proposer`."""

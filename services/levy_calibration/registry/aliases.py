@@ -4,8 +4,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from levy_calibration.registry.artifact import read_small
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.atomic_files import write_atomically
 
@@ -14,6 +17,17 @@ ALIASES: Final[tuple[Alias, ...]] = ("champion", "challenger")
 Stamp = tuple[int, ...] | None
 """Identifies the content of a file; None if it does not exist."""
 _FILE: Final = "aliases.json"
+_Change = Annotated[dict[Literal["alias", "from", "to"], str | None], Field(min_length=3)]
+
+
+class _Document(BaseModel):
+    """The content of the file."""
+
+    model_config = ConfigDict(strict=True)
+
+    champion: str | None
+    challenger: str | None
+    history: list[_Change]
 
 
 @dataclass(frozen=True)
@@ -36,19 +50,22 @@ class Aliases:
         """Return the aliases in a model's folder, empty if nothing was promoted."""
         path = folder / _FILE
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(values["champion"], values["challenger"], tuple(values["history"]))
+            document = _Document.model_validate_json(read_small(path))
         except FileNotFoundError:
             return cls()
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise InvalidInputError(f"{path} is not a file of aliases: {reason}") from None
+        except (OSError, ValueError) as error:
             raise InvalidInputError(f"{path} is not a file of aliases: {error}") from None
+        return cls(document.champion, document.challenger, tuple(document.history))
 
     @staticmethod
     def stamp(folder: Path) -> Stamp:
         """Return a stamp that changes with the file, by which readers avoid parsing it again."""
         try:
             status = (folder / _FILE).stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
 

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from levy_calibration.drift import reference
 from levy_calibration.networks.out_of_distribution import OutOfDistributionDetector
 from levy_calibration.networks.runtime import Runtime
 from levy_calibration.networks.trained import TrainedNetwork
-from levy_numerics.errors import InvalidInputError
+from levy_numerics.errors import InvalidInputError, LevyError
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.synthetic.manifest import file_hash
 from levy_surfaces.synthetic.ranges import Box
@@ -27,7 +28,22 @@ REFERENCE: Final = "training_quantiles.npz"
 FILES: Final = (SERVED, TRAINABLE, DETECTOR)
 """Files that determine the version; the reference distribution does not."""
 _FORMAT: Final = 1
-_REQUIRED: Final = ("format", "model", "network", "version", "reads", "box", "sha256")
+_MAX_BYTES: Final = 1_000_000
+"""Largest manifest or file of aliases; those of the engine's networks have a few kilobytes."""
+
+
+class _Manifest(BaseModel):
+    """The members of a manifest by which a network is found and loaded."""
+
+    model_config = ConfigDict(strict=True)
+
+    format: Literal[1]
+    model: str
+    network: str
+    version: str
+    reads: Literal["grid", "points"]
+    box: dict[str, Any]
+    sha256: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -87,19 +103,30 @@ class Artifact:
         Raises
         ------
         InvalidInputError
-            There is no manifest, or it is invalid.
+            The manifest is missing or invalid, or a file is missing.
         """
+        path = folder / MANIFEST
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            missing = [name for name in _REQUIRED if name not in manifest]
+            content = read_small(path)
+            _Manifest.model_validate_json(content)
+            artifact = cls(folder, json.loads(content))
         except FileNotFoundError:
-            raise InvalidInputError(f"{folder} does not contain a trained network") from None
-        except (json.JSONDecodeError, TypeError) as error:
-            raise InvalidInputError(f"{folder / MANIFEST} is not a manifest: {error}") from None
-        if missing or manifest["format"] != _FORMAT:
-            reason = f"lacks {', '.join(missing)}" if missing else "has another format"
-            raise InvalidInputError(f"{folder / MANIFEST} {reason}; train the network again")
-        return cls(folder, manifest)
+            raise InvalidInputError(f"{path} is missing") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            member = ".".join(map(str, first["loc"])) or "the content"
+            reason = f"{path} is not a manifest: {member}: {first['msg']}"
+            raise InvalidInputError(f"{reason}; train the network again") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise InvalidInputError(f"{path} is not a manifest: {error}") from None
+        if (artifact.model, artifact.version) != (folder.parent.name, folder.name):
+            raise InvalidInputError(
+                f"{path} is the manifest of {artifact.model}/{artifact.version}; "
+                "folders must have the names of the model and of the version"
+            )
+        if missing := [name for name in artifact.files if not (folder / name).is_file()]:
+            raise InvalidInputError(f"{folder} lacks {', '.join(missing)}")
+        return artifact
 
     @property
     def model(self) -> str:
@@ -133,7 +160,11 @@ class Artifact:
         """
         for name in self.files:
             path = self.folder / name
-            if not path.is_file() or file_hash(path) != self.manifest["sha256"].get(name):
+            try:
+                matches = file_hash(path) == self.manifest["sha256"].get(name)
+            except OSError as error:
+                raise InvalidInputError(f"{path} cannot be read: {error}") from None
+            if not matches:
                 raise InvalidInputError(
                     f"{path} does not match its manifest; restore it or train again"
                 )
@@ -143,23 +174,55 @@ class Artifact:
             )
 
     def load(self) -> TrainedNetwork:
-        """Return the network after verification."""
+        """Return the network after verification and a trial pass.
+
+        Raises
+        ------
+        InvalidInputError
+            A file does not match the manifest, or cannot be used.
+        """
         self.verify()
-        return TrainedNetwork(
-            model_type=self.model,
-            network=self.network,
-            version=self.version,
-            reads=self.manifest["reads"],
-            box=Box.of(self.model),
-            runtime=Runtime((self.folder / SERVED).read_bytes()),
-            detector=unpack((self.folder / DETECTOR).read_bytes()),
-            reference=self._reference(),
-        )
+        try:
+            network = TrainedNetwork(
+                model_type=self.model,
+                network=self.network,
+                version=self.version,
+                reads=self.manifest["reads"],
+                box=Box.of(self.model),
+                runtime=Runtime((self.folder / SERVED).read_bytes()),
+                detector=unpack((self.folder / DETECTOR).read_bytes()),
+                reference=self._reference(),
+            )
+            network.check()
+        except LevyError:
+            raise
+        except Exception as error:  # parsers of damaged files raise errors of any type
+            raise InvalidInputError(f"{self.version} cannot be loaded: {error}") from error
+        return network
 
     def _reference(self) -> reference.Reference | None:
         if REFERENCE not in self.files:
             return None
         return reference.unpack((self.folder / REFERENCE).read_bytes())
+
+
+def read_small(path: Path) -> bytes:
+    """Return the content of a regular file.
+
+    Raises
+    ------
+    OSError
+        The path is missing, unreadable or not a regular file.
+    ValueError
+        The file is larger than `_MAX_BYTES`.
+    """
+    if path.exists() and not path.is_file():  # opening a named pipe would block
+        raise OSError("not a regular file")
+    with path.open("rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ValueError(f"larger than {_MAX_BYTES} bytes")
+    return content
 
 
 def pack(detector: OutOfDistributionDetector) -> bytes:
@@ -174,4 +237,8 @@ def pack(detector: OutOfDistributionDetector) -> bytes:
 def unpack(content: bytes) -> OutOfDistributionDetector:
     """Return the detector of a file's content."""
     with np.load(BytesIO(content), allow_pickle=False) as arrays:
-        return OutOfDistributionDetector(arrays["mean"], arrays["whitener"], float(arrays["limit"]))
+        detector = OutOfDistributionDetector(
+            arrays["mean"], arrays["whitener"], float(arrays["limit"])
+        )
+    detector.check()
+    return detector

@@ -1,7 +1,9 @@
 """The registry of trained networks: list, load, promote and roll back."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -11,11 +13,13 @@ from levy_calibration.networks.trained import TrainedNetwork
 from levy_calibration.registry.aliases import Alias, Aliases, Stamp
 from levy_calibration.registry.artifact import MANIFEST, Artifact
 from levy_numerics.errors import InvalidInputError, LevyError
+from levy_surfaces.synthetic.ranges import model_names
 
 PACKAGED: Final = Path(__file__).parents[1] / "trained"
 """Networks that are installed with the engine."""
 _RETRY_SECONDS: Final = 10.0
-"""Time before an invalid network is verified again, which takes milliseconds."""
+"""Time before an invalid network is verified again, and between scans of the folder, which both
+take milliseconds."""
 
 
 @dataclass
@@ -23,7 +27,7 @@ class Registry:
     """A folder of artifacts, `model/version/`, and of aliases, `model/aliases.json`.
 
     A change of alias takes effect at the next call, without a restart. A champion whose files do
-    not match its manifest does not replace the one in use.
+    not match its manifest does not replace the one in use. Other invalid artifacts are skipped.
 
     Attributes
     ----------
@@ -40,6 +44,8 @@ class Registry:
     _loaded: dict[tuple[str, Alias], TrainedNetwork] = field(default_factory=dict, repr=False)
     _attempts: dict[tuple[str, Alias], tuple[str, float]] = field(default_factory=dict, repr=False)
     _aliases: dict[str, tuple[Stamp, Aliases]] = field(default_factory=dict, repr=False)
+    _verified: dict[Path, tuple[object, str]] = field(default_factory=dict, repr=False)
+    _skipped: tuple[float, dict[str, str]] = field(default=(-math.inf, {}), repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @classmethod
@@ -57,13 +63,43 @@ class Registry:
         return cls(folder)
 
     def models(self) -> tuple[str, ...]:
-        """Return the names of the models with networks."""
-        return tuple(sorted({path.parents[1].name for path in self.root.glob(f"*/*/{MANIFEST}")}))
+        """Return the names of the engine's models with networks."""
+        folders = {path.parents[1].name for path in self.root.glob(f"*/*/{MANIFEST}")}
+        return tuple(sorted(folders & set(model_names())))
 
     def artifacts(self, model: str | None = None) -> Iterator[Artifact]:
-        """Yield all artifacts, or those of a model, by name."""
-        pattern = f"{model or '*'}/*/{MANIFEST}"
-        return (Artifact.read(path.parent) for path in sorted(self.root.glob(pattern)))
+        """Yield all artifacts with a valid manifest, or those of a model, by name."""
+        for folder in self._folders(model or "*"):
+            with suppress(InvalidInputError):
+                yield Artifact.read(folder)
+
+    def skipped(self) -> dict[str, str]:
+        """Return why networks are not available, by `model/version` or `model/alias`.
+
+        The folder is scanned again after `_RETRY_SECONDS`; files are hashed again if they changed.
+        """
+        now = self.clock()
+        if now - self._skipped[0] >= _RETRY_SECONDS:
+            folders = self._folders("*")
+            reasons = {f"{path.parent.name}/{path.name}": self._reason(path) for path in folders}
+            self._skipped = now, {name: reason for name, reason in reasons.items() if reason}
+        aliases = {f"{model}/{alias}": reason for (model, alias), reason in self.rejected.items()}
+        return self._skipped[1] | aliases
+
+    def _folders(self, model: str) -> list[Path]:
+        return sorted(path for path in self.root.glob(f"{model}/*") if not path.is_file())
+
+    def _reason(self, folder: Path) -> str:
+        """Return why an artifact is invalid; empty if it is valid."""
+        stamp = _stamp(folder)
+        if folder not in self._verified or self._verified[folder][0] != stamp:
+            try:
+                Artifact.read(folder).verify()
+                reason = ""
+            except LevyError as error:
+                reason = error.message
+            self._verified[folder] = stamp, reason
+        return self._verified[folder][1]
 
     def artifact(self, model: str, version: str) -> Artifact:
         """Return an artifact by its version, or by its network if that is unique.
@@ -71,10 +107,12 @@ class Registry:
         Raises
         ------
         InvalidInputError
-            There is no such artifact, or several.
+            There is no such artifact, or several, or it is invalid.
         """
+        if version in (folder.name for folder in self._folders(model)):
+            return Artifact.read(self.root / model / version)
         artifacts = list(self.artifacts(model))
-        matching = [a for a in artifacts if version in (a.version, a.network)]
+        matching = [a for a in artifacts if a.network == version]
         if len(matching) != 1:
             reason = "several networks match" if matching else "no network matches"
             names = ", ".join(a.version for a in matching or artifacts) or "none"
@@ -143,3 +181,12 @@ class Registry:
             raise InvalidInputError(self.rejected[key])
         self._attempts[key] = (version, self.clock())
         self._loaded[key] = self.artifact(model, version).load()
+
+
+def _stamp(folder: Path) -> object:
+    """Return a value that changes with the files of a folder."""
+    try:
+        status = [(path.name, path.lstat()) for path in sorted(folder.iterdir())]
+    except OSError as error:
+        return str(error)
+    return [(name, s.st_ino, s.st_mtime_ns, s.st_size) for name, s in status]

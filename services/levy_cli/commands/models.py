@@ -1,10 +1,12 @@
 """`levy models`."""
 
 import argparse
+from contextlib import suppress
 
 from levy_calibration.registry import Registry
 from levy_cli.networks import registry_at
 from levy_cli.output import print_json
+from levy_numerics.errors import LevyError
 from levy_pricing.handlers.catalogue import catalogue
 from levy_schemas.catalogue import CatalogueEntry, ModelsResult
 from levy_schemas.networks import ServedNetwork
@@ -25,10 +27,11 @@ def _champions(registry: Registry) -> dict[str, ServedNetwork]:
     """Return the champion of each model, from the manifests, without loading networks."""
     champions = {}
     for model in registry.models():
-        version = registry.aliases(model).champion
-        if version is not None:
-            reads = registry.artifact(model, version).manifest["reads"]
-            champions[model] = ServedNetwork.of(version, reads)
+        with suppress(LevyError):  # an invalid champion is not used
+            version = registry.aliases(model).champion
+            if version is not None:
+                reads = registry.artifact(model, version).manifest["reads"]
+                champions[model] = ServedNetwork.of(version, reads)
     return champions
 
 

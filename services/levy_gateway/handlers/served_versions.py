@@ -65,4 +65,4 @@ class ServedVersionsPoller:
 
 
 def _version_of(served: ServedNetworks) -> str:
-    return sha256(served.model_dump_json().encode()).hexdigest()[:16]
+    return sha256(served.model_dump_json(exclude={"skipped"}).encode()).hexdigest()[:16]
