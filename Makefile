@@ -17,7 +17,7 @@ SOURCES := libs services tests
 # Each process begins with its own part of the files, so that few import TensorFlow or PyMC.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench load overload faults worker-memory sbc posteriors networks train real-quotes whole-surfaces extras clean
+.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes whole-surfaces extras clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -108,6 +108,9 @@ worker-memory: setup ## run jobs of random sizes, models and engines on one work
 
 overload: setup ## measure overload and fairness between callers; writes build/overload.json; 20 minutes
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.load.overload $(OVERLOAD)
+
+slow-clients: setup ## measure slow clients and large headers; writes build/slow-clients.json
+	$(BIN)/python -m tests.load.slow_clients $(SLOW_CLIENTS)
 
 posteriors: setup ## sample posteriors with every engine; writes docs/bayesian.md; 30 minutes
 	$(BIN)/python -m tests.benchmarks.posteriors

@@ -77,6 +77,12 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = MappingProxyType(
                 "The Allow header lists the methods of this path.",
             ),
             ProblemType(
+                "request-timeout",
+                "Request timeout",
+                408,
+                "The headers or the body did not arrive in time. Send the request again.",
+            ),
+            ProblemType(
                 "idempotency-conflict",
                 "Idempotency key already used",
                 409,
@@ -138,6 +144,12 @@ PROBLEMS: Final[Mapping[str, ProblemType]] = MappingProxyType(
                 "Rate limit exceeded",
                 429,
                 "Retry after the seconds in the header Retry-After.",
+            ),
+            ProblemType(
+                "headers-too-large",
+                "Request headers too large",
+                431,
+                "Send fewer or shorter headers, or a shorter URL.",
             ),
             ProblemType(
                 "internal",
@@ -205,10 +217,12 @@ CODE_OF_STATUS: Final[Mapping[int, str]] = MappingProxyType(
         401: "unauthorized",
         404: "not-found",
         405: "method-not-allowed",
+        408: "request-timeout",
         413: "body-too-large",
         415: "unsupported-media-type",
         422: "invalid-input",
         429: "rate-limited",
+        431: "headers-too-large",
         503: "upstream-unavailable",
         504: "deadline",
     }

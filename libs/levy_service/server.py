@@ -10,16 +10,13 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from levy_service import logs
 from levy_service.settings import ServiceSettings
-
-KEEP_ALIVE_SECONDS: Final = 75
-"""Longer than the clients keep idle connections, so that the client closes first."""
 
 _THREAD_VARIABLES: Final = (
     "OMP_NUM_THREADS",
@@ -30,6 +27,8 @@ _THREAD_VARIABLES: Final = (
 _METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Equals `metrics.MULTIPROCESS_FOLDER`, whose module must not be imported before it is set."""
 _PR_SET_PDEATHSIG: Final = 1
+_BACKLOG: Final = 256
+"""Connections that wait to be accepted, which happens for all of them at once."""
 _WORKER_SECONDS: Final = 60
 """Time that a worker may take to start, or to respond to a health check, before it is replaced."""
 
@@ -48,6 +47,8 @@ def run(service: str, factory: str, settings: ServiceSettings) -> None:
     limit_numeric_threads()
     logs.configure(service, level=settings.log_level)
     with multiprocess_metrics(settings.workers):
+        from levy_service.protocol import limited
+
         uvicorn.run(
             factory,
             factory=True,
@@ -59,7 +60,9 @@ def run(service: str, factory: str, settings: ServiceSettings) -> None:
             server_header=False,
             proxy_headers=False,
             ws="none",
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            http=limited(settings),
+            timeout_keep_alive=cast("int", settings.keep_alive_seconds),
+            backlog=_BACKLOG,
             timeout_worker_healthcheck=_WORKER_SECONDS,
             timeout_graceful_shutdown=settings.drain_seconds,
         )

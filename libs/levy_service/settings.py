@@ -18,6 +18,16 @@ class ServiceSettings(BaseSettings):
         Lowest level that is logged.
     max_body_bytes : int
         Largest request body.
+    header_bytes : int
+        Largest size of a request line and its headers.
+    header_seconds, body_seconds : float
+        Time in which the headers and the body of a request must arrive.
+    keep_alive_seconds : float
+        Time after which an idle connection is closed; longer than clients keep idle connections,
+        so that the client closes first.
+    client_connections, client_connections_per_address : int
+        Number of open connections of each process, at most half of its file descriptors. Beyond it,
+        connections that wait for their client are closed.
     drain_seconds : int
         Time limit of requests in progress when the service stops.
     workers : int
@@ -30,6 +40,12 @@ class ServiceSettings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65_535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     max_body_bytes: int = Field(default=256 * 1024, gt=0)
+    header_bytes: int = Field(default=32 * 1024, ge=1024)
+    header_seconds: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
+    body_seconds: float = Field(default=30.0, gt=0.0, allow_inf_nan=False)
+    keep_alive_seconds: float = Field(default=75.0, gt=0.0, allow_inf_nan=False)
+    client_connections: int = Field(default=1_000, gt=0)
+    client_connections_per_address: int = Field(default=200, gt=0)
     drain_seconds: int = Field(default=10, ge=0)
     workers: int = Field(default=1, gt=0, le=256)
 

@@ -12,6 +12,7 @@ from levy_bayesian.heartbeat import Heartbeat
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.settings import BayesianSettings
 from levy_service import service
+from levy_service.protocol import limited
 
 
 def create_app(
@@ -56,7 +57,13 @@ def served(app: FastAPI, settings: BayesianSettings) -> Iterator[Callable[[], No
     forked while another thread imports or logs may wait forever for a lock.
     """
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none"
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        http=limited(settings),
     )
     server = uvicorn.Server(config)
     # Opened here, so that a port in use fails the start and not the thread.

@@ -59,7 +59,7 @@ class Pool:
         try:
             connection = self._idle.pop() if self._idle else await self._open()
             status = await connection.ask(request)
-        except OSError:
+        except (OSError, RuntimeError):  # uvloop raises the latter on a closed connection
             return 0
         self._idle.append(connection)
         return status

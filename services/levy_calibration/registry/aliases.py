@@ -17,7 +17,7 @@ ALIASES: Final[tuple[Alias, ...]] = ("champion", "challenger")
 Stamp = tuple[int, ...] | None
 """Identifies the content of a file; None if it does not exist."""
 _FILE: Final = "aliases.json"
-_Change = Annotated[dict[Literal["alias", "from", "to"], str | None], Field(min_length=3)]
+_Change = Annotated[Mapping[Literal["alias", "from", "to"], str | None], Field(min_length=3)]
 
 
 class _Document(BaseModel):
@@ -27,7 +27,7 @@ class _Document(BaseModel):
 
     champion: str | None
     challenger: str | None
-    history: list[_Change]
+    history: tuple[_Change, ...]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class Aliases:
             raise InvalidInputError(f"{path} is not a file of aliases: {reason}") from None
         except (OSError, ValueError) as error:
             raise InvalidInputError(f"{path} is not a file of aliases: {error}") from None
-        return cls(document.champion, document.challenger, tuple(document.history))
+        history = ({str(key): value for key, value in c.items()} for c in document.history)
+        return cls(document.champion, document.challenger, tuple(history))
 
     @staticmethod
     def stamp(folder: Path) -> Stamp:
