@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from levy_schemas.problems import (
     CODE_OF_STATUS,
@@ -25,6 +26,7 @@ MAX_LOCATIONS: Final = 20
 """Limit of the member `errors`: a request may have a thousand invalid quotes."""
 
 _RESERVED: Final = frozenset(Problem.model_fields)
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MESSAGES: Final = {
     "missing": "is missing",
     "extra_forbidden": "is not a known field; check its spelling",
@@ -177,10 +179,29 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        allowed = {"Allow": ", ".join(_allowed_methods(request))}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=allowed)
+        detail = f"{request.method} is not a method of this path."
+        return problem_response(
+            "method-not-allowed", detail, path=request.url.path, headers=allowed
+        )
     code = CODE_OF_STATUS.get(error.status_code, "bad-request")
     if error.status_code >= 500 and error.status_code not in CODE_OF_STATUS:
         code = "internal"
     return problem_response(code, str(error.detail), path=request.url.path, headers=error.headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """Return the methods of a path, of all routes that have it."""
+
+    def is_allowed(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    methods = [method for method in _METHODS if is_allowed(method)]
+    return [*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS"]
 
 
 def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> list[ErrorLocation]:

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from levy_schemas.headers import REQUEST_ID
 from levy_service import request_id
 from levy_service.problems import problem_response
+from levy_service.security_headers import with_security_headers
 from levy_service.settings import ServiceSettings
 
 MAX_HEADERS: Final = 100
@@ -238,7 +239,7 @@ class LimitedProtocol(HttpToolsProtocol):
             path = getattr(self, "url", b"").decode("latin-1").partition("?")[0]
             response = problem_response(code, detail, path=path or "/")
             headers = [
-                *response.raw_headers,
+                *with_security_headers(response.raw_headers),
                 (REQUEST_ID.lower().encode(), identity.encode()),
                 (b"connection", b"close"),
             ]

@@ -17,6 +17,7 @@ from levy_service import engine_version, health, problems, request_id
 from levy_service.body import BodyLimit
 from levy_service.documentation import document_problems
 from levy_service.metrics import ServiceMetrics
+from levy_service.security_headers import NOT_STORED, with_security_headers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -102,11 +103,14 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 MutableHeaders(scope=message)[REQUEST_ID] = identity
+                message["headers"] = with_security_headers(
+                    message["headers"], stored=not scope.get(NOT_STORED)
+                )
             await send(message)
 
         with self.metrics.in_flight.track_inprogress():
             try:
-                await self.app(scope, receive, send_with_id)
+                await self.app(_as_get(scope), receive, send_with_id)
             except Exception as error:  # the last resort must catch them all
                 if status:  # the response has started and can only be aborted
                     _log.exception("request.aborted", path=scope["path"])
@@ -130,6 +134,13 @@ class RequestContext:
             status=status,
             seconds=round(seconds, 6),
         )
+
+
+def _as_get(scope: Scope) -> Scope:
+    """Return HEAD as GET, of which the server omits the body; share the rest of the scope."""
+    if scope["method"] == "HEAD":
+        scope["method"] = "GET"
+    return scope
 
 
 def _route(scope: Scope) -> str:

@@ -13,11 +13,16 @@ from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.rate_limiter import RateLimitedError, RateLimiter
 from levy_schemas.headers import API_KEY
 from levy_service.problems import problem_response
+from levy_service.security_headers import NOT_STORED
 
 _OPEN: Final = frozenset({"/", "/docs", "/openapi.json", "/health", "/metrics"})
 _OPEN_BELOW: Final = ("/docs/", "/health/", "/problems/")
 """Public paths. Every other path requires a key, so that a new endpoint is never public by
 oversight."""
+
+
+_ADDRESS: Final = "address:"
+"""Names of keys contain no colon."""
 
 
 class AuthMiddleware:
@@ -55,6 +60,7 @@ class AuthMiddleware:
         if scope["type"] != "http" or is_open(scope["path"]):
             await self.app(scope, receive, send)
             return
+        scope[NOT_STORED] = bool(self._keys)
         caller = self._caller(scope)
         if caller is None:
             await self._reject_key(scope, receive, send)
@@ -75,7 +81,7 @@ class AuthMiddleware:
         """Return the name of the caller, or None if its key is missing or invalid."""
         if not self._keys:
             client = scope.get("client")
-            return f"address:{client[0]}" if client else "address:unknown"
+            return f"{_ADDRESS}{client[0] if client else 'unknown'}"
         return self._keys.holder(presented_key(Headers(scope=scope)))
 
     async def _reject_key(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,6 +93,11 @@ class AuthMiddleware:
             headers={"WWW-Authenticate": "Bearer"},
         )
         await response(scope, receive, send)
+
+
+def is_address(caller: str) -> bool:
+    """Return whether a caller is identified by its address, since keys are not configured."""
+    return caller.startswith(_ADDRESS)
 
 
 def presented_key(headers: Headers) -> str:

@@ -43,7 +43,7 @@ class ResultCache:
         return bool(stored)
 
 
-def cache_key(path: str, request: BaseModel, version: str) -> str:
+def cache_key(path: str, request: BaseModel, version: str, holder: str = "") -> str:
     """Return the key of a request, a digest of its canonical content.
 
     The order of members, the format of numbers (100, 100.0, 1e2) and explicit defaults do not
@@ -57,7 +57,9 @@ def cache_key(path: str, request: BaseModel, version: str) -> str:
         The validated request.
     version : str
         Version of the upstream service; a new network invalidates earlier results.
+    holder : str
+        Name of the API key's holder, who shares results with no other; empty without keys.
     """
     content: dict[str, Any] = request.model_dump(exclude_none=True)
-    canonical = orjson.dumps([path, version, content], option=orjson.OPT_SORT_KEYS)
+    canonical = orjson.dumps([path, version, holder, content], option=orjson.OPT_SORT_KEYS)
     return f"levy:result:{sha256(canonical).hexdigest()}"

@@ -234,3 +234,17 @@ def test_path_and_version_are_part_of_the_name(calibrate_request: dict[str, Any]
         name(calibrate_request, version="2"),
     }
     assert len(names) == 3
+
+
+def test_a_hit_does_not_reveal_the_requests_of_other_keys(
+    desk: Desk, surface: CalibrationRequest
+) -> None:
+    def status(caller: str) -> str:
+        body = surface.model_dump_json().encode()
+        sent = Forwardable("/calibrate", body, 5.0, caller, cost_of(surface))
+        return asyncio.run(desk.forward(sent, surface, CachePolicy())).cache_status
+
+    assert status("desk") == status("other") == "levy; fwd=uri-miss; stored"
+    assert status("desk") == status("other") == "levy; hit"
+    assert status("address:10.0.0.1") == "levy; fwd=uri-miss; stored"
+    assert status("address:10.0.0.2") == "levy; hit"

@@ -27,7 +27,7 @@ def test_an_unknown_address_is_a_problem(client: TestClient) -> None:
 def test_a_wrong_method_is_a_problem_with_the_allowed_ones(client: TestClient) -> None:
     answer = client.get("/points")
     assert answer.status_code == 405
-    assert answer.headers["Allow"] == "POST"
+    assert answer.headers["Allow"] == "POST, OPTIONS"
     assert answer.json()["code"] == "method-not-allowed"
 
 

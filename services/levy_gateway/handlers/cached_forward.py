@@ -5,6 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from levy_gateway.authentication import is_address
 from levy_gateway.cache import ResultCache, cache_key
 from levy_gateway.clients import Reply
 from levy_gateway.handlers.forward import Forward, Forwardable
@@ -83,7 +84,9 @@ class CachedForward:
             # Computing a key costs as much as validation, and is not needed here.
             self._metrics.count_lookup(request.path, "refused")
             return CachedReply(await self._forward(request), "levy; fwd=request")
-        key = cache_key(request.path, content, version)
+        # A hit must not reveal that the holder of another key sent the same request.
+        holder = "" if is_address(request.caller) else request.caller
+        key = cache_key(request.path, content, version, holder)
         if policy.use_cache:
             cached = await self._cache.get(key)
             self._metrics.count_lookup(request.path, "miss" if cached is None else "hit")
