@@ -67,6 +67,10 @@ def in_blocks(progress: ProgressCallback) -> tuple[BayesianResult, bytes]:
     return RESULT, b"netcdf"
 
 
+def run_fake(job: FakeJob, work: Callable[[ProgressCallback], tuple[BayesianResult, bytes]]) -> str:
+    return run(job, work)  # type: ignore[arg-type]  # the fake has the methods that it needs
+
+
 def raising(error: Exception) -> Callable[..., tuple[BayesianResult, bytes]]:
     def work(_progress: ProgressCallback) -> tuple[BayesianResult, bytes]:
         raise error
@@ -76,40 +80,40 @@ def raising(error: Exception) -> Callable[..., tuple[BayesianResult, bytes]]:
 
 def test_a_job_that_succeeds_keeps_its_result_and_its_draws() -> None:
     job = FakeJob()
-    assert run(job, in_blocks) == "succeeded"
+    assert run_fake(job, in_blocks) == "succeeded"
     assert job.kept == (RESULT, b"netcdf")
     assert job.shares == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_cancelling_takes_effect_at_the_next_block_of_draws() -> None:
     job = FakeJob(cancelled_at=0.5)
-    assert run(job, in_blocks) == "cancelled"
+    assert run_fake(job, in_blocks) == "cancelled"
     assert job.shares == [0.25, 0.5]
     assert job.kept is None
 
 
 def test_a_job_delivered_again_after_its_end_is_left_alone() -> None:
     job = FakeJob("succeeded", outcome="finished")
-    assert run(job, raising(AssertionError("must not run"))) == "skipped"
+    assert run_fake(job, raising(AssertionError("must not run"))) == "skipped"
     assert job.status == "succeeded"
 
 
 def test_a_duplicate_of_a_job_that_another_worker_runs_is_dropped() -> None:
     job = FakeJob("running", outcome="leased")
-    assert run(job, raising(AssertionError("must not run"))) == "skipped"
+    assert run_fake(job, raising(AssertionError("must not run"))) == "skipped"
     assert job.status == "running"
 
 
 def test_a_job_that_was_taken_over_ends_without_a_word() -> None:
     job = FakeJob(lost_at=0.5)
-    assert run(job, in_blocks) == "lost"
+    assert run_fake(job, in_blocks) == "lost"
     assert job.shares == [0.25]
     assert (job.kept, job.problem) == (None, None)
 
 
 def test_a_job_that_crashed_its_process_on_every_attempt_fails() -> None:
     job = FakeJob(outcome="exhausted")
-    assert run(job, raising(AssertionError("must not run"))) == "failed"
+    assert run_fake(job, raising(AssertionError("must not run"))) == "failed"
     assert job.problem is not None
     assert job.problem.code == "internal"
     assert "crashed on every attempt" in job.problem.detail
@@ -125,7 +129,7 @@ def test_a_job_that_crashed_its_process_on_every_attempt_fails() -> None:
 )
 def test_a_failure_is_a_problem(error: Exception, code: str) -> None:
     job = FakeJob()
-    assert run(job, raising(error)) == "failed"
+    assert run_fake(job, raising(error)) == "failed"
     assert job.problem is not None
     assert job.problem.code == code
     assert "secret" not in job.problem.model_dump_json()
@@ -133,7 +137,7 @@ def test_a_failure_is_a_problem(error: Exception, code: str) -> None:
 
 def test_a_cancelled_job_has_not_failed() -> None:
     job = FakeJob()
-    assert run(job, raising(CancelledError())) == "cancelled"
+    assert run_fake(job, raising(CancelledError())) == "cancelled"
     assert job.problem is None
 
 

@@ -47,9 +47,19 @@ class LogDensity(Op):
     def __init__(self, target: Target) -> None:
         geometry = target.geometry
         value, gradient = _compiled(target.density, target.shapes)
-        self.log_density = lambda v: target.density(v, geometry)
-        self._compiled = lambda v: value(v, geometry)
-        self._gradient = _LogDensityGradient(lambda v: gradient(v, geometry))
+
+        def value_at(v: Any) -> Any:
+            return value(v, geometry)
+
+        def gradient_at(v: Any) -> Any:
+            return gradient(v, geometry)
+
+        def log_density(v: Any) -> Any:
+            return target.density(v, geometry)
+
+        self.log_density = log_density
+        self._compiled = value_at
+        self._gradient = _LogDensityGradient(gradient_at)
 
     def perform(self, node: Apply[Any], inputs: Sequence[Any], output_storage: Any) -> None:
         output_storage[0][0] = np.asarray(self._compiled(inputs[0]))
