@@ -209,7 +209,10 @@ class BayesianRequest(SurfaceRequest):
     num_samples: Annotated[int, _count(100, 20_000)] = 5000
     num_warmup: Annotated[int, _count(100, 20_000)] = 2000
     priors: dict[ParameterName, Prior] = Field(
-        default_factory=dict, max_length=MAX_PARAMETERS, description="replace the default priors"
+        default_factory=dict,
+        max_length=MAX_PARAMETERS,
+        description="replace the default priors",
+        json_schema_extra={"additionalProperties": False},
     )
     likelihood: Likelihood = "normal"
     predict: tuple[NewOption, ...] = Field(

@@ -33,6 +33,7 @@ class PriceRequest(Request):
         max_length=MAX_PARAMETERS,
         description="every parameter of the model, by name; GET /models lists them",
         examples=[{"sigma": 0.2, "nu": 0.4, "theta": -0.15}],
+        json_schema_extra={"additionalProperties": False},
     )
     spot_price: Amount = Field(examples=[100.0])
     risk_free_rate: Rate = Field(description="continuously compounded", examples=[0.05])
