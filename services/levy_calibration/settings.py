@@ -20,8 +20,8 @@ class CalibrationSettings(ServiceSettings):
     Attributes
     ----------
     threads : int
-        Number of threads for brief fits, and as many for fits by least squares, batches and
-        comparisons.
+        Number of threads for fits by least squares, batches and comparisons, besides one for
+        brief fits.
     deadline_seconds : float
         Longest deadline of a request.
     n_starts : int, optional

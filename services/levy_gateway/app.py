@@ -62,22 +62,35 @@ def create_app(
     jobs, tasks = jobs or _jobs(settings), tasks or _tasks(settings)
     opened: list[Upstream] = []
 
-    def connected(name: str, url: str, timeout_seconds: float, lane: Lane = "brief") -> Upstream:
-        upstream = UpstreamClient(name, url, timeout_seconds, settings, metrics, lane)
+    def connected(name: str, url: str, timeout_seconds: float, label: str = "") -> Upstream:
+        upstream = UpstreamClient(name, url, timeout_seconds, settings, metrics, label)
         opened.append(upstream)
         return upstream
 
+    def instances(name: str, urls: str) -> list[Upstream]:
+        """Return a client of each instance, whose health is checked."""
+        names = [name, *(f"{name}-{k}" for k in range(2, len(urls.split(",")) + 1))]
+        return [
+            connected(one, url, settings.health_seconds, f"{one}-health")
+            for one, url in zip(names, urls.split(","), strict=True)
+        ]
+
     def lane_of(upstream: Upstream, urls: str, lane: Lane) -> LaneOfUpstream:
-        concurrency = settings.concurrency * len(urls.split(","))
+        of_instance = settings.concurrency if lane == "brief" else settings.long_concurrency
+        concurrency = of_instance * len(urls.split(","))
         queue = FairQueue(lane, concurrency, settings.queue_seconds, metrics)
         return LaneOfUpstream(upstream, queue)
 
     pricing_seconds = settings.pricing_deadline_seconds
     calibration_seconds = settings.calibration_deadline_seconds
     calibration_url = settings.calibration_url
+    checked = [
+        *([pricing] if pricing else instances("pricing", settings.pricing_url)),
+        *([calibration] if calibration else instances("calibration", calibration_url)),
+    ]
     pricing = pricing or connected("pricing", settings.pricing_url, pricing_seconds)
     long_calibration = calibration or connected(
-        "calibration", calibration_url, calibration_seconds, "long"
+        "calibration", calibration_url, calibration_seconds, "calibration-long"
     )
     calibration = calibration or connected("calibration", calibration_url, calibration_seconds)
     price_lanes: dict[Lane, LaneOfUpstream] = {
@@ -92,12 +105,11 @@ def create_app(
         "/calibrate": calibration_lanes["brief"].queue,
         "/compare": calibration_lanes["long"].queue,
     }
-    upstreams = (pricing, calibration)
     versions = ServedVersionsPoller(calibration, settings.health_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        _log.info("service.ready", upstreams=[upstream.name for upstream in upstreams])
+        _log.info("service.ready", upstreams=[upstream.name for upstream in checked])
         period = min(_MAINTENANCE_SECONDS, settings.job_resend_seconds)
         async with (
             periodic_maintenance(jobs, tasks, metrics, period) if jobs and tasks else nullcontext()
@@ -129,7 +141,7 @@ def create_app(
             partial(models, pricing, versions, pricing_seconds, jobs),
             partial(
                 health,
-                upstreams,
+                checked,
                 calibration.name,
                 settings.health_seconds,
                 jobs,

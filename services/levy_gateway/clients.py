@@ -13,7 +13,6 @@ import structlog
 from levy_gateway.circuit_breaker import CircuitBreaker, Outcome, State
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
-from levy_schemas.cost import Lane
 from levy_schemas.headers import DEADLINE_SECONDS, REQUEST_ID, RETRY_AFTER
 from levy_schemas.problems import MEDIA_TYPE
 from levy_service import request_id
@@ -107,8 +106,8 @@ class UpstreamClient:
     settings : GatewaySettings
         Limits of the pool and of the circuit breaker.
     metrics : GatewayMetrics
-    lane : {"brief", "long"}
-        Of the requests, in the metrics' label of the service.
+    label : str, optional
+        Name of the service in metrics, where it has several clients.
     """
 
     def __init__(
@@ -118,10 +117,10 @@ class UpstreamClient:
         timeout_seconds: float,
         settings: GatewaySettings,
         metrics: GatewayMetrics,
-        lane: Lane = "brief",
+        label: str = "",
     ) -> None:
         self.name = name
-        self._label = name if lane == "brief" else f"{name}-{lane}"
+        self._label = label or name
         self._in_flight = {address.strip().rstrip("/"): 0 for address in addresses.split(",")}
         self._timeout_seconds = timeout_seconds
         self._settings = settings

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,9 +20,9 @@ _FIXED_SIZE: Final = 50
 _UNKNOWN_SECONDS: Final[dict[Lane, float]] = {"brief": 0.01, "long": 1.0}
 """Cost of the first request of a kind."""
 _BURST: Final = 5.0
-"""Longest wait after a moment without a queue, relative to the wait under steady load."""
-_BURST_SECONDS: Final = 0.5
-"""Time after which a queue that was never empty is steady load."""
+"""Longest wait in a burst, relative to the wait under steady overload."""
+_CALM_SECONDS: Final = 10.0
+"""Time without a refusal after which overload has ended, and bursts are served again."""
 _MAX_CALLERS: Final = 10_000
 
 
@@ -42,8 +43,8 @@ class FairQueue:
     Requests start in the order of start-time fair queueing: each caller with requests in the queue
     receives an equal share of the service's time, whatever the number and the cost of its requests.
     A request is refused at once if its wait would exceed the limit or its deadline. The limit is
-    short while the queue is never empty, and longer after a moment without a queue, so that a burst
-    is served and steady overload does not make every request slow.
+    long until a request is refused, so that bursts are served, and then short until none has been
+    refused for ten seconds, so that steady overload does not make every request slow.
 
     Costs are the durations of former requests of the same kind, proportional to their size.
 
@@ -53,7 +54,7 @@ class FairQueue:
     concurrency : int
         Requests in flight.
     wait_seconds : float
-        Longest expected wait under steady load.
+        Longest expected wait under steady overload.
     metrics : GatewayMetrics
     clock : callable
         A monotonic clock, in seconds.
@@ -61,7 +62,7 @@ class FairQueue:
     References
     ----------
     Goyal, Vin and Cheng (1997), Start-time fair queueing, IEEE/ACM Transactions on Networking 5(5).
-    Nichols and Jacobson (2012), Controlling queue delay, ACM Queue 10(5), for the two limits.
+    Maurer (2015), Fail at scale, ACM Queue 13(8), for the two limits.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class FairQueue:
         self._virtual_time = 0.0
         self._finish_tags: dict[str, float] = {}
         self._seconds_of_unit: dict[str, float] = {}
-        self._empty_at = clock()
+        self._refused_at = -math.inf
 
     @asynccontextmanager
     async def slot(
@@ -162,14 +163,12 @@ class FairQueue:
         return waiting
 
     def _longest_wait(self) -> float:
-        now = self._clock()
-        if not self._queue:
-            self._empty_at = now
-        is_burst = now - self._empty_at < _BURST_SECONDS
-        return self._wait_seconds * (_BURST if is_burst else 1.0)
+        is_calm = self._clock() - self._refused_at > _CALM_SECONDS
+        return self._wait_seconds * (_BURST if is_calm else 1.0)
 
     def _refuse(self, wait: float) -> None:
         self._metrics.count_refusal("overloaded")
+        self._refused_at = self._clock()
         raise OverloadedError(wait)
 
     def _start_next(self) -> None:
@@ -184,10 +183,8 @@ class FairQueue:
             self._virtual_time = waiting.tag
             self._running_seconds[waiting.number] = waiting.seconds
             waiting.turn.set_result(None)
-        if not self._queue:
-            self._empty_at = self._clock()
-            if len(self._finish_tags) > _MAX_CALLERS:
-                self._finish_tags.clear()
+        if not self._queue and len(self._finish_tags) > _MAX_CALLERS:
+            self._finish_tags.clear()
 
     def _leave(self, waiting: _Waiting) -> None:
         del self._running_seconds[waiting.number]

@@ -1,6 +1,5 @@
 """Settings of the gateway: environment variables `LEVY_GATEWAY_…`."""
 
-import os
 from typing import Annotated, Self
 
 from limits import RateLimitItem, parse
@@ -30,11 +29,13 @@ class GatewaySettings(ServiceSettings):
     max_connections : int
         Size of each upstream service's connection pool.
     concurrency : int
-        Requests in flight to each instance of a service: brief ones, and as many long ones. One
-        more than the service has threads keeps them busy; further requests wait in the gateway.
+        Brief requests in flight to each instance of a service: one that is computed, and one that
+        follows without delay. Further requests wait in the gateway.
+    long_concurrency : int
+        Long requests in flight to each instance.
     queue_seconds : float
         Longest expected wait of a request there, beyond which it is refused; five times as much
-        in a burst.
+        until one is refused.
     breaker_failures : int
         Consecutive failures that open the circuit breaker.
     breaker_open_seconds : float
@@ -78,7 +79,8 @@ class GatewaySettings(ServiceSettings):
     connect_seconds: Seconds = 1.0
     health_seconds: Seconds = 1.0
     max_connections: PositiveInt = 100
-    concurrency: PositiveInt = Field(default_factory=lambda: (os.cpu_count() or 1) + 1)
+    concurrency: PositiveInt = 2
+    long_concurrency: PositiveInt = 1
     queue_seconds: Seconds = 0.05
     breaker_failures: PositiveInt = 5
     breaker_open_seconds: Seconds = 2.0

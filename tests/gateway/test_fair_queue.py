@@ -134,19 +134,22 @@ def test_a_burst_waits_and_steady_overload_is_refused() -> None:
 
     async def scenario() -> None:
         await service.learn(0.02)
-        await service.send(*["desk"] * 20)  # 0.4 s of work, after a moment without a queue
+        await service.send(*["desk"] * 24)  # 0.48 s of work
         assert service.refused == []
-        for _ in range(10):
-            await service.end_next(0.06)
-        await service.send("desk")  # 0.2 s of work waits, and the queue was not empty for 0.6 s
-        assert service.refused == ["desk"]
-        for _ in range(7):
+        await service.send(*["desk"] * 4)  # more than five times the limit
+        assert service.refused == ["desk"] * 2
+        for _ in range(16):
             await service.end_next(0.02)
-        await service.send("desk")
-        assert service.refused == ["desk"]
+        await service.send("desk")  # 0.2 s of work wait, and the overload has not ended
+        assert service.refused == ["desk"] * 3
+        for _ in range(10):
+            await service.end_next(0.02)
+        service.now += 11.0
+        await service.send(*["desk"] * 20)
+        assert service.refused == ["desk"] * 3
 
     service.run(scenario)
-    refused = b'requests_refused_total{reason="overloaded"} 1.0'
+    refused = b'requests_refused_total{reason="overloaded"} 3.0'
     assert refused in service.metrics.exposition()
 
 

@@ -8,6 +8,7 @@ on the same cores.
 import argparse
 import asyncio
 import json
+import os
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -34,12 +35,13 @@ COLUMNS: Final = (
 """`goodput` and percentiles are of requests with a result."""
 
 
-def start(stack: Stack) -> tuple[Service, Service]:
-    """Start a gateway with two API keys, and a calibration service."""
-    calibration = stack.service("calibration")
+def start(stack: Stack, instances: int) -> tuple[Service, ...]:
+    """Start a gateway with two API keys, and calibration services."""
+    calibrations = [stack.service("calibration") for _ in range(instances)]
     keys = json.dumps({name: digest_of(name) for name in KEYS})
-    settings = {"CALIBRATION_URL": calibration.url, "API_KEYS": keys}
-    return stack.service("gateway", settings=settings), calibration
+    addresses = ",".join(calibration.url for calibration in calibrations)
+    settings = {"CALIBRATION_URL": addresses, "API_KEYS": keys}
+    return stack.service("gateway", settings=settings), *calibrations
 
 
 def request_of(path: str, body: bytes, port: int, key: str) -> bytes:
@@ -52,9 +54,10 @@ def request_of(path: str, body: bytes, port: int, key: str) -> bytes:
 class Measurement:
     """Runs cases and collects their rows."""
 
-    def __init__(self, gateway: Service, calibration: Service, seconds: float) -> None:
+    def __init__(self, services: tuple[Service, ...], seconds: float) -> None:
         self.seconds = seconds
-        self._services = (gateway, calibration)
+        self._services = services
+        gateway, *_ = services
         self._port = gateway.port
         made = bodies("hybrid")
         self.polite, self.other = (
@@ -142,10 +145,14 @@ def main() -> None:
     """Measure, print the table and write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.load.overload", description=__doc__)
     parser.add_argument("--seconds", type=float, default=120.0, help="per case")
+    parser.add_argument(
+        "--instances", type=int, default=os.cpu_count(), help="number of calibration services"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/overload.json"))
     arguments = parser.parse_args()
     with Stack() as stack:
-        measurement = Measurement(*start(stack), arguments.seconds)
+        services = start(stack, arguments.instances)
+        measurement = Measurement(services, arguments.seconds)
         measurement.run()
     measurement.section.show(Console(width=180))
     report.write([measurement.section], arguments.out, ("aiohttp", "fastapi", "uvicorn"))

@@ -77,19 +77,31 @@ class System:
 
 
 def children_of(parent: int) -> dict[str, int]:
-    """Return the process ids of the children by the program that they run."""
-    found = {}
+    """Return the process ids of the children by the program that they run.
+
+    Further instances of a service are numbered in the order of their ports.
+    """
+    found: dict[str, int] = {}
+    for name, _, pid in sorted(_programs(parent)):
+        n_before = sum(other.partition("-")[0] == name for other in found)
+        found[f"{name}-{n_before + 1}" if n_before and name != "redis" else name] = pid
+    return found
+
+
+def _programs(parent: int) -> Iterator[tuple[str, int, int]]:
+    """Yield the program, port and process id of each child."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
             command = (stat.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            environment = (stat.parent / "environ").read_bytes().decode(errors="replace")
         except OSError:
             continue
         # A child has the command of its parent until it executes its own.
         name = re.search(r"-m levy_(?!cli)(\w+)|(redis[-\w]*)\.sock", command)
         if int(fields[1]) == parent and name is not None:
-            found[name[1] or name[2]] = int(stat.parent.name)
-    return found
+            port = re.search(rf"LEVY_{(name[1] or '-').upper()}_PORT=(\d+)", environment)
+            yield name[1] or name[2], int(port[1]) if port else 0, int(stat.parent.name)
 
 
 def alive(pid: int) -> bool:

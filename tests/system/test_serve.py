@@ -18,7 +18,11 @@ from tests.system.job_engine import until
 
 pytestmark = pytest.mark.system
 
-PARTS = {"redis", "redis-cache", "pricing", "calibration", "bayesian", "gateway"}
+CALIBRATIONS = [
+    "calibration",
+    *(f"calibration-{k}" for k in range(2, min(os.cpu_count() or 1, 4) + 1)),
+]
+PARTS = {"redis", "redis-cache", "pricing", *CALIBRATIONS, "bayesian", "gateway"}
 TRUTH = {"sigma": 0.2, "nu": 0.4, "theta": -0.15}
 GRID: dict[str, Any] = {
     "spot_price": 100.0,

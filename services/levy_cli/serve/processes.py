@@ -64,18 +64,27 @@ class ServiceProcess:
 
     Parameters
     ----------
-    name : str
+    service : str
         Name of its package, without the prefix.
     host, port : str, int
         Address on which it listens.
     settings : mapping, optional
         Further settings, without their prefix.
+    name : str, optional
+        Name in messages; by default that of the service.
     """
 
     def __init__(
-        self, name: str, host: str, port: int, settings: Mapping[str, str] | None = None
+        self,
+        service: str,
+        host: str,
+        port: int,
+        settings: Mapping[str, str] | None = None,
+        *,
+        name: str = "",
     ) -> None:
-        self.name = name
+        self.name = name or service
+        self._service = service
         self.host = host
         self.port = port
         self._settings = {"HOST": host, "PORT": str(port), **(settings or {})}
@@ -88,9 +97,9 @@ class ServiceProcess:
 
     def start(self, descriptors: Sequence[int] = ()) -> Child:
         """Start the service with the current interpreter; it inherits the descriptors."""
-        prefix = f"LEVY_{self.name.upper()}_"
+        prefix = f"LEVY_{self._service.upper()}_"
         environment = {f"{prefix}{name}": value for name, value in self._settings.items()}
-        command = [sys.executable, "-m", f"levy_{self.name}"]
+        command = [sys.executable, "-m", f"levy_{self._service}"]
         return Child(self.name, command, environment, descriptors=descriptors)
 
     def ready(self) -> bool:
@@ -107,7 +116,7 @@ class ServiceProcess:
         return (
             isinstance(report, dict)
             and report.get("status") == "ready"
-            and report.get("service") == f"levy_{self.name}"
+            and report.get("service") == f"levy_{self._service}"
         )
 
 

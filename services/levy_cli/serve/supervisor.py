@@ -1,5 +1,6 @@
 """Start, supervise and stop all services."""
 
+import os
 import signal
 import sys
 import tempfile
@@ -28,6 +29,7 @@ _STOP_SECONDS: Final = 12.0
 _PAUSE_SECONDS: Final = 0.25
 """Pause before the first restart of a process; it doubles with each failure in a row."""
 _MAX_FAILURES: Final = 5
+_MAX_CALIBRATIONS: Final = 4
 _STABLE_SECONDS: Final = 10.0
 """Run time after which a failure is not in a row with the previous one."""
 _JOB_REDIS: Final = (
@@ -149,12 +151,18 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK, state_dir: Path | None = N
 
 def _processes(host: str, port: int, folder: Path, state_dir: Path) -> tuple[Startable, ...]:
     pricing = ServiceProcess("pricing", _LOOPBACK, free_port(_LOOPBACK))
-    calibration = ServiceProcess("calibration", _LOOPBACK, free_port(_LOOPBACK))
+    # The interpreter's lock makes two fits in one process as slow as one after the other.
+    names = ["calibration", *(f"calibration-{k}" for k in range(2, _calibrations() + 1))]
+    ports = sorted(free_port(_LOOPBACK) for _ in names)
+    calibrations = [
+        ServiceProcess("calibration", _LOOPBACK, port, name=name)
+        for name, port in zip(names, ports, strict=True)
+    ]
     redis = RedisProcess(folder, (*_JOB_REDIS, "--dir", str(state_dir)))
     cache = RedisProcess(folder, (*_CACHE_REDIS, "--dir", str(folder)), name="redis-cache")
     settings = {
         "PRICING_URL": pricing.address,
-        "CALIBRATION_URL": calibration.address,
+        "CALIBRATION_URL": ",".join(each.address for each in calibrations),
         "REDIS_URL": redis.address,
         "CACHE_REDIS_URL": cache.address,
     }
@@ -167,7 +175,12 @@ def _processes(host: str, port: int, folder: Path, state_dir: Path) -> tuple[Sta
         {"REDIS_URL": redis.address, "DRAIN_SECONDS": "0", "LEASE_SECONDS": "10"},
     )
     gateway = ServiceProcess("gateway", host, port, settings)
-    return (redis, cache, pricing, calibration, bayesian, gateway)
+    return (redis, cache, pricing, *calibrations, bayesian, gateway)
+
+
+def _calibrations() -> int:
+    """Return the number of calibration services: one for each core, at most four."""
+    return min(os.cpu_count() or 1, _MAX_CALIBRATIONS)
 
 
 @contextmanager
