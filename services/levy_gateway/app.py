@@ -76,9 +76,10 @@ def create_app(
         ]
 
     def lane_of(upstream: Upstream, urls: str, lane: Lane) -> LaneOfUpstream:
-        of_instance = settings.concurrency if lane == "brief" else settings.long_concurrency
-        concurrency = of_instance * len(urls.split(","))
-        queue = FairQueue(lane, concurrency, settings.queue_seconds, metrics)
+        of_instance, wait = settings.concurrency, settings.queue_seconds
+        if lane == "long":
+            of_instance, wait = settings.long_concurrency, settings.long_queue_seconds
+        queue = FairQueue(lane, of_instance * len(urls.split(",")), wait, metrics)
         return LaneOfUpstream(upstream, queue)
 
     pricing_seconds = settings.pricing_deadline_seconds

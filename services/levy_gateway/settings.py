@@ -34,8 +34,10 @@ class GatewaySettings(ServiceSettings):
     long_concurrency : int
         Long requests in flight to each instance.
     queue_seconds : float
-        Longest expected wait of a request there, beyond which it is refused; five times as much
-        until one is refused.
+        Longest expected wait of a brief request there, beyond which it is refused; five times as
+        much until one is refused.
+    long_queue_seconds : float
+        The same of a long request, which takes a hundred times as long.
     breaker_failures : int
         Consecutive failures that open the circuit breaker.
     breaker_open_seconds : float
@@ -82,6 +84,7 @@ class GatewaySettings(ServiceSettings):
     concurrency: PositiveInt = 2
     long_concurrency: PositiveInt = 1
     queue_seconds: Seconds = 0.05
+    long_queue_seconds: Seconds = 5.0
     breaker_failures: PositiveInt = 5
     breaker_open_seconds: Seconds = 2.0
     api_keys: dict[KeyName, Digest] = Field(default_factory=dict)
