@@ -16,7 +16,7 @@ from levy_schemas.calibration import (
     CalibrationResult,
 )
 from levy_schemas.comparison import ComparisonRequest, ComparisonResult
-from levy_schemas.cost import cost_of
+from levy_schemas.cost import Cost, cost_of
 from levy_schemas.headers import CACHE_STATUS, RETRY_AFTER
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_service.body import StrictJsonRoute
@@ -35,11 +35,8 @@ def router(
     """Return the routes; `limiter` counts what requests cost beyond one fit."""
     routes = APIRouter(route_class=StrictJsonRoute)
 
-    async def admitted(
-        path: str, content: PriceRequest | _Surfaces, request: Request
-    ) -> Forwardable:
-        longest = (pricing if path == "/price" else calibration).deadline_seconds
-        caller, cost = str(request.state.caller), cost_of(content)
+    async def admitted(path: str, cost: Cost, request: Request, longest: float) -> Forwardable:
+        caller = str(request.state.caller)
         if limiter is not None and cost.n_fits > 1:
             # The middleware, which does not read bodies, has counted one.
             await limiter.require(caller, cost.n_fits - 1)
@@ -49,7 +46,8 @@ def router(
         # Batches are rarely repeated, and would evict results that are.
         is_batch = isinstance(content, CalibrationBatch)
         policy = NO_CACHE if is_batch else cache_policy(request)
-        cached = await calibration(await admitted(path, content, request), content, policy)
+        sent = await admitted(path, cost_of(content), request, calibration.deadline_seconds)
+        cached = await calibration(sent, content, policy)
         response = _response(cached.reply)
         response.headers[CACHE_STATUS] = cached.cache_status
         return response
@@ -62,7 +60,8 @@ def router(
     )
     async def price(body: PriceRequest, request: Request) -> Response:
         """Price European options, with implied volatilities and optional Greeks."""
-        return _response(await pricing(await admitted("/price", body, request)))
+        sent = await admitted("/price", cost_of(body), request, pricing.deadline_seconds)
+        return _response(await pricing(sent))
 
     @routes.post(
         "/calibrate",
