@@ -25,7 +25,7 @@ class Service:
         self.refused: list[str] = []
         self._ended: list[asyncio.Event] = []
 
-    async def ask(self, caller: str, cost: Cost = FIT, deadline: float = 30.0) -> None:
+    async def send_one(self, caller: str, cost: Cost = FIT, deadline: float = 30.0) -> None:
         """Send a request that runs until `end_next`."""
         try:
             async with self.queue.slot(caller, cost, deadline) as succeeded:
@@ -40,7 +40,7 @@ class Service:
     async def send(self, *callers: str, cost: Cost = FIT) -> None:
         """Send a request of each caller."""
         for caller in callers:
-            self.tasks.add(asyncio.create_task(self.ask(caller, cost)))
+            self.tasks.add(asyncio.create_task(self.send_one(caller, cost)))
             await settle()
 
     async def end_next(self, seconds: float) -> None:
@@ -173,10 +173,10 @@ def test_a_request_is_refused_if_it_cannot_end_before_its_deadline() -> None:
 
     async def scenario() -> None:
         await service.learn(0.5)
-        await service.ask("late", deadline=0.4)
+        await service.send_one("late", deadline=0.4)
         assert service.refused == ["late"]
         await service.send("first")
-        waiting = asyncio.create_task(service.ask("second", deadline=1.0))
+        waiting = asyncio.create_task(service.send_one("second", deadline=1.0))
         await settle()
         await service.end_next(0.7)  # longer than expected: now it is too late for the second
         await waiting
@@ -191,7 +191,7 @@ def test_a_request_that_is_cancelled_while_it_waits_frees_its_place() -> None:
 
     async def scenario() -> None:
         await service.send("first")
-        given_up = asyncio.create_task(service.ask("given up"))
+        given_up = asyncio.create_task(service.send_one("given up"))
         await settle()
         given_up.cancel()
         await service.send("next")

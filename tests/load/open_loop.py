@@ -54,7 +54,7 @@ class Pool:
         self._port = port
         self._idle: list[Connection] = []
 
-    async def ask(self, request: bytes) -> int:
+    async def send_one(self, request: bytes) -> int:
         """Send a request over an idle connection and return the status, 0 if it failed."""
         try:
             connection = self._idle.pop() if self._idle else await self._open()
@@ -80,15 +80,15 @@ async def open_loop(port: int, requests: Sequence[bytes], rate: float, seconds: 
     responses, pool = Responses(), Pool(port)
     begin = time.perf_counter()
 
-    async def ask(due: float, k: int) -> None:
-        responses.add(due, await pool.ask(requests[k % len(requests)]))
+    async def send_one(due: float, k: int) -> None:
+        responses.add(due, await pool.send_one(requests[k % len(requests)]))
 
     pending: set[asyncio.Task[None]] = set()
     due, k = begin, 0
     while (due := due + rng.exponential(1.0 / rate)) < begin + seconds:
         if (wait := due - time.perf_counter()) > 0.0:
             await asyncio.sleep(wait)
-        pending.add(task := asyncio.create_task(ask(due, k)))
+        pending.add(task := asyncio.create_task(send_one(due, k)))
         task.add_done_callback(pending.discard)
         k += 1
     await asyncio.gather(*pending)
@@ -103,15 +103,15 @@ async def closed_loop(
     responses, pool = Responses(), Pool(port)
     end = time.perf_counter() + seconds
 
-    async def ask_on(first: int) -> None:
+    async def send_on(first: int) -> None:
         k = first
         while time.perf_counter() < end:
             due = time.perf_counter()
-            responses.add(due, await pool.ask(requests[k % len(requests)]))
+            responses.add(due, await pool.send_one(requests[k % len(requests)]))
             k += connections
             if pause:
                 await asyncio.sleep(pause)
 
-    await asyncio.gather(*(ask_on(k) for k in range(connections)))
+    await asyncio.gather(*(send_on(k) for k in range(connections)))
     pool.close()
     return responses

@@ -45,7 +45,7 @@ def start(stack: Stack, instances: int) -> tuple[Service, ...]:
 
 
 def request_of(path: str, body: bytes, port: int, key: str) -> bytes:
-    """Return the bytes of a request that the cache does not answer."""
+    """Return the bytes of a request that bypasses the cache."""
     return closed_loop.request_of(
         path, body, port, ("Cache-Control: no-store", f"X-API-Key: {key}")
     )
