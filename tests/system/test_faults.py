@@ -30,7 +30,6 @@ SURFACE: dict[str, Any] = {
     "strikes": [90, 100, 110],
     "maturities": [0.5],
     "prices": [[15.2, 8.6, 4.3]],
-    "method": "least_squares",
 }
 PATIENT = {"REDIS_SECONDS": "2"}
 """On a busy machine, Redis may respond more slowly than the default timeout."""
@@ -101,6 +100,14 @@ def ask(gateway: Service, **headers: str) -> httpx.Response:
     )
 
 
+def ask_exact(gateway: Service, **headers: str) -> httpx.Response:
+    """Send a request whose result is not degraded, and may be cached."""
+    exact = SURFACE | {"method": "least_squares"}
+    return httpx.post(
+        f"{gateway.url}/calibrate", json=exact, headers=headers, timeout=35.0, trust_env=False
+    )
+
+
 def metrics(gateway: Service) -> str:
     return httpx.get(f"{gateway.url}/metrics", trust_env=False).text
 
@@ -136,7 +143,7 @@ def test_a_service_killed_under_load_fails_fast_and_recovers(stack: Stack) -> No
         assert eventually(lambda: any(a.status == 200 for a in load.since(restarted)))
     assert {answer.status for answer in load.answers} == {200, 503}
     refused = [answer for answer in load.answers if answer.status == 503]
-    assert {answer.code for answer in refused} == {"upstream-unavailable"}
+    assert {answer.code for answer in refused} <= {"upstream-unavailable", "overloaded"}
     assert median(answer.seconds for answer in refused) <= 0.05
     # The last responses are from the restarted service.
     assert [answer.status for answer in load.since(restarted)][-1] == 200
@@ -195,15 +202,15 @@ def test_redis_keeps_results_and_counts_requests(stack: Stack, tmp_path: Path) -
         **PATIENT,
     }
     gateway = stack.service("gateway", settings=settings)
-    first, again = ask(gateway), ask(gateway, **{"X-Request-ID": "again"})
+    first, again = ask_exact(gateway), ask_exact(gateway, **{"X-Request-ID": "again"})
     assert first.headers["Cache-Status"] == "levy; fwd=uri-miss; stored"
     assert again.headers["Cache-Status"] == "levy; hit"
     assert again.json() == first.json() | {"request_id": "again"}
-    anew = ask(gateway, **{"Cache-Control": "no-cache"})
+    anew = ask_exact(gateway, **{"Cache-Control": "no-cache"})
     assert anew.headers["Cache-Status"] == "levy; fwd=request; stored"
     assert anew.json()["parameters"] == first.json()["parameters"]
-    ask(gateway)
-    too_many = ask(gateway)
+    ask_exact(gateway)
+    too_many = ask_exact(gateway)
     assert too_many.status_code == 429
     assert 3500 < int(too_many.headers["Retry-After"]) <= 3600
     assert 'cache_requests_total{outcome="hit",route="/calibrate"} 2.0' in metrics(gateway)
@@ -217,12 +224,12 @@ def test_without_redis_requests_succeed_without_cache_and_limits(
     redis, log = stack.redis(tmp_path), tmp_path / "gateway.log"
     settings = {"CALIBRATION_URL": calibration.url, "REDIS_URL": redis.url, "RATE_LIMIT": "3/hour"}
     gateway = stack.service("gateway", settings=settings | {"REDIS_SECONDS": "0.2"}, log=log)
-    assert ask(gateway).status_code == 200
+    assert ask_exact(gateway).status_code == 200
     if how == "killed":
         redis.kill()
     else:
         redis.send(signal.SIGSTOP)
-    answers = [ask(gateway) for _ in range(20)]
+    answers = [ask_exact(gateway) for _ in range(20)]
     assert Counter(answer.status_code for answer in answers) == {200: 20}
     assert not any("hit" in answer.headers["Cache-Status"] for answer in answers)
     assert max(answer.elapsed.total_seconds() for answer in answers) < 2.0
@@ -234,7 +241,7 @@ def test_without_redis_requests_succeed_without_cache_and_limits(
         stack.redis(tmp_path)
     else:
         redis.send(signal.SIGCONT)
-    assert eventually(lambda: ask(gateway).headers.get("Cache-Status") == "levy; hit")
+    assert eventually(lambda: ask_exact(gateway).headers.get("Cache-Status") == "levy; hit")
     assert len(events(log, "redis.recovered")) == 1
 
 
@@ -300,7 +307,9 @@ def test_workers_end_with_a_parent_that_is_killed(
 
 def test_no_response_is_lost_while_workers_are_replaced(stack: Stack) -> None:
     calibration = stack.service("calibration", settings={"WORKERS": "2"})
-    gateway = stack.service("gateway", settings={"CALIBRATION_URL": calibration.url})
+    # Requests wait while a worker starts.
+    settings = {"CALIBRATION_URL": calibration.url, "QUEUE_SECONDS": "10"}
+    gateway = stack.service("gateway", settings=settings)
     before = set(family_of(calibration.pid))
     with Load(gateway.url) as load:
         assert eventually(lambda: len(load.answers) > 20)
