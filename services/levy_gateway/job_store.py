@@ -222,7 +222,11 @@ class JobStore:
         if not owner:
             return
         limit = self._queue_limit_per_key
-        owners = await pipe.sort(queued_key(queue), by="nosort", get=f"{job_key('*')}->owner")
+        # One round trip; SORT … GET would need permission to read every key.
+        async with self._redis.pipeline(transaction=False) as reads:
+            for waiting in await pipe.zrange(queued_key(queue), 0, -1):
+                reads.hget(job_key(waiting.decode()), "owner")
+            owners = await reads.execute()
         if owners.count(owner.encode()) >= limit:
             message = (
                 f"{limit} jobs of this API key are waiting, its share of the queue. Retry later."
