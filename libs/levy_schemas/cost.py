@@ -46,8 +46,9 @@ def cost_of(
         return Cost("brief", f"{kind} greeks" if request.greeks else kind, size)
     if isinstance(request, CalibrationBatch):
         sizes = [n_quotes(surface) for surface in request.surfaces]
-        first = _cost_of_fit(request.surfaces[0])
-        return Cost("long", f"batch of {first.kind}", sum(sizes), len(sizes))
+        # Not by model: a list of unknown models succeeds, with problems, and kinds are remembered.
+        options = sorted({_options(surface) for surface in request.surfaces})
+        return Cost("long", f"list {', '.join(options)}", sum(sizes), len(sizes))
     if isinstance(request, ComparisonRequest):
         n_models = _MODELS_IF_ALL if request.models is None else len(request.models)
         n_fits = n_models * (2 if request.holdout else 1)
@@ -66,6 +67,10 @@ def _cost_of_fit(request: CalibrationRequest) -> Cost:
     # A network's initial guess usually leaves only a few evaluations.
     has_guess = request.method != "least_squares" and not request.per_maturity
     brief = has_guess and request.uncertainty != "psis"
-    options = (request.method, request.uncertainty, *(["per_maturity"] * request.per_maturity))
-    kind = f"calibrate {request.model_type} {' '.join(options)}"
+    kind = f"calibrate {request.model_type} {_options(request)}"
     return Cost("brief" if brief else "long", kind, n_quotes(request))
+
+
+def _options(request: CalibrationRequest) -> str:
+    options = f"{request.method} {request.uncertainty}"
+    return f"{options} per_maturity" if request.per_maturity else options

@@ -133,7 +133,10 @@ class LimitedProtocol(HttpToolsProtocol):
         """Close this connection in favour of others."""
         if new or self._phase > _Phase.IDLE:
             self._refuse("overloaded", "Too many connections are open.")
-        self.transport.abort() if not new else self.transport.close()
+        if new:
+            self.transport.close()
+        else:
+            self.transport.abort()
 
     # Time.
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -47,25 +47,33 @@ def run(service: str, factory: str, settings: ServiceSettings) -> None:
     limit_numeric_threads()
     logs.configure(service, level=settings.log_level)
     with multiprocess_metrics(settings.workers):
-        from levy_service.protocol import limited
-
         uvicorn.run(
             factory,
             factory=True,
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            http=limited(settings),
+            **http_options(settings),
             timeout_keep_alive=cast("int", settings.keep_alive_seconds),
             backlog=_BACKLOG,
             timeout_worker_healthcheck=_WORKER_SECONDS,
             timeout_graceful_shutdown=settings.drain_seconds,
         )
+
+
+def http_options(settings: ServiceSettings) -> dict[str, Any]:
+    """Return uvicorn's options for every HTTP server: limits, and logs of our own only."""
+    # Imports the metrics' module, whose folder must be set before.
+    from levy_service.protocol import limited
+
+    return {
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "ws": "none",
+        "http": limited(settings),
+    }
 
 
 def prepare_worker(service: str, settings: ServiceSettings) -> None:

@@ -12,7 +12,7 @@ from levy_bayesian.heartbeat import Heartbeat
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.settings import BayesianSettings
 from levy_service import service
-from levy_service.protocol import limited
+from levy_service.server import http_options
 
 
 def create_app(
@@ -56,15 +56,7 @@ def served(app: FastAPI, settings: BayesianSettings) -> Iterator[Callable[[], No
     Yields the function that starts the thread. Call it after the worker has forked: a child that is
     forked while another thread imports or logs may wait forever for a lock.
     """
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        http=limited(settings),
-    )
+    config = uvicorn.Config(app, **http_options(settings))
     server = uvicorn.Server(config)
     # Opened here, so that a port in use fails the start and not the thread.
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET

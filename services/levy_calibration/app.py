@@ -88,8 +88,8 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
         max_body_bytes=settings.max_body_bytes,
         lifespan=lifespan,
     )
-    # Brief fits hold the interpreter's lock half of the time: two at once take as long as one
-    # after the other, and a third more processor time. Further instances run them in parallel.
+    # Two brief fits at once in one process take as long as one after the other, and a third more
+    # processor time, since they share the interpreter's lock. Further instances run in parallel.
     n_threads: dict[Lane, int] = {"brief": 1, "long": settings.threads}
     threads = {
         lane: Threads(count, settings.deadline_seconds, metrics, lane)

@@ -11,11 +11,9 @@ from starlette.middleware import Middleware
 
 from levy_gateway.authentication import AuthMiddleware
 from levy_gateway.cache import ResultCache
-from levy_gateway.clients import Upstream, UpstreamClient
+from levy_gateway.clients import Upstream
 from levy_gateway.documentation import document_authentication
-from levy_gateway.fair_queue import FairQueue
 from levy_gateway.handlers.cached_forward import CachedForward
-from levy_gateway.handlers.forward import Forward, LaneOfUpstream
 from levy_gateway.handlers.health import health
 from levy_gateway.handlers.maintain import periodic_maintenance
 from levy_gateway.handlers.models import models
@@ -30,7 +28,7 @@ from levy_gateway.routes import forwarded, pages, system
 from levy_gateway.routes import jobs as jobs_route
 from levy_gateway.settings import GatewaySettings
 from levy_gateway.task_queue import TaskQueue
-from levy_schemas.cost import Lane
+from levy_gateway.upstreams import Upstreams
 from levy_service import server, service
 
 _MAINTENANCE_SECONDS: Final = 5.0
@@ -58,65 +56,20 @@ def create_app(
     metrics = GatewayMetrics()
     redis = _redis(settings, metrics)
     limit = settings.limit
-    limiter = None if limit is None or redis is None else RateLimiter(limit, redis)
+    limiter = None if limit is None or redis is None else RateLimiter(limit, redis, metrics)
     jobs, tasks = jobs or _jobs(settings), tasks or _tasks(settings)
-    opened: list[Upstream] = []
-
-    def connected(name: str, url: str, timeout_seconds: float, label: str = "") -> Upstream:
-        upstream = UpstreamClient(name, url, timeout_seconds, settings, metrics, label)
-        opened.append(upstream)
-        return upstream
-
-    def instances(name: str, urls: str) -> list[Upstream]:
-        """Return a client of each instance, whose health is checked."""
-        names = [name, *(f"{name}-{k}" for k in range(2, len(urls.split(",")) + 1))]
-        return [
-            connected(one, url, settings.health_seconds, f"{one}-health")
-            for one, url in zip(names, urls.split(","), strict=True)
-        ]
-
-    def lane_of(upstream: Upstream, urls: str, lane: Lane) -> LaneOfUpstream:
-        of_instance, wait = settings.concurrency, settings.queue_seconds
-        if lane == "long":
-            of_instance, wait = settings.long_concurrency, settings.long_queue_seconds
-        queue = FairQueue(lane, of_instance * len(urls.split(",")), wait, metrics)
-        return LaneOfUpstream(upstream, queue)
-
-    pricing_seconds = settings.pricing_deadline_seconds
-    calibration_seconds = settings.calibration_deadline_seconds
-    calibration_url = settings.calibration_url
-    checked = [
-        *([pricing] if pricing else instances("pricing", settings.pricing_url)),
-        *([calibration] if calibration else instances("calibration", calibration_url)),
-    ]
-    pricing = pricing or connected("pricing", settings.pricing_url, pricing_seconds)
-    long_calibration = calibration or connected(
-        "calibration", calibration_url, calibration_seconds, "calibration-long"
-    )
-    calibration = calibration or connected("calibration", calibration_url, calibration_seconds)
-    price_lanes: dict[Lane, LaneOfUpstream] = {
-        "brief": lane_of(pricing, settings.pricing_url, "brief")
-    }
-    calibration_lanes: dict[Lane, LaneOfUpstream] = {
-        "brief": lane_of(calibration, calibration_url, "brief"),
-        "long": lane_of(long_calibration, calibration_url, "long"),
-    }
-    queues = {
-        "/price": price_lanes["brief"].queue,
-        "/calibrate": calibration_lanes["brief"].queue,
-        "/compare": calibration_lanes["long"].queue,
-    }
-    versions = ServedVersionsPoller(calibration, settings.health_seconds)
+    upstreams = Upstreams.connect(settings, metrics, pricing, calibration)
+    versions = ServedVersionsPoller(upstreams.calibration, settings.health_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        _log.info("service.ready", upstreams=[upstream.name for upstream in checked])
+        _log.info("service.ready", upstreams=[upstream.name for upstream in upstreams.instances])
         period = min(_MAINTENANCE_SECONDS, settings.job_resend_seconds)
         async with (
             periodic_maintenance(jobs, tasks, metrics, period) if jobs and tasks else nullcontext()
         ):
             yield
-        for resource in (*opened, redis, jobs, tasks):
+        for resource in (*upstreams.opened, redis, jobs, tasks):
             if resource is not None:
                 await resource.close()
 
@@ -129,28 +82,29 @@ def create_app(
         max_body_bytes=settings.max_body_bytes,
         lifespan=lifespan,
         middleware=(
-            Middleware(AuthMiddleware, KeyRing(settings.api_keys), limiter, queues, metrics),
+            Middleware(
+                AuthMiddleware, KeyRing(settings.api_keys), limiter, upstreams.queues, metrics
+            ),
         ),
     )
     document_authentication(app)
-    cached = CachedForward(
-        Forward(calibration_lanes, calibration_seconds), versions, _cache(settings, redis), metrics
-    )
-    app.include_router(forwarded.router(Forward(price_lanes, pricing_seconds), cached, limiter))
+    cached = CachedForward(upstreams.calibrate, versions, _cache(settings, redis), metrics)
+    app.include_router(forwarded.router(upstreams.price, cached, limiter))
+    pricing_seconds = settings.pricing_deadline_seconds
     app.include_router(
         system.router(
-            partial(models, pricing, versions, pricing_seconds, jobs),
+            partial(models, upstreams.pricing, versions, pricing_seconds, jobs),
             partial(
                 health,
-                checked,
-                calibration.name,
+                upstreams.instances,
+                upstreams.calibration.name,
                 settings.health_seconds,
                 jobs,
                 None if settings.cache_redis_url is None else redis,
             ),
         )
     )
-    catalogue = ModelCatalogue(pricing, pricing_seconds)
+    catalogue = ModelCatalogue(upstreams.pricing, pricing_seconds)
     submit = Submit(jobs, tasks, catalogue) if jobs and tasks else None
     app.include_router(jobs_route.router(jobs, submit))
     app.include_router(pages.router())

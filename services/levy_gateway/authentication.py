@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from levy_gateway.fair_queue import FairQueue
 from levy_gateway.keys import KeyRing
 from levy_gateway.metrics import GatewayMetrics
-from levy_gateway.rate_limiter import RateLimitedError, RateLimiter
+from levy_gateway.rate_limiter import RateLimiter
 from levy_schemas.headers import API_KEY
 from levy_service.problems import problem_response
 from levy_service.security_headers import NOT_STORED
@@ -26,7 +26,7 @@ _ADDRESS: Final = "address:"
 
 
 class AuthMiddleware:
-    """Reject requests without a valid API key, above the rate limit, or for which there is no room.
+    """Reject requests that lack a valid API key, or exceed the rate limit or the capacity.
 
     The name of the key's holder is stored in `request.state.caller` and in every log line; the
     key itself is neither stored nor logged.
@@ -68,11 +68,7 @@ class AuthMiddleware:
         scope.setdefault("state", {})["caller"] = caller
         structlog.contextvars.bind_contextvars(caller=caller)
         if self._limiter is not None:
-            try:
-                await self._limiter.require(caller)
-            except RateLimitedError:
-                self._metrics.count_refusal("rate-limited")
-                raise
+            await self._limiter.require(caller)
         if (queue := self._queues.get(scope["path"])) is not None:
             queue.require_room(caller)
         await self.app(scope, receive, send)

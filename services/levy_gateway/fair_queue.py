@@ -137,7 +137,7 @@ class FairQueue:
         """
         wait = self._expected_wait(self._tag_of(caller))
         if wait > self._longest_wait():
-            self._refuse(wait)
+            raise self._refusal(wait)
 
     def _tag_of(self, caller: str) -> float:
         return max(self._virtual_time, self._finish_tags.get(caller, 0.0))
@@ -153,7 +153,7 @@ class FairQueue:
         tag = self._tag_of(caller)
         wait = self._expected_wait(tag)
         if wait > self._longest_wait() or self._clock() + wait + seconds > deadline:
-            self._refuse(wait)
+            raise self._refusal(wait)
         self._finish_tags[caller] = tag + seconds
         self._number += 1
         turn = asyncio.get_running_loop().create_future()
@@ -166,10 +166,11 @@ class FairQueue:
         is_calm = self._clock() - self._refused_at > _CALM_SECONDS
         return self._wait_seconds * (_BURST if is_calm else 1.0)
 
-    def _refuse(self, wait: float) -> None:
+    def _refusal(self, wait: float) -> OverloadedError:
+        """Count a refusal and return its error."""
         self._metrics.count_refusal("overloaded")
         self._refused_at = self._clock()
-        raise OverloadedError(wait)
+        return OverloadedError(wait)
 
     def _start_next(self) -> None:
         while self._queue and len(self._running_seconds) < self._concurrency:
@@ -177,8 +178,7 @@ class FairQueue:
             if waiting.turn.done():  # cancelled while it waited
                 continue
             if self._clock() > waiting.give_up:
-                self._metrics.count_refusal("overloaded")
-                waiting.turn.set_exception(OverloadedError(0.0))
+                waiting.turn.set_exception(self._refusal(0.0))
                 continue
             self._virtual_time = waiting.tag
             self._running_seconds[waiting.number] = waiting.seconds

@@ -7,6 +7,7 @@ from limits import RateLimitItem
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.optional_redis import OptionalRedis
 from levy_service.problems import ProblemError
 
@@ -30,11 +31,14 @@ class RateLimiter:
         Number of requests and length of the window.
     redis : OptionalRedis
         While it is unavailable, no caller is limited.
+    metrics : GatewayMetrics
+        Counts refusals.
     """
 
-    def __init__(self, limit: RateLimitItem, redis: OptionalRedis) -> None:
+    def __init__(self, limit: RateLimitItem, redis: OptionalRedis, metrics: GatewayMetrics) -> None:
         self._limit = limit
         self._redis = redis
+        self._metrics = metrics
         storage = RedisStorage(
             # The library's own scheme for a socket; the connections are those of `redis`.
             f"async+{redis.url.replace('unix:', 'redis+unix:', 1)}",
@@ -57,6 +61,7 @@ class RateLimiter:
         """
         seconds = await self._redis.attempt("limits", lambda: self._count(caller, cost))
         if seconds:
+            self._metrics.count_refusal("rate-limited")
             raise RateLimitedError(seconds)
 
     async def _count(self, caller: str, cost: int) -> int:

@@ -66,7 +66,7 @@ class GatewaySettings(ServiceSettings):
     queue_limit : int
         Maximum number of jobs waiting in each queue.
     queue_limit_per_key : int
-        Maximum number of them that belong to one API key; without keys there is no such limit.
+        Maximum number of them that belong to one API key, if keys are configured.
     """
 
     model_config = SettingsConfigDict(

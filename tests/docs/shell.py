@@ -38,7 +38,7 @@ def free_port() -> int:
 
 @dataclass
 class Session:
-    """Run blocks in `folder`. Servers run until the session ends; they must stop on Ctrl-C."""
+    """Run blocks in `folder`. Servers run until the shell is closed; they must stop on Ctrl-C."""
 
     folder: Path
     port: int = field(default_factory=free_port)

@@ -118,8 +118,9 @@ def waits(url: str, limit: str, requests: list[tuple[str, int]]) -> list[int]:
     """Return the seconds to wait of requests, each a caller and a cost, one after the other."""
 
     async def count() -> list[int]:
-        redis = OptionalRedis(url, 5.0, GatewayMetrics())
-        limiter = RateLimiter(parse(limit), redis)
+        metrics = GatewayMetrics()
+        redis = OptionalRedis(url, 5.0, metrics)
+        limiter = RateLimiter(parse(limit), redis, metrics)
         found = []
         for caller, cost in requests:
             try:
@@ -128,6 +129,8 @@ def waits(url: str, limit: str, requests: list[tuple[str, int]]) -> list[int]:
             except RateLimitedError as error:
                 found.append(error.retry_after_seconds or 0)
         await redis.close()
+        counted = metrics.refused.labels("rate-limited")._value.get()
+        assert counted == sum(seconds > 0 for seconds in found)
         return found
 
     return asyncio.run(count())

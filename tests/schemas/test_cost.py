@@ -47,6 +47,14 @@ def test_a_list_counts_as_its_surfaces() -> None:
     assert (cost.lane, cost.size, cost.n_fits) == ("long", 45, 3)
 
 
+def test_kinds_of_lists_do_not_depend_on_names_that_callers_choose() -> None:
+    kinds = {
+        cost_of(CalibrationBatch(surfaces=(CalibrationRequest(**FIT | {"model_type": name}),))).kind
+        for name in ("VarianceGamma", "Nonsense")
+    }
+    assert len(kinds) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "n_fits"),
     [

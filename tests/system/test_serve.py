@@ -38,8 +38,8 @@ PRICES = [
 ]
 
 
-def test_it_is_ready_within_ten_seconds_and_prints_its_address(running: Any) -> None:
-    assert running.ready_seconds < 10.0
+def test_it_is_ready_within_five_seconds_and_prints_its_address(running: Any) -> None:
+    assert running.ready_seconds < 5.0
     assert set(running.children) == PARTS
     for place in (running.url, f"{running.url}/docs", f"{running.url}/health", "redis.sock"):
         assert place in running.said

@@ -206,7 +206,7 @@ class Target:
         # Of one number, except for fewer draws, since a program is compiled for each number.
         chosen = flat[:: max(1, len(flat) // _N_CHECKED)][:_N_CHECKED].T
         parameters = jax.vmap(self.density.parameters, in_axes=1)(jnp.asarray(chosen))
-        prices = _compiled_prices(self.shapes)
+        prices = _compiled_prices(self.density, self.shapes)
         compiled = np.asarray(prices(self.geometry.pricer, parameters))
         compiled = compiled[:, : self.posterior.scale.size]
         model = self.posterior.model_type(*np.asarray(parameters).T)
@@ -217,7 +217,7 @@ class Target:
 
 
 @lru_cache(maxsize=N_PROGRAMS)
-def _compiled_prices(_shapes: Shapes) -> Any:
+def _compiled_prices(_density: Density, _shapes: Shapes) -> Any:
     """Return the compiled prices at parameters of shape (n_points, n_parameters)."""
     return jax.jit(jax.vmap(CompiledPricer.prices, in_axes=(None, 0)))
 

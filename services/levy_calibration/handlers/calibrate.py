@@ -165,7 +165,7 @@ class CalibrationTask:
 
 
 def raising(checkpoint: Callable[[], None]) -> Callable[[], bool]:
-    """Return a `should_stop` that raises instead: after the deadline nobody waits for a result."""
+    """Return a `should_stop` that raises instead: a late result has no recipient."""
 
     def should_stop() -> bool:
         checkpoint()

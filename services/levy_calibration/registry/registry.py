@@ -107,7 +107,7 @@ class Registry:
         Raises
         ------
         InvalidInputError
-            There is no such artifact, or several, or it is invalid.
+            No artifact matches, several match, or the artifact is invalid.
         """
         if version in (folder.name for folder in self._folders(model)):
             return Artifact.read(self.root / model / version)

@@ -40,7 +40,7 @@ class LaneOfUpstream:
     Attributes
     ----------
     upstream : Upstream
-        With a circuit breaker of its own: long requests that fail do not stop brief ones.
+        With a separate circuit breaker: failures of long requests do not stop brief ones.
     queue : FairQueue
     """
 
