@@ -225,7 +225,7 @@ def test_connections_that_were_opened_are_given_back_at_the_end(
     monkeypatch: pytest.MonkeyPatch, pricing: Any, calibration: Any
 ) -> None:
     opened = {"pricing": pricing, "calibration": calibration}
-    monkeypatch.setattr("levy_gateway.app.UpstreamClient", lambda name, *_: opened[name])
+    monkeypatch.setattr("levy_gateway.upstreams.UpstreamClient", lambda name, *_: opened[name])
     with TestClient(create_app(GatewaySettings())):
         assert not pricing.closed
     assert pricing.closed
