@@ -348,13 +348,21 @@ def test_memory_of_a_service_that_fits_is_steady(stack: Stack) -> None:
     """Memory does not grow once the drift window, which stores surfaces, is full."""
     window = {"DRIFT_WINDOW": "100", "DRIFT_FEWEST": "100"}
     calibration = stack.service("calibration", settings={"LOG_LEVEL": "warning", **window})
-    # Exact prices: fits that restart allocate and free so much that memory varies by 30 MiB.
+    # Exact prices: restarts, which quotes with errors need, allocate and free 20 MiB.
     made = bodies("hybrid", noise=0.0)
     requests = [closed_loop.request_of("/calibrate", body, calibration.port) for body in made]
     closed_loop.run(calibration.port, requests, 2, 0.0, 200)
-    held = calibration.resident_mib()
-    closed_loop.run(calibration.port, requests, 2, 0.0, 400)
-    assert calibration.resident_mib() - held < 8.0
+
+    def least() -> float:
+        """Return the least memory after several loads: what fits allocate, they free later."""
+        levels = []
+        for _ in range(4):
+            closed_loop.run(calibration.port, requests, 2, 0.0, 150)
+            levels.append(calibration.resident_mib())
+        return min(levels)
+
+    held = least()
+    assert least() - held < 8.0
 
 
 @pytest.mark.slow
