@@ -86,6 +86,7 @@ class Greeks(ResponseModel):
 class PriceResult(ResponseModel):
     """Prices; `matrix[i][j]` belongs to `maturities[i]`, `strikes[j]`."""
 
+    model_type: str = Field(default="", description="name of the model, not an alias")
     prices: Matrix = Field(description="present values, in the currency of the strikes")
     implied_vols: SparseMatrix = Field(
         description="Black volatilities; null where the price error makes the volatility uncertain "
