@@ -52,7 +52,7 @@ def test_a_repeated_request_returns_its_job_and_sends_nothing() -> None:
 
 def test_a_job_of_an_unknown_model_or_parameter_is_not_created() -> None:
     fakes = Fakes()
-    with pytest.raises(UnknownModelError, match="Available models: .*VarianceGamma"):
+    with pytest.raises(UnknownModelError, match=r"Available models: .*VarianceGamma"):
         submitted(fakes, model_type="Heston")
     prior = {"kappa": {"distribution": "normal", "mu": 0.0, "sigma": 1.0}}
     with pytest.raises(PriorError, match="sigma, nu, theta"):

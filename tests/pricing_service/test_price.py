@@ -46,6 +46,7 @@ def test_rows_belong_to_maturities_and_columns_to_strikes(
         result.price_errors,
         result.greeks.delta,
         result.greeks.gamma,
+        result.greeks.vega,
         result.greeks.theta,
         result.greeks.rho,
         result.greeks.dividend_rho,

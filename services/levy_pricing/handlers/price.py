@@ -66,6 +66,7 @@ def _greeks(
     return Greeks(
         delta=_sparse(result.delta, shape),
         gamma=_sparse(result.gamma, shape),
+        vega=_sparse(result.vega, shape),
         theta=_sparse(result.theta, shape),
         rho=_sparse(result.rho, shape),
         dividend_rho=_sparse(result.dividend_rho, shape),

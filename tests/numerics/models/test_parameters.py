@@ -8,8 +8,8 @@ import pytest
 
 from levy_numerics import models
 from levy_numerics.errors import InvalidParameterError, UnknownModelError
-from levy_numerics.models.registry import register
 from levy_numerics.models import LevyModel, Model
+from levy_numerics.models.registry import register
 from levy_numerics.parameters import Parameter
 from tests.numerics.models.members import LEVY_MODELS, MODELS, every_model, typical_members
 from tests.reference.textbook import textbooks
