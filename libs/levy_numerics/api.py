@@ -135,7 +135,8 @@ def calibrate(
     Parameters
     ----------
     model : str or type of Model
-        "VarianceGamma" or `models.VarianceGamma`; `models.names()` lists the names.
+        "VarianceGamma", its alias "VG" in any letter case, or `models.VarianceGamma`;
+        `models.names()` lists the names.
     quotes : Quotes, Surface, DataFrame or mapping
         See `Surface.from_columns` for the columns.
     weights, start, n_starts, seed, max_evaluations, progress, should_stop

@@ -71,6 +71,10 @@ class Greeks(ResponseModel):
 
     delta: SparseMatrix = Field(description="derivative with respect to the spot")
     gamma: SparseMatrix = Field(description="second derivative with respect to the spot")
+    vega: SparseMatrix = Field(
+        description="derivative of Black's formula with respect to the volatility, at the implied "
+        "volatility, per unit (not %); null where there is no implied volatility"
+    )
     theta: SparseMatrix = Field(description="per year; per day it is theta/365")
     rho: SparseMatrix = Field(
         description="derivative with respect to the risk-free rate, per unit (not %)"
@@ -86,6 +90,7 @@ class Greeks(ResponseModel):
 class PriceResult(ResponseModel):
     """Prices; `matrix[i][j]` belongs to `maturities[i]`, `strikes[j]`."""
 
+    model_type: str = Field(default="", description="name of the model, not an alias")
     prices: Matrix = Field(description="present values, in the currency of the strikes")
     implied_vols: SparseMatrix = Field(
         description="Black volatilities; null where the price error makes the volatility uncertain "

@@ -53,7 +53,7 @@ Discount = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=MIN_AMOUN
 """Present value of one unit paid at expiry; above one for negative rates."""
 
 ModelName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
-"""Name of a model, such as `VarianceGamma`; the catalogue lists them."""
+"""Name or alias of a model, such as `VarianceGamma` or `vg`; the catalogue lists them."""
 
 ParameterName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 

@@ -38,6 +38,16 @@ def test_a_grid_of_exact_prices_gives_its_parameters_back(
     assert result.calibration_time_ms > 0
 
 
+@pytest.mark.parametrize("alias", ["VG", "varianceGAMMA"])
+def test_the_response_has_the_name_of_the_model_that_an_alias_stands_for(
+    client: TestClient, grid_request: dict[str, Any], alias: str
+) -> None:
+    assert fit(client, grid_request | {"model_type": alias}).model_type == "VarianceGamma"
+    answer = client.post("/calibrate", json=grid_request | {"model_type": "VarianceGama"})
+    assert answer.status_code == 404
+    assert "did you mean VarianceGamma?" in answer.json()["detail"]
+
+
 def test_puts_of_the_same_surface_give_the_same_parameters(
     client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
 ) -> None:

@@ -145,7 +145,7 @@ class Sampling:
         fields = {name: getattr(summary, name) for name in summary.__dataclass_fields__}
         fields["warnings"] = (*quote_warnings, *summary.warnings)
         result = BayesianResult(
-            model_type=self.model_type,
+            model_type=posterior.model_type.name,
             engine=self.engine,
             seconds=time.perf_counter() - started,
             dropped=dropped,
@@ -177,9 +177,7 @@ def sample(request: BayesianRequest, progress: ProgressCallback) -> tuple[Bayesi
         The model or the engine is unknown, there are too few quotes, or a prior is not admissible.
     """
     model = models.get(request.model_type)
-    surface = surface_of(
-        request, n_parameters=len(model.parameters()), model_type=request.model_type
-    )
+    surface = surface_of(request, n_parameters=len(model.parameters()), model_type=model.name)
     return Sampling.of(request).run(
         surface.quotes,
         progress,

@@ -111,7 +111,7 @@ class CalibrationTask:
         model = models.get(request.model_type)
         refuse_psis_of_a_network(request.method, request.uncertainty)
         if request.per_maturity:
-            refuse_time_inhomogeneous(request.model_type)
+            refuse_time_inhomogeneous(model.name)
         surface = surface_of(
             request,
             n_parameters=len(model.parameters()),

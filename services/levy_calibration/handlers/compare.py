@@ -154,10 +154,11 @@ def _models(request: ComparisonRequest) -> list[type[Model]]:
     classes = {}
     for i, name in enumerate(models.names() if request.models is None else request.models):
         try:
-            classes[name] = models.get(name)
+            model = models.get(name)
         except UnknownModelError as error:
             error.details["pointer"] = pointer("models", i)
             raise
+        classes[model.name] = model
     return list(classes.values())
 
 
