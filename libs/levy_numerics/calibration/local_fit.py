@@ -26,8 +26,6 @@ from levy_numerics.pricing.sinh import SinhPricer
 # Root-mean-square volatility error of a fit that needs no restart: a tenth of a point.
 _CLOSE_FIT: Final = 1e-3
 _N_RESTARTS: Final = 12
-# Smaller than from elsewhere: the full step is usually right, and saves a tenth of the iterations.
-_FIRST_DAMPING: Final = 1e-8
 # Relative excess of cost at which the initial guess still counts as having led to the best fit.
 _SAME_COST: Final = 1e-6
 
@@ -138,9 +136,7 @@ def solve_from(
     """
     require_enough_quotes(model, objective.quotes)
     problem = objective.problem(model)
-    first = levenberg_marquardt.solve(
-        problem, start, first_damping=_FIRST_DAMPING, should_stop=should_stop
-    )
+    first = levenberg_marquardt.solve(problem, start, should_stop=should_stop)
     if first.status == "converged":
         # An exact fit needs no implied volatilities, which cost as much as an evaluation.
         is_exact = 2.0 * first.cost <= problem.floor**2
