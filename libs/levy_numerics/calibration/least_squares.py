@@ -36,6 +36,12 @@ _SAME_COST_OF_STALLED: Final = 1e-3
 _FAR_APART: Final = 0.1
 # Edges of the box attract: more starts must agree on a solution there.
 _MORE_AT_A_BOUND: Final = 2
+# Evaluations within which a start leads to its solution directly. Of 340 fits to real and
+# misspecified surfaces by Variance Gamma, NIG and CGMY, all of those were the best of 36 starts;
+# the one that was not had wandered for 19.
+_DIRECT: Final = 10
+# Starts that must agree where one would suffice but has wandered.
+_UNLESS_DIRECT: Final = 2
 # Evaluations after which half the agreement suffices, so that slow models end in reasonable time.
 _MANY_EVALUATIONS: Final = 500
 # Cost after some evaluations, relative to the best so far, above which a start is given up: jumps
@@ -58,7 +64,7 @@ def calibrate(
 ) -> CalibrationResult:
     """Fit a model to quotes.
 
-    Minimises the sum of squared weighted errors by Levenberg-Marquardt in the model's coordinates.
+    Minimises the sum of squared weighted errors in the model's coordinates.
 
     Parameters
     ----------
@@ -72,8 +78,7 @@ def calibrate(
     n_starts : int, optional
         Solutions to compare; the best is returned. By default as many as it takes for the fit to
         be exact, or for as many starts far apart to agree as the model's `min_repeat_hits` require
-        (half as many after 500 evaluations), at most 12: one for most exact quotes, two for most
-        real ones.
+        (half as many after 500 evaluations), at most 12.
     seed : int
         Of the Sobol points among which starts are screened.
     max_evaluations : int
@@ -123,14 +128,16 @@ def calibrate(
         if should_stop is not None and should_stop():
             break
         spent = sum(solution.n_evaluations for solution in solutions)
-        needed = model.min_repeat_hits if spent < _MANY_EVALUATIONS else model.min_repeat_hits // 2
+        needed = model.min_repeat_hits
+        if spent >= _MANY_EVALUATIONS:
+            needed = max(needed // 2, 1)
         if n_starts is None and multistart_agreement(
             solutions, problem.floor, needed, unit_box(problem, starts)
         ):
             break
     best = select_best(solutions)
     if best.status == "stalled" and not (should_stop is not None and should_stop()):
-        # A flat valley, where the damping may have grown too large: restart from there.
+        # A flat valley, where the trust region may have shrunk: restart from there.
         solutions.append(
             levenberg_marquardt.solve(
                 problem, best.point, max_evaluations=max_evaluations, should_stop=should_stop
@@ -165,7 +172,8 @@ def multistart_agreement(
     floor : float
         Norm of the residuals below which they are rounding.
     needed : int
-        Starts that must agree; two more on an edge of the box.
+        Starts that must agree, two more on an edge of the box. One suffices where `needed` is one
+        and it led to the best fit directly, within 10 evaluations; otherwise two must agree.
     starts : sequence of ndarray, optional
         Initial guesses of the solutions, as shares of the search box. Of those that agree, only
         starts far apart from each other count; all count where none are given.
@@ -176,7 +184,7 @@ def multistart_agreement(
     # Solutions that stall in a valley that falls ever slower stop a little short of its end.
     slack = _SAME_COST_OF_STALLED if best.status == "stalled" else _SAME_COST
     agreeing = [k for k, s in enumerate(solutions) if s.cost <= best.cost * (1.0 + slack)]
-    n_needed = needed if best.status == "converged" else needed + _MORE_AT_A_BOUND
+    n_needed = _n_agreeing(best, needed)
     if not starts:
         return len(agreeing) >= n_needed
     distinct: list[np.ndarray] = []
@@ -184,6 +192,14 @@ def multistart_agreement(
         if all(np.abs(starts[k] - other).max() >= _FAR_APART for other in distinct):
             distinct.append(starts[k])
     return len(distinct) >= n_needed
+
+
+def _n_agreeing(best: Solution, needed: int) -> int:
+    """Return how many starts must lead to a solution for it to be taken for the global optimum."""
+    if needed == 1:
+        has_arrived = best.status in ("converged", "at_bound")
+        return 1 if has_arrived and best.n_evaluations <= _DIRECT else _UNLESS_DIRECT
+    return needed if best.status == "converged" else needed + _MORE_AT_A_BOUND
 
 
 def select_best(solutions: list[Solution]) -> Solution:

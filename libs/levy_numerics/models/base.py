@@ -43,7 +43,8 @@ class Model(ABC):
     has_stationary_increments : bool
         Whether increments are stationary and independent: the law at one maturity determines all.
     min_repeat_hits : int
-        Number of distant initial guesses that must lead to the best fit before a multistart stops.
+        Number of distant initial guesses that must lead to the best fit before a multistart stops;
+        1 for models whose surfaces hardly ever have a second minimum.
     training_range : TrainingRange or None
         Range of realistic parameters from which data sets are drawn, if networks are trained.
     """
