@@ -123,9 +123,11 @@ class SurfaceRequest(Request):
         default=None, description="type of all options of the grid; call if absent"
     )
     quotes: tuple[Quote, ...] | None = Field(default=None, min_length=1, max_length=MAX_OPTIONS)
-    weights: Weights = Field(
-        default="price",
-        description="price: errors in currency; vega: in implied volatility; bid_ask: in spreads",
+    weights: Weights | None = Field(
+        default=None,
+        description="unit of the errors that are minimised: price (currency), vega (implied "
+        "volatility) or bid_ask (half the spread); if absent, bid_ask where every quote has bid "
+        "and ask, else vega",
     )
 
     @model_validator(mode="after")

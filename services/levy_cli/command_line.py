@@ -65,12 +65,12 @@ def _add_quotes(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_weights(command: argparse.ArgumentParser, default: str) -> None:
+def _add_weights(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--weights",
         choices=("price", "vega", "bid_ask"),
-        default=default,
-        help=f"unit of the errors: price, implied volatility (vega) or spread (default {default})",
+        help="unit of the errors: price, implied volatility (vega) or spread (bid_ask); by default "
+        "bid_ask where every quote has bid and ask, else vega",
     )
 
 
@@ -134,13 +134,14 @@ def _add_calibrate(commands: "_Commands") -> None:
         default="hybrid",
         help="hybrid (default): least squares from a network's initial guess, if one is trained",
     )
-    _add_weights(command, "price")
+    _add_weights(command)
     command.add_argument(
         "--uncertainty",
-        choices=("laplace", "psis", "none"),
-        default="laplace",
-        help="intervals from the Hessian at the optimum (laplace, default), from importance "
-        "sampling of the posterior (psis), or none",
+        choices=("robust", "laplace_iid", "psis", "none", "laplace"),
+        default="robust",
+        help="intervals that allow for correlated errors and misfit (robust, default), for "
+        "independent errors of equal variance (laplace_iid), from importance sampling of the "
+        "posterior (psis), or none; laplace is the former name of robust",
     )
     command.add_argument(
         "--per-maturity",
@@ -180,7 +181,7 @@ def _add_compare(commands: "_Commands") -> None:
     command.add_argument(
         "--models", default="all", metavar="A,B,…", help="model names, or all (default)"
     )
-    _add_weights(command, "vega")
+    _add_weights(command)
     command.add_argument(
         "--workers", type=_PROCESSES, help="processes (default: up to one per core)"
     )
@@ -237,7 +238,7 @@ def _add_bayes(commands: "_Commands") -> None:
         help="file of options to predict (strike, option_type, and maturity_years or expiry); "
         "their maturities must be quoted",
     )
-    _add_weights(command, "price")
+    _add_weights(command)
     _add_selection(command)
     outputs = command.add_argument_group("outputs")
     outputs.add_argument(

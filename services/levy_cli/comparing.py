@@ -65,7 +65,7 @@ def compare_models(
     quotes: CleanedQuotes,
     selected: Sequence[type[Model]],
     *,
-    weights: Weights = "vega",
+    weights: Weights | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> ComparedModels:
@@ -75,7 +75,8 @@ def compare_models(
     ----------
     quotes : CleanedQuotes
     selected : sequence of model types
-    weights : {"price", "vega", "bid_ask"}
+    weights : {"price", "vega", "bid_ask"}, optional
+        As in `calibrate`.
     workers : int, optional
         Number of processes; chosen by the numbers of cores and models if absent.
     progress : callable, optional
@@ -92,7 +93,6 @@ def compare_models(
     result = comparison(
         outcomes,
         quotes.surface.quotes,
-        weights=weights,
         quote_warnings=quotes.surface.warnings,
         model_version=engine_version(),
         seconds=time.perf_counter() - started,
@@ -108,7 +108,7 @@ def _workers(n_models: int) -> int:
 
 @contextmanager
 def _fits(
-    quotes: CleanedQuotes, selected: Sequence[type[Model]], weights: Weights, n_workers: int
+    quotes: CleanedQuotes, selected: Sequence[type[Model]], weights: Weights | None, n_workers: int
 ) -> Iterator[Iterator[Outcome]]:
     """Yield an iterator of fits, in this process or in others, in the order of completion."""
     surface = quotes.surface.quotes

@@ -15,11 +15,12 @@ from levy_numerics.calibration.fit_quality import (
     fit_by_maturity,
     misfits_term_structure,
 )
-from levy_numerics.calibration.identifiability import FitUncertainty, Identifiability
+from levy_numerics.calibration.identifiability import Identifiability
 from levy_numerics.calibration.initial_guesses import initial_guesses
 from levy_numerics.calibration.levenberg_marquardt import LeastSquaresProblem, Solution
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.calibration.uncertainty import FitUncertainty
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
@@ -54,7 +55,7 @@ def calibrate(
     model: type[Model],
     quotes: Quotes,
     *,
-    weights: str = "price",
+    weights: str | None = None,
     start: Mapping[str, Any] | None = None,
     n_starts: int | None = None,
     seed: int = 0,
@@ -71,8 +72,8 @@ def calibrate(
     model : type of Model
     quotes : Quotes
         n of them.
-    weights : {"price", "vega", "bid_ask"}
-        Unit of an error: see `weights.weighting`.
+    weights : {"price", "vega", "bid_ask"}, optional
+        Unit of an error: see `weights.weighting`; by default `weights.default_weights`.
     start : mapping, optional
         Parameters to begin from, instead of the screened starts.
     n_starts : int, optional
@@ -231,7 +232,8 @@ def result_of(
     misfit = model.has_stationary_increments and misfits_term_structure(quotes.contracts, errors)
     problem = objective.problem(model)
     geometry = Identifiability.of(solution, problem.low, problem.high)
-    uncertainty = FitUncertainty.of(member, by_coordinate, geometry)
+    contracts = quotes.contracts
+    uncertainty = FitUncertainty.of("robust", member, by_coordinate, geometry, contracts)
     limits = degenerate_limits(member, solution, problem, objective)
     # Close to the Gaussian limit the cost is flat, so that solvers may stall there.
     is_gaussian = bool(limits) and limits == member.gaussian_limit()
@@ -243,10 +245,9 @@ def result_of(
         model=member,
         status=solution.status,
         reason=solution.reason,
-        covariance=uncertainty.covariance,
-        degrees_of_freedom=geometry.degrees_of_freedom,
-        singular_values=geometry.singular_values,
-        moments=uncertainty.moments,
+        weights=objective.weights,
+        uncertainty=uncertainty,
+        identifiability=geometry,
         boundary_parameters=limits,
         model_prices=fitted,
         residuals=errors.price,
@@ -255,6 +256,7 @@ def result_of(
         cost=solution.cost,
         n_evaluations=n_evaluations,
         warnings=tuple(_warnings(model, solution, geometry, limits, misfit)),
+        contracts=contracts,
     )
 
 

@@ -151,12 +151,9 @@ class CalibrationTask:
             should_stop=raising(checkpoint),
         )
         observe(self.quotes, fit)
-        uncertainty = self.request.uncertainty
-        weights = self.request.weights
         return build_response(
             fit,
-            parameter_intervals(fit, self.quotes, weights=weights, uncertainty=uncertainty),
-            uncertainty=uncertainty,
+            parameter_intervals(fit, self.quotes, uncertainty=self.request.uncertainty),
             dropped=reported(self.surface.dropped),
             quote_warnings=self.surface.warnings,
             engine_version=engine_version,

@@ -96,7 +96,7 @@ def _show_parameters(out: "Console", fitted: FittedSurface) -> None:
 
 
 def _show_moments(out: "Console", fitted: FittedSurface) -> None:
-    listing = table(left=["S/F at expiry year"], right=["value"], last=["95% interval"])
+    listing = table(left=["log return over a year"], right=["value"], last=["95% interval"])
     for name, moment in (fitted.result.moments or {}).items():
         value = "not finite" if moment.value is None else f"{moment.value:.6g}"
         listing.add_row(name.replace("_", " "), value, _interval(moment.interval))
