@@ -217,10 +217,11 @@ def result_of(
     geometry = Identifiability.of(solution, problem.low, problem.high)
     uncertainty = FitUncertainty.of(member, by_coordinate, geometry)
     limits = degenerate_limits(member, solution, problem, objective)
-    # Close to the Gaussian limit the cost is flat, so that solvers may stall there.
+    # Close to the Gaussian limit the cost is flat, so that solvers may not end there.
     is_gaussian = bool(limits) and limits == member.gaussian_limit()
     if limits and (
-        solution.status == "converged" or (is_gaussian and solution.status == "stalled")
+        solution.status == "converged"
+        or (is_gaussian and solution.status in ("stalled", "max_evaluations"))
     ):
         solution = replace(solution, status="at_bound")
     return CalibrationResult(

@@ -35,6 +35,7 @@ def compose(
     title: str,
     source: str,
     training_range: TrainingRange | None = None,
+    **class_variables: Any,
 ) -> type[Any]:
     """Create and register the model with the parameters of `base` and those in `fields`."""
     model = make_dataclass(
@@ -50,6 +51,7 @@ def compose(
             "title": title,
             "source": source,
             "training_range": training_range,
+            **class_variables,
         },
     )
     return register(model)
