@@ -23,8 +23,11 @@ from levy_numerics.special import array_namespace
 _SUFFIX: Final = "_2"
 # Of the variance at one year: a component below it does not shape a smile.
 _NEGLIGIBLE_SHARE: Final = 0.01
-# A name, its default and its typical range, of a parameter of the second component.
-_Second = Mapping[str, tuple[float, tuple[float, float]]]
+# Lower end of log λ₊ and log(λ₋ − 1) of either component: jumps of 5,000% on average.
+_LOW_TAIL: Final = -4.0
+# γ, logit of the second component's share of the variance, log λ₊, log(λ₋ − 1), ρ.
+_LOW_OF_SECOND: Final = (0.05, -9.0, _LOW_TAIL, _LOW_TAIL, 0.05)
+_HIGH_OF_SECOND: Final = (1.5, 9.0, 10.0, 10.0, 3.0)
 
 
 class Additive(Composition):
@@ -168,11 +171,15 @@ class Additive(Composition):
     @classmethod
     def coordinate_bounds(cls) -> Bounds:
         low, high = cls.base_type.coordinate_bounds()
-        return (*low, 0.05, -9.0, *low[1:3], 0.05), (*high, 1.5, 9.0, *high[1:3], 3.0)
+        low = (low[0], _LOW_TAIL, _LOW_TAIL, *low[3:])
+        return (*low, *_LOW_OF_SECOND), (*high, *_HIGH_OF_SECOND)
 
 
 def with_additive_increments(
-    base: type[LevyModel], sato: type[Sato], second: _Second
+    base: type[LevyModel],
+    sato: type[Sato],
+    first: Mapping[str, tuple[float, float]],
+    second: Mapping[str, tuple[float, tuple[float, float]]],
 ) -> type[Additive]:
     """Register the additive process with a self-decomposable base, under the name <base>Additive.
 
@@ -182,10 +189,12 @@ def with_additive_increments(
         With coordinates of variance and strip.
     sato : type of Sato
         The Sato process of that base.
+    first : mapping of str to (float, float)
+        Typical range of parameters of the base that is narrower than of the base alone.
     second : mapping of str to (float, (float, float))
         Default and typical range of each parameter that the components do not share.
     """
-    gamma = next(field for field in redeclared(sato) if field[0] == "gamma")
+    gamma = redeclared(sato, {"gamma": (0.3, 0.7)})[-1]
     own = [
         (p.name + _SUFFIX, Any, _of_second(p, *second[p.name]))
         for p in base.parameters()
@@ -197,7 +206,7 @@ def with_additive_increments(
         unit="1",
         meaning="growth of the second component, whose clock is T^ρ; a Lévy process has 1",
         default=1.4,
-        typical_range=(0.7, 2.0),
+        typical_range=(0.8, 2.0),
     )
     return compose(
         Additive,
@@ -206,6 +215,7 @@ def with_additive_increments(
         suffix="Additive",
         title=f"{base.title} additive",
         source="Azzone and Baviera (2022), Quantitative Finance 22(3), 501-518",
+        typical_ranges=first,
         sato_type=sato,
         shared=tuple(p.name for p in base.parameters() if p.name not in second),
     )
@@ -225,6 +235,7 @@ def _of_second(p: Parameter, default: float, typical_range: tuple[float, float])
 VarianceGammaAdditive = with_additive_increments(
     VarianceGamma,
     VarianceGammaSato,
+    {"sigma": (0.05, 0.5), "nu": (0.1, 5.0), "theta": (-0.4, 0.1)},
     {
         "sigma": (0.07, (0.02, 0.3)),
         "nu": (8.0, (1.0, 50.0)),
@@ -234,18 +245,20 @@ VarianceGammaAdditive = with_additive_increments(
 NIGAdditive = with_additive_increments(
     NIG,
     NIGSato,
+    {"alpha": (4.0, 60.0), "beta": (-40.0, 3.0), "delta": (0.02, 1.0)},
     {
-        "alpha": (5.0, (2.0, 30.0)),
-        "beta": (-3.0, (-20.0, 5.0)),
+        "alpha": (5.0, (2.0, 20.0)),
+        "beta": (-3.0, (-12.0, 3.0)),
         "delta": (0.02, (0.003, 0.3)),
     },
 )
 CGMYAdditive = with_additive_increments(
     CGMY,
     CGMYSato,
+    {"C": (0.01, 3.0), "G": (1.0, 15.0), "M": (3.0, 60.0), "Y": (0.0, 1.4)},
     {
-        "C": (0.03, (3e-3, 0.5)),
-        "G": (1.6, (0.3, 10.0)),
-        "M": (9.0, (1.5, 50.0)),
+        "C": (0.03, (5e-3, 0.3)),
+        "G": (1.6, (0.5, 6.0)),
+        "M": (9.0, (2.0, 50.0)),
     },
 )
