@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from levy_numerics.calibration.initial_guesses import initial_guesses
 from levy_numerics.calibration.levenberg_marquardt import LeastSquaresProblem, Solution
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.calibration.thinning import distinct_minima, thinned_objective
 from levy_numerics.calibration.uncertainty import FitUncertainty
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
@@ -49,6 +51,8 @@ _MANY_EVALUATIONS: Final = 500
 # of one size make every evaluation a hundred times as dear and the steps small, so that starts that
 # wander there would take most of the time, and do not lead to the best fit.
 _HOPELESS: Final = 1.5
+# Quotes from which starts are compared on a part of them.
+_MANY_QUOTES: Final = 400
 
 
 def calibrate(
@@ -111,8 +115,49 @@ def calibrate(
         starts = initial_guesses(model, objective, n_starts=n, seed=seed)
     else:
         starts = [np.asarray(model.from_mapping(start).to_coordinates(), dtype=float)]
-    solutions: list[Solution] = []
+    solve_starts = partial(
+        _solve_starts,
+        model,
+        max_evaluations=max_evaluations,
+        progress=progress,
+        should_stop=should_stop,
+    )
+    n_evaluations = 0
+    if start is None and n_starts is None and quotes.size >= _MANY_QUOTES:
+        thinned = solve_starts(thinned_objective(objective), starts)
+        n_evaluations = sum(solution.n_evaluations for solution in thinned)
+        starts = distinct_minima(thinned)
+        solutions = solve_starts(objective, starts, until_agreement=False)
+    else:
+        solutions = solve_starts(objective, starts, until_agreement=n_starts is None)
+    best = select_best(solutions)
+    if best.status == "stalled" and not (should_stop is not None and should_stop()):
+        # A flat valley, where the trust region may have shrunk: restart from there.
+        problem = objective.problem(model)
+        solutions.append(
+            levenberg_marquardt.solve(
+                problem, best.point, max_evaluations=max_evaluations, should_stop=should_stop
+            )
+        )
+        best = select_best(solutions)
+    n_evaluations += sum(solution.n_evaluations for solution in solutions)
+    return result_of(model, objective, best, n_evaluations)
+
+
+def _solve_starts(
+    model: type[Model],
+    objective: Objective,
+    starts: Sequence[np.ndarray],
+    *,
+    max_evaluations: int,
+    until_agreement: bool = True,
+    progress: Callable[[int, int], None] | None,
+    should_stop: Callable[[], bool] | None,
+) -> list[Solution]:
+    """Return the solutions from starts in order, optionally only until enough of them agree."""
     problem = objective.problem(model)
+    shares = unit_box(problem, starts)
+    solutions: list[Solution] = []
     for z in starts:
         best_cost = min((s.cost for s in solutions), default=math.inf)
         solutions.append(
@@ -132,20 +177,9 @@ def calibrate(
         needed = model.min_repeat_hits
         if spent >= _MANY_EVALUATIONS:
             needed = max(needed // 2, 1)
-        if n_starts is None and multistart_agreement(
-            solutions, problem.floor, needed, unit_box(problem, starts)
-        ):
+        if until_agreement and multistart_agreement(solutions, problem.floor, needed, shares):
             break
-    best = select_best(solutions)
-    if best.status == "stalled" and not (should_stop is not None and should_stop()):
-        # A flat valley, where the trust region may have shrunk: restart from there.
-        solutions.append(
-            levenberg_marquardt.solve(
-                problem, best.point, max_evaluations=max_evaluations, should_stop=should_stop
-            )
-        )
-        best = select_best(solutions)
-    return result_of(model, objective, best, sum(s.n_evaluations for s in solutions))
+    return solutions
 
 
 def unit_box(problem: LeastSquaresProblem, starts: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -235,10 +269,11 @@ def result_of(
     contracts = quotes.contracts
     uncertainty = FitUncertainty.of("robust", member, by_coordinate, geometry, contracts)
     limits = degenerate_limits(member, solution, problem, objective)
-    # Close to the Gaussian limit the cost is flat, so that solvers may stall there.
+    # Close to the Gaussian limit the cost is flat, so that solvers may not end there.
     is_gaussian = bool(limits) and limits == member.gaussian_limit()
     if limits and (
-        solution.status == "converged" or (is_gaussian and solution.status == "stalled")
+        solution.status == "converged"
+        or (is_gaussian and solution.status in ("stalled", "max_evaluations"))
     ):
         solution = replace(solution, status="at_bound")
     return CalibrationResult(

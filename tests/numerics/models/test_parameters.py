@@ -19,10 +19,11 @@ every_parameter = pytest.mark.parametrize(
     ("cls", "p"), EVERY_PARAMETER, ids=[f"{cls.name}.{p.name}" for cls, p in EVERY_PARAMETER]
 )
 # A composition repeats the parameters of its base, whose effects concern the base.
+OF_BASES = {(p.name, p.meaning) for base in LEVY_MODELS for p in base.parameters()}
 OWN_PARAMETERS = [
     (cls, p)
     for cls, p in EVERY_PARAMETER
-    if issubclass(cls, LevyModel) or not any(p in base.parameters() for base in LEVY_MODELS)
+    if issubclass(cls, LevyModel) or (p.name, p.meaning) not in OF_BASES
 ]
 BY_DOMAIN = {p.domain: (cls, p) for cls, p in reversed(EVERY_PARAMETER)}
 """One parameter of each kind: those of one domain are checked by the same code."""
