@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -182,6 +183,7 @@ class Layout:
                 quotes[name] = values[codes]
 
 
+@cache
 def known_names() -> frozenset[str]:
     """Return all squeezed names of columns that any layout reads."""
     names = {name for synonyms in SYNONYMS.values() for name in synonyms}
