@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, NoReturn
 
 from levy_cli import arguments
+from levy_cli.quote_options import QUOTES_HELP, add_quote_options
 from levy_service.command_line import OneLineParser
 from levy_surfaces.printable import printable
 
@@ -31,6 +32,8 @@ def command_line() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     _add_price(commands)
+    _add_inspect(commands)
+    _add_convert(commands)
     _add_calibrate(commands)
     _add_compare(commands)
     _add_bayes(commands)
@@ -60,9 +63,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
 
 
 def _add_quotes(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "quotes", type=arguments.path, help="file of quotes: .csv, .csv.gz or .parquet"
-    )
+    command.add_argument("quotes", type=arguments.path, help=QUOTES_HELP)
 
 
 def _add_weights(command: argparse.ArgumentParser) -> None:
@@ -117,6 +118,35 @@ def _add_price(commands: "_Commands") -> None:
         "--method", default="sinh", help="sinh (default), cos, carr_madan or lewis"
     )
     command.add_argument("--greeks", action="store_true", help="also print sensitivities")
+    _add_json(command)
+
+
+def _add_inspect(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "inspect",
+        help="show how a file of quotes is read, and check its plausibility",
+        description="Show the format that is recognised, the meaning of each column, expiries with "
+        "their forwards, the quotes that are dropped and why, and what is not plausible.",
+        epilog="Example: levy inspect quotes.csv --plot quotes.html",
+    )
+    _add_quotes(command)
+    _add_selection(command)
+    outputs = command.add_argument_group("outputs")
+    outputs.add_argument("--plot", metavar="HTML", help="write the smiles of all expiries")
+    _add_json(outputs)
+
+
+def _add_convert(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "convert",
+        help="write a file of quotes in the engine's own columns",
+        description="Read the quotes of all dates of a file, and write them with all conversions "
+        "made, before cleaning.",
+        epilog="Example: levy convert chain.csv quotes.parquet --date 2024-07-01",
+    )
+    _add_quotes(command)
+    command.add_argument("out", help="file to write: .parquet, .csv or .csv.gz")
+    _add_selection(command)
     _add_json(command)
 
 
@@ -386,12 +416,13 @@ def _add_registry(commands: "_Commands") -> None:
 
 
 def _add_selection(command: argparse.ArgumentParser) -> None:
+    add_quote_options(command)
     selection = command.add_argument_group("selection of quotes")
     selection.add_argument(
         "--date",
         metavar="DATE",
-        help="quote date if the file has several (2024-07-01), or date and time if it has several "
-        "snapshots of one day (2024-07-01T10:00)",
+        help="quote date if the file has several or none (2024-07-01), or date and time if it has "
+        "several snapshots of one day (2024-07-01T10:00)",
     )
     selection.add_argument("--underlying", help="underlying if the file has several")
     selection.add_argument(
