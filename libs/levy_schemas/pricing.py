@@ -9,6 +9,7 @@ from levy_schemas.wire import (
     MAX_OPTIONS,
     MAX_PARAMETERS,
     Amount,
+    Exercise,
     Flag,
     Matrix,
     MaturityYears,
@@ -45,6 +46,9 @@ class PriceRequest(Request):
         min_length=1, max_length=MAX_OPTIONS, description="in years", examples=[[0.25, 1.0]]
     )
     option_type: OptionType = "call"
+    exercise: Exercise = Field(
+        default="european", description="of all options; others are not priced yet"
+    )
     method: PricingMethod = Field(
         default="sinh",
         description="sinh is the most accurate and the fastest; carr_madan is accurate to 0.1%",
