@@ -130,13 +130,26 @@ def declared_parameters(cls: type) -> tuple[Parameter, ...]:
     )
 
 
-def redeclared(cls: type) -> list[tuple[str, Any, Any]]:
-    """Return copies of the parameter fields of `cls`, for a dataclass that contains them."""
-    return [
-        (field.name, field.type, dataclasses.field(metadata=dict(field.metadata)))
-        for field in dataclasses.fields(cls)
-        if _KEY in field.metadata
-    ]
+def redeclared(
+    cls: type, typical_ranges: Mapping[str, tuple[float, float]] | None = None
+) -> list[tuple[str, Any, Any]]:
+    """Return copies of the parameter fields of `cls`, for a dataclass that contains them.
+
+    Parameters
+    ----------
+    cls : type
+    typical_ranges : mapping of str to (float, float), optional
+        Ranges of some of the parameters, instead of their own.
+    """
+    ranges = typical_ranges or {}
+    copies = []
+    for field in dataclasses.fields(cls):
+        if _KEY in field.metadata:
+            declaration = dict(field.metadata[_KEY])
+            if field.name in ranges:
+                declaration["typical_range"] = ranges[field.name]
+            copies.append((field.name, field.type, dataclasses.field(metadata={_KEY: declaration})))
+    return copies
 
 
 def checked_values(

@@ -35,10 +35,6 @@ class ComparisonRequest(SurfaceRequest):
         max_length=MAX_MODELS,
         description="models to compare; all if absent",
     )
-    weights: Weights = Field(
-        default="vega",
-        description="price: errors in currency; vega: in implied volatility; bid_ask: in spreads",
-    )
     holdout: Flag = Field(
         default=True,
         description="also fit every other strike and evaluate that fit on the strikes between",

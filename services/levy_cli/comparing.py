@@ -1,6 +1,7 @@
 """Compare models on one surface, in several processes."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,6 +18,7 @@ from levy_numerics.models.base import Model
 from levy_schemas.comparison import ComparisonResult
 from levy_schemas.surface import Weights
 from levy_service import engine_version
+from levy_surfaces.interrupts import interrupts_blocked, on_interrupt
 
 _ALL: Final = "all"
 _MODELS_PER_PROCESS: Final = 4
@@ -56,14 +58,14 @@ def models_named(names: str) -> list[type[Model]]:
         A model does not exist.
     """
     selected = models.names() if names == _ALL else [name.strip() for name in names.split(",")]
-    return [models.get(name) for name in dict.fromkeys(selected)]
+    return list(dict.fromkeys(models.get(name) for name in selected))
 
 
 def compare_models(
     quotes: CleanedQuotes,
     selected: Sequence[type[Model]],
     *,
-    weights: Weights = "vega",
+    weights: Weights | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> ComparedModels:
@@ -73,7 +75,8 @@ def compare_models(
     ----------
     quotes : CleanedQuotes
     selected : sequence of model types
-    weights : {"price", "vega", "bid_ask"}
+    weights : {"price", "vega", "bid_ask"}, optional
+        As in `calibrate`.
     workers : int, optional
         Number of processes; chosen by the numbers of cores and models if absent.
     progress : callable, optional
@@ -90,7 +93,6 @@ def compare_models(
     result = comparison(
         outcomes,
         quotes.surface.quotes,
-        weights=weights,
         quote_warnings=quotes.surface.warnings,
         model_version=engine_version(),
         seconds=time.perf_counter() - started,
@@ -106,7 +108,7 @@ def _workers(n_models: int) -> int:
 
 @contextmanager
 def _fits(
-    quotes: CleanedQuotes, selected: Sequence[type[Model]], weights: Weights, n_workers: int
+    quotes: CleanedQuotes, selected: Sequence[type[Model]], weights: Weights | None, n_workers: int
 ) -> Iterator[Iterator[Outcome]]:
     """Yield an iterator of fits, in this process or in others, in the order of completion."""
     surface = quotes.surface.quotes
@@ -116,8 +118,18 @@ def _fits(
     # Spawned, since forked processes inherit locks of threads. Models with the most parameters
     # take longest.
     longest_first = sorted(selected, key=lambda model: -len(model.parameters()))
-    with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
-        futures = [
-            pool.submit(outcome_of, model, surface, weights=weights) for model in longest_first
-        ]
+    # Fits take seconds: at Ctrl-C the workers end at once.
+    pool = ProcessPoolExecutor(
+        n_workers,
+        mp_context=get_context("spawn"),
+        initializer=on_interrupt,
+        initargs=(signal.SIG_DFL,),
+    )
+    try:
+        with interrupts_blocked():
+            futures = [
+                pool.submit(outcome_of, model, surface, weights=weights) for model in longest_first
+            ]
         yield (future.result() for future in as_completed(futures))
+    finally:
+        pool.shutdown(cancel_futures=True)

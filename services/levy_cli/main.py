@@ -3,20 +3,25 @@
 Each command imports its dependencies when it runs, so that `levy --help` imports none.
 """
 
+import argparse
 import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from _thread import interrupt_main
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from levy_cli.command_line import command_line
 
 OK: Final = 0
 FAILURE: Final = 1
 MISUSE: Final = 2
+_REPEAT_SECONDS: Final = 0.05
 _EXTRA_OF: Final = {"train": "training", "dataset": "cluster"}
 """Extra that a command requires beyond `serve`."""
 
@@ -39,18 +44,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return MISUSE
+    report_ignored = sys.unraisablehook
+    sys.unraisablehook = partial(_repeat_interrupt, report_ignored)
     try:
+        _use_model_name(options)
         code = int(import_module(f"levy_cli.commands.{options.command}").run(options))
         sys.stdout.flush()
     except KeyboardInterrupt:
+        print(f"levy {options.command}: interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:
         # The reader closed the pipe.
         _discard_output()
         return FAILURE
+    except MemoryError:
+        print(f"levy {options.command}: not enough memory", file=sys.stderr)
+        return FAILURE
     except (ValueError, OSError, ModuleNotFoundError) as error:
         return _report(options.command, error)
+    finally:
+        sys.unraisablehook = report_ignored
     return code
+
+
+def _repeat_interrupt(
+    report: Callable[["sys.UnraisableHookArgs"], Any], ignored: "sys.UnraisableHookArgs"
+) -> None:
+    """Interrupt again if Ctrl-C came where Python ignores exceptions, as in a finalizer."""
+    if issubclass(ignored.exc_type, KeyboardInterrupt):
+        threading.Timer(_REPEAT_SECONDS, interrupt_main).start()
+    else:
+        report(ignored)
+
+
+def _use_model_name(options: argparse.Namespace) -> None:
+    """Replace an alias of a model by its name; raise `UnknownModelError` if there is no such."""
+    if getattr(options, "model", None) is not None:
+        from levy_numerics import models
+
+        options.model = models.get(options.model).name
 
 
 def _discard_output() -> None:

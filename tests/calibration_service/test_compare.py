@@ -77,7 +77,7 @@ def test_a_model_that_these_quotes_cannot_determine_is_reported_separately(
 
 
 def test_a_repeated_model_is_compared_once(client: TestClient, surface: dict[str, Any]) -> None:
-    result = compare(client, surface | {"models": ["BlackScholes", "BlackScholes"]})
+    result = compare(client, surface | {"models": ["BlackScholes", "BlackScholes", "bs"]})
     assert len(result.results) == 1
 
 

@@ -93,7 +93,8 @@ def _draw_parameters(model: str, years: float, rng: Rng) -> tuple[str, Drawn]:
         return "beyond plausible", _each_parameter(model, rng, factor=1e3)
     if chance < 0.27:
         return "extreme numbers", _one_extreme(model, rng)
-    if family(model)[0] not in _BY_TAILS:
+    base, structure = family(model)
+    if base not in _BY_TAILS or structure == "Additive":
         return "search box", _by_coordinates(model, years, rng)
     return _by_tails(model, years, rng)
 

@@ -57,7 +57,7 @@ def covered_calls(transform: Transform, strike: Array) -> tuple[Array, Array] | 
         In units of the forward.
     """
     base, structure = family(transform.name)
-    if structure == "CIR" or base not in _MIXTURES:
+    if structure in ("CIR", "Additive") or base not in _MIXTURES:
         return None
     with np.errstate(all="ignore"):
         found = _MIXTURES[base](transform, equal_law(transform), strike)

@@ -35,6 +35,7 @@ _NEGLIGIBLE: Final = -45.0
 _NO_Y: Final = 1e-40
 _COARSELY: Final = 1e-6
 _LARGEST: Final = mp.mpf("1e300")
+_SECOND: Final = "_2"
 
 
 class NoForwardError(ArithmeticError):
@@ -42,8 +43,8 @@ class NoForwardError(ArithmeticError):
 
 
 def family(name: str) -> tuple[str, str]:
-    """Return the base model and its time structure: "", "Sato" or "CIR"."""
-    for suffix in ("Sato", "CIR"):
+    """Return the base model and its time structure: "", "Sato", "CIR" or "Additive"."""
+    for suffix in ("Sato", "CIR", "Additive"):
         if name.endswith(suffix):
             return name.removesuffix(suffix), suffix
     return name, ""
@@ -54,10 +55,12 @@ def forward_exists(name: str, parameters: Parameters, years: float) -> bool:
     base, structure = family(name)
     with mp.workdps(_MOST_DIGITS):
         p = {key: mp.mpf(value) for key, value in parameters.items()}
-        scale = mp.mpf(years) ** p["gamma"] if structure == "Sato" else mp.mpf(1)
+        scale = mp.mpf(years) ** p["gamma"] if "gamma" in p else mp.mpf(1)
         tail = textbooks()[base].upper_tail(_base_parameters(parameters))
         if not tail > max(scale, mp.mpf(1)):
             return False
+        if structure == "Additive":
+            return bool(textbooks()[base].upper_tail(_second_parameters(parameters)) > 1)
         if structure != "CIR":
             return True
         s = _exponent_at_minus_i(base, parameters)
@@ -81,8 +84,14 @@ def _exponent_at_minus_i(base: str, parameters: Parameters) -> Any:
     return value
 
 
-def _base_parameters(parameters: Parameters) -> dict[str, float]:
-    return {k: v for k, v in parameters.items() if k not in (*_CLOCK, "gamma")}
+def _base_parameters(parameters: Parameters) -> dict[str, Any]:
+    structural = (*_CLOCK, "gamma", "rho")
+    return {k: v for k, v in parameters.items() if k not in structural and not k.endswith(_SECOND)}
+
+
+def _second_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of the base in the second component of an additive process."""
+    return {k: parameters.get(k + _SECOND, v) for k, v in _base_parameters(parameters).items()}
 
 
 @dataclass(frozen=True)
@@ -189,12 +198,16 @@ class Transform:
         base, structure = family(self.name)
         law = equal_law(self)
         exponent = martingale_exponent(base, law, xi)
+        if structure == "Additive":
+            second = {k: np.longdouble(v) for k, v in _second_parameters(self.parameters).items()}
+            clock = np.longdouble(self.years) ** np.longdouble(self.parameters["rho"])
+            return np.asarray(exponent + clock * martingale_exponent(base, second, xi))
         if structure != "CIR":
             return np.asarray(law["t"] * exponent)
         i = np.clongdouble(1j)
         s = exponent + i * xi * self._linear
-        clock = [law[key] for key in _CLOCK]
-        return np.asarray(_long_clock_log_mgf(s, law["t"], clock) + i * xi * self.drift)
+        cir = [law[key] for key in _CLOCK]
+        return np.asarray(_long_clock_log_mgf(s, law["t"], cir) + i * xi * self.drift)
 
     def _log_cf(self) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         """Return log φ_T(u) and ψ(u) of the base, in mpmath's working precision."""
@@ -209,23 +222,31 @@ class Transform:
         def exponent(u: Any) -> Any:
             return eval(formula, {**names, "u": u})
 
+        scale = years ** numbers["gamma"] if "gamma" in numbers else mp.mpf(1)
         if structure == "Sato":
-            scale = years ** numbers["gamma"]
             return lambda u: exponent(u * scale), exponent
+        if structure == "Additive":
+            second = {**names, **_second_parameters(numbers)}
+            clock = years ** numbers["rho"]
+            return (
+                lambda u: exponent(u * scale) + clock * eval(formula, {**second, "u": u}),
+                exponent,
+            )
         if structure == "CIR":
-            clock = [numbers[key] for key in _CLOCK]
-            return lambda u: clock_log_mgf(exponent(u), years, clock), exponent
+            cir = [numbers[key] for key in _CLOCK]
+            return lambda u: clock_log_mgf(exponent(u), years, cir), exponent
         return lambda u: years * exponent(u), exponent
 
 
 def equal_law(transform: Transform) -> dict[str, np.longdouble]:
     """Return parameters of the base with which it has the same law after a time `t`.
 
-    Parameters of a self-similar process are scaled by T^γ; those of a clock are kept.
+    Parameters of a self-similar process are scaled by T^γ; those of a clock are kept. For an
+    additive process, the law is that of its first component.
     """
     p = {key: np.longdouble(value) for key, value in transform.parameters.items()}
     years = np.longdouble(transform.years)
-    if family(transform.name)[1] != "Sato":
+    if "gamma" not in p:
         return {**p, "t": years}
     scale = years ** p.pop("gamma")
     power = {"C": p.get("Y", 0), "a": 1, "sigma": 1, "theta": 1, "delta": 1}

@@ -100,7 +100,7 @@ def test_workers_are_a_positive_number(
     with pytest.raises(SystemExit) as stopped:
         compare(quotes, "--workers", workers)
     assert stopped.value.code == 2
-    assert "not a positive integer" in capsys.readouterr().err
+    assert "not an integer from 1 to 256" in capsys.readouterr().err
 
 
 def test_a_missing_folder_is_reported_before_the_fits(

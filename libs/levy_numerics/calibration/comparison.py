@@ -67,7 +67,7 @@ def compare_one(
     model: type[Model],
     quotes: Quotes,
     *,
-    weights: str = "vega",
+    weights: str | None = None,
     holdout: bool = True,
     n_starts: int | None = None,
     should_stop: Callable[[], bool] | None = None,

@@ -33,7 +33,7 @@ def initial_guesses(
     variance = atm_vol_estimate(objective.quotes) ** 2
     candidates = _candidates(model, max(_LEAST_CANDIDATES, 2 * n_starts), seed).copy()
     candidates[0] = np.log(variance)
-    few = _subsample(objective.quotes.contracts)
+    few = spread_over(objective.quotes.contracts, _SCREENING_MATURITIES, _SCREENING_STRIKES)
     pricer = SinhPricer(objective.quotes.contracts.select(few), _SCREENING_TOLERANCE)
     prices = pricer.price(model.from_coordinates(candidates), refine=False).value
     cost = np.sum(objective.weighting.select(few).residuals(prices) ** 2, axis=-1)
@@ -41,14 +41,14 @@ def initial_guesses(
     return [candidates[:, k] for k in _farthest_points(candidates, order, n_starts)]
 
 
-def _subsample(contracts: Contracts) -> np.ndarray:
+def spread_over(contracts: Contracts, n_maturities: int, n_strikes: int) -> np.ndarray:
     """Return indices of contracts spread evenly over maturities, and over strikes of each."""
     years, group = np.unique(contracts.maturity_years, return_inverse=True)
     chosen = []
-    for k in _evenly(years.size, _SCREENING_MATURITIES):
+    for k in _evenly(years.size, n_maturities):
         members = np.flatnonzero(group == k)
         members = members[np.argsort(contracts.log_moneyness[members], kind="stable")]
-        chosen.append(members[_evenly(members.size, _SCREENING_STRIKES)])
+        chosen.append(members[_evenly(members.size, n_strikes)])
     return np.concatenate(chosen)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -15,11 +16,13 @@ from levy_numerics.calibration.fit_quality import (
     fit_by_maturity,
     misfits_term_structure,
 )
-from levy_numerics.calibration.identifiability import FitUncertainty, Identifiability
+from levy_numerics.calibration.identifiability import Identifiability
 from levy_numerics.calibration.initial_guesses import initial_guesses
 from levy_numerics.calibration.levenberg_marquardt import LeastSquaresProblem, Solution
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.calibration.thinning import distinct_minima, thinned_objective
+from levy_numerics.calibration.uncertainty import FitUncertainty
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
@@ -53,13 +56,15 @@ _USUAL_NODES: Final = 200
 # of one size make every evaluation a hundred times as dear and the steps small, so that starts that
 # wander there would take most of the time, and do not lead to the best fit.
 _HOPELESS: Final = 1.5
+# Quotes from which starts are compared on a part of them.
+_MANY_QUOTES: Final = 400
 
 
 def calibrate(
     model: type[Model],
     quotes: Quotes,
     *,
-    weights: str = "price",
+    weights: str | None = None,
     start: Mapping[str, Any] | None = None,
     n_starts: int | None = None,
     seed: int = 0,
@@ -76,8 +81,8 @@ def calibrate(
     model : type of Model
     quotes : Quotes
         n of them.
-    weights : {"price", "vega", "bid_ask"}
-        Unit of an error: see `weights.weighting`.
+    weights : {"price", "vega", "bid_ask"}, optional
+        Unit of an error: see `weights.weighting`; by default `weights.default_weights`.
     start : mapping, optional
         Parameters to begin from, instead of the screened starts.
     n_starts : int, optional
@@ -115,26 +120,33 @@ def calibrate(
         starts = initial_guesses(model, objective, n_starts=n, seed=seed)
     else:
         starts = [np.asarray(model.from_mapping(start).to_coordinates(), dtype=float)]
-    problem = objective.problem(model)
-    solutions = solve_from_each(
+    solve_starts = partial(
+        solve_from_each,
         model,
-        objective,
-        starts,
-        until_agreement=n_starts is None,
         max_evaluations=max_evaluations,
         progress=progress,
         should_stop=should_stop,
     )
+    n_evaluations = 0
+    if start is None and n_starts is None and quotes.size >= _MANY_QUOTES:
+        thinned = solve_starts(thinned_objective(objective), starts)
+        n_evaluations = sum(solution.n_evaluations for solution in thinned)
+        starts = distinct_minima(thinned)
+        solutions = solve_starts(objective, starts, until_agreement=False)
+    else:
+        solutions = solve_starts(objective, starts, until_agreement=n_starts is None)
     best = select_best(solutions)
     if best.status == "stalled" and not (should_stop is not None and should_stop()):
         # A flat valley, where the trust region may have shrunk: restart from there.
+        problem = objective.problem(model)
         solutions.append(
             levenberg_marquardt.solve(
                 problem, best.point, max_evaluations=max_evaluations, should_stop=should_stop
             )
         )
         best = select_best(solutions)
-    return result_of(model, objective, best, sum(s.n_evaluations for s in solutions))
+    n_evaluations += sum(solution.n_evaluations for solution in solutions)
+    return result_of(model, objective, best, n_evaluations)
 
 
 def solve_from_each(
@@ -273,22 +285,23 @@ def result_of(
     misfit = model.has_stationary_increments and misfits_term_structure(quotes.contracts, errors)
     problem = objective.problem(model)
     geometry = Identifiability.of(solution, problem.low, problem.high)
-    uncertainty = FitUncertainty.of(member, by_coordinate, geometry)
+    contracts = quotes.contracts
+    uncertainty = FitUncertainty.of("robust", member, by_coordinate, geometry, contracts)
     limits = degenerate_limits(member, solution, problem, objective)
-    # Close to the Gaussian limit the cost is flat, so that solvers may stall there.
+    # Close to the Gaussian limit the cost is flat, so that solvers may not end there.
     is_gaussian = bool(limits) and limits == member.gaussian_limit()
     if limits and (
-        solution.status == "converged" or (is_gaussian and solution.status == "stalled")
+        solution.status == "converged"
+        or (is_gaussian and solution.status in ("stalled", "max_evaluations"))
     ):
         solution = replace(solution, status="at_bound")
     return CalibrationResult(
         model=member,
         status=solution.status,
         reason=solution.reason,
-        covariance=uncertainty.covariance,
-        degrees_of_freedom=geometry.degrees_of_freedom,
-        singular_values=geometry.singular_values,
-        moments=uncertainty.moments,
+        weights=objective.weights,
+        uncertainty=uncertainty,
+        identifiability=geometry,
         boundary_parameters=limits,
         model_prices=fitted,
         residuals=errors.price,
@@ -297,6 +310,7 @@ def result_of(
         cost=solution.cost,
         n_evaluations=n_evaluations,
         warnings=tuple(_warnings(model, solution, geometry, limits, misfit)),
+        contracts=contracts,
     )
 
 

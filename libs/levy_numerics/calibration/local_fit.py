@@ -70,7 +70,7 @@ def fit_from(
     quotes: Quotes,
     start: Model,
     *,
-    weights: str = "price",
+    weights: str | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -167,7 +167,9 @@ def _is_close(errors: PricingErrors) -> bool:
     return FitQuality.of_errors(errors).implied_vol_rmse <= _CLOSE_FIT
 
 
-def evaluate_at(quotes: Quotes, proposed: Model, *, weights: str = "price") -> CalibrationResult:
+def evaluate_at(
+    quotes: Quotes, proposed: Model, *, weights: str | None = None
+) -> CalibrationResult:
     """Return prices, errors and local geometry of a parameter set as it is, without a fit."""
     objective = Objective.of(quotes, weights)
     solution = levenberg_marquardt.solve(

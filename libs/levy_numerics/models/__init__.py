@@ -9,6 +9,11 @@ from levy_numerics.models.meixner import Meixner
 from levy_numerics.models.merton import Merton
 from levy_numerics.models.nig import NIG
 from levy_numerics.models.registry import from_mapping, get, names
+from levy_numerics.models.time_change.additive import (
+    CGMYAdditive,
+    NIGAdditive,
+    VarianceGammaAdditive,
+)
 from levy_numerics.models.time_change.cir_clock import CGMYCIR, NIGCIR, VarianceGammaCIR
 from levy_numerics.models.time_change.sato import CGMYSato, MeixnerSato, NIGSato, VarianceGammaSato
 from levy_numerics.models.variance_gamma import VarianceGamma
@@ -21,6 +26,7 @@ __all__ = [
     "BilateralGamma",
     "BlackScholes",
     "Bounds",
+    "CGMYAdditive",
     "CGMYSato",
     "Kou",
     "LevyModel",
@@ -28,8 +34,10 @@ __all__ = [
     "MeixnerSato",
     "Merton",
     "Model",
+    "NIGAdditive",
     "NIGSato",
     "VarianceGamma",
+    "VarianceGammaAdditive",
     "VarianceGammaCIR",
     "VarianceGammaSato",
     "from_mapping",

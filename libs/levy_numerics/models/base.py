@@ -36,6 +36,8 @@ class Model(ABC):
     ----------
     name : str
         Name in requests.
+    aliases : tuple of str
+        Other names that users may give; letter case does not matter (see `registry.get`).
     title, source : str
         Name and reference for the catalogue.
     has_stationary_increments : bool
@@ -48,6 +50,7 @@ class Model(ABC):
     """
 
     name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str]
     source: ClassVar[str]
     has_stationary_increments: ClassVar[bool] = False

@@ -42,6 +42,7 @@ class NIG(NumbaModel):
     """
 
     name = "NIG"
+    aliases = ("NormalInverseGaussian",)
     title = "Normal inverse Gaussian"
     source = "Barndorff-Nielsen (1997), Scandinavian Journal of Statistics 24, 1-13"
     helpers = (_roots, _by_delta)

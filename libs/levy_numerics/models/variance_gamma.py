@@ -29,6 +29,7 @@ class VarianceGamma(NumbaModel):
     """
 
     name = "VarianceGamma"
+    aliases = ("VG",)
     title = "Variance Gamma"
     source = "Madan, Carr and Chang (1998), European Finance Review 2, 79-105"
     min_repeat_hits = 1

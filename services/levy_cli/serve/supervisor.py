@@ -20,10 +20,12 @@ from levy_cli.serve.processes import (
     port_error,
 )
 from levy_cli.serve.state import StateInUseError, default_state_dir, locked
+from levy_surfaces.printable import printable
 
 _LOOPBACK: Final = "127.0.0.1"
 _POLL_SECONDS: Final = 0.05
-_READY_SECONDS: Final = 60.0
+_READY_SECONDS: Final = 300.0
+"""The first start compiles the kernels, which takes minutes on a busy machine."""
 _STOP_SECONDS: Final = 12.0
 """Longer than the drain time of a service."""
 _PAUSE_SECONDS: Final = 0.25
@@ -129,7 +131,8 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK, state_dir: Path | None = N
             with locked(state_dir) as lock:
                 if (reason := port_error(host, port)) is not None:
                     message = (
-                        f"cannot listen on {host}:{port}: {reason}; choose another with --port"
+                        f"cannot listen on {host}:{port}: {reason}; choose another with "
+                        "--host or --port"
                     )
                     raise _ProcessFailedError(message)
                 processes = _processes(host, port or free_port(host), folder, state_dir)
@@ -271,4 +274,4 @@ _EXAMPLE: Final = (
 
 
 def _print_error(message: str) -> None:
-    print(f"levy serve: {message}", file=sys.stderr, flush=True)
+    print(f"levy serve: {printable(message)}", file=sys.stderr, flush=True)

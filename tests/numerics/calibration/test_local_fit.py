@@ -41,9 +41,9 @@ def test_restarts_replace_a_fit_from_a_poor_start() -> None:
     quotes = quotes_of(truth)
     # Large upward jumps: least squares ends in another local minimum.
     astray = replace(truth, mu_j=1.5, sigma_j=0.05, lam=0.05)
-    alone = calibrate(Merton, quotes, start=astray.as_mapping())
+    alone = calibrate(Merton, quotes, weights="price", start=astray.as_mapping())
     assert alone.fit.implied_vol_rmse > 1e-3
-    found = fit_from(quotes, astray)
+    found = fit_from(quotes, astray, weights="price")
     assert not found.start_accepted
     assert found.result.fit.implied_vol_rmse < 1e-6
 
@@ -72,11 +72,12 @@ def test_a_fit_that_is_not_close_is_confirmed_by_restarts_where_minima_are_many(
 def test_a_fit_that_wandered_is_confirmed_by_a_restart() -> None:
     noisy = quotes_of(VarianceGamma.example(), noise=0.2)
     far = replace(VarianceGamma.example(), sigma=0.9, nu=0.001, theta=1.5)
-    alone = calibrate(VarianceGamma, noisy, start=far.as_mapping())
+    alone = calibrate(VarianceGamma, noisy, weights="price", start=far.as_mapping())
     assert alone.n_evaluations > 10
-    found = fit_from(noisy, far)
+    found = fit_from(noisy, far, weights="price")
     assert found.result.n_evaluations > alone.n_evaluations
-    assert found.result.cost == pytest.approx(calibrate(VarianceGamma, noisy).cost, rel=1e-6)
+    multistart = calibrate(VarianceGamma, noisy, weights="price")
+    assert found.result.cost == pytest.approx(multistart.cost, rel=1e-6)
 
 
 def test_a_fit_that_is_stopped_returns_the_best_so_far() -> None:

@@ -1,4 +1,4 @@
-"""Sato processes and CIR clocks against mpmath, a differential equation, and their limits."""
+"""Sato, additive and clocked models against mpmath, a differential equation, and their limits."""
 
 import math
 from itertools import product
@@ -12,12 +12,15 @@ from scipy.integrate import solve_ivp
 from levy_numerics import models
 from levy_numerics.market import Contracts
 from levy_numerics.models import Model
+from levy_numerics.models.time_change.additive import Additive
 from levy_numerics.models.time_change.cir_clock import CIRClock, clock_log_mgf
 from levy_numerics.models.time_change.sato import Sato
 from levy_numerics.pricing import price
+from levy_numerics.pricing.sinh import SinhPricer
 from tests.numerics.models.members import typical_members
 
 SATO = [models.get(n) for n in models.names() if issubclass(models.get(n), Sato)]
+ADDITIVE = [models.get(n) for n in models.names() if issubclass(models.get(n), Additive)]
 CLOCKED = [models.get(n) for n in models.names() if issubclass(models.get(n), CIRClock)]
 DAY = 1.0 / 365.0
 MATURITIES = (DAY, 0.1, 1.0, 5.0)
@@ -54,6 +57,10 @@ def textbook_log_cf(model: Any, u: Any, years: Any) -> Any:
     name = model.base_type.name
     if isinstance(model, Sato):
         return textbook_exponent(name, p, u * years ** mpmath.mpf(p["gamma"]))
+    if isinstance(model, Additive):
+        second = {key: p.get(f"{key}_2", p[key]) for key in model.base.as_mapping()}
+        first = textbook_exponent(name, p, u * years ** mpmath.mpf(p["gamma"]))
+        return first + years ** mpmath.mpf(p["rho"]) * textbook_exponent(name, second, u)
     s = textbook_exponent(name, p, u)
     kappa, eta, lam, y0 = (mpmath.mpf(v) for v in model.clock)
     g = mpmath.sqrt(kappa**2 - 2 * lam**2 * s)
@@ -83,7 +90,7 @@ def referee(model: Any, x: float, years: float) -> float:
         return float(mpmath.quad(integrand, ends, maxdegree=7) / mpmath.pi)
 
 
-@pytest.mark.parametrize("cls", [*SATO, *CLOCKED], **by_name)
+@pytest.mark.parametrize("cls", [*SATO, *ADDITIVE, *CLOCKED], **by_name)
 @pytest.mark.parametrize(
     ("count", "options"),
     [
@@ -123,6 +130,56 @@ def test_skewness_and_kurtosis_of_a_self_similar_law_do_not_fade(cls: type[Sato]
     assert k4 / k2**2 == pytest.approx((k4 / k2**2)[0])
 
 
+def members_of_the_box(cls: type[Additive], count: int) -> Additive:
+    """Return random members within the search box, with a volatility of 5% to 80%, as a batch."""
+    low, high = (np.array(end)[:, None] for end in cls.coordinate_bounds())
+    rng = np.random.default_rng(3)
+    z = low + (high - low) * rng.random((low.size, count))
+    z[0] = 2.0 * np.log(rng.uniform(0.05, 0.8, count))
+    return cls.from_coordinates(z)
+
+
+@pytest.mark.parametrize("cls", ADDITIVE, **by_name)
+def test_the_levy_density_of_an_additive_process_does_not_decrease_with_maturity(
+    cls: type[Additive],
+) -> None:
+    """Then increments have a Lévy measure of their own, and the process exists."""
+    model = members_of_the_box(cls, 1000).expanded(2)
+    years = np.geomspace(1e-3, 10.0, 25)[:, None]
+    size = np.geomspace(1e-4, 3.0, 30)
+    for x in (size, -size):
+        scale = years**model.gamma
+        first = model.base.density(x / scale) / scale
+        second = years**model.rho * model.second.density(x)
+        density = first + second
+        # Rounding, where the density does not depend on maturity.
+        assert np.all(np.diff(density, axis=1) >= -1e-13 * density[:, 1:])
+
+
+@pytest.mark.parametrize("cls", ADDITIVE, **by_name)
+@pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.long)])
+def test_prices_of_an_additive_process_have_no_calendar_arbitrage(
+    cls: type[Additive], count: int
+) -> None:
+    """Prices per forward at constant K/F do not fall with maturity."""
+    batch = members_of_the_box(cls, count)
+    moneyness, years = np.array([0.6, 0.9, 1.0, 1.1, 1.6]), np.geomspace(0.02, 5.0, 8)
+    options = Contracts.of(
+        maturity_years=np.repeat(years, moneyness.size),
+        strike=np.tile(moneyness, years.size),
+        forward=1.0,
+    )
+    prices = SinhPricer(options).price(batch)
+    shape = (-1, years.size, moneyness.size)
+    value, error = prices.value.reshape(shape), prices.error.reshape(shape)
+    with_forward = np.isfinite(value[:, 1:])
+    assert with_forward.mean() > 0.5
+    rise = np.diff(value, axis=1)
+    allowed = error[:, 1:] + error[:, :-1]
+    assert np.all((rise >= -allowed)[with_forward])
+    assert np.median(rise[with_forward]) > 1e-6
+
+
 @pytest.mark.parametrize("cls", CLOCKED, **by_name)
 @pytest.mark.parametrize("lam", [1e-4, 1e-8])
 def test_a_deterministic_time_change_is_the_base_at_the_mean_rate(
@@ -160,7 +217,7 @@ def test_the_clock_solves_its_differential_equation_on_the_right_branch(
         assert actual == pytest.approx(expected, rel=2e-8)
 
 
-@pytest.mark.parametrize("cls", [*SATO, *CLOCKED], **by_name)
+@pytest.mark.parametrize("cls", [*SATO, *ADDITIVE, *CLOCKED], **by_name)
 def test_the_forward_is_a_martingale_at_every_maturity(cls: type[Model]) -> None:
     model = cls.example()
     for years in MATURITIES:

@@ -1,5 +1,6 @@
 """Models that consist of a Lévy model and a time change."""
 
+from collections.abc import Mapping
 from dataclasses import make_dataclass
 from typing import Any, ClassVar
 
@@ -35,11 +36,28 @@ def compose(
     title: str,
     source: str,
     training_range: TrainingRange | None = None,
+    typical_ranges: Mapping[str, tuple[float, float]] | None = None,
+    **class_variables: Any,
 ) -> type[Any]:
-    """Create and register the model with the parameters of `base` and those in `fields`."""
+    """Create and register the model with the parameters of `base` and those in `fields`.
+
+    Parameters
+    ----------
+    kind : type of Composition
+    base : type of LevyModel
+    fields : list of (name, type, field)
+        Further parameters.
+    suffix, title, source : str
+        Ending of the name, and texts of the catalogue.
+    training_range : TrainingRange, optional
+    typical_ranges : mapping of str to (float, float), optional
+        Of parameters of the base, where they differ.
+    **class_variables
+        Of the new class.
+    """
     model = make_dataclass(
         f"{base.__name__}{suffix}",
-        [*redeclared(base), *fields],
+        [*redeclared(base, typical_ranges), *fields],
         bases=(kind,),
         frozen=True,
         namespace={
@@ -47,9 +65,11 @@ def compose(
             "__module__": kind.__module__,
             "base_type": base,
             "name": f"{base.name}{suffix}",
+            "aliases": tuple(f"{alias}{suffix}" for alias in base.aliases),
             "title": title,
             "source": source,
             "training_range": training_range,
+            **class_variables,
         },
     )
     return register(model)
