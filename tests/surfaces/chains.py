@@ -122,9 +122,7 @@ def sided(frame: pd.DataFrame, sides: str) -> pd.DataFrame:
     if sides == "long":
         return frame.copy()
     keys = ["underlying", "spot", "quote_date", "expiry", "strike"]
-    calls, puts = (
-        frame[frame["option_type"] == kind].drop(columns="option_type") for kind in "CP"
-    )
+    calls, puts = (frame[frame["option_type"] == kind].drop(columns="option_type") for kind in "CP")
     both = calls.merge(puts, on=keys, suffixes=(" of call", " of put"))
     order = [*keys[:4], "bid of call", "ask of call", "strike", "bid of put", "ask of put"]
     forms = {"marked": "{side} {name}", "suffixed": "{name}_{side}", "middle": "{side}:{name}"}
