@@ -111,22 +111,29 @@ def draw(kind: str, rng: np.random.Generator) -> "Bates | Model":
     )
 
 
-def quoted(contracts: Contracts, value: np.ndarray, rng: np.random.Generator) -> Quotes:
-    """Return quotes of exact prices: bids and asks are whole ticks around a noisy mid.
+def bids_and_asks(
+    contracts: Contracts, value: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return bids and asks of exact prices, shape (n,): whole ticks around a noisy mid.
 
     The half-spread is a random share of the price plus a tick. The error of the mid is normal with
-    a third of the half-spread as its standard deviation, cut at the half-spread. Options whose
-    bid is zero are not listed.
+    a third of the half-spread as its standard deviation, cut at the half-spread. An option whose
+    bid is zero would not be quoted.
     """
     tick = TICK * contracts.forward.mean()
     low, high = _RELATIVE_SPREAD
     half = low * (high / low) ** rng.random() * value + tick
     mid = value + half * np.clip(rng.standard_normal(value.size) / 3.0, -1.0, 1.0)
-    bid = tick * np.floor((mid - half) / tick)
-    ask = tick * np.ceil((mid + half) / tick)
-    is_listed = bid > 0.0
-    c, bid, ask = contracts.select(is_listed), bid[is_listed], ask[is_listed]
-    return Quotes.of(c, 0.5 * (bid + ask), bid=bid, ask=ask)
+    bid, ask = tick * np.floor((mid - half) / tick), tick * np.ceil((mid + half) / tick)
+    return np.maximum(bid, 0.0), ask
+
+
+def quoted(contracts: Contracts, value: np.ndarray, rng: np.random.Generator) -> Quotes:
+    """Return the quotes of `bids_and_asks` that have a bid."""
+    bid, ask = bids_and_asks(contracts, value, rng)
+    has_bid = bid > 0.0
+    bid, ask = bid[has_bid], ask[has_bid]
+    return Quotes.of(contracts.select(has_bid), 0.5 * (bid + ask), bid=bid, ask=ask)
 
 
 def surfaces(kind: str, n: int, *, seed: int, fewest: int = 30) -> Iterator[Quotes]:

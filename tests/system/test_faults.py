@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tests.load import closed_loop
-from tests.load.__main__ import bodies
+from tests.load.__main__ import Workload, bodies
 from tests.processes import Service, Stack, family_of, free_port
 from tests.system.slow_calibration import SECONDS
 
@@ -350,7 +350,7 @@ def test_memory_of_a_service_that_fits_is_steady(stack: Stack) -> None:
     window = {"DRIFT_WINDOW": "100", "DRIFT_FEWEST": "100"}
     calibration = stack.service("calibration", settings={"LOG_LEVEL": "warning", **window})
     # Exact prices: restarts, which quotes with errors need, allocate and free 20 MiB.
-    made = bodies("hybrid", noise=0.0)
+    made = bodies(Workload(truth="own", noise=0.0))
     requests = [closed_loop.request_of("/calibrate", body, calibration.port) for body in made]
     closed_loop.run(calibration.port, requests, 2, 0.0, 200)
 

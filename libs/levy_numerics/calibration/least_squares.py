@@ -45,8 +45,13 @@ _MORE_AT_A_BOUND: Final = 2
 _DIRECT: Final = 10
 # Starts that must agree where one would suffice but has wandered.
 _UNLESS_DIRECT: Final = 2
-# Evaluations after which half the agreement suffices, so that slow models end in reasonable time.
-_MANY_EVALUATIONS: Final = 500
+# Evaluations of usual cost after which half the agreement suffices, and after which no other start
+# is tried, so that slow models end in reasonable time.
+_MUCH_WORK: Final = 500
+_TOO_MUCH_WORK: Final = 3000
+# Nodes of the quadrature for an evaluation of usual cost. Many jumps of nearly one size take a
+# hundred times as many: their characteristic function decays along the real line only.
+_USUAL_NODES: Final = 200
 # Cost after some evaluations, relative to the best so far, above which a start is given up: jumps
 # of one size make every evaluation a hundred times as dear and the steps small, so that starts that
 # wander there would take most of the time, and do not lead to the best fit.
@@ -83,7 +88,7 @@ def calibrate(
     n_starts : int, optional
         Solutions to compare; the best is returned. By default as many as it takes for the fit to
         be exact, or for as many starts far apart to agree as the model's `min_repeat_hits` require
-        (half as many after 500 evaluations), at most 12.
+        (half as many after 500 evaluations of usual cost), at most 12, and none after 3,000.
     seed : int
         Of the Sobol points among which starts are screened.
     max_evaluations : int
@@ -116,7 +121,7 @@ def calibrate(
     else:
         starts = [np.asarray(model.from_mapping(start).to_coordinates(), dtype=float)]
     solve_starts = partial(
-        _solve_starts,
+        solve_from_each,
         model,
         max_evaluations=max_evaluations,
         progress=progress,
@@ -144,21 +149,36 @@ def calibrate(
     return result_of(model, objective, best, n_evaluations)
 
 
-def _solve_starts(
+def solve_from_each(
     model: type[Model],
     objective: Objective,
     starts: Sequence[np.ndarray],
     *,
-    max_evaluations: int,
+    before: Sequence[tuple[np.ndarray, Solution]] = (),
     until_agreement: bool = True,
-    progress: Callable[[int, int], None] | None,
-    should_stop: Callable[[], bool] | None,
+    max_evaluations: int = 200,
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> list[Solution]:
-    """Return the solutions from starts in order, optionally only until enough of them agree."""
+    """Return solutions from several starts, until enough of them agree on the best.
+
+    Parameters
+    ----------
+    starts : sequence of ndarray, shape (n_coordinates,)
+    before : sequence of (start, Solution)
+        Solutions that exist already; they are the first of those returned.
+    until_agreement : bool
+        Whether later starts are left out once earlier ones agree, or have cost too much.
+    max_evaluations, progress, should_stop
+        As in `calibrate`.
+    """
     problem = objective.problem(model)
-    shares = unit_box(problem, starts)
-    solutions: list[Solution] = []
+    tried = unit_box(problem, [*(z for z, _ in before), *starts])
+    solutions = [solution for _, solution in before]
+    work = 0.0
     for z in starts:
+        if solutions and should_stop is not None and should_stop():
+            break
         best_cost = min((s.cost for s in solutions), default=math.inf)
         solutions.append(
             levenberg_marquardt.solve(
@@ -170,14 +190,13 @@ def _solve_starts(
             )
         )
         if progress is not None:
-            progress(len(solutions), len(starts))
-        if should_stop is not None and should_stop():
-            break
-        spent = sum(solution.n_evaluations for solution in solutions)
+            progress(len(solutions), len(tried))
+        work += solutions[-1].n_evaluations * max(objective.pricer.n_nodes / _USUAL_NODES, 1.0)
         needed = model.min_repeat_hits
-        if spent >= _MANY_EVALUATIONS:
+        if work >= _MUCH_WORK:
             needed = max(needed // 2, 1)
-        if until_agreement and multistart_agreement(solutions, problem.floor, needed, shares):
+        has_agreed = multistart_agreement(solutions, problem.floor, needed, tried)
+        if until_agreement and (has_agreed or work >= _TOO_MUCH_WORK):
             break
     return solutions
 

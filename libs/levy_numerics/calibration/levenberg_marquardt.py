@@ -52,9 +52,9 @@ _GOOD_PREDICTION: Final = 0.75
 _SHRINK: Final = 0.5
 _GROW: Final = 2.0
 _MOST_SHRINK: Final = 0.1
-# Share of the cost that may be left to reduce where curvature is learned: far from the optimum it
-# changes too much from step to step.
-_NEAR: Final = 1e-2
+# Share of the cost that may be left to reduce where curvature is learned. Far from the optimum it
+# changes too much from step to step; in the curved valleys of jump models it is needed early.
+_NEAR: Final = 0.1
 # In coordinates: the Jacobian is off by as much at the step's end.
 _SHORT_STEP: Final = 1e-3
 # Evaluations from which a start is compared with the best solution of other starts.

@@ -14,7 +14,7 @@ from levy_numerics.calibration.least_squares import (
     require_enough_quotes,
     result_of,
     select_best,
-    unit_box,
+    solve_from_each,
 )
 from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_numerics.calibration.objective import Objective
@@ -144,19 +144,16 @@ def solve_from(
         errors = objective.errors(first.values)
         if _is_close(errors):
             return LocalSolution(first, errors, first.n_evaluations, start_accepted=True)
-    solutions: list[Solution] = [first]
     if progress is not None:
         progress(1, 1 + _N_RESTARTS)
-    starts = initial_guesses(model, objective, n_starts=_N_RESTARTS, seed=seed)
-    for z in starts:
-        if should_stop is not None and should_stop():
-            break
-        solutions.append(levenberg_marquardt.solve(problem, z, should_stop=should_stop))
-        if progress is not None:
-            progress(len(solutions), 1 + len(starts))
-        tried = unit_box(problem, [start, *starts[: len(solutions) - 1]])
-        if multistart_agreement(solutions, problem.floor, model.min_repeat_hits, tried):
-            break
+    solutions = solve_from_each(
+        model,
+        objective,
+        initial_guesses(model, objective, n_starts=_N_RESTARTS, seed=seed),
+        before=[(start, first)],
+        progress=progress,
+        should_stop=should_stop,
+    )
     best = select_best(solutions)
     return LocalSolution(
         best,
