@@ -83,7 +83,7 @@ def surfaces(
 def bodies(
     method: str,
     model: str = "VarianceGamma",
-    uncertainty: str = "laplace",
+    uncertainty: str = "robust",
     *,
     n_together: int = 1,
     noise: float = NOISE,
@@ -189,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("--method", default="hybrid", help="of the requests")
     parser.add_argument("--model", default="VarianceGamma", choices=RANGES, help="model to fit")
-    parser.add_argument("--uncertainty", default="laplace", help="of the requests")
+    parser.add_argument("--uncertainty", default="robust", help="of the requests")
     parser.add_argument(
         "--surfaces",
         type=int,
