@@ -18,9 +18,9 @@ MAX_SURFACES = 64
 """Surfaces in one batch; the limit on a body may be reached before."""
 
 CalibrationMethod = Literal["hybrid", "neural", "least_squares"]
-Uncertainty = Literal["robust", "laplace_iid", "psis", "none", "laplace"]
+Uncertainty = Literal["robust", "discrepancy", "laplace_iid", "psis", "none", "laplace"]
 """`laplace` is the former name of the default, deprecated."""
-UncertaintyUsed = Literal["robust", "laplace_iid", "psis", "network"]
+UncertaintyUsed = Literal["robust", "discrepancy", "laplace_iid", "psis", "network"]
 FitStatus = Literal["converged", "max_evaluations", "stalled", "diverged", "at_bound", "proposed"]
 """`proposed`: a network's output that was not refined by a fit."""
 Interval = tuple[FiniteFloat, FiniteFloat]
@@ -47,9 +47,10 @@ class CalibrationRequest(SurfaceRequest):
     method: CalibrationMethod = "hybrid"
     uncertainty: Uncertainty = Field(
         default="robust",
-        description="intervals that allow for correlated errors and misfit (robust: clusters of "
-        "expiries); for independent errors of equal variance (laplace_iid); from the posterior "
-        "(psis); or none. laplace is a deprecated name of robust",
+        description="robust: intervals that allow for correlated errors and misfit, by the "
+        "jackknife over expiries; discrepancy: the same by a Gaussian process on the residuals, "
+        "slower; laplace_iid: for independent errors of equal variance; psis: from the posterior; "
+        "none. laplace is a deprecated name of robust",
     )
 
 
@@ -117,7 +118,7 @@ class _Fit(ResponseModel):
     uncertainty: UncertaintyUsed | None = Field(
         default=None,
         description="how the intervals were computed; null if there are none. laplace_iid replaces "
-        "robust if there are at most two quotes more than parameters",
+        "the others if there are at most two quotes more than parameters",
     )
     singular_values: tuple[FiniteFloat, ...] | None = Field(
         description="of the Jacobian at the optimum; a small one is a direction not identified"

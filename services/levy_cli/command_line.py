@@ -167,11 +167,12 @@ def _add_calibrate(commands: "_Commands") -> None:
     _add_weights(command)
     command.add_argument(
         "--uncertainty",
-        choices=("robust", "laplace_iid", "psis", "none", "laplace"),
+        choices=("robust", "discrepancy", "laplace_iid", "psis", "none", "laplace"),
         default="robust",
-        help="intervals that allow for correlated errors and misfit (robust, default), for "
-        "independent errors of equal variance (laplace_iid), from importance sampling of the "
-        "posterior (psis), or none; laplace is the former name of robust",
+        help="intervals that allow for correlated errors and misfit (robust, default), from a "
+        "Gaussian process on the residuals (discrepancy), for independent errors of equal variance "
+        "(laplace_iid), from importance sampling of the posterior (psis), or none; laplace is the "
+        "former name of robust",
     )
     command.add_argument(
         "--per-maturity",

@@ -74,7 +74,7 @@ class Workload:
 
     model: str = "VarianceGamma"
     method: str = "hybrid"
-    uncertainty: str = "laplace"
+    uncertainty: str = "robust"
     truth: str = "Bates"
     noise: float = NOISE
 
@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument(
         "--truth", default="Bates", choices=TRUTHS, help="model of the prices; own: the fitted one"
     )
-    parser.add_argument("--uncertainty", default="laplace", help="of the requests")
+    parser.add_argument("--uncertainty", default="robust", help="of the requests")
     parser.add_argument(
         "--surfaces",
         type=int,

@@ -90,7 +90,7 @@ def test_a_grid_with_holes_is_taken() -> None:
     assert request.prices is not None
     assert request.prices[0][1] is None
     assert request.method == "hybrid"
-    assert request.uncertainty == "laplace"
+    assert request.uncertainty == "robust"
 
 
 def test_a_list_of_quotes_with_forwards_is_taken() -> None:

@@ -5,7 +5,7 @@ from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit, in_sp
 from levy_numerics.calibration.least_squares import calibrate
 from levy_numerics.calibration.per_maturity import TermStructure, calibrate_each_maturity
 from levy_numerics.calibration.result import CalibrationError, CalibrationResult
-from levy_numerics.calibration.uncertainty import FitUncertainty, Moment
+from levy_numerics.calibration.uncertainty import FitUncertainty, Moment, half_width
 from levy_numerics.calibration.weights import WEIGHTS, default_weights
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "calibrate_each_maturity",
     "compare_one",
     "default_weights",
+    "half_width",
     "in_spread_share",
     "ranked",
 ]

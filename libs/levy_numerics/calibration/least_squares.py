@@ -300,6 +300,7 @@ def result_of(
         status=solution.status,
         reason=solution.reason,
         weights=objective.weights,
+        weighting=objective.weighting,
         uncertainty=uncertainty,
         identifiability=geometry,
         boundary_parameters=limits,

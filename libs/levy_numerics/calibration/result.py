@@ -7,6 +7,7 @@ from warnings import warn
 
 import numpy as np
 
+from levy_numerics.black import black_vega
 from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit
 from levy_numerics.calibration.identifiability import Identifiability
 from levy_numerics.calibration.levenberg_marquardt import Status
@@ -16,7 +17,7 @@ from levy_numerics.calibration.uncertainty import (
     Moment,
     half_width,
 )
-from levy_numerics.calibration.weights import Weights
+from levy_numerics.calibration.weights import Weighting, Weights
 from levy_numerics.display import Displayed, lines_by_maturity
 from levy_numerics.errors import LevyError
 from levy_numerics.implied_volatility import vols_of_prices
@@ -44,6 +45,8 @@ class CalibrationResult(Displayed):
         Why the solver stopped.
     weights : {"price", "vega", "bid_ask"}
         Unit of the errors that were minimised.
+    weighting : Weighting
+        The same as a function.
     uncertainty : FitUncertainty
         Covariance and moments, by default robust to correlated errors and misfit; see
         `with_uncertainty`.
@@ -71,6 +74,7 @@ class CalibrationResult(Displayed):
     status: Status
     reason: str
     weights: Weights
+    weighting: Weighting
     uncertainty: FitUncertainty
     identifiability: Identifiability
     boundary_parameters: tuple[str, ...]
@@ -111,16 +115,39 @@ class CalibrationResult(Displayed):
 
         Parameters
         ----------
-        error_model : {"robust", "laplace_iid"}
+        error_model : {"robust", "discrepancy", "laplace_iid"}
             See `FitUncertainty`.
         """
         if error_model == self.uncertainty.error_model:
             return self
-        model, z = self.model, np.asarray(self.model.to_coordinates(), dtype=float)
+        z = np.asarray(self.model.to_coordinates(), dtype=float)
         uncertainty = FitUncertainty.of(
-            error_model, model, model.coordinate_jacobian(z), self.identifiability, self.contracts
+            error_model,
+            self.model,
+            self.model.coordinate_jacobian(z),
+            self.identifiability,
+            self.contracts,
+            self._by_vol() if error_model == "discrepancy" else None,
         )
         return replace(self, uncertainty=uncertainty)
+
+    def _by_vol(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the change of the residuals with implied volatility, and the fit's volatilities.
+
+        Prices that determine no volatility hardly change with it.
+        """
+        vols = vols_of_prices(self.model_prices, self.contracts)
+        known = np.isfinite(vols)
+        vols = np.where(known, vols, np.median(vols[known]) if known.any() else 1.0)
+        c = self.contracts
+        vega = black_vega(
+            forward=c.forward,
+            strike=c.strike,
+            maturity_years=c.maturity_years,
+            discount=c.discount,
+            vol=vols,
+        )
+        return vega * self.weighting.residual_derivative(self.model_prices), vols
 
     @property
     def functionals(self) -> Mapping[str, Moment]:

@@ -13,12 +13,13 @@ from levy_numerics.calibration.cluster_jackknife import (
     error_clusters,
     jackknife_covariance,
 )
+from levy_numerics.calibration.discrepancy import discrepancy_covariance
 from levy_numerics.calibration.identifiability import Identifiability
 from levy_numerics.calibration.moments import MOMENTS, log_return_moments
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 
-ErrorModel = Literal["robust", "laplace_iid"]
+ErrorModel = Literal["robust", "laplace_iid", "discrepancy"]
 """Assumption about the quotes' errors: see `FitUncertainty`."""
 
 # Share of its gradient with which a moment, or a parameter, may change along a null direction and
@@ -73,10 +74,11 @@ class FitUncertainty:
 
     Attributes
     ----------
-    error_model : {"robust", "laplace_iid"}
+    error_model : {"robust", "discrepancy", "laplace_iid"}
         `robust`: errors are independent only between clusters, expiries or blocks of strikes, and
-        may have any variance (`cluster_jackknife`). `laplace_iid`: errors are independent and have
-        one variance in the unit of the weights (Gauss-Newton).
+        may have any variance (`cluster_jackknife`). `discrepancy`: errors are noise and a Gaussian
+        process in strike and maturity (`discrepancy`). `laplace_iid`: errors are independent and
+        have one variance in the unit of the weights (Gauss-Newton).
     covariance : ndarray, shape (n_parameters, n_parameters)
         Of the parameters. Infinite along directions that the quotes do not determine.
     degrees_of_freedom : int
@@ -104,13 +106,14 @@ class FitUncertainty:
         by_coordinate: np.ndarray,
         geometry: Identifiability,
         contracts: Contracts,
+        by_vol: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> Self:
         """Return the uncertainty of a fit.
 
         Parameters
         ----------
-        error_model : {"robust", "laplace_iid"}
-            `laplace_iid` replaces `robust` where there are at most p + 2 quotes.
+        error_model : {"robust", "discrepancy", "laplace_iid"}
+            `laplace_iid` replaces the others where there are at most p + 2 quotes.
         model : Model
             Fitted.
         by_coordinate : ndarray, shape (n_parameters, n_coordinates)
@@ -118,11 +121,14 @@ class FitUncertainty:
         geometry : Identifiability
         contracts : Contracts
             Of the quotes, in the order of the residuals.
+        by_vol : tuple of ndarray, shapes (n,)
+            Change of the residuals with implied volatility, and the volatilities of the fit;
+            `discrepancy` needs them.
         """
         n_quotes, n_coordinates = geometry.left.shape
         is_few = n_quotes <= n_coordinates + _FEW_QUOTES
         used: ErrorModel = "laplace_iid" if is_few else error_model
-        along, degrees = _along_directions(used, geometry, contracts)
+        along, degrees = _along_directions(used, geometry, contracts, by_vol)
         covariance = geometry.covariance(by_coordinate, along, _NEGLIGIBLE_FOR_PARAMETERS)
         years = contracts.by_maturity.maturity_groups[0]
         with np.errstate(all="ignore"):
@@ -143,7 +149,10 @@ class FitUncertainty:
 
 
 def _along_directions(
-    error_model: ErrorModel, geometry: Identifiability, contracts: Contracts
+    error_model: ErrorModel,
+    geometry: Identifiability,
+    contracts: Contracts,
+    by_vol: tuple[np.ndarray, np.ndarray] | None,
 ) -> tuple[np.ndarray, int]:
     """Return the covariance along the identified directions, and its degrees of freedom."""
     directions = geometry.left[:, geometry.identified]
@@ -151,6 +160,8 @@ def _along_directions(
     if error_model == "laplace_iid" or not degrees:
         with np.errstate(invalid="ignore"):
             return np.diag(np.full(directions.shape[1], geometry.residual_variance)), degrees
+    if error_model == "discrepancy" and by_vol is not None:
+        return discrepancy_covariance(directions, geometry.residuals, *by_vol, contracts)
     return jackknife_covariance(directions, geometry.residuals, error_clusters(contracts))
 
 

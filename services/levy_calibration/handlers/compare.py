@@ -173,6 +173,9 @@ def _compared(fit: Comparison, quotes: Quotes, seconds: float) -> ComparedModel:
         fit_by_maturity=fit_by_maturity(fit.result, intervals),
         in_sample=None if fit.in_sample is None else quality(fit.in_sample),
         out_of_sample=None if fit.out_of_sample is None else quality(fit.out_of_sample),
+        held_out_expiries=(
+            None if fit.held_out_expiries is None else quality(fit.held_out_expiries)
+        ),
         in_spread_share=share if math.isfinite(share) else None,
         calibration_time_ms=1e3 * seconds,
     )

@@ -70,7 +70,7 @@ def parameter_intervals(
     fit : Fit
     quotes : Quotes
         The fitted quotes.
-    uncertainty : {"robust", "laplace_iid", "psis", "none"}
+    uncertainty : {"robust", "discrepancy", "laplace_iid", "psis", "none"}
         See `FitUncertainty`; importance-weighted against the exact posterior; none. `laplace` is
         the former name of `robust`.
     """
@@ -96,9 +96,9 @@ def _intervals(
         return _network_intervals(result, fit.proposal)
     if uncertainty == "psis":
         return _importance_weighted(result, quotes)
-    if uncertainty == "laplace_iid":
-        return student_t_intervals(result.with_uncertainty("laplace_iid"))
-    return student_t_intervals(result)
+    return student_t_intervals(
+        result.with_uncertainty("robust" if uncertainty == "laplace" else uncertainty)
+    )
 
 
 def student_t_intervals(result: calibration.CalibrationResult) -> ParameterIntervals:
