@@ -36,7 +36,7 @@ PAGE: Final = Path("docs/whole-surfaces.md")
 BASES: Final = ("VarianceGamma", "NIG", "Meixner", "CGMY")
 RULES: Final = CleaningRules(maturity_years=(0.04, np.inf), moneyness=(0.6, 1.4), sides="otm")
 """Out of the money, two-sided, T > 0.04, K/F from 0.6 to 1.4."""
-_KINDS: Final = ("", "Sato", "CIR")
+_KINDS: Final = ("", "Sato", "CIR", "Additive")
 _TARGET: Final = 0.4
 _PER_EXPIRY: Final = ", per expiry"
 
@@ -254,8 +254,9 @@ quotes are not part of the repository. No setting is tuned to a data set.
 
 A process with stationary increments cannot fit the term structure of a market. A Sato process
 scales one distribution to every maturity; on a CIR clock, the rate of the time change is
-mean-reverting; a fit per expiry has separate parameters for each expiry and no model for the term
-structure.
+mean-reverting; an additive process is the sum of a Sato process and a Lévy process whose rate
+grows with maturity; a fit per expiry has separate parameters for each expiry and no model for the
+term structure. `docs/how-to/choose-a-model.md` compares them.
 
 `in spread` is the fraction of quotes whose model price is between bid and ask. On an index these
 are a tick or two apart, and no model with a few parameters is within all of them. Seconds are

@@ -13,6 +13,7 @@ from levy_numerics.calibration import (
     calibrate,
     calibrate_each_maturity,
     compare_one,
+    in_spread_share,
     ranked,
 )
 from levy_numerics.market import Quotes
@@ -52,7 +53,7 @@ def test_the_surfaces_hold_a_thousand_quotes_of_many_expiries() -> None:
         assert np.unique(contracts.maturity_years).size >= 8
 
 
-@pytest.mark.parametrize("kind", ["Sato", "CIR"])
+@pytest.mark.parametrize("kind", ["Sato", "CIR", "Additive"])
 def test_a_time_structure_cuts_the_error_of_its_base_by_two_fifths(kind: str) -> None:
     found = cuts(kind)
     assert min(found) > 0.2
@@ -65,6 +66,16 @@ def test_a_stationary_model_warns_about_the_term_structure(base: str) -> None:
     assert "term structure" in warnings
     assert all(remedy in warnings for remedy in ("Sato", "clock", "per maturity"))
     assert "term structure" not in " ".join(fit(f"{base}Sato", DAYS[0]).warnings)
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_an_additive_process_fits_a_day_of_an_index_and_strikes_it_has_not_seen(day: str) -> None:
+    compared = compare_one(models.get("CGMYAdditive"), quotes_of(day))
+    result = compared.result
+    assert result.fit.implied_vol_rmse < 0.0042
+    assert in_spread_share(quotes_of(day), result.model_prices) > 0.27
+    assert compared.in_sample is not None
+    assert compared.score < 1.05 * compared.in_sample.implied_vol_rmse
 
 
 def test_errors_by_expiry_make_up_the_error_of_the_whole() -> None:

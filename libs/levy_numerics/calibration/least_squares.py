@@ -346,6 +346,6 @@ def _warnings(
     if misfit:
         yield (
             f"{model.name} has stationary increments and misses the term structure: errors have a "
-            "level and slope of their own at each expiry. A Sato process, a stochastic clock or "
-            "one fit per maturity follows it."
+            "level and slope of their own at each expiry. An additive process, a Sato process, a "
+            "stochastic clock or one fit per maturity follows it."
         )

@@ -194,7 +194,7 @@ def with_additive_increments(
     second : mapping of str to (float, (float, float))
         Default and typical range of each parameter that the components do not share.
     """
-    gamma = redeclared(sato, {"gamma": (0.3, 0.7)})[-1]
+    gamma = redeclared(sato, {"gamma": (0.3, 0.65)})[-1]
     own = [
         (p.name + _SUFFIX, Any, _of_second(p, *second[p.name]))
         for p in base.parameters()
@@ -206,7 +206,7 @@ def with_additive_increments(
         unit="1",
         meaning="growth of the second component, whose clock is T^ρ; a Lévy process has 1",
         default=1.4,
-        typical_range=(0.8, 2.0),
+        typical_range=(1.0, 2.0),
     )
     return compose(
         Additive,
@@ -259,6 +259,6 @@ CGMYAdditive = with_additive_increments(
     {
         "C": (0.03, (5e-3, 0.3)),
         "G": (1.6, (0.5, 6.0)),
-        "M": (9.0, (2.0, 50.0)),
+        "M": (9.0, (2.0, 200.0)),
     },
 )
