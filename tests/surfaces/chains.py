@@ -32,18 +32,34 @@ DATE_STYLES: Final[Mapping[str, Callable[[pd.Timestamp], str]]] = {
 HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
     "engine": {},
     "short": {
-        **{"quote_date": "Date", "expiry": "Exp", "strike": "K", "option_type": "C/P"},
-        **{"spot": "S", "bid": "Bid", "ask": "Offer", "underlying": "Ticker"},
+        "quote_date": "Date",
+        "expiry": "Exp",
+        "strike": "K",
+        "option_type": "C/P",
+        "spot": "S",
+        "bid": "Bid",
+        "ask": "Offer",
+        "underlying": "Ticker",
     },
     "camel": {
-        **{"quote_date": "quoteDate", "expiry": "expirationDate", "strike": "strikePrice"},
-        **{"option_type": "putCall", "spot": "underlyingPrice", "bid": "bidPrice"},
-        **{"ask": "askPrice", "underlying": "underlyingSymbol"},
+        "quote_date": "quoteDate",
+        "expiry": "expirationDate",
+        "strike": "strikePrice",
+        "option_type": "putCall",
+        "spot": "underlyingPrice",
+        "bid": "bidPrice",
+        "ask": "askPrice",
+        "underlying": "underlyingSymbol",
     },
     "brackets": {
-        **{"quote_date": "[AS_OF]", "expiry": "[EXDATE]", "strike": "[STRIKE]"},
-        **{"option_type": "[RIGHT]", "spot": "[UNDERLYING_LAST]", "bid": "[BEST_BID]"},
-        **{"ask": "[BEST_OFFER]", "underlying": "[UNDERLYING]"},
+        "quote_date": "[AS_OF]",
+        "expiry": "[EXDATE]",
+        "strike": "[STRIKE]",
+        "option_type": "[RIGHT]",
+        "spot": "[UNDERLYING_LAST]",
+        "bid": "[BEST_BID]",
+        "ask": "[BEST_OFFER]",
+        "underlying": "[UNDERLYING]",
     },
 }
 SIDES: Final = ("long", "marked", "suffixed", "middle")
@@ -87,7 +103,7 @@ class Variant:
 
     def __str__(self) -> str:
         separator = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}[self.delimiter]
-        return "-".join((separator, self.decimal, self.dates, self.header, self.sides))
+        return f"{separator}-{self.decimal}-{self.dates}-{self.header}-{self.sides}"
 
     def write(self, path: Path, frame: pd.DataFrame | None = None) -> Path:
         """Write the chain, or another one, and return the path."""
@@ -122,9 +138,7 @@ def sided(frame: pd.DataFrame, sides: str) -> pd.DataFrame:
     if sides == "long":
         return frame.copy()
     keys = ["underlying", "spot", "quote_date", "expiry", "strike"]
-    calls, puts = (
-        frame[frame["option_type"] == kind].drop(columns="option_type") for kind in "CP"
-    )
+    calls, puts = (frame[frame["option_type"] == kind].drop(columns="option_type") for kind in "CP")
     both = calls.merge(puts, on=keys, suffixes=(" of call", " of put"))
     order = [*keys[:4], "bid of call", "ask of call", "strike", "bid of put", "ask of put"]
     forms = {"marked": "{side} {name}", "suffixed": "{name}_{side}", "middle": "{side}:{name}"}
