@@ -80,9 +80,7 @@ def read_sheet(path: Path, binary: IO[bytes]) -> FrameTable:
     binary.seek(0)
     if size > 16 * file_limits.MAX_SHEET_BYTES:
         refuse(path, "the workbook is too large; save the sheet as CSV")
-    sheets = pd.read_excel(
-        binary, sheet_name=None, header=None, dtype=object, engine="openpyxl", na_filter=False
-    )
+    sheets = _sheets(path, binary)
     best, found = 0, None
     for sheet in sheets.values():
         for k in range(min(len(sheet), _HEADER_ROWS)):
@@ -96,6 +94,20 @@ def read_sheet(path: Path, binary: IO[bytes]) -> FrameTable:
     above = [" ".join(map(str, row)) for row in sheet.iloc[:k].to_numpy().tolist()]
     frame = rows.set_axis([str(v) for v in sheet.iloc[k]], axis=1)
     return FrameTable(path, frame.set_axis(range(k + 2, k + 2 + len(rows)), axis=0), preamble=above)
+
+
+def _sheets(path: Path, binary: IO[bytes]) -> dict[str, pd.DataFrame]:
+    """Return the cells of all sheets, without headers."""
+    try:
+        return pd.read_excel(
+            binary, sheet_name=None, header=None, dtype=object, engine="openpyxl", na_filter=False
+        )
+    except ImportError:
+        refuse(path, "Excel workbooks need the package openpyxl; install it, or save as CSV")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError) as error:
+        # openpyxl has no exception for damaged workbooks; SyntaxError is that of XML.
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        refuse(path, f"is damaged, or not an Excel workbook: {first}")
 
 
 def _are_numbers(column: pd.Series) -> bool:

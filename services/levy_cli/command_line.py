@@ -34,6 +34,7 @@ def command_line() -> argparse.ArgumentParser:
     _add_price(commands)
     _add_inspect(commands)
     _add_convert(commands)
+    _add_sample(commands)
     _add_calibrate(commands)
     _add_compare(commands)
     _add_bayes(commands)
@@ -148,6 +149,17 @@ def _add_convert(commands: "_Commands") -> None:
     command.add_argument("out", help="file to write: .parquet, .csv or .csv.gz")
     _add_selection(command)
     _add_json(command)
+
+
+def _add_sample(commands: "_Commands") -> None:
+    command = commands.add_parser(
+        "sample",
+        help="write a synthetic option chain to try the commands with",
+        description="Write 615 synthetic quotes with bid and ask, priced by a model of known "
+        "parameters.",
+        epilog="Example: levy sample chain.csv",
+    )
+    command.add_argument("out", help="file to write: .csv, .csv.gz or .parquet")
 
 
 def _add_calibrate(commands: "_Commands") -> None:

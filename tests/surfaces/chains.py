@@ -103,7 +103,7 @@ class Variant:
 
     def __str__(self) -> str:
         separator = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}[self.delimiter]
-        return "-".join((separator, self.decimal, self.dates, self.header, self.sides))
+        return f"{separator}-{self.decimal}-{self.dates}-{self.header}-{self.sides}"
 
     def write(self, path: Path, frame: pd.DataFrame | None = None) -> Path:
         """Write the chain, or another one, and return the path."""
