@@ -21,13 +21,14 @@ from levy_cli.command_line import command_line
 OK: Final = 0
 FAILURE: Final = 1
 MISUSE: Final = 2
+INTERRUPTED: Final = 128 + signal.SIGINT
 _REPEAT_SECONDS: Final = 0.05
 _EXTRA_OF: Final = {"train": "training", "dataset": "cluster"}
 """Extra that a command requires beyond `serve`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `levy` and return its exit code: 0, 1 for a failure, 2 for misuse.
+    """Run `levy` and return its exit code: 0, 1 for a failure, 2 for misuse, 130 after Ctrl-C.
 
     Parameters
     ----------
@@ -51,8 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = int(import_module(f"levy_cli.commands.{options.command}").run(options))
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print(f"levy {options.command}: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+        print(f"levy {options.command}: interrupted", file=sys.stderr, flush=True)
+        if arguments is None and "jax" in sys.modules:
+            # Threads of XLA may still compute, and crash an orderly exit of the interpreter.
+            os._exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader closed the pipe.
         _discard_output()
