@@ -17,6 +17,9 @@ from levy_cli.main import main
 from levy_numerics import models, pricing
 from levy_numerics.market import Contracts
 
+SCRIPT = "import sys; from levy_cli.main import main; sys.exit(main())"
+"""That of the entry point."""
+
 pytestmark = pytest.mark.long
 
 
@@ -75,7 +78,7 @@ def test_an_interrupt_in_a_finalizer_is_not_lost(
 def test_an_interrupt_is_one_line_and_status_130(surface: Path, arguments: list[str]) -> None:
     command, *options = arguments
     process = subprocess.Popen(
-        [sys.executable, "-m", "levy_cli.main", command, str(surface), *options],
+        [sys.executable, "-c", SCRIPT, command, str(surface), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
