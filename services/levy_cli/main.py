@@ -10,24 +10,24 @@ import signal
 import sys
 import threading
 from _thread import interrupt_main
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 from levy_cli.command_line import command_line
 
 OK: Final = 0
 FAILURE: Final = 1
 MISUSE: Final = 2
+INTERRUPTED: Final = 128 + signal.SIGINT
 _REPEAT_SECONDS: Final = 0.05
 _EXTRA_OF: Final = {"train": "training", "dataset": "cluster"}
 """Extra that a command requires beyond `serve`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `levy` and return its exit code: 0, 1 for a failure, 2 for misuse.
+    """Run `levy` and return its exit code: 0, 1 for a failure, 2 for misuse, 130 after Ctrl-C.
 
     Parameters
     ----------
@@ -44,15 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help(sys.stderr)
         return MISUSE
-    report_ignored = sys.unraisablehook
-    sys.unraisablehook = partial(_repeat_interrupt, report_ignored)
     try:
-        _use_model_name(options)
-        code = int(import_module(f"levy_cli.commands.{options.command}").run(options))
-        sys.stdout.flush()
+        with _no_interrupt_lost():
+            _use_model_name(options)
+            code = int(import_module(f"levy_cli.commands.{options.command}").run(options))
+            sys.stdout.flush()
     except KeyboardInterrupt:
-        print(f"levy {options.command}: interrupted", file=sys.stderr)
-        return 128 + signal.SIGINT
+        print(f"levy {options.command}: interrupted", file=sys.stderr, flush=True)
+        if arguments is None and "jax" in sys.modules:
+            # Threads of XLA may still compute, and crash an orderly exit of the interpreter.
+            os._exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader closed the pipe.
         _discard_output()
@@ -62,19 +64,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILURE
     except (ValueError, OSError, ModuleNotFoundError) as error:
         return _report(options.command, error)
-    finally:
-        sys.unraisablehook = report_ignored
     return code
 
 
-def _repeat_interrupt(
-    report: Callable[["sys.UnraisableHookArgs"], Any], ignored: "sys.UnraisableHookArgs"
-) -> None:
+@contextmanager
+def _no_interrupt_lost() -> Iterator[None]:
     """Interrupt again if Ctrl-C came where Python ignores exceptions, as in a finalizer."""
-    if issubclass(ignored.exc_type, KeyboardInterrupt):
-        threading.Timer(_REPEAT_SECONDS, interrupt_main).start()
-    else:
-        report(ignored)
+    report, timers = sys.unraisablehook, list[threading.Timer]()
+
+    def on_ignored(ignored: "sys.UnraisableHookArgs") -> None:
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            timers.append(threading.Timer(_REPEAT_SECONDS, interrupt_main))
+            timers[-1].start()
+        else:
+            report(ignored)
+
+    sys.unraisablehook = on_ignored
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+        for timer in timers:
+            timer.cancel()
 
 
 def _use_model_name(options: argparse.Namespace) -> None:

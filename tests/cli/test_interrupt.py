@@ -17,6 +17,9 @@ from levy_cli.main import main
 from levy_numerics import models, pricing
 from levy_numerics.market import Contracts
 
+SCRIPT = "import sys; from levy_cli.main import main; sys.exit(main())"
+"""That of the entry point."""
+
 pytestmark = pytest.mark.long
 
 
@@ -68,21 +71,22 @@ def test_an_interrupt_in_a_finalizer_is_not_lost(
     [
         ["calibrate", "--model", "CGMYCIR", "--starts", "100"],
         ["compare", "--models", "all", "--workers", "2"],
+        pytest.param(["bayes", "--model", "CGMY", "--samples", "100000"], marks=pytest.mark.slow),
     ],
     ids=lambda arguments: arguments[0],
 )
 def test_an_interrupt_is_one_line_and_status_130(surface: Path, arguments: list[str]) -> None:
     command, *options = arguments
     process = subprocess.Popen(
-        [sys.executable, "-m", "levy_cli.main", command, str(surface), *options],
+        [sys.executable, "-c", SCRIPT, command, str(surface), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    time.sleep(8.0)
+    time.sleep(30.0 if command == "bayes" else 8.0)
     assert process.poll() is None, process.communicate()
     # As a terminal does: every process of the group receives the signal.
     os.killpg(process.pid, signal.SIGINT)
-    out, error = process.communicate(timeout=30.0)
+    out, error = process.communicate(timeout=60.0)
     assert (process.returncode, out, error) == (130, "", f"levy {command}: interrupted\n")

@@ -41,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             f"{options.recipe} is a recipe of network {recipe.network}, not {options.network}"
         )
+    if context.registry.is_dir() and not os.access(context.registry, os.W_OK):
+        raise InvalidInputError(f"{context.registry} is not writable; name another with --registry")
     if options.folds:
         return _cross_validate(context, recipe, options)
     return _train(context, recipe, options)
