@@ -20,11 +20,20 @@ if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[_Parser]
 
 
+class _HelpFormatter(argparse.HelpFormatter):
+    """A formatter that aligns the help of commands; argparse ignores their deeper indent."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action, argparse._SubParsersAction):
+            self._action_max_length += self._indent_increment
+
+
 def command_line() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = _Parser(
         prog="levy",
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=24),
+        formatter_class=_HelpFormatter,
         description="Price options under exponential-Lévy models, and calibrate models to quotes.",
     )
     parser.add_argument(

@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _list(registry: Registry, options: argparse.Namespace) -> int:
     if options.version is not None:
-        raise InvalidInputError("levy registry list has no version; use levy registry show")
+        raise InvalidInputError("list has no version; use show")
     rows = [_row(registry, artifact) for artifact in registry.artifacts(options.model)]
     if options.json:
         print_json({"registry": str(registry.root), "networks": rows})
@@ -96,7 +96,7 @@ def _promote(registry: Registry, options: argparse.Namespace) -> int:
 
 def _rollback(registry: Registry, options: argparse.Namespace) -> int:
     if options.model is None:
-        raise InvalidInputError("levy registry rollback requires --model (missing)")
+        raise InvalidInputError("rollback requires --model (missing)")
     changed = registry.rollback(options.model, alias=options.alias)
     return _show_aliases(options, changed.champion, changed.challenger)
 
@@ -113,5 +113,5 @@ def _show_aliases(options: argparse.Namespace, champion: str | None, challenger:
 
 def _model_and_version(options: argparse.Namespace) -> tuple[str, str]:
     if options.model is None or options.version is None:
-        raise InvalidInputError(f"levy registry {options.action} requires --model and a version")
+        raise InvalidInputError(f"{options.action} requires --model and a version")
     return options.model, options.version
