@@ -17,7 +17,7 @@ SOURCES := libs services tests
 # Each process begins with its own part of the files, so that few import TensorFlow or PyMC.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes whole-surfaces extras clean
+.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench optimum load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes whole-surfaces coverage extras clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -93,6 +93,10 @@ $(AUDIT)/.installed: constraints.txt
 bench: $(INSTALLED_BENCH) ## compare speed and accuracy with other libraries; writes build/bench.json
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks $(BENCH)
 
+optimum: setup ## compare default fits with the best of 50 starts; LEVY_MARKET_DATA adds real quotes
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks optimum \
+	  --out build/optimum.json $(OPTIMUM)
+
 check-prices: setup ## compare stated and true price errors; writes docs/accuracy.md; CHECK_PRICES= sets options
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.check_prices \
 	  $(or $(CHECK_PRICES),--page docs/accuracy.md)
@@ -123,6 +127,9 @@ networks: setup ## measure the trained networks out of sample; writes docs/netwo
 
 real-quotes: setup ## fit real quotes; writes docs/real-quotes.md; requires LEVY_MARKET_DATA
 	$(BIN)/python -m tests.benchmarks.real_quotes
+
+coverage: setup ## measure the coverage of intervals; writes docs/coverage.md; COVERAGE= sets options; an hour
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coverage $(COVERAGE)
 
 whole-surfaces: setup ## fit real surfaces with every model; writes docs/whole-surfaces.md; requires LEVY_MARKET_DATA
 	$(BIN)/python -m tests.benchmarks.whole_surfaces

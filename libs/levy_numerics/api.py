@@ -122,7 +122,7 @@ def calibrate(
     model: str | type[Model],
     quotes: Any,
     *,
-    weights: str = "price",
+    weights: str | None = None,
     start: Mapping[str, Any] | None = None,
     n_starts: int | None = None,
     seed: int = 0,
@@ -135,7 +135,8 @@ def calibrate(
     Parameters
     ----------
     model : str or type of Model
-        "VarianceGamma" or `models.VarianceGamma`; `models.names()` lists the names.
+        "VarianceGamma", its alias "VG" in any letter case, or `models.VarianceGamma`;
+        `models.names()` lists the names.
     quotes : Quotes, Surface, DataFrame or mapping
         See `Surface.from_columns` for the columns.
     weights, start, n_starts, seed, max_evaluations, progress, should_stop
@@ -154,7 +155,7 @@ def calibrate(
     {'sigma': 0.2, 'nu': 0.4, 'theta': -0.15}
     """
     checked = _quotes(quotes)
-    result = calibration.calibrate(
+    return calibration.calibrate(
         _model_type(model),
         checked,
         weights=weights,
@@ -165,7 +166,6 @@ def calibrate(
         progress=progress,
         should_stop=should_stop,
     )
-    return replace(result, contracts=checked.contracts)
 
 
 def sample_posterior(
@@ -173,7 +173,7 @@ def sample_posterior(
     quotes: Any,
     *,
     priors: Mapping[str, Mapping[str, Any]] | None = None,
-    weights: str = "price",
+    weights: str | None = None,
     n_draws: int = 1024,
     seed: int = 0,
 ) -> WeightedDraws:
@@ -189,7 +189,8 @@ def sample_posterior(
     priors : mapping, optional
         Distributions that replace defaults, by parameter, such as
         `{"nu": {"distribution": "lognormal", "mu": -1.0, "sigma": 0.5}}`.
-    weights : {"price", "vega", "bid_ask"}
+    weights : {"price", "vega", "bid_ask"}, optional
+        By default `bid_ask` where the quotes have bid and ask, else `vega`.
     n_draws : int
         For each proposal; the draws of all proposals are used.
     seed : int

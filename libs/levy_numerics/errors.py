@@ -68,12 +68,25 @@ class OutsideStripError(LevyError):
 
 
 class UnknownModelError(LevyError):
-    """Model name that is not registered."""
+    """Model name that is not registered.
+
+    Parameters
+    ----------
+    name : str
+        The name that was given.
+    names : sequence of str
+        The models.
+    suggestion : str
+        The one that may have been meant.
+    """
 
     code = "unknown-model"
 
-    def __init__(self, name: str, names: Sequence[str]) -> None:
-        super().__init__(f"unknown model {name!r}; choose one of {', '.join(names)}", known=names)
+    def __init__(self, name: str, names: Sequence[str], suggestion: str = "") -> None:
+        guess = f"did you mean {suggestion}? Otherwise " if suggestion else ""
+        super().__init__(
+            f"unknown model {name!r}; {guess}choose one of {', '.join(names)}", known=names
+        )
 
 
 class ArbitrageError(LevyError):

@@ -10,6 +10,7 @@ from levy_schemas.surface import (
     ONE_SURFACE_AND_ONE_MARKET,
     DroppedQuote,
     SurfaceRequest,
+    Weights,
 )
 from levy_schemas.wire import FiniteFloat, Flag, ModelName, Request, ResponseModel
 
@@ -17,7 +18,9 @@ MAX_SURFACES = 64
 """Surfaces in one batch; the limit on a body may be reached before."""
 
 CalibrationMethod = Literal["hybrid", "neural", "least_squares"]
-Uncertainty = Literal["laplace", "psis", "none"]
+Uncertainty = Literal["robust", "discrepancy", "laplace_iid", "psis", "none", "laplace"]
+"""`laplace` is the former name of the default, deprecated."""
+UncertaintyUsed = Literal["robust", "discrepancy", "laplace_iid", "psis", "network"]
 FitStatus = Literal["converged", "max_evaluations", "stalled", "diverged", "at_bound", "proposed"]
 """`proposed`: a network's output that was not refined by a fit."""
 Interval = tuple[FiniteFloat, FiniteFloat]
@@ -42,7 +45,13 @@ class CalibrationRequest(SurfaceRequest):
         default=False, description="fit each expiry separately (models with stationary increments)"
     )
     method: CalibrationMethod = "hybrid"
-    uncertainty: Uncertainty = "laplace"
+    uncertainty: Uncertainty = Field(
+        default="robust",
+        description="robust: intervals that allow for correlated errors and misfit, by the "
+        "jackknife over expiries; discrepancy: the same by a Gaussian process on the residuals, "
+        "slower; laplace_iid: for independent errors of equal variance; psis: from the posterior; "
+        "none. laplace is a deprecated name of robust",
+    )
 
 
 class FitQuality(ResponseModel):
@@ -62,6 +71,20 @@ class FitQuality(ResponseModel):
     n_quotes: int = Field(description="number of quotes fitted")
 
 
+class Moment(ResponseModel):
+    """A moment of the log return; quotes may determine it where they do not the parameters."""
+
+    value: FiniteFloat | None = Field(description="null if the moment does not exist")
+    interval: Interval | None = Field(
+        description="95% confidence interval; null if not requested or not available"
+    )
+    is_extrapolated: bool = Field(
+        default=False,
+        description="whether it depends mostly on maturities or strikes beyond the quotes: the "
+        "interval then holds only if the model's tails are right",
+    )
+
+
 class MaturityFit(ResponseModel):
     """Errors of the fitted prices of one expiry."""
 
@@ -70,14 +93,8 @@ class MaturityFit(ResponseModel):
     mean_vol_error: FiniteFloat | None = Field(
         description="mean of model minus market implied volatility; null if no quote has one"
     )
-
-
-class Moment(ResponseModel):
-    """A moment of the distribution at one year; quotes may determine it but not the parameters."""
-
-    value: FiniteFloat | None = Field(description="null if the moment does not exist")
-    interval: Interval | None = Field(
-        description="95% confidence interval; null if not requested or not available"
+    moments: dict[str, Moment] = Field(
+        description="variance, skewness and excess_kurtosis of the log return at this maturity"
     )
 
 
@@ -98,13 +115,17 @@ class _Fit(ResponseModel):
         description="95% confidence interval of each parameter; null if not requested or not "
         "available"
     )
+    uncertainty: UncertaintyUsed | None = Field(
+        default=None,
+        description="how the intervals were computed; null if there are none. laplace_iid replaces "
+        "the others if there are at most two quotes more than parameters",
+    )
     singular_values: tuple[FiniteFloat, ...] | None = Field(
         description="of the Jacobian at the optimum; a small one is a direction not identified"
     )
     moments: dict[str, Moment] | None = Field(
         validation_alias=AliasChoices("moments", "functionals"),
-        description="variance, skewness and excess_kurtosis of S/F, price over forward, at one "
-        "year",
+        description="variance, skewness and excess_kurtosis of the log return at one year",
     )
     boundary_parameters: tuple[str, ...] = Field(
         default=(),
@@ -159,6 +180,7 @@ class CalibrationResult(_Fit):
         default=None, description="separate fits of the expiries, if requested"
     )
     method: CalibrationMethod = Field(description="method that produced the result")
+    weights: Weights = Field(description="unit of the errors that were minimised")
     degraded: bool = Field(description="whether the result is less than requested; see warnings")
     out_of_distribution: bool = False
     model_version: str

@@ -25,6 +25,9 @@ class CatalogueEntry(ResponseModel):
     """One model."""
 
     name: str = Field(description="name in `model_type`")
+    aliases: tuple[str, ...] = Field(
+        default=(), description="other names; letter case does not matter in any of them"
+    )
     parameters: tuple[CatalogueParameter, ...]
     trained: bool = Field(description="whether a trained network is available")
     version: str
@@ -34,6 +37,16 @@ class Catalogue(ResponseModel):
     """All models."""
 
     catalogue: tuple[CatalogueEntry, ...]
+
+    def find(self, model_type: str) -> CatalogueEntry | None:
+        """Return the model of a name or alias, in any letter case; None if there is none."""
+        key = model_type.casefold()
+        matches = (
+            entry
+            for entry in self.catalogue
+            if key in (name.casefold() for name in (entry.name, *entry.aliases))
+        )
+        return next(matches, None)
 
 
 class ModelsResult(ResponseModel):

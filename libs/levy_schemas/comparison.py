@@ -35,13 +35,10 @@ class ComparisonRequest(SurfaceRequest):
         max_length=MAX_MODELS,
         description="models to compare; all if absent",
     )
-    weights: Weights = Field(
-        default="vega",
-        description="price: errors in currency; vega: in implied volatility; bid_ask: in spreads",
-    )
     holdout: Flag = Field(
         default=True,
-        description="also fit every other strike and evaluate that fit on the strikes between",
+        description="also fit every other strike, and every other expiry, and evaluate those fits "
+        "on the strikes and expiries between",
     )
 
 
@@ -55,6 +52,11 @@ class ComparedModel(FittedModel):
     )
     out_of_sample: FitQuality | None = Field(
         description="quality of that fit on the strikes between; null without a holdout"
+    )
+    held_out_expiries: FitQuality | None = Field(
+        default=None,
+        description="quality of a fit to every other expiry on the expiries between; null without "
+        "a holdout, or with fewer than three expiries",
     )
     in_spread_share: FiniteFloat | None = Field(
         description="fraction of the quotes whose fitted price is between bid and ask; null if a "
@@ -74,7 +76,8 @@ class ModelNotFitted(ResponseModel):
 class ComparisonResult(ResponseModel):
     """Models on one surface, best first.
 
-    Ranked by the out-of-sample error of implied volatility; without a holdout, in sample.
+    Ranked by the error of implied volatility on expiries that the fit has not seen; with fewer than
+    three expiries, on strikes that it has not seen; without a holdout, in sample.
     """
 
     results: tuple[ComparedModel, ...]

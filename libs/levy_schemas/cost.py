@@ -42,7 +42,7 @@ def cost_of(
     """Return the expected cost of a validated request."""
     if isinstance(request, PriceRequest):
         size = len(request.strikes) * len(request.maturities)
-        kind = f"price {request.model_type} {request.method}"
+        kind = f"price {request.model_type.casefold()} {request.method}"
         return Cost("brief", f"{kind} greeks" if request.greeks else kind, size)
     if isinstance(request, CalibrationBatch):
         sizes = [n_quotes(surface) for surface in request.surfaces]
@@ -51,7 +51,7 @@ def cost_of(
         return Cost("long", f"list {', '.join(options)}", sum(sizes), len(sizes))
     if isinstance(request, ComparisonRequest):
         n_models = _MODELS_IF_ALL if request.models is None else len(request.models)
-        n_fits = n_models * (2 if request.holdout else 1)
+        n_fits = n_models * (3 if request.holdout else 1)
         return Cost("long", "compare", n_quotes(request) * n_fits, n_fits)
     return _cost_of_fit(request)
 
@@ -66,8 +66,8 @@ def n_quotes(request: SurfaceRequest) -> int:
 def _cost_of_fit(request: CalibrationRequest) -> Cost:
     # A network's initial guess usually leaves only a few evaluations.
     has_guess = request.method != "least_squares" and not request.per_maturity
-    brief = has_guess and request.uncertainty != "psis"
-    kind = f"calibrate {request.model_type} {_options(request)}"
+    brief = has_guess and request.uncertainty not in ("psis", "discrepancy")
+    kind = f"calibrate {request.model_type.casefold()} {_options(request)}"
     return Cost("brief" if brief else "long", kind, n_quotes(request))
 
 

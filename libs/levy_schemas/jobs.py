@@ -10,6 +10,7 @@ seconds of Redis's clock.
 | `levy:job:{id}` | hash | the job record, see `JobField` |
 | `levy:job:{id}:draws` | string | InferenceData as netCDF |
 | `levy:jobs:queued:{queue}` | sorted set | ids of queued jobs, by creation time |
+| `levy:jobs:served:{queue}` | sorted set | owners, by the last start of their jobs |
 | `levy:jobs:running` | sorted set | ids of running jobs, by expiry of the worker's lease |
 | `levy:jobs:ended` | sorted set | ids of jobs that have ended, by the time of their deletion |
 | `levy:jobs:reserved` | hash | bytes that the results of unfinished jobs will need, by id |
@@ -48,7 +49,10 @@ from levy_schemas.wire import (
 )
 
 TASK: Final = "bayesian.sample"
-"""Name of the Celery task; its only argument is the job's id, and it returns nothing."""
+"""Name of the Celery task; its only argument is the job's id, and it returns nothing.
+
+A task of a queued job stands for one turn of its queue: the worker chooses the job that starts.
+"""
 
 MAX_DRAWS: Final = 200_000
 """Draws of all chains together, warm-up included."""
@@ -362,6 +366,11 @@ def draws_key(job_id: str) -> str:
 def queued_key(queue: str) -> str:
     """Return the key of the index of queued jobs."""
     return f"levy:jobs:queued:{queue}"
+
+
+def served_key(queue: str) -> str:
+    """Return the key of the index of owners by their last start."""
+    return f"levy:jobs:served:{queue}"
 
 
 def idempotency_key(owner: str, key: str) -> str:

@@ -9,6 +9,7 @@ from levy_schemas.wire import (
     MAX_OPTIONS,
     MAX_PARAMETERS,
     Amount,
+    Exercise,
     Flag,
     Matrix,
     MaturityYears,
@@ -45,6 +46,9 @@ class PriceRequest(Request):
         min_length=1, max_length=MAX_OPTIONS, description="in years", examples=[[0.25, 1.0]]
     )
     option_type: OptionType = "call"
+    exercise: Exercise = Field(
+        default="european", description="of all options; others are not priced yet"
+    )
     method: PricingMethod = Field(
         default="sinh",
         description="sinh is the most accurate and the fastest; carr_madan is accurate to 0.1%",
@@ -71,6 +75,10 @@ class Greeks(ResponseModel):
 
     delta: SparseMatrix = Field(description="derivative with respect to the spot")
     gamma: SparseMatrix = Field(description="second derivative with respect to the spot")
+    vega: SparseMatrix = Field(
+        description="derivative of Black's formula with respect to the volatility, at the implied "
+        "volatility, per unit (not %); null where there is no implied volatility"
+    )
     theta: SparseMatrix = Field(description="per year; per day it is theta/365")
     rho: SparseMatrix = Field(
         description="derivative with respect to the risk-free rate, per unit (not %)"
@@ -86,6 +94,7 @@ class Greeks(ResponseModel):
 class PriceResult(ResponseModel):
     """Prices; `matrix[i][j]` belongs to `maturities[i]`, `strikes[j]`."""
 
+    model_type: str = Field(default="", description="name of the model, not an alias")
     prices: Matrix = Field(description="present values, in the currency of the strikes")
     implied_vols: SparseMatrix = Field(
         description="Black volatilities; null where the price error makes the volatility uncertain "

@@ -1,8 +1,9 @@
 """Request schema of a volatility surface: quotes of one underlying and their market."""
 
+from statistics import median
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from levy_schemas.pricing import OptionType
@@ -10,7 +11,9 @@ from levy_schemas.wire import (
     MAX_OPTIONS,
     Amount,
     Discount,
+    Exercise,
     FiniteFloat,
+    ImpliedVol,
     MaturityYears,
     QuotedPrice,
     Rate,
@@ -43,6 +46,13 @@ ONE_SURFACE_AND_ONE_MARKET: Final[list[Any]] = [
 ]
 """JSON schema of the fields that are required together."""
 
+_ONE_PRICE: Final[list[Any]] = [
+    {"required": required} for required in (["price"], ["bid", "ask"], ["implied_vol"])
+]
+"""JSON schema of the fields of which a quote needs some."""
+_LIKELY_PERCENT: Final = 3.0
+"""Median of implied volatilities above which they are taken for percentages."""
+
 EXAMPLE_GRID: Final[dict[str, Any]] = {
     "spot_price": 100.0,
     "risk_free_rate": 0.05,
@@ -62,13 +72,19 @@ def _error(kind: str, message: str, pointer: str) -> PydanticCustomError:
 
 
 class Quote(Request):
-    """One option's quote: a price, or a bid and an ask, or all three."""
+    """One option's quote: a price or an implied volatility, or a bid and an ask, or both."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": _ONE_PRICE})
 
     strike: Amount
     maturity: MaturityYears = Field(description="in years")
     option_type: OptionType = "call"
     price: QuotedPrice | None = Field(
         default=None, description="price to fit; the mid of bid and ask if absent"
+    )
+    implied_vol: ImpliedVol | None = Field(
+        default=None,
+        description="Black volatility to fit instead of a price, a fraction per year: 0.2 is 20%",
     )
     bid: QuotedPrice | None = None
     ask: QuotedPrice | None = None
@@ -78,8 +94,10 @@ class Quote(Request):
         if (self.bid is None) != (self.ask is None):
             missing = "bid" if self.bid is None else "ask"
             raise _error("one_sided", f"a one-sided quote: {missing} is missing", f"/{missing}")
-        if self.price is None and self.bid is None:
-            raise _error("no_price", "give a price, or a bid and an ask", "")
+        if self.price is not None and self.implied_vol is not None:
+            raise _error("two_prices", "give price or implied_vol, not both", "/implied_vol")
+        if self.price is None and self.bid is None and self.implied_vol is None:
+            raise _error("no_price", "give a price, a bid and an ask, or an implied_vol", "")
         return self
 
 
@@ -123,9 +141,14 @@ class SurfaceRequest(Request):
         default=None, description="type of all options of the grid; call if absent"
     )
     quotes: tuple[Quote, ...] | None = Field(default=None, min_length=1, max_length=MAX_OPTIONS)
-    weights: Weights = Field(
-        default="price",
-        description="price: errors in currency; vega: in implied volatility; bid_ask: in spreads",
+    exercise: Exercise = Field(
+        default="european", description="of all options; others are not priced yet"
+    )
+    weights: Weights | None = Field(
+        default=None,
+        description="unit of the errors that are minimised: price (currency), vega (implied "
+        "volatility) or bid_ask (half the spread); if absent, bid_ask where every quote has bid "
+        "and ask, else vega",
     )
 
     @model_validator(mode="after")
@@ -171,6 +194,20 @@ class SurfaceRequest(Request):
             if maturity not in maturities:
                 message = f"forwards has no entry with maturity {maturity!r}; add one"
                 raise _error("no_forward", message, pointer)
+        return self
+
+    @model_validator(mode="after")
+    def _has_vols_in_decimals(self) -> Self:
+        vols = {i: q.implied_vol for i, q in enumerate(self.quotes or ()) if q.implied_vol}
+        if vols and median(vols.values()) > _LIKELY_PERCENT:
+            first, vol = next(iter(vols.items()))
+            raise _error(
+                "percent",
+                f"implied_vol {vol:g} means {vol:.0%} a year, and most are above "
+                f"{_LIKELY_PERCENT:.0%}; divide percent by 100, or send prices if volatility is "
+                "really so high",
+                f"/quotes/{first}/implied_vol",
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,8 +1,9 @@
 """Base classes and number types of all schemas."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 MAX_OPTIONS: Final = 1_000
 """Options in one surface."""
@@ -13,6 +14,8 @@ MIN_AMOUNT: Final = 1e-6
 MAX_MATURITY_YEARS: Final = 50.0
 MIN_MATURITY_YEARS: Final = 1e-4
 MAX_RATE: Final = 1.0
+MAX_VOL: Final = 10.0
+"""Greatest implied volatility, 1,000% a year; most percentages are above it."""
 MAX_PARAMETER: Final = 1e13
 """Above every search box, so that each fit can be priced: ν of Variance Gamma reaches 6.5e12."""
 
@@ -46,6 +49,40 @@ MaturityYears = Annotated[
 ]
 """Time to expiry in years; the minimum is about an hour."""
 
+
+def _refuse_percent(value: Any) -> Any:
+    if isinstance(value, float | int) and not isinstance(value, bool) and value > MAX_VOL:
+        raise PydanticCustomError(
+            "percent",
+            "{value} means {percent}% a year; an implied volatility is a fraction (0.2 is 20%), so "
+            "divide percent by 100",
+            {"value": f"{value:g}", "percent": f"{100 * value:g}"},
+        )
+    return value
+
+
+ImpliedVol = Annotated[
+    float,
+    Field(strict=True, allow_inf_nan=False, gt=0.0, le=MAX_VOL),
+    BeforeValidator(_refuse_percent),
+]
+"""Black volatility, a fraction per year: 0.2 is 20%."""
+
+
+def _refuse_early_exercise(value: Any) -> Any:
+    if value in ("american", "bermudan"):
+        raise PydanticCustomError(
+            "early_exercise",
+            "{value} options are not priced: their early-exercise premium would be fitted as if it "
+            "were volatility; send prices or implied volatilities of the European equivalents",
+            {"value": value},
+        )
+    return value
+
+
+Exercise = Annotated[Literal["european"], BeforeValidator(_refuse_early_exercise)]
+"""Exercise style; American and Bermudan options are refused with the remedy."""
+
 Rate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_RATE, le=MAX_RATE)]
 """Continuously compounded, per year: 0.05 is 5%."""
 
@@ -53,7 +90,7 @@ Discount = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=MIN_AMOUN
 """Present value of one unit paid at expiry; above one for negative rates."""
 
 ModelName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
-"""Name of a model, such as `VarianceGamma`; the catalogue lists them."""
+"""Name or alias of a model, such as `VarianceGamma` or `vg`; the catalogue lists them."""
 
 ParameterName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 

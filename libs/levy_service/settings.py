@@ -1,10 +1,14 @@
 """Settings of every service."""
 
+import argparse
 import os
+from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from levy_service.command_line import OneLineParser
 
 
 class ServiceSettings(BaseSettings):
@@ -61,3 +65,48 @@ class ServiceSettings(BaseSettings):
                 message = f"{name} is not a setting; available: {', '.join(sorted(known))}"
                 raise ValueError(message)
         return cls()
+
+    @classmethod
+    def from_command_line(cls, module: str, arguments: Sequence[str] | None = None) -> Self:
+        """Return the settings in the environment, for `python -m module`.
+
+        `--help` prints their names. Arguments and invalid settings exit with status 2 and one line.
+        """
+        parser = OneLineParser(
+            prog=f"python -m {module}",
+            description=f"Run {module} until Ctrl-C or SIGTERM.\n\n"
+            "Settings are environment variables, here with their defaults:\n"
+            + "\n".join(f"  {line}" for line in cls._described()),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.parse_args(arguments)
+        try:
+            return cls.from_environment()
+        except ValidationError as error:
+            parser.error(
+                "; ".join(cls._message(*item["loc"], item["msg"]) for item in error.errors())
+            )
+        except ValueError as error:
+            parser.error(str(error).splitlines()[0])
+
+    @classmethod
+    def _variable(cls, name: str) -> str:
+        return f"{cls.model_config.get('env_prefix', '')}{name}".upper()
+
+    @classmethod
+    def _message(cls, *parts: str | int) -> str:
+        """Return pydantic's location and message as those of an environment variable."""
+        *steps, message = map(str, parts)
+        message = message.removeprefix("Value error, ")
+        return f"{cls._variable('.'.join(steps))}: {message}" if steps else message
+
+    @classmethod
+    def _described(cls) -> list[str]:
+        """Return the name of each setting, and its default if it has one."""
+        lines = []
+        for name, field in cls.model_fields.items():
+            default = field.get_default(call_default_factory=True)
+            lines.append(
+                cls._variable(name) + (f" ({default})" if default not in (None, {}) else "")
+            )
+        return lines

@@ -9,7 +9,15 @@ import pandas as pd
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.surface import DroppedQuote, Surface
 from levy_surfaces.forwards import ForwardSet, ForwardSource, derive_forwards
-from levy_surfaces.plausibility import bounds_warning, no_market_warning, volatility_warning
+from levy_surfaces.plausibility import (
+    bounds_warning,
+    constant_warning,
+    damage_warning,
+    no_market_warning,
+    own_volatility_warning,
+    rate_warning,
+    volatility_warning,
+)
 from levy_surfaces.quote_dates import closed_market_warning
 from levy_surfaces.reading import QuoteTable
 from levy_surfaces.reasons import Reason
@@ -154,7 +162,11 @@ def clean(table: QuoteTable, rules: CleaningRules | None = None) -> Surface:
     about = (
         *closed_market_warning(table),
         *forwards.warnings(set(kept["series"])),
+        *constant_warning(table.frame),
+        *damage_warning(work.reason),
+        *rate_warning(surface.forwards),
         *volatility_warning(surface.quotes),
+        *own_volatility_warning(surface, table.frame),
     )
     return replace(surface, warnings=(*surface.warnings, *about))
 

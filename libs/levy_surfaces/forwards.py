@@ -213,7 +213,7 @@ class _Series:
             return fault
         parity = self._by_parity(determined) if self.near.size else None
         if parity is None:
-            return self._as_given() or Note("no_forward", self.given.lacking)
+            return self._as_given(determined) or Note("no_forward", self.given.lacking)
         own = self._completed(parity)
         contradictions = self._contradictions(parity, own, source)
         if source == "given" and self.given.is_complete:
@@ -289,20 +289,29 @@ class _Series:
         )
         return 1.0, "discount assumed to be 1", (Note("assumed_discount", detail),)
 
-    def _as_given(self) -> SeriesForward | None:
-        """Return the forward of the file's own columns, with the parity line for checks."""
-        if self.given.forward is None or self.given.discount is None:
+    def _as_given(self, determined: list[tuple[float, float]]) -> SeriesForward | None:
+        """Return the forward of the file's own columns, with the parity line for checks.
+
+        A missing discount is interpolated between expiries whose parity determines one, or 1.
+        """
+        if self.given.forward is None:
             return None
+        discount, source = self.given.discount, self.given.source
+        notes: tuple[Note, ...] = ()
+        if discount is None:
+            discount, origin, notes = self._discount(determined)
+            source = f"the file's forward, {origin}"
         return SeriesForward(
             series=self.number,
             maturity_years=self.years,
             forward=self.given.forward,
-            discount=self.given.discount,
+            discount=discount,
             n_pairs=0,
             residual_scale=0.0 if self.line is None else self.line.scale,
             rate_error=np.inf,
-            source=self.given.source,
+            source=source,
             line=self.line,
+            notes=notes,
         )
 
     def _completed(self, parity: SeriesForward) -> SeriesForward:

@@ -89,15 +89,21 @@ def discount_limits(years: float) -> tuple[float, float]:
 def _lacking(forward: float, discount: float, spot: float | None) -> str:
     if not np.isnan(forward):
         if np.isnan(discount):
-            return "the file gives a forward but neither a rate nor a discount; add one of them"
+            return (
+                "the file gives a forward but neither a rate nor a discount; add one of them "
+                "(--rate on the command line)"
+            )
         return ""
     if not np.isnan(discount) and spot is None:
-        return "the file gives a rate or discount but neither a forward nor a spot; add one of them"
+        return (
+            "the file gives a rate or discount but neither a forward nor a spot; add one of them "
+            "(--spot on the command line)"
+        )
     if not np.isnan(discount):
         return "the file gives a discount but no forward; add a forward, or a rate beside the spot"
     return (
-        "no strike has both a call and a put, and the file gives no forward; add forward and "
-        "discount, or spot and rate"
+        "no strike has both a call and a put, and the file gives no forward; add a column forward, "
+        "or spot and rate (--spot, --rate and --dividend on the command line)"
     )
 
 

@@ -212,7 +212,7 @@ class ParityLine:
             intercept=intercept,
             discount=-slope,
             discount_error=float(error),
-            scale=float(max(scale, pairs.rounding)),
+            scale=float(max(scale, floor)),
             n_pairs=used,
             is_verified=degrees > 0,
             is_curved=_is_curved(x, y, pairs.rounding),

@@ -1,12 +1,17 @@
 """Warnings about prices, strikes, rates or maturities that may be in a wrong unit."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from levy_numerics.market import Quotes
+from levy_numerics.surface import Forward, Surface
 from levy_surfaces.arbitrage import MID_ONLY_SPREAD
+from levy_surfaces.reasons import Reason
 from levy_surfaces.screening import QuoteArrays
+from levy_surfaces.summary import vols_of
 
 _MIN_QUOTES: Final = 4
 """Fewer quotes out of bounds may be single misprints."""
@@ -14,6 +19,23 @@ _SHARE_OUTSIDE: Final = 0.4
 """A wrong unit affects most quotes of a side, bad quotes affect few."""
 _USUAL_VOLATILITIES: Final = (0.015, 4.0)
 """Annual volatilities beyond which a wrong unit is likely."""
+_CONTRADICTIONS: Final = frozenset(
+    str(reason)
+    for reason in (
+        *(Reason.CROSSED, Reason.MID_OUTSIDE_SPREAD, Reason.CONFLICTING, Reason.STALE),
+        *(Reason.NO_TIME_VALUE, Reason.ABOVE_MAXIMUM, Reason.NOT_MONOTONE, Reason.NOT_CONVEX),
+        Reason.CALENDAR,
+    )
+)
+_SHARE_BAD: Final = 0.1
+"""Share of such quotes beyond which the file, rather than a few quotes, is likely to be wrong."""
+_MIN_CONSTANT: Final = 10
+_USUAL_RATE: Final = 0.25
+"""Largest usual |rate|, continuous, per year."""
+_NEAR_FOR_VOLS: Final = 0.05
+"""Largest |K/F − 1| at which a file's own volatilities are compared."""
+_VOL_TOLERANCE: Final = 0.15
+_MONTH_YEARS: Final = 1.0 / 12.0
 _NEAR_THE_MONEY: Final = 0.1
 """Largest |K/F − 1| per root year: one standard deviation at a volatility of 10%."""
 
@@ -68,6 +90,53 @@ def no_market_warning(is_used: np.ndarray, prices: str) -> tuple[str, ...]:
     )
 
 
+def damage_warning(reasons: pd.Series) -> tuple[str, ...]:
+    """Return a warning if many quotes contradict themselves or each other.
+
+    Parameters
+    ----------
+    reasons : Series of str, shape (n,)
+        Why each quote was dropped; empty for those kept.
+    """
+    n_bad = int(reasons.isin(_CONTRADICTIONS).sum())
+    if n_bad < _MIN_QUOTES or n_bad <= _SHARE_BAD * len(reasons):
+        return ()
+    return (
+        f"{n_bad} of {len(reasons)} quotes contradict themselves or others (crossed, stale, or "
+        "with arbitrage): check that the columns are the right ones and of one snapshot",
+    )
+
+
+def constant_warning(table: pd.DataFrame) -> tuple[str, ...]:
+    """Return warnings about columns of prices or volatilities that have one value in all rows."""
+    has_sides = bool(table[["bid", "ask"]].notna().any(axis=None))
+    names = ("bid", "ask", "mid") if has_sides else ("mid", "implied_vol")
+    return tuple(
+        f"{name} is {values.iloc[0]:g} in all {len(values)} rows: check that the column is the "
+        "right one"
+        for name in names
+        if len(values := table[name].dropna()) >= _MIN_CONSTANT
+        and values.iloc[0] > 0
+        and (values == values.iloc[0]).all()
+    )
+
+
+def rate_warning(forwards: Sequence[Forward]) -> tuple[str, ...]:
+    """Return a warning if a discount implies a rate that is not plausible, beyond a month."""
+    high = [
+        forward
+        for forward in forwards
+        if forward.maturity_years >= _MONTH_YEARS and abs(forward.rate) > _USUAL_RATE
+    ]
+    if not high:
+        return ()
+    worst = max(high, key=lambda forward: abs(forward.rate))
+    return (
+        f"the discount factor of {len(high)} expiries implies a rate beyond ±{_USUAL_RATE:.0%} "
+        f"({worst.rate:.0%} at {worst.maturity_years:.4g} years): check prices, strikes and rates",
+    )
+
+
 def volatility_warning(quotes: Quotes) -> tuple[str, ...]:
     """Return a warning if prices near the forward are far too low or high for any underlying.
 
@@ -89,4 +158,36 @@ def volatility_warning(quotes: Quotes) -> tuple[str, ...]:
     return (
         f"implied volatility at the money is about {vol:.2%} a year: check that prices have the "
         "currency and unit of the strikes, and that maturities are in years",
+    )
+
+
+def own_volatility_warning(surface: Surface, table: pd.DataFrame) -> tuple[str, ...]:
+    """Return a warning if a file's own volatilities contradict those that its prices imply.
+
+    Quotes near the forward are compared, where rates, dividends and day counts matter least.
+
+    Parameters
+    ----------
+    surface : Surface
+        Cleaned quotes of a file.
+    table : DataFrame
+        `QuoteTable.frame`, in which `row` and `is_call` identify a quote.
+    """
+    if table["implied_vol"].nunique() < _MIN_QUOTES:
+        return ()
+    c = surface.quotes.contracts
+    keys = pd.MultiIndex.from_arrays([surface.row, c.is_call])
+    stated = table[~table.duplicated(["row", "is_call"])].set_index(["row", "is_call"])
+    own = stated["implied_vol"].reindex(keys).to_numpy(float)
+    distance = np.abs(c.strike / c.forward - 1.0)
+    near = (own > 0) & (distance <= _NEAR_FOR_VOLS)
+    if np.count_nonzero(near) < _MIN_QUOTES:
+        return ()
+    implied = vols_of(surface.quotes.price[near], c.select(near))
+    ratio = float(np.nanmedian(implied / own[near]))
+    if not abs(ratio - 1.0) > _VOL_TOLERANCE:
+        return ()
+    return (
+        f"prices imply volatilities {ratio:.3g} times those that the file states: check prices, "
+        "strikes, maturities and dates, or the unit of the volatilities",
     )

@@ -1,7 +1,7 @@
 """Names of the columns that quote files have, and checks of a header."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -9,14 +9,17 @@ from levy_numerics.errors import InvalidInputError
 from levy_surfaces.printable import printable, shortened
 
 POSITIVE: Final = ("strike", "spot", "forward", "discount")
-NOT_NEGATIVE: Final = ("bid", "ask", "mid")
-NUMBERS: Final = (*POSITIVE, *NOT_NEGATIVE, "maturity_years", "rate", "dividend_yield")
-NAMES: Final = ("underlying", "root")
-DATES: Final = ("quote_date", "expiry")
+NOT_NEGATIVE: Final = ("bid", "ask", "mid", "last")
+NUMBERS: Final = (
+    *(*POSITIVE, *NOT_NEGATIVE, "implied_vol", "maturity_years", "days_to_expiry"),
+    *("rate", "dividend_yield"),
+)
+NAMES: Final = ("underlying", "root", "exercise", "currency")
+DATES: Final = ("quote_date", "expiry", "last_trade")
 COLUMNS: Final = (*DATES, *NAMES, "option_type", "settlement", *NUMBERS)
 
-Requirements = tuple[tuple[str, tuple[frozenset[str], ...]], ...]
-"""Pairs of a description and the sets of columns any one of which meets the requirement."""
+Requirements = tuple[tuple[str, tuple[frozenset[str], ...], str], ...]
+"""Descriptions, the sets of columns any one of which meets the requirement, and substitutes."""
 
 
 def _any_of(*ways: str) -> tuple[frozenset[str], ...]:
@@ -24,21 +27,35 @@ def _any_of(*ways: str) -> tuple[frozenset[str], ...]:
 
 
 _CONTRACT: Final[Requirements] = (
-    ("strike", _any_of("strike")),
-    ("option_type", _any_of("option_type")),
-    ("expiry or maturity_years", _any_of("expiry", "maturity_years")),
+    ("strike", _any_of("strike"), "an option symbol"),
+    (
+        "option_type",
+        _any_of("option_type"),
+        "an option symbol, or columns such as call_bid and put_bid",
+    ),
+    (
+        "expiry or maturity_years",
+        _any_of("expiry", "maturity_years", "days_to_expiry"),
+        "days_to_expiry, or an option symbol",
+    ),
 )
 OPTION_REQUIREMENTS: Final = _CONTRACT
 QUOTE_REQUIREMENTS: Final[Requirements] = (
     *_CONTRACT,
-    ("quote_date or maturity_years", _any_of("quote_date", "maturity_years")),
-    ("mid, or bid and ask", _any_of("mid", "bid ask")),
+    (
+        "quote_date or maturity_years",
+        _any_of("quote_date", "maturity_years", "days_to_expiry", "last_trade"),
+        "--date 2024-07-01, or days_to_expiry",
+    ),
+    (
+        "mid, or bid and ask",
+        _any_of("mid", "bid ask", "last", "implied_vol"),
+        "last, or implied_vol",
+    ),
 )
 
 # Names that pandas and pyarrow give to an index or a column without a name.
 _UNNAMED: Final = re.compile(r"(unnamed: \d+|__index_level_\d+__)?")
-# The name that pandas gives to the second of two columns of the same name.
-_RENAMED: Final = re.compile(rf"({'|'.join(COLUMNS)})\.\d+")
 
 
 def refuse(path: Path, message: str, **details: object) -> NoReturn:
@@ -58,37 +75,53 @@ def is_unnamed(name: object) -> bool:
     return _UNNAMED.fullmatch(normalized(name)) is not None
 
 
-def locate_columns(
-    path: Path, names: Sequence[object], requirements: Requirements
-) -> dict[str, int]:
-    """Return the position of each column of `COLUMNS` that a header contains.
+def check_unique(path: Path, names: Sequence[object], labels: Mapping[str, str]) -> None:
+    """Raise if the name of a column that is read occurs twice.
+
+    Parameters
+    ----------
+    path : Path
+    names : sequence
+        The header.
+    labels : mapping of str to str
+        The table's name of each column that is read.
 
     Raises
     ------
     InvalidInputError
-        A column occurs twice, or one that is required is missing.
+        A name occurs twice, or as `strike` and `strike.1` of pandas.
     """
-    found = [normalized(name) for name in names]
-    if len(found) == 1 and any(separator in found[0] for separator in ";\t|"):
-        refuse(path, "columns are separated by semicolons, tabs or bars; commas are expected")
-    for name in COLUMNS:
-        if found.count(name) > 1:
-            refuse(path, f"the column {name} occurs twice; remove or rename one", column=name)
-    renamed = next((name for name in found if _RENAMED.fullmatch(name)), None)
-    if renamed and renamed.split(".")[0] in found:
-        name = renamed.split(".")[0]
-        refuse(
-            path,
-            f"the columns {name} and {renamed} look like one name that occurred twice; remove one, "
-            "or rename the one that is not to be used",
-            column=name,
-        )
-    missing = [what for what, ways in requirements if not any(way <= set(found) for way in ways)]
+    present = [normalized(name) for name in names]
+    for column, label in labels.items():
+        name = normalized(label)
+        if present.count(name) > 1:
+            refuse(path, f"the column {name} occurs twice; remove or rename one", column=column)
+        renamed = re.compile(rf"{re.escape(name)}\.\d+")
+        twin = next((other for other in present if renamed.fullmatch(other)), None)
+        if twin:
+            refuse(
+                path,
+                f"the columns {name} and {twin} look like one name that occurred twice; remove "
+                "one, or rename the one that is not to be used",
+                column=column,
+            )
+
+
+def check_complete(
+    path: Path, names: Sequence[object], available: Set[str], requirements: Requirements
+) -> None:
+    """Raise `InvalidInputError` with all requirements that the columns do not meet."""
+    missing = [
+        (what, instead)
+        for what, ways, instead in requirements
+        if not any(way <= available for way in ways)
+    ]
     if missing:
-        header = ", ".join(shortened(str(name)) for name in found[:20])
+        header = ", ".join(shortened(normalized(name)) for name in names[:20])
+        listed = "; ".join(f"{what} (or {instead})" for what, instead in missing)
         refuse(
             path,
-            f"columns are missing: {'; '.join(missing)} (the header has: {header})",
-            columns=missing,
+            f"columns are missing: {listed}. --columns strike=K,bid=B names columns that are not "
+            f"recognised (the header has: {header})",
+            columns=[what for what, _ in missing],
         )
-    return {name: found.index(name) for name in COLUMNS if name in found}

@@ -1,6 +1,6 @@
 """Warnings about quote dates: the market was closed, or the day repeats the day before."""
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,8 @@ from pandas.tseries.holiday import (
 )
 
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.reading import QuoteTable, quote_days, read_quotes
+from levy_surfaces.quote_files import QuoteFile
+from levy_surfaces.reading import QuoteTable, quote_days, read_file
 
 _MIN_COMMON: Final = 10
 """Fewer equal quotes may be a coincidence of illiquid options."""
@@ -58,15 +59,16 @@ def closed_market_warning(table: QuoteTable) -> tuple[str, ...]:
     return (f"the quote date {day:%Y-%m-%d} is {closed}, the quotes are of an earlier day",)
 
 
-def copied_day_warning(path: str | Path, table: QuoteTable) -> tuple[str, ...]:
+def copied_day_warning(file: QuoteFile, table: QuoteTable) -> tuple[str, ...]:
     """Return a warning if all quotes equal those of the date before in the same file."""
     if table.quote_date is None:
         return ()
-    earlier = [day for day in quote_days(path) if day < table.quote_date[:10]]
+    earlier = [day for day in quote_days(file) if day < table.quote_date[:10]]
     if not earlier:
         return ()
     try:
-        before = read_quotes(path, quote_date=earlier[-1], underlying=table.underlying)
+        earlier_file = replace(file, quote_date=earlier[-1], warnings=[])
+        before = read_file(earlier_file, underlying=table.underlying)
     except InvalidInputError:
         return ()
     if not _same_quotes(before.frame, table.frame):

@@ -1,235 +1,250 @@
-"""Read CSV and Parquet files of quotes in pieces, within limits of size, rows and line length."""
+"""Open files of quotes by their content, and read them in the engine's columns, in pieces."""
 
-import csv
 import gzip
 import io
 import stat
+import sys
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import IO, Final, TextIO, cast
+from typing import IO, Any, Final, Protocol, cast
 
 import pandas as pd
 
-from levy_surfaces.printable import printable, shortened
-from levy_surfaces.quote_columns import Requirements, is_unnamed, locate_columns, refuse
-
-MAX_CHARACTERS: Final = 2**30
-"""Characters of a CSV file after decompression, and bytes of a Parquet file before compression."""
-MAX_ROWS: Final = 10_000_000
-MAX_LINE_CHARACTERS: Final = 16_384
-MAX_VALUE_CHARACTERS: Final = 1_000
-"""Limit of one value in a column that is read."""
-MAX_BLANK_LINES: Final = 100_000
-"""Consecutive; a few hundred kilobytes of compressed data can hold hundreds of millions."""
-PIECE_ROWS: Final = 20_000
+from levy_surfaces import file_limits
+from levy_surfaces.csv_tables import CsvTable
+from levy_surfaces.date_text import AmbiguousDatesError, DateStyle
+from levy_surfaces.formats.layout import (
+    ENGINE_NAME,
+    WIDE_NAME,
+    Layout,
+    is_known,
+    recognise,
+    with_columns,
+)
+from levy_surfaces.formats.names import squeezed
+from levy_surfaces.memory_tables import FrameTable, read_sheet
+from levy_surfaces.number_text import AmbiguousNumbersError, NumberStyle, number_style
+from levy_surfaces.printable import shortened
+from levy_surfaces.quote_columns import (
+    DATES,
+    NUMBERS,
+    Requirements,
+    check_complete,
+    check_unique,
+    refuse,
+)
+from levy_surfaces.quote_settings import QuoteSettings
 
 CSV_SUFFIXES: Final = (".csv", ".csv.gz")
 PARQUET_SUFFIXES: Final = (".parquet", ".pq")
-_FOREIGN: Final = {
-    b"\x1f\x8b": "is gzip data; name it .csv.gz",
-    b"PK\x03\x04": "is a ZIP archive or an Excel workbook; save the sheet as CSV (UTF-8)",
-    b"PAR1": "is a Parquet file; name it .parquet",
-    b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
+STANDARD_INPUT: Final = "-"
+
+_GZIP, _ZIP, _PARQUET, _ARROW = b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"ARROW1"
+_OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
+_BINARY_SUFFIXES: Final = {
+    ".parquet": (_PARQUET, "a Parquet file"),
+    ".pq": (_PARQUET, "a Parquet file"),
+    ".feather": (_ARROW, "an Arrow file"),
+    ".arrow": (_ARROW, "an Arrow file"),
+    ".xlsx": (_ZIP, "an Excel workbook"),
 }
+
+QuoteSource = Any
+"""Path of a file, `-` for standard input, or a data frame of pandas, Polars or pyarrow."""
+
+
+class Table(Protocol):
+    """A table of quotes as it is stored."""
+
+    header: list[str]
+    preamble: list[str]
+    warnings: list[str]
+    row_unit: str
+
+    @property
+    def description(self) -> str:
+        """How the table is stored, for people; empty for the usual."""
+
+    def pieces(self, positions: Sequence[int]) -> Iterator[pd.DataFrame]:
+        """Yield values of some columns, by position, indexed by row number."""
+
+    def warn_of_cut(self, positions: Mapping[str, int]) -> None:
+        """Warn if the end of the table may be missing."""
 
 
 @dataclass
 class QuoteFile:
-    """A file of quotes, read a piece at a time.
+    """A file or data frame of quotes, read a piece at a time.
 
     Attributes
     ----------
-    path : Path
+    source : path, "-" or data frame
+    settings : QuoteSettings
+        Statements of the user.
+    quote_date : str or None
+        Date of all quotes, where the table has none.
     warnings : list of str
         Of the reader; complete once all pieces are read.
+    layout : Layout or None
+        How the table is laid out; known once a piece is read.
+    description : str
+        Kind of file, for people.
     """
 
-    path: Path
+    source: QuoteSource
+    settings: QuoteSettings = field(default_factory=QuoteSettings)
+    quote_date: str | None = None
     warnings: list[str] = field(default_factory=list)
+    layout: Layout | None = None
+    description: str = ""
+    row_unit: str = "row"
+    _input: bytes | None = None
 
     @property
-    def is_csv(self) -> bool:
-        """Whether the name is that of a CSV file, compressed or not."""
-        return self.path.name.lower().endswith(CSV_SUFFIXES)
+    def is_frame(self) -> bool:
+        """Whether the quotes are a data frame in memory."""
+        return not isinstance(self.source, str | Path)
 
     @property
-    def row_unit(self) -> str:
-        """Unit of row numbers: lines of CSV (the header is line 1), rows of Parquet."""
-        return "line" if self.is_csv else "row"
+    def path(self) -> Path:
+        """The file's path; a name for messages where the quotes are not in a file."""
+        if self.is_frame:
+            return Path("data frame")
+        return Path("standard input") if self.source == STANDARD_INPUT else Path(self.source)
 
     def pieces(self, requirements: Requirements) -> Iterator[pd.DataFrame]:
-        """Yield the columns of `COLUMNS` that the file has, indexed by line or row number.
+        """Yield the engine's columns that the table has, indexed by line or row number.
 
-        Values are text in CSV; in Parquet they are text or numbers, and dates are ISO text.
+        Values are text or numbers, and dates are ISO text.
 
         Raises
         ------
         InvalidInputError
             The file cannot be read, exceeds a limit, or its header lacks a column.
         """
-        with _refusing(self.path):
-            self._check_kind()
-            if self.is_csv:
-                yield from self._csv_pieces(requirements)
-            else:
-                from levy_surfaces.parquet_quotes import parquet_pieces
+        self.warnings.clear()
+        with _refusing(self.path), self._opened() as table:
+            self.row_unit = table.row_unit
+            yield from self._converted(table, requirements)
 
-                yield from parquet_pieces(self.path, requirements)
+    def _converted(self, table: Table, requirements: Requirements) -> Iterator[pd.DataFrame]:
+        named = {squeezed(label) for label in self.settings.columns.values()}
+        candidates = [
+            k
+            for k, name in enumerate(table.header)
+            if is_known(squeezed(name)) or squeezed(name) in named
+        ]
+        pieces = table.pieces(candidates)
+        sample = next(pieces, pd.DataFrame(columns=candidates))
+        layout = self._recognised(table, sample)
+        labels = {name: source.label for name, source in layout.columns.items()}
+        if layout.name == ENGINE_NAME or (layout.name == WIDE_NAME and layout.columns):
+            check_unique(self.path, table.header, labels)
+        available = layout.available | ({"quote_date"} if self.quote_date else set())
+        check_complete(self.path, table.header, available, requirements)
+        positions = {name: source.position for name, source in layout.sources}
+        if hasattr(table, "check_types"):
+            table.check_types(positions)
+        self.layout = self._styled(layout, sample)
+        self.description = table.description
+        for piece in chain([sample], pieces):
+            yield self.layout.convert(piece)
+        table.warn_of_cut(positions)
+        self.warnings += table.warnings
 
-    def _check_kind(self) -> None:
-        if not self.is_csv and self.path.suffix.lower() not in PARQUET_SUFFIXES:
-            refuse(self.path, "quotes are read from .csv, .csv.gz or .parquet")
+    def _recognised(self, table: Table, sample: pd.DataFrame) -> Layout:
+        layout = recognise(table.header, table.preamble, sample)
+        try:
+            return with_columns(layout, table.header, self.settings.columns, self.settings.scale)
+        except KeyError as error:
+            header = ", ".join(shortened(name) for name in table.header[:20])
+            refuse(self.path, f"has no column {error.args[0]} (the header has: {header})")
+
+    def _styled(self, layout: Layout, sample: pd.DataFrame) -> Layout:
+        """Return the layout with the way in which numbers and dates are written."""
+        try:
+            numbers = (
+                NumberStyle(self.settings.decimal)
+                if self.settings.decimal
+                else number_style(layout.texts(sample, NUMBERS))
+            )
+        except AmbiguousNumbersError as error:
+            refuse(self.path, f"{error}; say --decimal comma or --decimal point")
+        try:
+            dates = DateStyle.of(self.settings.date_format, layout.texts(sample, DATES))
+        except AmbiguousDatesError as error:
+            refuse(
+                self.path,
+                f"{error}; say --date-format dmy or mdy, or a pattern such as %d/%m/%Y",
+            )
+        return replace(layout, numbers=numbers, dates=dates)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Table]:
+        if isinstance(self.source, pd.DataFrame):
+            yield FrameTable.of_pandas(self.source)
+        elif self.is_frame:
+            if not hasattr(self.source, "__arrow_c_stream__"):
+                refuse(self.path, "quotes are a path, '-' or a data frame")
+            from levy_surfaces.arrow_tables import ArrowTable
+
+            yield ArrowTable(self.path, self.source, "stream")
+        else:
+            with self._binary() as binary:
+                yield self._table_of(binary)
+
+    def _binary(self) -> IO[bytes]:
+        """Return the content of the file, which a reader may seek in."""
+        if self.source == STANDARD_INPUT:
+            if self._input is None:
+                self._input = sys.stdin.buffer.read(file_limits.MAX_CHARACTERS + 1)
+                if len(self._input) > file_limits.MAX_CHARACTERS:
+                    refuse(self.path, f"more than {file_limits.MAX_CHARACTERS:,} bytes")
+            return io.BufferedReader(cast("Any", io.BytesIO(self._input)))
         mode = self.path.stat().st_mode
         if stat.S_ISDIR(mode):
             refuse(self.path, "is a folder; name a file")
         if not stat.S_ISREG(mode):
-            refuse(self.path, "is not a regular file; copy its content to one")
-        with self.path.open("rb") as file:
-            start = file.read(4)
-        if not start:
-            refuse(self.path, "the file is empty")
-        if self.path.name.lower().endswith(".csv"):
-            for magic, complaint in _FOREIGN.items():
-                if start.startswith(magic):
-                    refuse(self.path, complaint)
-
-    def _csv_pieces(self, requirements: Requirements) -> Iterator[pd.DataFrame]:
-        with self._binary() as binary:
-            text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
-            yield from _CsvRows(self, text).pieces(requirements)
-
-    def _binary(self) -> IO[bytes]:
-        if self.path.name.lower().endswith(".gz"):
-            return cast("IO[bytes]", gzip.open(self.path))
+            refuse(self.path, "is not a regular file; copy its content to one, or pipe it to -")
         return self.path.open("rb")
 
+    def _table_of(self, binary: IO[bytes]) -> Table:
+        start = binary.read(8)
+        binary.seek(0)
+        if not start:
+            refuse(self.path, "the file is empty")
+        suffix = self.path.suffix.lower()
+        magic, kind = _BINARY_SUFFIXES.get(suffix, (b"", ""))
+        if not start.startswith(magic):
+            refuse(self.path, f"is damaged, or not {kind}")
+        if start.startswith(_OLD_EXCEL):
+            refuse(self.path, "is an Excel workbook of before 2007; save it as .xlsx or CSV")
+        if start.startswith((_PARQUET, _ARROW)):
+            from levy_surfaces.arrow_tables import ArrowTable
 
-class _CsvRows:
-    """Rows of one CSV file, each checked against the header and the limits."""
+            is_parquet = start.startswith(_PARQUET)
+            source = self._input if self.source == STANDARD_INPUT else self.path
+            return ArrowTable(self.path, source, "parquet" if is_parquet else "arrow")
+        names = [*self.settings.columns.values()]
+        if start.startswith(_GZIP):
+            return CsvTable(self.path, cast("IO[bytes]", gzip.open(binary)), names)
+        if start.startswith(_ZIP):
+            return self._unzipped(binary, names)
+        return CsvTable(self.path, binary, names)
 
-    def __init__(self, file: QuoteFile, text: TextIO) -> None:
-        self._file, self._text = file, text
-        self._ends_in_line_break = True
-
-    def pieces(self, requirements: Requirements) -> Iterator[pd.DataFrame]:
-        rows = self._rows()
-        _, header = next(rows, (0, None))
-        if header is None:
-            refuse(self._file.path, "the file is empty")
-        positions = locate_columns(self._file.path, header, requirements)
-        unnamed = [k for k, name in enumerate(header) if is_unnamed(name)]
-        numbers: list[int] = []
-        kept: list[list[str]] = []
-        row: list[str] = []
-        for number, row in rows:
-            self._check_row(number, row, header, unnamed)
-            numbers.append(number)
-            kept.append([row[k] for k in positions.values()])
-            if max(map(len, kept[-1])) > MAX_VALUE_CHARACTERS:
-                refuse(
-                    self._file.path,
-                    f"line {number} has a value longer than {MAX_VALUE_CHARACTERS:,} characters",
-                    row=number,
-                )
-            if len(kept) == PIECE_ROWS:
-                yield _text_frame(numbers, kept, positions)
-                numbers, kept = [], []
-        if row and not self._ends_in_line_break:
-            self._warn_of_cut(number, row, positions)
-        yield _text_frame(numbers, kept, positions)
-
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield line number and fields of each line that is not blank."""
-        path = self._file.path
-        reader = csv.reader(self._lines(), strict=True)
-        previous = n_blank = 0
-        try:
-            for row in reader:
-                number = reader.line_num
-                if number != previous + 1:
-                    refuse(path, f"line {previous + 1}: a quotation mark is not closed on its line")
-                previous = number
-                if not any(map(str.strip, row)):
-                    n_blank += 1
-                    if n_blank > MAX_BLANK_LINES:
-                        refuse(
-                            path,
-                            f"more than {MAX_BLANK_LINES:,} blank lines in a row (line {number})",
-                        )
-                    continue
-                n_blank = 0
-                yield number, row
-        except csv.Error as error:
-            refuse(path, f"line {reader.line_num}: could not parse as CSV: {error}")
-
-    def _lines(self) -> Iterator[str]:
-        path = self._file.path
-        n_lines = n_characters = 0
-        while line := self._text.readline(MAX_LINE_CHARACTERS + 1):
-            n_lines += 1
-            n_characters += len(line)
-            if len(line) > MAX_LINE_CHARACTERS:
-                refuse(path, f"line {n_lines} is longer than {MAX_LINE_CHARACTERS:,} characters")
-            if n_lines > MAX_ROWS + 1:
-                refuse(path, f"more than {MAX_ROWS:,} lines; split the file by date")
-            if n_characters > MAX_CHARACTERS:
-                refuse(
-                    path, f"more than {MAX_CHARACTERS:,} characters of text; split the file by date"
-                )
-            if "\0" in line:
-                refuse(
-                    path,
-                    f"line {n_lines} contains a NUL character: the file is damaged, or UTF-16 text "
-                    "that must be saved as UTF-8",
-                )
-            self._ends_in_line_break = line.endswith(("\n", "\r"))
-            yield line
-
-    def _check_row(
-        self, number: int, row: list[str], header: list[str], unnamed: list[int]
-    ) -> None:
-        path = self._file.path
-        if len(row) != len(header):
-            cut = len(row) < len(header) and not self._ends_in_line_break
-            reason = "; the file ends there: it was probably cut short" if cut else ""
-            refuse(
-                path,
-                f"line {number} has {len(row)} fields, the header has {len(header)}{reason}",
-                row=number,
-            )
-        for k in unnamed:
-            if not _is_blank_or_integer(row[k]):
-                refuse(
-                    path,
-                    f"line {number}: column {k + 1} has text and no name; name it (underlying, for "
-                    "example), or remove it",
-                    row=number,
-                )
-
-    def _warn_of_cut(self, number: int, row: list[str], positions: dict[str, int]) -> None:
-        strike, kind = (shortened(row[positions[name]]) for name in ("strike", "option_type"))
-        self._file.warnings.append(
-            f"{printable(self._file.path.name)} ends without a line break: if it was cut short, "
-            f"its last row may be incomplete (line {number}: strike {strike}, option_type {kind}, "
-            f"last field {shortened(row[-1]) or 'blank'})"
-        )
-
-
-def _is_blank_or_integer(text: str) -> bool:
-    digits = text.strip()
-    return not digits or (digits.isascii() and digits.isdigit())
-
-
-def _text_frame(
-    numbers: list[int], rows: list[list[str]], positions: dict[str, int]
-) -> pd.DataFrame:
-    """Return fields of the rows, which are in the order of `positions`."""
-    columns = {name: [row[k] for row in rows] for k, name in enumerate(positions)}
-    return pd.DataFrame(columns, index=numbers, dtype="str")
+    def _unzipped(self, binary: IO[bytes], names: Sequence[str]) -> Table:
+        archive = zipfile.ZipFile(binary)
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if any(entry.filename == "[Content_Types].xml" for entry in entries):
+            return read_sheet(self.path, binary)
+        if len(entries) != 1:
+            refuse(self.path, f"is a ZIP archive of {len(entries)} files; extract one")
+        return CsvTable(self.path, io.BufferedReader(cast("Any", archive.open(entries[0]))), names)
 
 
 @contextmanager
@@ -238,10 +253,10 @@ def _refusing(path: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeError as error:
-        refuse(path, f"is not UTF-8 text ({error}); save it as UTF-8")
+        refuse(path, f"is not valid text ({error}); save it as UTF-8")
     except EOFError:
         refuse(path, "the compressed data end too early: the file was cut short; copy it again")
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except (gzip.BadGzipFile, zlib.error, zipfile.BadZipFile) as error:
         refuse(path, f"the compressed data are damaged ({error}); copy the file again")
     except OSError as error:
         refuse(path, f"cannot be read: {error.strerror or error}")

@@ -15,8 +15,13 @@ from levy_surfaces.timestamps import EXPECTED_FORM, Moments
 LARGEST_NUMBER: Final = 1e50
 """Squares and ratios of larger numbers, or of their inverses, overflow."""
 
-_MISSING: Final = frozenset({"", "nan", "nat", "na", "n/a", "null", "none"})
-_OPTION_TYPES: Final = {"c": True, "call": True, "p": False, "put": False}
+_MISSING: Final = frozenset(
+    {"", "nan", "nat", "na", "n/a", "#n/a", "null", "none", "-", "--", "—", "n.a."}
+)
+_OPTION_TYPES: Final = {
+    **dict.fromkeys(("c", "call", "calls", "ce", "call option"), True),
+    **dict.fromkeys(("p", "put", "puts", "pe", "put option"), False),
+}
 
 
 def is_blank(values: pd.Series) -> pd.Series:
@@ -120,10 +125,11 @@ class QuoteColumns:
         row, count = int(column.index[position]), int(wrong.sum())
         more = f" (and {count - 1} more)" if count > 1 else ""
         value = str(column.iloc[position])
-        shown = f"{name} '{shortened(value)}'" if value.strip() else name
+        label = name if self.file.layout is None else self.file.layout.label(name)
+        shown = f"{label} '{shortened(value)}'" if value.strip() else label
         refuse(
             self.file.path,
-            f"{self.file.row_unit} {row}, column {name}: {shown} {complaint}{more}",
+            f"{self.file.row_unit} {row}, column {label}: {shown} {complaint}{more}",
             row=row,
             column=name,
             count=count,

@@ -1,6 +1,6 @@
-"""Read option quotes from CSV and Parquet."""
+"""Read option quotes from files, standard input and data frames."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from levy_numerics.errors import InvalidInputError
+from levy_surfaces.market_inputs import years_of_days
 from levy_surfaces.maturities import (
     DAYS_PER_YEAR,
     SAME_MATURITY_YEARS,
@@ -17,6 +18,7 @@ from levy_surfaces.maturities import (
     disagreement,
     group_maturities,
 )
+from levy_surfaces.number_text import Decimal
 from levy_surfaces.printable import shortened
 from levy_surfaces.quote_columns import (
     COLUMNS,
@@ -24,8 +26,12 @@ from levy_surfaces.quote_columns import (
     QUOTE_REQUIREMENTS,
     refuse,
 )
-from levy_surfaces.quote_files import QuoteFile
+from levy_surfaces.quote_files import QuoteFile, QuoteSource
+from levy_surfaces.quote_inputs import QuoteInputs
+from levy_surfaces.quote_settings import Exercise, QuoteSettings
 from levy_surfaces.quote_values import QuoteColumns, is_blank, names
+from levy_surfaces.rate_curves import RateCurve
+from levy_surfaces.recognition import Recognition
 from levy_surfaces.settlement import ExpiryTime
 from levy_surfaces.timestamps import EXPECTED_FORM, Moment, parse_moment
 
@@ -45,7 +51,7 @@ MAX_QUOTES: Final = 200_000
 _N_SHOWN: Final = 4
 _FRAME_COLUMNS: Final = (
     *("row", "expiry", "maturity_years", "root", "series", "strike", "is_call"),
-    *("bid", "ask", "mid", "rate", "dividend_yield", "forward", "discount"),
+    *("bid", "ask", "mid", "rate", "dividend_yield", "forward", "discount", "implied_vol"),
 )
 
 
@@ -59,14 +65,16 @@ class QuoteTable:
         One row a quote: `row` (line of a CSV file, or row of a Parquet file), `expiry` (local
         date, with the time of day if written), `maturity_years`, `root`, `series` (numbers the
         pairs of maturity and root by maturity), `strike`, `is_call`, `bid`, `ask`, `mid`, `rate`,
-        `dividend_yield`, `forward`, `discount`; NaN where the file has no value.
+        `dividend_yield`, `forward`, `discount`, `implied_vol`; NaN where the file has no value.
     quote_date : str or None
         ISO date, or ISO timestamp where the file has a time of day.
     underlying : str or None
     spot : float or None
         Median if the rows differ.
     warnings : tuple of str
-        Assumptions of reading, and possible faults of the file.
+        Corrections and assumptions of reading, and possible faults of the file.
+    recognition : Recognition or None
+        Format, and how each column was read.
     """
 
     frame: pd.DataFrame
@@ -74,29 +82,57 @@ class QuoteTable:
     underlying: str | None
     spot: float | None
     warnings: tuple[str, ...] = ()
+    recognition: Recognition | None = None
 
 
 def read_quotes(
-    path: str | Path,
+    source: QuoteSource,
     *,
     quote_date: str | None = None,
     underlying: str | None = None,
     expiry_time: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    scale: Mapping[str, float] | None = None,
+    date_format: str | None = None,
+    decimal: Decimal | None = None,
+    spot: float | None = None,
+    rate: float | str | Path | RateCurve | None = None,
+    dividend: float | None = None,
+    exercise: Exercise | None = None,
+    currency: str | None = None,
 ) -> QuoteTable:
-    """Read the quotes of one underlying at one date.
+    """Read the quotes of one underlying at one date, in any layout that is recognised.
 
     Parameters
     ----------
-    path : str or Path
-        `.csv`, `.csv.gz` or `.parquet` with the columns `strike`, `option_type` (C, P, call or
-        put), `expiry` or `maturity_years`, and `mid` or `bid` and `ask`; optionally `quote_date`,
-        `underlying`, `spot`, `rate`, `dividend_yield`, `forward`, `discount`, `root`,
-        `settlement` (AM or PM). Other columns are ignored.
-    quote_date, underlying : str, optional
-        Which quotes to use from a file that has several dates, times or underlyings.
+    source : str, Path or data frame
+        CSV (any delimiter, also compressed), Excel, Parquet or Arrow file, `-` for standard input,
+        or a data frame of pandas, Polars or pyarrow. `docs/your-data.md` lists the layouts.
+    quote_date : str, optional
+        Which quotes to use from a file that has several dates or times; the date of all quotes
+        where the file has none.
+    underlying : str, optional
+        Which quotes to use from a file that has several underlyings.
     expiry_time : str, optional
         Time of day of expiries that are written as dates, where `quote_date` has one: `16:00`
         (default), `16:00-04:00` or `16:00 America/New_York`. See `levy_surfaces.settlement`.
+    columns : mapping of str to str, optional
+        The table's names of columns: `{"strike": "K", "call_bid": "CB"}`.
+    scale : mapping of str to float, optional
+        Factors that convert columns to the engine's units: `{"strike": 0.001}`.
+    date_format : str, optional
+        `dmy`, `mdy` or a `strptime` pattern, where dates are ambiguous.
+    decimal : {"point", "comma"}, optional
+        Decimal separator, where numbers are ambiguous.
+    spot : float, optional
+    rate : float, or path of a curve, optional
+        Continuous, per year; see `levy_surfaces.rate_curves`.
+    dividend : float, optional
+        Continuous yield, per year.
+    exercise : {"european", "american"}, optional
+        American options are refused, since their prices contain an early-exercise premium.
+    currency : str, optional
+        Of the prices; `underlying` for premiums in units of the underlying (inverse options).
 
     Raises
     ------
@@ -104,23 +140,45 @@ def read_quotes(
         The file cannot be read, a column is missing, a value is not what its column requires
         (with its row and column), or the selection does not leave one date and one underlying.
     """
-    file = QuoteFile(Path(path))
+    settings = QuoteSettings(
+        columns=columns or {},
+        scale=scale or {},
+        date_format=date_format,
+        decimal=decimal,
+        spot=spot,
+        rate=RateCurve.read(rate) if isinstance(rate, str | Path) else rate,
+        dividend=dividend,
+        exercise=exercise,
+        currency=currency,
+    )
+    file = source if isinstance(source, QuoteFile) else QuoteFile(source, settings, quote_date)
+    return read_file(file, underlying=underlying, expiry_time=expiry_time)
+
+
+def read_file(
+    file: QuoteFile, *, underlying: str | None = None, expiry_time: str | None = None
+) -> QuoteTable:
+    """Read the quotes of an opened file; `read_quotes` describes the arguments."""
     time = ExpiryTime.of(expiry_time)
-    text = _selected(file, _Selection.of(quote_date, underlying))
+    text = _selected(file, _Selection.of(file.quote_date, underlying))
+    if "quote_date" not in text and "last_trade" in text:
+        text = _dated_by_last_trade(file, text)
     _require_one_underlying(file, text)
     quoted_at = _require_one_date(file, text)
     frame, warnings = _with_maturities(file, text, time)
     frame["series"] = _series(file, frame)
+    inputs = QuoteInputs.of(file, frame)
     return QuoteTable(
-        frame=frame[[*_FRAME_COLUMNS]],
+        frame=inputs.frame[[*_FRAME_COLUMNS]],
         quote_date=quoted_at,
-        underlying=frame["underlying"].iloc[0] or None,
-        spot=None if frame["spot"].isna().all() else float(frame["spot"].median()),
-        warnings=(*file.warnings, *warnings),
+        underlying=frame["underlying"].iloc[0] or _only_root(frame),
+        spot=inputs.spot,
+        warnings=(*file.warnings, *warnings, *inputs.warnings),
+        recognition=inputs.recognition,
     )
 
 
-def quote_days(path: str | Path) -> list[str]:
+def quote_days(file: QuoteFile) -> list[str]:
     """Return the distinct days of a file's quotes, ISO dates in order; none without the column.
 
     Raises
@@ -128,7 +186,7 @@ def quote_days(path: str | Path) -> list[str]:
     InvalidInputError
         The file cannot be read.
     """
-    file, days = QuoteFile(Path(path)), set[str]()
+    days = set[str]()
     for piece in file.pieces(QUOTE_REQUIREMENTS):
         if "quote_date" not in piece:
             return []
@@ -162,7 +220,7 @@ def read_options(
     InvalidInputError
         The file cannot be read, a column is missing, or a value is not what its column requires.
     """
-    file = QuoteFile(Path(path))
+    file = QuoteFile(path, quote_date=quote_date)
     text = pd.concat([_without_blank_rows(piece) for piece in file.pieces(OPTION_REQUIREMENTS)])
     if not len(text):
         refuse(file.path, "the file contains no options")
@@ -200,9 +258,8 @@ class _Selection:
             The file lacks the column by which to select, or a date is not one.
         """
         selected = np.ones(len(columns.text), dtype=bool)
-        for name, value in (("quote_date", self.quote_date), ("underlying", self.underlying)):
-            if value is not None and name not in columns.text:
-                refuse(columns.file.path, f"has no column {name} to select by", column=name)
+        if self.underlying is not None and "underlying" not in columns.text:
+            refuse(columns.file.path, "has no column underlying to select by", column="underlying")
         if self.quote_date is not None:
             moments = columns.moments("quote_date")
             matches = [m is not None and m.matches(self.quote_date) for m in moments.distinct]
@@ -229,6 +286,8 @@ def _selected(file: QuoteFile, selection: _Selection) -> pd.DataFrame:
         if not len(piece):
             continue
         n_read += len(piece)
+        if selection.quote_date is not None and "quote_date" not in piece:
+            piece = piece.assign(quote_date=file.quote_date)
         columns = QuoteColumns(file, piece)
         selected = piece[selection.mask(columns)]
         n_kept += len(selected)
@@ -246,6 +305,30 @@ def _selected(file: QuoteFile, selection: _Selection) -> pd.DataFrame:
         there = "; ".join(f"{name}: {_some(values)}" for name, values in seen.items() if values)
         refuse(file.path, f"no quotes have {selection.text} ({there})")
     return pd.concat(kept)
+
+
+def _only_root(frame: pd.DataFrame) -> str | None:
+    """Return the root of all symbols, where the table does not name an underlying."""
+    roots = frame["root"].unique()
+    return str(roots[0]) if len(roots) == 1 and roots[0] else None
+
+
+def _dated_by_last_trade(file: QuoteFile, text: pd.DataFrame) -> pd.DataFrame:
+    """Return rows dated by the day of their latest trade, with a warning."""
+    moments = QuoteColumns(file, text).moments("last_trade").present
+    if not moments:
+        refuse(
+            file.path,
+            "has neither a quote date nor times of trades; give --date 2024-07-01",
+            column="quote_date",
+        )
+    day = max(moment.day for moment in moments).isoformat()
+    label = file.layout.label("last_trade") if file.layout else "last_trade"
+    file.warnings.append(
+        f"the file has no quote date: the day of its latest trade is used ({day}, column {label}); "
+        "--date gives another"
+    )
+    return text.assign(quote_date=day)
 
 
 def _without_blank_rows(piece: pd.DataFrame) -> pd.DataFrame:
@@ -312,6 +395,8 @@ def _with_maturities(
     """Return the typed frame with `expiry` and `maturity_years`, and warnings."""
     columns = QuoteColumns(file, text)
     frame = columns.frame()
+    if "symbol_strike" in text:
+        frame["symbol_strike"] = text["symbol_strike"].to_numpy(float)
     dates = ContractDates(
         quote_date=columns.moments("quote_date"),
         expiry=columns.moments("expiry"),
@@ -319,13 +404,17 @@ def _with_maturities(
         root=frame["root"].str.upper(),
     )
     frame["expiry"] = dates.expiry.wall()
-    stated = frame["maturity_years"].to_numpy(float)
+    stated, warnings = years_of_days(
+        frame["maturity_years"].to_numpy(float), dates.calendar_years()
+    )
     is_stated = ~np.isnan(stated)
     years = stated.copy()
     try:
-        years[~is_stated], warnings = dates.select(~is_stated).years(expiry_time)
+        years[~is_stated], about = dates.select(~is_stated).years(expiry_time)
     except InvalidInputError as error:
         refuse(file.path, error.message, **error.details)
+    warnings += about
+    years = np.where(np.isnan(years), frame["days_to_expiry"] / DAYS_PER_YEAR, years)
     if is_stated.all() and not expiry_time.is_default:
         warnings.append("the expiry time is not used, because maturity_years is given")
     if np.isnan(years).any():

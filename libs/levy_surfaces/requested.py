@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
 
+from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.surface import DroppedQuote, Surface
@@ -37,6 +39,8 @@ class _Rows:
     Attributes
     ----------
     strike, maturity_years, price, bid, ask : ndarray
+    implied_vol : ndarray or None
+        None if no quote has one.
     is_call : ndarray of bool
     pointer_to : callable
         Index ↦ JSON pointer into the request.
@@ -49,6 +53,7 @@ class _Rows:
     ask: np.ndarray
     is_call: np.ndarray
     pointer_to: Callable[[int], str]
+    implied_vol: np.ndarray | None = None
 
     @classmethod
     def of(cls, request: SurfaceRequest) -> Self:
@@ -69,6 +74,9 @@ class _Rows:
             ask,
             np.array([q.option_type == "call" for q in quotes]),
             lambda i: pointer("quotes", i),
+            np.array([q.implied_vol for q in quotes], dtype=float)
+            if any(q.implied_vol is not None for q in quotes)
+            else None,
         )
 
     @classmethod
@@ -90,6 +98,22 @@ class _Rows:
     @property
     def size(self) -> int:
         return int(self.strike.size)
+
+    def priced(self, contracts: Contracts) -> Self:
+        """Return the quotes with the prices that implied volatilities stand for."""
+        if self.implied_vol is None:
+            return self
+        which = ~np.isnan(self.implied_vol)
+        c, price = contracts.select(which), self.price.copy()
+        price[which] = black_price(
+            forward=c.forward,
+            strike=c.strike,
+            maturity_years=c.maturity_years,
+            discount=c.discount,
+            vol=self.implied_vol[which],
+            is_call=c.is_call,
+        )
+        return replace(self, price=price)
 
 
 def surface_of(
@@ -123,8 +147,9 @@ def surface_of(
     if rows.size < n_parameters:
         raise _too_few(request, rows.size, n_parameters, model_type, ())
     contracts, grouped = _contracts_by_expiry(request, rows)
+    rows = rows.priced(contracts)
     work = _Screening.of(rows, contracts, needs_spreads=request.weights == "bid_ask")
-    work.warnings += (*grouped, *_about_discounts(request))
+    work.warnings += (*grouped, *_about_discounts(request), *_about_forwards(request))
     work.run()
     is_zero = (rows.bid == 0) & (rows.ask == 0)
     work.warnings += no_market_warning(is_zero & work.kept, "field price")
@@ -143,7 +168,12 @@ def surface_of(
         quotes = Quotes.of(contracts, price)
     else:
         quotes = Quotes.of(contracts, price, bid=bid, ask=ask)
-    warnings = (*_about_dropped(dropped), *work.warnings, *volatility_warning(quotes))
+    warnings = (
+        *_about_dropped(dropped),
+        *work.warnings,
+        *work.about_sides(),
+        *volatility_warning(quotes),
+    )
     return Surface(quotes, dropped, warnings)
 
 
@@ -241,6 +271,22 @@ class _Screening:
         left = np.bincount(self.quotes.series[self.kept], minlength=self.rows.size)
         self.drop([(Reason.TOO_FEW, left[self.quotes.series] < needed)])
 
+    def about_sides(self) -> tuple[str, ...]:
+        """Return a warning if both sides of a strike are fitted."""
+        # Complex numbers stand for pairs of expiry and strike.
+        contract = self.quotes.series + 1j * self.quotes.strike
+        calls, puts = (
+            contract[self.kept & (self.quotes.is_call == side)] for side in (True, False)
+        )
+        n_both = np.intersect1d(calls, puts, assume_unique=True).size
+        if not n_both:
+            return ()
+        strikes = "1 strike has" if n_both == 1 else f"{n_both} strikes have"
+        return (
+            f"{strikes} both a call and a put; both are fitted, so such a strike counts twice; "
+            "send the out-of-the-money side alone to weigh all strikes equally",
+        )
+
     def dropped(self) -> tuple[DroppedQuote, ...]:
         """Return the quotes dropped, in the order of the request."""
         rows = self.rows
@@ -319,6 +365,25 @@ def _about_discounts(request: SurfaceRequest) -> tuple[str, ...]:
     return (
         f"no plausible rate implies the discount factors in forwards ({first_of(unlikely)}); each "
         "is the present value of one unit of currency paid at expiry",
+    )
+
+
+def _about_forwards(request: SurfaceRequest) -> tuple[str, ...]:
+    """Return a warning if no plausible carry leads from one forward, or the spot, to the next."""
+    curve = sorted((f.maturity, f.forward) for f in request.forwards or ())
+    if request.spot_price is not None and curve:
+        curve.insert(0, (0.0, request.spot_price))
+    unlikely = [
+        f"{earlier:g} at {start:g} years and {later:g} at {end:g} years"
+        for (start, earlier), (end, later) in pairwise(curve)
+        for low, high in (discount_limits(end - start),)
+        if not low <= earlier / later <= high
+    ]
+    if not unlikely:
+        return ()
+    return (
+        f"no plausible rates and dividends explain the forwards ({first_of(unlikely)}); check "
+        "their units, and spot_price if it is given",
     )
 
 

@@ -1,8 +1,6 @@
 """Surfaces from the cleaned rows of a file; surfaces as files."""
 
-import gzip
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -13,11 +11,10 @@ import pandas as pd
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.surface import DroppedQuote, Surface
-from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.forwards import SeriesForward, implied_forwards
 from levy_surfaces.maturities import DAYS_PER_YEAR, SAME_MATURITY_YEARS
-from levy_surfaces.quote_files import CSV_SUFFIXES, PARQUET_SUFFIXES
 from levy_surfaces.reading import QuoteTable, read_quotes
+from levy_surfaces.tables import expiry_texts, write_rows
 
 _UNKNOWN: Final = "unknown"
 _SAME_EXPIRY_YEARS: Final = 0.5 / DAYS_PER_YEAR
@@ -53,7 +50,7 @@ def surface_of_rows(
         quote_date=table.quote_date,
         underlying=table.underlying,
         spot=table.spot,
-        expiry=_expiry_texts(ordered["expiry"]),
+        expiry=expiry_texts(ordered["expiry"]).to_numpy(str),
         root=ordered["root"].to_numpy(str),
         row=ordered["row"].to_numpy(int),
         series=ordered["series"].to_numpy(int),
@@ -112,30 +109,7 @@ def write_surface(surface: Surface, path: str | Path) -> None:
     OSError
         The file cannot be written; an earlier one is left as it was.
     """
-    check_surface_name(path)
-    target, content = Path(path), BytesIO()
-    frame = surface.to_frame()
-    if target.suffix.lower() in PARQUET_SUFFIXES:
-        frame.to_parquet(content, index=False)
-    else:
-        content.write(frame.to_csv(index=False).encode())
-    is_compressed = target.suffix.lower() == ".gz"
-    data = content.getvalue()
-    write_atomically(target, gzip.compress(data) if is_compressed else data)
-
-
-def check_surface_name(path: str | Path) -> None:
-    """Raise `InvalidInputError` unless `write_surface` has a format for the name."""
-    name = Path(path).name
-    if not name.lower().endswith((*CSV_SUFFIXES, *PARQUET_SUFFIXES)):
-        raise InvalidInputError(f"{name}: surfaces are written as .csv, .csv.gz or .parquet")
-
-
-def _expiry_texts(expiry: pd.Series) -> np.ndarray:
-    """Return ISO dates, with the time of day where one is not midnight; empty where missing."""
-    has_time = expiry.notna() & (expiry != expiry.dt.normalize())
-    texts = expiry.dt.strftime("%Y-%m-%d").mask(has_time, expiry.dt.strftime("%Y-%m-%dT%H:%M:%S"))
-    return np.asarray(texts.fillna("").to_numpy(str))
+    write_rows(surface.to_frame(), path)
 
 
 def read_surface(path: str | Path) -> Surface:

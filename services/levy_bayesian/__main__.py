@@ -43,7 +43,7 @@ def main(sampling: Callable[[BayesianSettings], WarmableCompute] = Sampling) -> 
     """
     # Makes SIGTERM a soft shutdown with a time limit; Celery reads it when it is imported.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
-    settings = BayesianSettings.from_environment()
+    settings = BayesianSettings.from_command_line(_SERVICE)
     server.limit_numeric_threads()
     logs.configure(_SERVICE, level=settings.log_level)
     with server.multiprocess_metrics(_PROCESSES):

@@ -26,6 +26,7 @@ from levy_schemas.jobs import (
     draws_key,
     job_key,
     queued_key,
+    served_key,
 )
 from levy_schemas.problems import Problem
 
@@ -110,6 +111,30 @@ class Job:
             float(created or 0.0),
         )
 
+    def in_turn(self) -> str:
+        """Return the id of the job that a delivery of this one starts.
+
+        A queued or ended job's delivery is a turn of its queue, which the oldest job of the owner
+        that was served least recently takes. A job that has started before does not wait again.
+        """
+        job_id: str = self._retried(self._in_turn)
+        return job_id
+
+    def _in_turn(self) -> str:
+        redis: Any = self._redis
+        status, queue = redis.hmget(self._key, "status", "queue")
+        if queue is None or status == b"running":
+            return self._job_id
+        waiting = redis.zrange(queued_key(queue.decode()), 0, -1)
+        with redis.pipeline(transaction=False) as reads:
+            for job_id in waiting:
+                reads.hget(job_key(job_id.decode()), "owner")
+            owners = reads.execute()
+        served = dict(redis.zrange(served_key(queue.decode()), 0, -1, withscores=True))
+        turns = [served.get(owner or b"", 0.0) for owner in owners]
+        # The first of equals, hence the oldest: the index is ordered by creation.
+        return str(waiting[turns.index(min(turns))].decode()) if turns else self._job_id
+
     def start(self) -> StartOutcome:
         """Take the lease and mark the job as running, if it may run."""
         outcome: StartOutcome = self._retried(lambda: self._transaction(self._start))
@@ -118,7 +143,7 @@ class Job:
     def _start(self, pipe: Any) -> StartOutcome:
         fields = ("status", "worker", "cancel", "attempts", "queue", "created")
         status, worker, cancel, attempts, queue, created = pipe.hmget(self._key, fields)
-        crashes, not_before = pipe.hmget(self._key, "crashes", "not_before")
+        crashes, not_before, owner = pipe.hmget(self._key, "crashes", "not_before", "owner")
         if status not in (b"queued", b"running"):
             return "finished"
         now = _now(pipe)
@@ -132,6 +157,7 @@ class Job:
         if cancel:
             self._end(pipe, {"status": "cancelled"}, now)
             return "finished"
+        pipe.zadd(served_key(queue.decode()), {owner or b"": now})
         attempt = int(attempts or 0) + 1
         started: dict[JobField, Any] = {"status": "running", "worker": self._worker}
         # When the lease expires the gateway sends the task again at once, but starts are spaced: a
@@ -260,19 +286,21 @@ class Leases:
     def any(self) -> bool:
         """Return whether the worker holds a lease; False if Redis is unavailable."""
         with suppress(RedisError), connect(self._url) as redis:
-            return bool(self._held(redis))
+            return bool(held(redis, self._worker))
         return False
 
     def release_all(self) -> None:
         """Let the leases expire now, so that the jobs are sent to other workers."""
         with suppress(RedisError), connect(self._url) as redis:
-            for job_id in self._held(redis):
+            for job_id in held(redis, self._worker):
                 redis.zadd(RUNNING_KEY, {job_id: _now(redis)}, xx=True)
 
-    def _held(self, redis: Redis) -> list[bytes]:
-        running: Any = redis.zrange(RUNNING_KEY, 0, -1)
-        mine = self._worker.encode()
-        return [id_ for id_ in running if redis.hget(job_key(id_.decode()), "worker") == mine]
+
+def held(redis: Redis, worker: str) -> list[str]:
+    """Return the ids of the jobs whose leases a worker holds."""
+    running: Any = redis.zrange(RUNNING_KEY, 0, -1)
+    ids = [member.decode() for member in running]
+    return [job_id for job_id in ids if redis.hget(job_key(job_id), "worker") == worker.encode()]
 
 
 def _now(redis: Any) -> float:

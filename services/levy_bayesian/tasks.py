@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from levy_bayesian.handlers.run import Compute, SamplingOutput, TimeLimitError, job_problem, run
-from levy_bayesian.job_store import RETRIES, Job, JobLostError, connect
+from levy_bayesian.job_store import RETRIES, Job, JobLostError, connect, held
 from levy_bayesian.metrics import BayesianMetrics
 from levy_bayesian.progress import ProgressCallback
 from levy_bayesian.settings import BayesianSettings
@@ -26,6 +26,7 @@ from levy_service import request_id
 
 _UNKNOWN: Final = "unknown"
 _SIGNALS_OF_OTHERS: Final = ("SIGTERM", "SIGKILL")
+_MAX_CHOICES: Final = 5
 _VMSTAT: Final = Path("/proc/vmstat")
 _log = structlog.get_logger()
 
@@ -84,11 +85,10 @@ def register(
             error = getattr(exc_info.exception, "exc", exc_info.exception)
             if isinstance(error, WorkerLostError):
                 crashed = _is_crash(str(error), out_of_memory=_oom_kills() > self.oom_kills)
-                _log.warning(
-                    "process.lost", job_id=self.args[0], reason=str(error), crashed=crashed
-                )
+                _log.warning("process.lost", reason=str(error), crashed=crashed)
                 with suppress(RedisError, JobLostError), connect(url) as redis:
-                    job_in(redis, self.args[0], retries=0).release(crashed=crashed)
+                    for job_id in held(redis, worker):
+                        job_in(redis, job_id, retries=0).release(crashed=crashed)
             super().on_failure(exc_info, *args, **kwargs)
 
     class SamplingTask(Task):  # type: ignore[misc] # Celery ships no types
@@ -98,37 +98,45 @@ def register(
             self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any
         ) -> None:
             """Fail a job whose process was killed at the hard limit; the worker itself calls."""
-            del task_id, kwargs, einfo
+            del task_id, args, kwargs, einfo
             if not isinstance(exc, TimeLimitExceeded):
                 return
             # Not retried: the worker would stand still. The job is delivered again instead.
             with suppress(RedisError, JobLostError), connect(url) as redis:
-                job = job_in(redis, args[0], retries=0)
-                job.fail(job_problem(TimeLimitError()))
-                labels = _labels(job.read().request)
-                metrics.ended(*labels, "failed", settings.hard_limit_seconds)
+                for job_id in held(redis, worker):
+                    job = job_in(redis, job_id, retries=0)
+                    job.fail(job_problem(TimeLimitError()))
+                    labels = _labels(job.read().request)
+                    metrics.ended(*labels, "failed", settings.hard_limit_seconds)
 
     @app.task(name=TASK, shared=False, base=SamplingTask)  # type: ignore[untyped-decorator]
     def sample(job_id: str) -> None:
-        """Run one job. A duplicate is dropped, and a job that was not finished is sent again."""
-        wall_started, started = time.time(), time.perf_counter()
-        structlog.contextvars.clear_contextvars()
+        """Run the job whose turn it is. A job that was not finished is sent again."""
         # Opened here and not before: a connection does not survive a fork.
         with connect(url) as redis:
-            job = job_in(redis, job_id)
             try:
-                record = job.read()
-                identity = request_id.accept(record.request_id)
-                request_id.bind(identity)
-                structlog.contextvars.bind_contextvars(request_id=identity, job_id=job_id)
-                with job.lease_renewed():
-                    outcome = run(job, partial(work, record.request))
+                # Another worker may have chosen the same job.
+                for _ in range(_MAX_CHOICES):
+                    chosen = job_in(redis, job_id).in_turn()
+                    if sample_one(redis, chosen) != "skipped" or chosen == job_id:
+                        return
             except RedisError as error:
                 _log.warning("job.not_written", job_id=job_id, reason=str(error))
-                return
+
+    def sample_one(redis: Redis, job_id: str) -> str:
+        """Run one job, unless it has ended or another worker runs it; return its outcome."""
+        wall_started, started = time.time(), time.perf_counter()
+        structlog.contextvars.clear_contextvars()
+        job = job_in(redis, job_id)
+        record = job.read()
+        identity = request_id.accept(record.request_id)
+        request_id.bind(identity)
+        structlog.contextvars.bind_contextvars(request_id=identity, job_id=job_id)
+        with job.lease_renewed():
+            outcome = run(job, partial(work, record.request))
         if outcome == "skipped":
             _log.info("job.skipped")
-            return
+            return outcome
         seconds = time.perf_counter() - started
         model, engine = _labels(record.request)
         metrics.ended(model, engine, outcome, seconds)
@@ -136,6 +144,7 @@ def register(
         _log.info(
             "job.finished", outcome=outcome, engine=engine, model=model, seconds=round(seconds, 3)
         )
+        return outcome
 
 
 def _is_crash(reason: str, *, out_of_memory: bool) -> bool:

@@ -7,5 +7,5 @@ if __name__ == "__main__":
     server.run(
         "levy_calibration",
         "levy_calibration.app:from_environment",
-        CalibrationSettings.from_environment(),
+        CalibrationSettings.from_command_line("levy_calibration"),
     )

@@ -1,19 +1,21 @@
 """Read and clean the quotes that a command selects, and report what was dropped."""
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 
 from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
+from levy_cli.quote_options import quote_file
 from levy_numerics.surface import Surface
 from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.printable import printable
 from levy_surfaces.quote_dates import copied_day_warning
-from levy_surfaces.reading import read_quotes
+from levy_surfaces.reading import read_file
 from levy_surfaces.reasons import Reason
+from levy_surfaces.recognition import Recognition
 from levy_surfaces.summary import summary
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class CleanedQuotes:
     """Cleaned quotes of one underlying at one date."""
 
     surface: Surface
+    recognition: Recognition | None = None
 
     @classmethod
     def of(cls, options: argparse.Namespace, *, fewest_per_maturity: int = 1) -> Self:
@@ -42,12 +45,8 @@ class CleanedQuotes:
         LevyError
             The file cannot be used.
         """
-        table = read_quotes(
-            options.quotes,
-            quote_date=options.date,
-            underlying=options.underlying,
-            expiry_time=options.expiry_time,
-        )
+        file = quote_file(options)
+        table = read_file(file, underlying=options.underlying, expiry_time=options.expiry_time)
         rules = CleaningRules(
             maturity_years=(options.min_maturity, options.max_maturity),
             moneyness=(options.min_moneyness, options.max_moneyness),
@@ -57,9 +56,9 @@ class CleanedQuotes:
         )
         surface = clean(table, rules)
         if options.date is not None:
-            copied = copied_day_warning(options.quotes, table)
+            copied = copied_day_warning(file, table)
             surface = replace(surface, warnings=(*copied, *surface.warnings))
-        return cls(surface)
+        return cls(surface, table.recognition)
 
     @property
     def name(self) -> str:
@@ -82,6 +81,7 @@ class CleanedQuotes:
         return {
             "quote_date": surface.quote_date,
             "underlying": surface.underlying,
+            "reading": None if self.recognition is None else asdict(self.recognition),
             "forwards": [
                 {
                     "maturity": f.maturity_years,
@@ -113,9 +113,18 @@ class CleanedQuotes:
             ],
         }
 
-    def show(self, out: "Console") -> None:
-        """Print what was dropped and what remains of each expiry."""
+    def show(self, out: "Console", *, columns: bool = False) -> None:
+        """Print how quotes were read, what was dropped and what remains of each expiry.
+
+        Parameters
+        ----------
+        out : Console
+        columns : bool
+            Whether to list the columns in a table, not in a line.
+        """
         from rich.text import Text
+
+        self._show_reading(out, columns=columns)
 
         name = (self.name or "Quotes", "bold")
         out.print(
@@ -123,6 +132,22 @@ class CleanedQuotes:
         )
         self._show_dropped(out)
         self._show_expiries(out)
+
+    def _show_reading(self, out: "Console", *, columns: bool) -> None:
+        reading = self.recognition
+        if reading is None:
+            return
+        conventions = f"{reading.exercise}; prices in {reading.currency}; {reading.day_count}"
+        out.print(f"Format: {printable(reading.format)}; {printable(conventions)}", soft_wrap=True)
+        if not columns:
+            names = [f"{c.name} = {c.source}" for c in reading.columns if c.name != c.source]
+            if names:
+                out.print(f"Columns: {printable(', '.join(names))}", soft_wrap=True)
+            return
+        listing = table(left=["column", "read from"], last=["unit"])
+        for column in reading.columns:
+            listing.add_row(printable(column.name), printable(column.source), column.unit)
+        out.print(listing)
 
     def _show_dropped(self, out: "Console") -> None:
         counts = self.surface.dropped_by_reason

@@ -1,11 +1,13 @@
 """Compare models on one surface, in several processes."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from typing import Any, Final
 
@@ -13,12 +15,18 @@ from levy_calibration.handlers.compare import Outcome, comparison, outcome_of
 from levy_cli.cleaned import CleanedQuotes
 from levy_numerics import models
 from levy_numerics.calibration import Comparison
+from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_schemas.comparison import ComparisonResult
 from levy_schemas.surface import Weights
 from levy_service import engine_version
+from levy_surfaces.interrupts import interrupts_blocked, on_interrupt
 
 _ALL: Final = "all"
+_N_STARTS: Final = 8
+"""Starts of each fit: a ranking must not depend on a local minimum."""
+_MANY_QUOTES: Final = 400
+"""Quotes from which that many starts take minutes; the fits then choose the number themselves."""
 _MODELS_PER_PROCESS: Final = 4
 """Models fitted in the time that another process takes to start."""
 
@@ -56,14 +64,15 @@ def models_named(names: str) -> list[type[Model]]:
         A model does not exist.
     """
     selected = models.names() if names == _ALL else [name.strip() for name in names.split(",")]
-    return [models.get(name) for name in dict.fromkeys(selected)]
+    return list(dict.fromkeys(models.get(name) for name in selected))
 
 
 def compare_models(
     quotes: CleanedQuotes,
     selected: Sequence[type[Model]],
     *,
-    weights: Weights = "vega",
+    weights: Weights | None = None,
+    n_starts: int | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> ComparedModels:
@@ -73,7 +82,11 @@ def compare_models(
     ----------
     quotes : CleanedQuotes
     selected : sequence of model types
-    weights : {"price", "vega", "bid_ask"}
+    weights : {"price", "vega", "bid_ask"}, optional
+        As in `calibrate`.
+    n_starts : int, optional
+        Starts of each fit, of which the best is kept: by default 8, or for 400 quotes and more
+        until starts agree.
     workers : int, optional
         Number of processes; chosen by the numbers of cores and models if absent.
     progress : callable, optional
@@ -82,7 +95,10 @@ def compare_models(
     started = time.perf_counter()
     outcomes: list[Outcome] = []
     n_workers = _workers(len(selected)) if workers is None else workers
-    with _fits(quotes, selected, weights, n_workers) as fits:
+    if n_starts is None and quotes.surface.size < _MANY_QUOTES:
+        n_starts = _N_STARTS
+    fit = partial(outcome_of, weights=weights, n_starts=n_starts)
+    with _fits(fit, quotes, selected, n_workers) as fits:
         progress(0, len(selected))
         for outcome in fits:
             outcomes.append(outcome)
@@ -90,7 +106,6 @@ def compare_models(
     result = comparison(
         outcomes,
         quotes.surface.quotes,
-        weights=weights,
         quote_warnings=quotes.surface.warnings,
         model_version=engine_version(),
         seconds=time.perf_counter() - started,
@@ -106,18 +121,29 @@ def _workers(n_models: int) -> int:
 
 @contextmanager
 def _fits(
-    quotes: CleanedQuotes, selected: Sequence[type[Model]], weights: Weights, n_workers: int
+    fit: Callable[[type[Model], Quotes], Outcome],
+    quotes: CleanedQuotes,
+    selected: Sequence[type[Model]],
+    n_workers: int,
 ) -> Iterator[Iterator[Outcome]]:
     """Yield an iterator of fits, in this process or in others, in the order of completion."""
     surface = quotes.surface.quotes
     if n_workers == 1:
-        yield (outcome_of(model, surface, weights=weights) for model in selected)
+        yield (fit(model, surface) for model in selected)
         return
     # Spawned, since forked processes inherit locks of threads. Models with the most parameters
     # take longest.
     longest_first = sorted(selected, key=lambda model: -len(model.parameters()))
-    with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
-        futures = [
-            pool.submit(outcome_of, model, surface, weights=weights) for model in longest_first
-        ]
+    # Fits take seconds: at Ctrl-C the workers end at once.
+    pool = ProcessPoolExecutor(
+        n_workers,
+        mp_context=get_context("spawn"),
+        initializer=on_interrupt,
+        initargs=(signal.SIG_DFL,),
+    )
+    try:
+        with interrupts_blocked():
+            futures = [pool.submit(fit, model, surface) for model in longest_first]
         yield (future.result() for future in as_completed(futures))
+    finally:
+        pool.shutdown(cancel_futures=True)

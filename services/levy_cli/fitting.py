@@ -96,7 +96,7 @@ def fit_surface(
     *,
     model_type: str,
     strategy: FitStrategy,
-    uncertainty: Uncertainty = "laplace",
+    uncertainty: Uncertainty = "robust",
     choose: Choose = no_networks,
     progress: Callable[[int, int], None] | None = None,
 ) -> FittedSurface:
@@ -111,13 +111,9 @@ def fit_surface(
     proposers = () if strategy.method == "least_squares" else choose(model_type)
     started = time.perf_counter()
     fit = strategy.fit(model, quotes.surface.quotes, proposers, progress)
-    intervals = parameter_intervals(
-        fit, quotes.surface.quotes, weights=strategy.weights, uncertainty=uncertainty
-    )
     result = build_response(
         fit,
-        intervals,
-        uncertainty=uncertainty,
+        parameter_intervals(fit, quotes.surface.quotes, uncertainty=uncertainty),
         quote_warnings=quotes.surface.warnings,
         engine_version=engine_version(),
         seconds=time.perf_counter() - started,

@@ -3,12 +3,15 @@
 Each command imports its dependencies when it runs, so that `levy --help` imports none.
 """
 
+import argparse
 import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from _thread import interrupt_main
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Final
 
@@ -17,12 +20,14 @@ from levy_cli.command_line import command_line
 OK: Final = 0
 FAILURE: Final = 1
 MISUSE: Final = 2
+INTERRUPTED: Final = 128 + signal.SIGINT
+_REPEAT_SECONDS: Final = 0.05
 _EXTRA_OF: Final = {"train": "training", "dataset": "cluster"}
 """Extra that a command requires beyond `serve`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `levy` and return its exit code: 0, 1 for a failure, 2 for misuse.
+    """Run `levy` and return its exit code: 0, 1 for a failure, 2 for misuse, 130 after Ctrl-C.
 
     Parameters
     ----------
@@ -40,17 +45,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         return MISUSE
     try:
-        code = int(import_module(f"levy_cli.commands.{options.command}").run(options))
-        sys.stdout.flush()
+        with _no_interrupt_lost():
+            _use_model_name(options)
+            code = int(import_module(f"levy_cli.commands.{options.command}").run(options))
+            sys.stdout.flush()
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        print(f"levy {options.command}: interrupted", file=sys.stderr, flush=True)
+        if arguments is None and "jax" in sys.modules:
+            # Threads of XLA may still compute, and crash an orderly exit of the interpreter.
+            os._exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader closed the pipe.
         _discard_output()
         return FAILURE
+    except MemoryError:
+        print(f"levy {options.command}: not enough memory", file=sys.stderr)
+        return FAILURE
     except (ValueError, OSError, ModuleNotFoundError) as error:
         return _report(options.command, error)
     return code
+
+
+@contextmanager
+def _no_interrupt_lost() -> Iterator[None]:
+    """Interrupt again if Ctrl-C came where Python ignores exceptions, as in a finalizer."""
+    report, timers = sys.unraisablehook, list[threading.Timer]()
+
+    def on_ignored(ignored: "sys.UnraisableHookArgs") -> None:
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            timers.append(threading.Timer(_REPEAT_SECONDS, interrupt_main))
+            timers[-1].start()
+        else:
+            report(ignored)
+
+    sys.unraisablehook = on_ignored
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+        for timer in timers:
+            timer.cancel()
+
+
+def _use_model_name(options: argparse.Namespace) -> None:
+    """Replace an alias of a model by its name; raise `UnknownModelError` if there is no such."""
+    if getattr(options, "model", None) is not None:
+        from levy_numerics import models
+
+        options.model = models.get(options.model).name
 
 
 def _discard_output() -> None:

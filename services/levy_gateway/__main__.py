@@ -5,5 +5,7 @@ from levy_service import server
 
 if __name__ == "__main__":
     server.run(
-        "levy_gateway", "levy_gateway.app:from_environment", GatewaySettings.from_environment()
+        "levy_gateway",
+        "levy_gateway.app:from_environment",
+        GatewaySettings.from_command_line("levy_gateway"),
     )

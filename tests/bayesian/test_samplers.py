@@ -34,9 +34,10 @@ def doubles() -> Iterator[None]:
     jax.config.update("jax_enable_x64", before)
 
 
-def noisy_quotes() -> Quotes:
+def noisy_quotes(*strikes: float) -> Quotes:
+    strikes = strikes or (90.0, 100.0, 110.0)
     contracts = Contracts.grid(
-        spot=100.0, rate=0.02, dividend_yield=0.0, strikes=[90.0, 100.0, 110.0], maturities=[0.5]
+        spot=100.0, rate=0.02, dividend_yield=0.0, strikes=strikes, maturities=[0.5]
     )
     exact = pricing.price(BlackScholes(sigma=0.2), contracts).value
     errors = NOISE * 100.0 * np.random.default_rng(2).standard_normal(exact.size)
@@ -52,6 +53,20 @@ def by_quadrature(posterior: Posterior) -> tuple[float, float]:
     weight /= weight.sum()
     mean = float(weight @ sigma)
     return mean, math.sqrt(float(weight @ (sigma - mean) ** 2))
+
+
+@pytest.mark.long
+def test_pymc_nuts_samples_surfaces_of_one_padded_size_by_one_program() -> None:
+    pymc_nuts = pytest.importorskip("levy_bayesian.samplers.pymc_nuts")
+    pymc_nuts._compiled_model.cache_clear()
+    for strikes in ((90.0, 100.0, 110.0), (92.0, 96.0, 103.0, 107.0)):
+        posterior = Posterior.of(noisy_quotes(*strikes), Priors.default(BlackScholes), noise=NOISE)
+        draws = samplers.get("pymc-nuts").sample(posterior, PLAN, lambda _: None)
+        sigma = BlackScholes.from_coordinates(np.moveaxis(draws.points, -1, 0)).sigma
+        mean, deviation = by_quadrature(posterior)
+        assert sigma.mean() == pytest.approx(mean, abs=0.15 * deviation)
+    programs = pymc_nuts._compiled_model.cache_info()
+    assert (programs.misses, programs.hits) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -203,10 +203,57 @@ def test_a_process_killed_at_the_hard_limit_is_a_failed_job(
     redis: Redis, redis_server: Server, metrics: BayesianMetrics
 ) -> None:
     redis.hset(job_key("j"), mapping={"status": "running", "worker": "w"})
+    redis.zadd(RUNNING_KEY, {"j": redis.time()[0] + 30})
     settings = BayesianSettings(redis_url=redis_server.url)
     task = create_worker(settings, sampled, metrics, name="w").tasks[TASK]
     task.on_failure(TimeLimitExceeded(1260), "id", ("j",), {}, None)
     assert json.loads(redis.hget(job_key("j"), "problem") or "")["code"] == "deadline"
+
+
+def test_owners_of_queued_jobs_take_turns_whatever_the_order_of_deliveries(
+    redis: Redis, deliver: Deliver
+) -> None:
+    redis.delete(job_key("j"), SHORT)
+    created = redis.time()[0] - 60
+    owners = {"a1": "a", "a2": "a", "a3": "a", "a4": "a", "b1": "b", "b2": "b", "c1": ""}
+    for k, (job_id, owner) in enumerate(owners.items()):
+        record = {"status": "queued", "queue": "bayesian.short", "owner": owner}
+        # The seed identifies the job.
+        request = json.dumps(REQUEST | {"seed": k})
+        redis.hset(job_key(job_id), mapping=record | {"created": created + k, "request": request})
+        redis.zadd(SHORT, {job_id: created + k})
+    started: list[str] = []
+
+    def compute(request: BayesianRequest, progress: ProgressCallback) -> SamplingOutput:
+        started.append(list(owners)[request.seed])
+        return sampled(request, progress)
+
+    for job_id in owners:
+        deliver(job_id, compute)
+    assert started == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
+    assert redis.zcard(SHORT) == 0
+
+
+def test_a_job_that_another_worker_chose_first_leaves_the_turn_to_the_next(
+    redis: Redis, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices = ["taken", "j"]
+    redis.hset(job_key("taken"), mapping={"status": "running", "worker": "another"})
+    redis.zadd(RUNNING_KEY, {"taken": redis.time()[0] + 30})
+    monkeypatch.setattr(Job, "in_turn", lambda _: choices.pop(0))
+    deliver("delivered")
+    assert redis.hget(job_key("j"), "status") == "succeeded"
+    assert redis.hget(job_key("taken"), "worker") == "another"
+
+
+def test_a_job_that_started_before_does_not_wait_for_another_turn(
+    redis: Redis, deliver: Deliver
+) -> None:
+    redis.hset(job_key("lost"), mapping=redis.hgetall(job_key("j")) | {"status": "running"})
+    redis.zadd(RUNNING_KEY, {"lost": redis.time()[0] - 1})
+    deliver("lost")
+    assert redis.hget(job_key("lost"), "status") == "succeeded"
+    assert redis.hget(job_key("j"), "status") == "queued"
 
 
 def test_a_job_continues_while_redis_rejects_writes_and_its_result_is_written_afterwards(

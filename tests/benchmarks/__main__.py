@@ -13,11 +13,13 @@ from tests.benchmarks import (
     hybrid,
     implied_vol,
     network_inputs,
+    optimum,
     pricing_speed,
     report,
 )
 
 SUITES = {
+    "optimum": optimum.run,
     "pricing": pricing_speed.run,
     "growth": growth.run,
     "gradients": gradients.run,

@@ -27,7 +27,6 @@ SECONDS: Final = 2.0
 _PATH: Final = "/calibrate/bayesian"
 _POLL_SECONDS: Final = 0.05
 _JOB_SECONDS: Final = 900.0
-_N_SAMPLES: Final = 500
 _PADDED: Final = ((12, 12), (9, 20), (10, 13), (11, 24))
 """Maturities and strikes of surfaces that share a padded size."""
 
@@ -45,7 +44,8 @@ class Run:
 class Worker:
     """A worker, and the services through which jobs reach it."""
 
-    def __init__(self, stack: Stack, folder: Path) -> None:
+    def __init__(self, stack: Stack, folder: Path, n_samples: int) -> None:
+        self._n_samples = n_samples
         redis = stack.redis(folder)
         self.worker: Service = stack.service(
             "bayesian", settings={"REDIS_URL": redis.url, "COMPILED": str(folder / "compiled")}
@@ -62,7 +62,8 @@ class Worker:
 
     def run(self, request: dict[str, Any]) -> Run:
         """Submit a job and poll it until it has ended."""
-        answer = self._client.post(_PATH, json=request)
+        n_draws = {"num_samples": self._n_samples, "num_warmup": self._n_samples}
+        answer = self._client.post(_PATH, json=request | n_draws)
         answer.raise_for_status()
         place, peak = answer.headers["Location"], 0.0
         began, running, sampling = time.monotonic(), None, None
@@ -109,8 +110,6 @@ def request(
         "model_type": model_type,
         "engine": engine,
         "num_chains": 2,
-        "num_samples": _N_SAMPLES,
-        "num_warmup": _N_SAMPLES,
         "seed": int(rng.integers(1000)),
         "spot_price": 100.0,
         "risk_free_rate": 0.03,
@@ -140,12 +139,11 @@ def random_jobs(worker: Worker, n_jobs: int, seconds: float, rng: np.random.Gene
     return peak
 
 
-def second_jobs(worker: Worker, rng: np.random.Generator) -> list[float]:
+def second_jobs(worker: Worker, engine: str, rng: np.random.Generator) -> list[float]:
     """Return the seconds until jobs of other sizes, under one padded size, started sampling."""
-    worker.run(request("VarianceGamma", "numpyro-nuts", 12, 24, rng))
+    worker.run(request("VarianceGamma", engine, 12, 24, rng))
     return [
-        worker.run(request("VarianceGamma", "numpyro-nuts", *size, rng)).started_seconds
-        for size in _PADDED
+        worker.run(request("VarianceGamma", engine, *size, rng)).started_seconds for size in _PADDED
     ]
 
 
@@ -155,12 +153,16 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="time limit")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=500, help="draws, and warm-up draws")
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     with TemporaryDirectory() as folder, Stack() as stack:
-        worker = Worker(stack, Path(folder))
-        starts = second_jobs(worker, rng)
-        print("second jobs start sampling after", [round(start, 2) for start in starts], "s")
+        worker = Worker(stack, Path(folder), options.samples)
+        starts = []
+        for engine in sorted({"numpyro-nuts", "pymc-nuts"} & set(installed())):
+            times = second_jobs(worker, engine, rng)
+            print(f"{engine}: second jobs start sampling after", np.round(times, 2), "s")
+            starts += times
         peak = random_jobs(worker, options.jobs, options.seconds, rng)
     print(f"peak {peak:.0f} MiB (limit {LIMIT_MIB:.0f})")
     print(f"longest start of a second job {max(starts):.2f} s (limit {SECONDS} s)")

@@ -125,7 +125,7 @@ def test_results_of_a_batch_are_in_the_order_of_its_surfaces(
     assert [one["parameters"] for one in found] == [one["parameters"] for one in alone]
 
 
-@pytest.mark.parametrize("uncertainty", ["none", "laplace"])
+@pytest.mark.parametrize("uncertainty", ["none", "robust"])
 def test_surfaces_of_one_listing_have_the_results_of_single_requests(
     client: TestClient, uncertainty: str
 ) -> None:

@@ -3,13 +3,14 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from levy_calibration.app import create_app
 from levy_calibration.handlers.calibrate import calibrate
 from levy_calibration.settings import CalibrationSettings
-from levy_numerics import models
+from levy_numerics import Contracts, implied_vol, models, price
 from levy_numerics.models import VarianceGamma
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
 from levy_service.work import DeadlineError
@@ -38,6 +39,16 @@ def test_a_grid_of_exact_prices_gives_its_parameters_back(
     assert result.calibration_time_ms > 0
 
 
+@pytest.mark.parametrize("alias", ["VG", "varianceGAMMA"])
+def test_the_response_has_the_name_of_the_model_that_an_alias_stands_for(
+    client: TestClient, grid_request: dict[str, Any], alias: str
+) -> None:
+    assert fit(client, grid_request | {"model_type": alias}).model_type == "VarianceGamma"
+    answer = client.post("/calibrate", json=grid_request | {"model_type": "VarianceGama"})
+    assert answer.status_code == 404
+    assert "did you mean VarianceGamma?" in answer.json()["detail"]
+
+
 def test_puts_of_the_same_surface_give_the_same_parameters(
     client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
 ) -> None:
@@ -48,6 +59,49 @@ def test_puts_of_the_same_surface_give_the_same_parameters(
             parity -= strike * 2.718281828459045 ** (-0.05 * maturity)
             put["prices"][i][j] -= parity
     check_recovered(fit(client, put), truth)
+
+
+def test_implied_vols_give_the_parameters_back(
+    client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
+) -> None:
+    request = {
+        k: v for k, v in grid_request.items() if k not in ("strikes", "maturities", "prices")
+    }
+    contracts = Contracts.grid(
+        spot=request["spot_price"],
+        rate=request["risk_free_rate"],
+        dividend_yield=request["dividend_yield"],
+        strikes=grid_request["strikes"],
+        maturities=grid_request["maturities"],
+    )
+    columns = (
+        contracts.strike,
+        contracts.maturity_years,
+        implied_vol(price(truth, contracts).value, contracts),
+    )
+    request["quotes"] = [
+        {"strike": strike, "maturity": maturity, "implied_vol": vol}
+        for strike, maturity, vol in zip(*map(np.ndarray.tolist, columns), strict=True)
+    ]
+    result = fit(client, request)
+    check_recovered(result, truth)
+    assert result.dropped == ()
+
+
+def test_duplicate_quotes_and_american_options_are_reported(
+    client: TestClient, quotes_request: dict[str, Any]
+) -> None:
+    twice = copy.deepcopy(quotes_request)
+    twice["quotes"].append(twice["quotes"][0])
+    result = fit(client, twice)
+    assert [(quote.pointer, quote.reason) for quote in result.dropped] == [
+        ("/quotes/10", "duplicate")
+    ]
+    answer = client.post("/calibrate", json=quotes_request | {"exercise": "american"})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == "/exercise"
+    assert "European equivalents" in error["detail"]
 
 
 @pytest.mark.parametrize("weights", ["price", "vega", "bid_ask"])

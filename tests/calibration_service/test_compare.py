@@ -40,6 +40,8 @@ def test_models_are_judged_on_strikes_they_have_not_seen(
         assert one.out_of_sample is not None
         assert one.in_sample.n_quotes == 12
         assert one.out_of_sample.n_quotes == 9
+        assert one.held_out_expiries is not None
+        assert one.held_out_expiries.n_quotes == 7
         assert one.fit_quality.n_quotes == 21
         assert len(one.fit_by_maturity) == 3
 
@@ -77,7 +79,7 @@ def test_a_model_that_these_quotes_cannot_determine_is_reported_separately(
 
 
 def test_a_repeated_model_is_compared_once(client: TestClient, surface: dict[str, Any]) -> None:
-    result = compare(client, surface | {"models": ["BlackScholes", "BlackScholes"]})
+    result = compare(client, surface | {"models": ["BlackScholes", "BlackScholes", "bs"]})
     assert len(result.results) == 1
 
 

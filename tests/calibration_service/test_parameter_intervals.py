@@ -35,7 +35,7 @@ def result(quotes: Quotes) -> CalibrationResult:
 
 
 def interval_of_sigma(fit: Fit, quotes: Quotes) -> tuple[float, float]:
-    (described,) = parameter_intervals(fit, quotes, weights="price", uncertainty="laplace")
+    (described,) = parameter_intervals(fit, quotes, uncertainty="robust")
     assert described.intervals is not None
     interval = described.intervals["sigma"]
     assert interval is not None
@@ -45,11 +45,30 @@ def interval_of_sigma(fit: Fit, quotes: Quotes) -> tuple[float, float]:
 def test_the_interval_of_a_fit_is_that_of_students_t_at_95_percent(
     quotes: Quotes, result: CalibrationResult
 ) -> None:
-    # Five quotes determine one parameter: four degrees of freedom.
+    # Five quotes of one expiry are five clusters: four degrees of freedom.
     width = stdtrit(4, 0.975) * result.standard_errors["sigma"]
     sigma = result.parameters["sigma"]
     found = interval_of_sigma(Fit(result, "least_squares"), quotes)
     assert found == pytest.approx((sigma - width, sigma + width), rel=1e-9)
+
+
+def test_the_response_states_how_intervals_were_computed(
+    quotes: Quotes, result: CalibrationResult
+) -> None:
+    fit = Fit(result, "least_squares")
+    used = {
+        uncertainty: parameter_intervals(fit, quotes, uncertainty=uncertainty)[0]
+        for uncertainty in ("robust", "laplace", "laplace_iid", "discrepancy", "none")
+    }
+    assert {name: one.uncertainty for name, one in used.items()} == {
+        "robust": "robust",
+        "laplace": "robust",
+        "laplace_iid": "laplace_iid",
+        "discrepancy": "discrepancy",
+        "none": None,
+    }
+    assert used["laplace"].intervals == used["robust"].intervals != used["laplace_iid"].intervals
+    assert any("rest on 1 expiry" in warning for warning in used["robust"].warnings)
 
 
 def test_the_interval_of_a_network_is_that_of_its_normal_errors_at_95_percent(
@@ -76,7 +95,7 @@ def test_a_pareto_k_above_0_7_is_a_warning(
 
     monkeypatch.setattr(handler, "importance_sample", sampled)
     fit = Fit(result, "least_squares")
-    (described,) = parameter_intervals(fit, quotes, weights="price", uncertainty="psis")
+    (described,) = parameter_intervals(fit, quotes, uncertainty="psis")
     assert described.pareto_k == k
     assert len(described.warnings) == n_warnings
     assert described.intervals == {"sigma": (0.5 - 0.95, 0.5)}

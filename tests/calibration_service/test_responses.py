@@ -31,7 +31,7 @@ def fitted() -> TermStructure:
 
 def response(result: CalibrationResult | TermStructure, **changes: Any) -> Any:
     n = len(result.results) if isinstance(result, TermStructure) else 1
-    options = {"uncertainty": "laplace", "engine_version": "7", "seconds": 0.25} | changes
+    options = {"engine_version": "7", "seconds": 0.25} | changes
     return build_response(Fit(result, "least_squares"), (ParameterIntervals(),) * n, **options)
 
 

@@ -148,7 +148,6 @@ def test_priors_of_ones_own_move_the_posterior(
     [
         (("--engine", "crystal-ball"), "numpyro-nuts"),
         (("--samples", "99"), "--samples must be at least 100"),
-        (("--seed", "-1"), "--seed must not be negative"),
         (("--out", "/no/such/folder/x.nc"), "folder does not exist"),
         (("--plot", "/no/such/folder/x.html"), "folder does not exist"),
         (("--priors", "{"), "--priors is not valid JSON"),

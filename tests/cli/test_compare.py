@@ -4,9 +4,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from levy_cli.cleaned import CleanedQuotes
+from levy_cli.comparing import compare_models, models_named
 from levy_cli.main import main
 from levy_numerics import models
 from levy_schemas.comparison import ComparisonResult
+from levy_surfaces.cleaning import clean
+from levy_surfaces.reading import read_file
 
 THREE = ("--models", "BlackScholes,VarianceGamma,NIG")
 
@@ -34,7 +38,8 @@ def test_a_table_ranks_models_in_and_out_of_sample(
 ) -> None:
     assert compare(quotes, *THREE) == 0
     shown = capsys.readouterr().out
-    for part in ("ACME 2024-01-03", "in sample", "out of sample", "in spread", "100%"):
+    headings = ("in sample", "strikes out", "expiries out", "in spread")
+    for part in ("ACME 2024-01-03", *headings, "100%"):
         assert part in shown
     assert shown.index("VarianceGamma ") < shown.index("NIG ") < shown.index("BlackScholes ")
     assert "Best: VarianceGamma, sigma = 0.2" in shown
@@ -100,7 +105,7 @@ def test_workers_are_a_positive_number(
     with pytest.raises(SystemExit) as stopped:
         compare(quotes, "--workers", workers)
     assert stopped.value.code == 2
-    assert "not a positive integer" in capsys.readouterr().err
+    assert "not an integer from 1 to 256" in capsys.readouterr().err
 
 
 def test_a_missing_folder_is_reported_before_the_fits(
@@ -108,3 +113,11 @@ def test_a_missing_folder_is_reported_before_the_fits(
 ) -> None:
     assert compare(quotes, "--plot", str(tmp_path / "nowhere" / "page.html")) == 2
     assert "folder does not exist" in capsys.readouterr().err
+
+
+def test_each_fit_is_the_best_of_several_starts(quotes: Path) -> None:
+    cleaned = CleanedQuotes(clean(read_file(quotes)))
+    selected = models_named("VarianceGamma")
+    failed = compare_models(cleaned, selected, n_starts=0, workers=1).result.not_fitted
+    assert [one.detail for one in failed] == ["n_starts = 0 must lie between 1 and 1000"]
+    assert not compare_models(cleaned, selected, workers=1).result.not_fitted

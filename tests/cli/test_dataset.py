@@ -49,7 +49,7 @@ def test_real_quotes_are_cleaned_and_kept(quotes: Path, tmp_path: Path, capsys: 
         (("--model", "NIG", "--quotes", "x.csv"), "either --model"),
         (("--model", "Heston"), "Heston"),
         (("--model", "BlackScholes"), "declares no training range"),
-        (("--model", "NIG", "--seed", -1), "seed = -1"),
+        (("--model", "NIG", "--date", "2024-01-03"), "--date selects quotes; it requires --quotes"),
     ],
 )
 def test_misuse_is_reported(

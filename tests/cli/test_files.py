@@ -127,7 +127,7 @@ def test_outputs_that_cannot_be_written_are_rejected_before_the_fit(
     cases = {
         ("--surface", str(own)): "is read as input",
         ("--surface", str(alias)): "is read as input",
-        ("--surface", str(tmp_path / "surface.xlsx")): "surfaces are written as",
+        ("--surface", str(tmp_path / "surface.xlsx")): "quotes are written as",
         ("--plot", str(tmp_path)): "is a folder",
         (
             "--plot",

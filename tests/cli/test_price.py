@@ -55,11 +55,24 @@ def test_an_option_without_implied_volatility_shows_a_dash(
 def test_greeks_are_shown_for_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*ARGUMENTS, "--greeks"]) == 0
     shown = capsys.readouterr().out
-    for name in ("delta", "gamma", "theta", "rho", "∂/∂sigma", "∂/∂nu", "∂/∂theta"):
+    for name in ("delta", "gamma", "vega", "theta", "rho", "∂/∂sigma", "∂/∂nu", "∂/∂theta"):
         assert name in shown
     assert main([*ARGUMENTS, "--greeks", "--json"]) == 0
     greeks = json.loads(capsys.readouterr().out)["greeks"]
     assert set(greeks["parameters"]) == {"sigma", "nu", "theta"}
+
+
+def test_tenors_ranges_and_an_alias_give_the_same_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*ARGUMENTS, "--json"]) == 0
+    expected = json.loads(capsys.readouterr().out)
+    arguments = replaced("--strikes", "90:110:10")
+    arguments[arguments.index("--maturities") + 1] = "3M,1Y"
+    arguments[arguments.index("--model") + 1] = "vg"
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == expected
+    assert expected["model_type"] == "VarianceGamma"
 
 
 def test_put_prices_satisfy_parity(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +101,7 @@ def test_put_prices_satisfy_parity(capsys: pytest.CaptureFixture[str]) -> None:
         ("--params", "[" * 10_000, "--params is not valid JSON"),
         ("--params", '{"sigma": NaN, "nu": 0.2, "theta": 0}', "--params sigma"),
         ("--strikes", "90,-1", "--strikes 1"),
-        ("--maturities", "nan", "--maturities 0"),
+        ("--maturities", "1,60", "--maturities 1"),
         ("--spot", "0", "--spot"),
     ],
 )

@@ -97,6 +97,16 @@ def test_a_promotion_is_shown_and_undone(trained: Path, capsys: pytest.CaptureFi
     assert entry["recipe"]["epochs"] == 3  # type: ignore[index]
 
 
+def test_the_recipes_that_are_installed_are_used_outside_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--model", MODEL, "--network", "transformer"]) == 2
+    assert "available recipes: cnn, ensemble, mlp, resnet, set" in capsys.readouterr().err
+    assert main(["train", "--model", MODEL, "--network", "mlp", "--data", "absent"]) == 2
+    assert "absent" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("network", "more", "said"),
     [

@@ -12,6 +12,7 @@ from levy_schemas.calibration import CalibrationRequest
 from levy_schemas.comparison import ComparisonRequest
 from levy_schemas.jobs import BayesianRequest
 from levy_schemas.pricing import PriceRequest
+from levy_schemas.surface import Quote
 
 REQUESTS = (PriceRequest, CalibrationRequest, ComparisonRequest, BayesianRequest)
 KEYWORDS = {
@@ -103,6 +104,7 @@ MALFORMED: dict[str, dict[str, Any]] = {
     "unknown option type": {"option_type": "straddle"},
     "unknown method": {"method": "guess"},
     "text for a flag": {"greeks": "yes"},
+    "American exercise": {"exercise": "american"},
 }
 
 
@@ -117,6 +119,27 @@ def refuses(change: dict[str, Any]) -> tuple[bool, bool]:
         validation = False
     schema = jsonschema.Draft202012Validator(PriceRequest.model_json_schema())
     return validation, not schema.is_valid(request)
+
+
+QUOTE = {"strike": 90.0, "maturity": 0.5, "implied_vol": 0.2}
+MALFORMED_QUOTES: dict[str, dict[str, Any]] = {
+    "volatility in percent": {"implied_vol": 20.0},
+    "volatility of zero": {"implied_vol": 0.0},
+    "text for a volatility": {"implied_vol": "0.2"},
+    "no price": {"implied_vol": None, "strike": 100.0, "option_type": "both"},
+    "unknown field": {"iv": 0.2},
+}
+
+
+@pytest.mark.parametrize("change", MALFORMED_QUOTES.values(), ids=MALFORMED_QUOTES)
+def test_schema_and_validation_refuse_the_same_quotes(change: dict[str, Any]) -> None:
+    schema = jsonschema.Draft202012Validator(Quote.model_json_schema())
+    assert schema.is_valid(QUOTE)
+    assert Quote.model_validate(QUOTE).implied_vol == 0.2
+    assert not schema.is_valid(QUOTE | change)
+    assert not schema.is_valid({"strike": 90.0, "maturity": 0.5})
+    with pytest.raises(ValidationError):
+        Quote.model_validate(QUOTE | change)
 
 
 @pytest.mark.parametrize("change", MALFORMED.values(), ids=MALFORMED)

@@ -193,7 +193,7 @@ SAME: list[dict[str, Any]] = [
     {"spot_price": 1e2},
     {"dividend_yield": None},
     {"method": "hybrid"},
-    {"uncertainty": "laplace", "weights": "price"},
+    {"uncertainty": "robust", "weights": None},
 ]
 OTHER: list[dict[str, Any]] = [
     {"spot_price": 100.00000000000001},

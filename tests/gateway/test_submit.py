@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from levy_gateway.handlers.submit import PriorError, Submit, UnknownModelError
+from levy_pricing.handlers.catalogue import catalogue
+from levy_schemas.catalogue import Catalogue
 from levy_schemas.jobs import BayesianRequest
 from levy_schemas.surface import EXAMPLE_GRID
 
@@ -18,15 +20,16 @@ class Fakes:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
 
-    async def create(self, _request: Any, *, key: str | None, **_: Any) -> tuple[str, bool]:
+    async def create(self, request: Any, *, key: str | None, **_: Any) -> tuple[str, bool]:
+        self.created = request
         return ("earlier", False) if key == "monday" else ("new", True)
 
     async def send(self, job_id: str, queue: str) -> bool:
         self.sent.append((job_id, queue))
         return True
 
-    async def parameters(self) -> dict[str, tuple[str, ...]]:
-        return {"VarianceGamma": ("sigma", "nu", "theta")}
+    async def fetch(self) -> Catalogue:
+        return catalogue("1")
 
 
 def submitted(fakes: Any, key: str | None = None, **changes: Any) -> str:
@@ -49,9 +52,16 @@ def test_a_repeated_request_returns_its_job_and_sends_nothing() -> None:
 
 def test_a_job_of_an_unknown_model_or_parameter_is_not_created() -> None:
     fakes = Fakes()
-    with pytest.raises(UnknownModelError, match="Available models: VarianceGamma"):
+    with pytest.raises(UnknownModelError, match=r"Available models: .*VarianceGamma"):
         submitted(fakes, model_type="Heston")
     prior = {"kappa": {"distribution": "normal", "mu": 0.0, "sigma": 1.0}}
     with pytest.raises(PriorError, match="sigma, nu, theta"):
         submitted(fakes, priors=prior)
     assert fakes.sent == []
+
+
+@pytest.mark.parametrize("alias", ["VG", "vg", "variancegamma"])
+def test_a_job_has_the_name_of_the_model_that_an_alias_stands_for(alias: str) -> None:
+    fakes = Fakes()
+    submitted(fakes, model_type=alias)
+    assert fakes.created.model_type == "VarianceGamma"

@@ -1,6 +1,8 @@
 """Load test of the gateway and the calibration service: `make load`, or `--help` for the options.
 
-A closed loop sends surfaces of 200 quotes over 4 and over 32 connections, each with
+Surfaces have 200 prices of a richer model than the one fitted, with the noise of ticks and spreads,
+so that fits have noise and misfit as those of real quotes; `--truth own` sends prices of the fitted
+model itself. A closed loop sends them over 4 and over 32 connections, each with
 `Cache-Control: no-store`, to real processes on this machine. The same run measures the gateway with
 an upstream service that computes nothing, and empty services with one and two hops.
 """
@@ -20,7 +22,7 @@ import numpy as np
 from rich.console import Console
 
 from levy_numerics import models, pricing
-from tests.benchmarks import report, surface
+from tests.benchmarks import report, stochastic_volatility, surface
 from tests.load import closed_loop, empty_service
 from tests.processes import Service, Stack, free_port
 
@@ -50,50 +52,80 @@ RANGES: Final = {
     "CGMY": {"C": (0.2, 1.5), "G": (4.0, 12.0), "M": (6.0, 20.0), "Y": (0.2, 1.2)},
     "NIG": {"alpha": (8.0, 25.0), "beta": (-6.0, -1.0), "delta": (0.2, 0.8)},
 }
-"""Ranges of the parameters of the surfaces."""
+"""Ranges of the parameters of surfaces of the fitted model itself."""
+OWN: Final = "own"
+TRUTHS: Final = (*stochastic_volatility.KINDS, OWN)
+MODELS: Final = (*RANGES, "Merton", "NIGCIR")
 
 
-def surfaces(
-    model: str, method: str, uncertainty: str, decimals: int, noise: float
-) -> list[dict[str, Any]]:
-    """Return requests of 200 prices with errors, each with different parameters."""
-    contracts = surface.contracts()
-    shape = len(surface.MATURITIES), len(surface.STRIKES)
-    rng = np.random.default_rng(20261124)
-    made = []
-    for _ in range(SURFACES):
-        truth = models.get(model)(**{p: rng.uniform(*ends) for p, ends in RANGES[model].items()})
-        errors = noise * rng.standard_normal(shape)
-        prices = np.maximum(pricing.price(truth, contracts).value.reshape(shape) + errors, 0.0)
-        body = {
-            "model_type": model,
-            "spot_price": surface.SPOT,
-            "risk_free_rate": surface.RATE,
-            "dividend_yield": surface.DIVIDEND_YIELD,
-            "strikes": surface.STRIKES.tolist(),
-            "maturities": surface.MATURITIES.tolist(),
-            "prices": np.round(prices, decimals).tolist(),
-            "method": method,
-            "uncertainty": uncertainty,
-        }
-        made.append(body)
-    return made
+@dataclass(frozen=True)
+class Workload:
+    """The requests to send.
+
+    Attributes
+    ----------
+    model, method, uncertainty : str
+        Members of the requests.
+    truth : str
+        Model of the prices; `own` is the model that is fitted.
+    noise : float
+        Standard deviation of the errors of own prices, for a forward of about 100.
+    """
+
+    model: str = "VarianceGamma"
+    method: str = "hybrid"
+    uncertainty: str = "robust"
+    truth: str = "Bates"
+    noise: float = NOISE
+
+    def surfaces(self, decimals: int) -> list[dict[str, Any]]:
+        """Return requests of 200 prices, each of different parameters; null where none is bid."""
+        shape = len(surface.MATURITIES), len(surface.STRIKES)
+        rng = np.random.default_rng(20261124)
+        made = []
+        for _ in range(SURFACES):
+            prices = self._prices(rng).reshape(shape)
+            made.append(
+                {
+                    "model_type": self.model,
+                    "spot_price": surface.SPOT,
+                    "risk_free_rate": surface.RATE,
+                    "dividend_yield": surface.DIVIDEND_YIELD,
+                    "strikes": surface.STRIKES.tolist(),
+                    "maturities": surface.MATURITIES.tolist(),
+                    "prices": [
+                        [round(price, decimals) if price > 0.0 else None for price in row]
+                        for row in prices.tolist()
+                    ],
+                    "method": self.method,
+                    "uncertainty": self.uncertainty,
+                }
+            )
+        return made
+
+    def _prices(self, rng: np.random.Generator) -> np.ndarray:
+        """Return prices, shape (n,); zero for options without a bid."""
+        contracts = surface.contracts()
+        if self.truth == OWN:
+            ranges = RANGES[self.model]
+            truth = models.get(self.model)(**{p: rng.uniform(*ends) for p, ends in ranges.items()})
+            errors = self.noise * rng.standard_normal(contracts.size)
+            return np.maximum(pricing.price(truth, contracts).value + errors, 0.0)
+        value = stochastic_volatility.price(stochastic_volatility.draw(self.truth, rng), contracts)
+        bid, ask = stochastic_volatility.bids_and_asks(contracts, value, rng)
+        return np.where(bid > 0.0, 0.5 * (bid + ask), 0.0)
+
+    def __str__(self) -> str:
+        prices = f"errors of {self.noise:g}" if self.truth == OWN else f"prices of {self.truth}"
+        return f"{self.model}, {self.method}, 200 quotes with {prices}"
 
 
-def bodies(
-    method: str,
-    model: str = "VarianceGamma",
-    uncertainty: str = "laplace",
-    *,
-    n_together: int = 1,
-    noise: float = NOISE,
-) -> list[bytes]:
+def bodies(workload: Workload, *, n_together: int = 1) -> list[bytes]:
     """Return bodies of single requests, or of lists of equal length.
 
     Prices of lists have 8 decimals, the most that the limit on the body size allows.
     """
-    decimals = 6 if n_together == 1 else 8
-    made = surfaces(model, method, uncertainty, decimals, noise)
+    made = workload.surfaces(decimals=6 if n_together == 1 else 8)
     if n_together == 1:
         return [json.dumps(request).encode() for request in made]
     starts = range(0, len(made) - n_together + 1, n_together)
@@ -188,8 +220,11 @@ def main() -> None:
     """Measure, print the table and write the JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
     parser.add_argument("--method", default="hybrid", help="of the requests")
-    parser.add_argument("--model", default="VarianceGamma", choices=RANGES, help="model to fit")
-    parser.add_argument("--uncertainty", default="laplace", help="of the requests")
+    parser.add_argument("--model", default="VarianceGamma", choices=MODELS, help="model to fit")
+    parser.add_argument(
+        "--truth", default="Bates", choices=TRUTHS, help="model of the prices; own: the fitted one"
+    )
+    parser.add_argument("--uncertainty", default="robust", help="of the requests")
     parser.add_argument(
         "--surfaces",
         type=int,
@@ -199,7 +234,7 @@ def main() -> None:
         help=f"per request, 1 to {SURFACES}; rates and processor times are per surface",
     )
     parser.add_argument(
-        "--noise", type=float, default=NOISE, help="standard deviation of the prices' errors"
+        "--noise", type=float, default=NOISE, help="standard deviation of errors of own prices"
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="per measurement")
     parser.add_argument("--rounds", type=int, default=3, help="the best round of each case counts")
@@ -208,13 +243,16 @@ def main() -> None:
     parser.add_argument("--redis", action="store_true", help="also enforce rate limits in Redis")
     parser.add_argument("--out", type=Path, default=Path("build/load.json"))
     arguments = parser.parse_args()
-    made = bodies(
-        arguments.method,
+    if arguments.truth == OWN and arguments.model not in RANGES:
+        parser.error(f"--truth own requires --model {', '.join(RANGES)}")
+    workload = Workload(
         arguments.model,
+        arguments.method,
         arguments.uncertainty,
-        n_together=arguments.surfaces,
-        noise=arguments.noise,
+        arguments.truth,
+        arguments.noise,
     )
+    made = bodies(workload, n_together=arguments.surfaces)
     rounds = []
     with tempfile.TemporaryDirectory() as folder, Stack() as stack:
         cases = start(stack, arguments, Path(folder), made[0])
@@ -222,8 +260,7 @@ def main() -> None:
             for connections in CONNECTIONS:
                 rounds += [measure(case, made, connections, arguments) for case in cases]
     title = (
-        f"/calibrate, {arguments.model}, {arguments.method}, 200 quotes with errors of "
-        f"{arguments.noise:g}, {arguments.surfaces} in a request, closed loop, "
+        f"/calibrate, {workload}, {arguments.surfaces} in a request, closed loop, "
         f"best of {arguments.rounds}"
     )
     section = report.Section(title, COLUMNS)

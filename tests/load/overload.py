@@ -21,7 +21,7 @@ from rich.console import Console
 from levy_gateway.keys import digest_of
 from tests.benchmarks import report
 from tests.load import closed_loop
-from tests.load.__main__ import bodies
+from tests.load.__main__ import Workload, bodies
 from tests.load.open_loop import Responses, open_loop
 from tests.load.open_loop import closed_loop as callers
 from tests.processes import Service, Stack
@@ -59,7 +59,7 @@ class Measurement:
         self._services = services
         gateway, *_ = services
         self._port = gateway.port
-        made = bodies("hybrid")
+        made = bodies(Workload())
         self.polite, self.other = (
             [request_of("/calibrate", body, gateway.port, key) for body in made] for key in KEYS
         )

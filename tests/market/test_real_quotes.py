@@ -36,7 +36,7 @@ def schoutens() -> Quotes:
 
 
 def fit(name: str, quotes: Quotes) -> CalibrationResult:
-    return calibrate(models.get(name), quotes)
+    return calibrate(models.get(name), quotes, weights="price")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,15 @@ def test_prices_are_those_of_the_literature(
     assert answer["prices"][1][0] == pytest.approx(19.099354724, abs=1e-9)
 
 
+@pytest.mark.parametrize("alias", ["VG", "vg", "VARIANCEGAMMA"])
+def test_an_alias_is_priced_as_its_model_whose_name_is_reported(
+    client: TestClient, price_request: dict[str, Any], alias: str
+) -> None:
+    answer = client.post("/price", json=price_request | {"model_type": alias}).json()
+    assert answer["model_type"] == "VarianceGamma"
+    assert answer["prices"] == client.post("/price", json=price_request).json()["prices"]
+
+
 def test_rows_belong_to_maturities_and_columns_to_strikes(
     client: TestClient, price_request: dict[str, Any]
 ) -> None:
@@ -37,6 +46,7 @@ def test_rows_belong_to_maturities_and_columns_to_strikes(
         result.price_errors,
         result.greeks.delta,
         result.greeks.gamma,
+        result.greeks.vega,
         result.greeks.theta,
         result.greeks.rho,
         result.greeks.dividend_rho,

@@ -22,6 +22,7 @@ FIT: dict[str, Any] = EXAMPLE_GRID | {"model_type": "VarianceGamma"}
         ({"method": "least_squares"}, "long"),
         ({"per_maturity": True}, "long"),
         ({"uncertainty": "psis"}, "long"),
+        ({"uncertainty": "discrepancy"}, "long"),
     ],
 )
 def test_only_fits_from_a_network_are_brief(options: dict[str, Any], lane: str) -> None:
@@ -58,9 +59,9 @@ def test_kinds_of_lists_do_not_depend_on_names_that_callers_choose() -> None:
 @pytest.mark.parametrize(
     ("options", "n_fits"),
     [
-        ({"models": ["NIG", "CGMY"]}, 4),
+        ({"models": ["NIG", "CGMY"]}, 6),
         ({"models": ["NIG", "CGMY"], "holdout": False}, 2),
-        ({}, 2 * len(models.names())),
+        ({}, 3 * len(models.names())),
     ],
 )
 def test_a_comparison_counts_as_its_fits(options: dict[str, Any], n_fits: int) -> None:

@@ -90,7 +90,7 @@ def test_a_grid_with_holes_is_taken() -> None:
     assert request.prices is not None
     assert request.prices[0][1] is None
     assert request.method == "hybrid"
-    assert request.uncertainty == "laplace"
+    assert request.uncertainty == "robust"
 
 
 def test_a_list_of_quotes_with_forwards_is_taken() -> None:
@@ -138,3 +138,55 @@ def test_an_inconsistent_list_is_rejected_with_a_pointer(
 def test_a_quote_without_a_price_or_both_sides_is_rejected(quote: dict[str, float]) -> None:
     data = QUOTES | {"quotes": [{"strike": 90, "maturity": 0.5, **quote}]}
     assert places(CalibrationRequest, data)[0] == "/quotes/0"
+
+
+def changed_quote(**changes: Any) -> dict[str, Any]:
+    """Return a request whose second quote is changed; None removes a field."""
+    quote = {k: v for k, v in (QUOTES["quotes"][1] | changes).items() if v is not None}
+    return QUOTES | {"quotes": [QUOTES["quotes"][0], quote]}
+
+
+def test_a_quote_may_have_an_implied_vol_instead_of_a_price() -> None:
+    request = CalibrationRequest.model_validate(changed_quote(price=None, implied_vol=0.2))
+    assert request.quotes is not None
+    assert request.quotes[1].implied_vol == 0.2
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "message"),
+    [
+        ({"implied_vol": 0.2}, "/quotes/1", "give price or implied_vol, not both"),
+        ({"price": None}, "/quotes/1", "give a price, a bid and an ask, or an implied_vol"),
+        ({"price": None, "implied_vol": 20.5}, "/quotes/1/implied_vol", "divide percent by 100"),
+        ({"price": None, "implied_vol": 0.0}, "/quotes/1/implied_vol", "greater than 0"),
+        ({"price": None, "implied_vol": -0.2}, "/quotes/1/implied_vol", "greater than 0"),
+        ({"price": None, "implied_vol": "0.2"}, "/quotes/1/implied_vol", "valid number"),
+        ({"price": None, "implied_vol": True}, "/quotes/1/implied_vol", "valid number"),
+        (
+            {"price": None, "implied_vol": 4.5},
+            "/quotes/1/implied_vol",
+            "implied_vol 4.5 means 450% a year, and most are above 300%; divide percent by 100",
+        ),
+    ],
+)
+def test_an_implied_vol_that_is_not_a_fraction_is_refused(
+    changes: dict[str, Any], place: str, message: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        CalibrationRequest.model_validate(changed_quote(**changes))
+    (error,) = caught.value.errors()
+    assert message in error["msg"]
+    assert places(CalibrationRequest, changed_quote(**changes)) == [place]
+
+
+@pytest.mark.parametrize("style", ["american", "bermudan"])
+@pytest.mark.parametrize(("model", "data"), [(CalibrationRequest, QUOTES), (PriceRequest, PRICE)])
+def test_early_exercise_is_refused_with_the_remedy(
+    model: Any, data: dict[str, Any], style: str
+) -> None:
+    assert model.model_validate(data).exercise == "european"
+    assert model.model_validate(data | {"exercise": "european"}).exercise == "european"
+    with pytest.raises(ValidationError, match="of the European equivalents"):
+        model.model_validate(data | {"exercise": style})
+    assert places(model, data | {"exercise": style}) == ["/exercise"]
+    assert places(model, data | {"exercise": "asian"}) == ["/exercise"]

@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -110,6 +112,52 @@ def test_an_unknown_setting_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("LEVY_TEST_PROT", "8123")
     with pytest.raises(ValueError, match="LEVY_TEST_PROT is not a setting"):
         _Settings.from_environment()
+
+
+def test_help_lists_the_settings_with_their_defaults(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        _Settings.from_command_line("levy_test", ["--help"])
+    assert end.value.code == 0
+    shown = capsys.readouterr().out
+    assert "python -m levy_test" in shown
+    assert "LEVY_TEST_PORT (8000)" in shown
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "arguments", "message"),
+    [
+        ("LEVY_TEST_PORT", "99999", [], "LEVY_TEST_PORT: Input should be less than or equal to"),
+        ("LEVY_TEST_PROT", "1", [], "LEVY_TEST_PROT is not a setting; available: "),
+        ("LEVY_TEST_PORT", "8000", ["--port", "1"], "unrecognized arguments: --port 1"),
+    ],
+)
+def test_misuse_of_a_service_is_one_line(
+    variable: str,
+    value: str,
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as end:
+        _Settings.from_command_line("levy_test", arguments)
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"python -m levy_test: {message}")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("service", ["gateway", "pricing", "calibration", "bayesian"])
+def test_every_service_has_a_help(service: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"levy_{service}", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"LEVY_{service.upper()}_PORT" in done.stdout
+    assert done.stderr == ""
 
 
 def test_the_docs_page_needs_nothing_from_elsewhere(client: TestClient) -> None:

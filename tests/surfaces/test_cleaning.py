@@ -11,6 +11,7 @@ from levy_numerics.surface import DroppedQuote, Surface
 from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.reading import read_quotes
 from levy_surfaces.reasons import Reason
+from tests.surfaces.conftest import DIVIDEND, EXPIRIES, RATE, SPOT
 
 Writer = Callable[[pd.DataFrame], Path]
 
@@ -328,12 +329,33 @@ def test_one_contract_at_incompatible_prices_is_dropped_altogether(
     assert any("2 quotes are of contracts quoted more than once" in w for w in surface.warnings)
 
 
-def test_prices_in_another_currency_are_rejected_with_the_remedy(
+def test_premiums_in_the_underlying_are_converted_with_a_statement(
     market: pd.DataFrame, written: Writer
 ) -> None:
-    """Divided by the spot, as coin-margined options are quoted: the slope is 0.01·D."""
-    market[["bid", "ask"]] /= 100.0
-    with pytest.raises(InvalidInputError, match="multiply by the price of the underlying"):
+    """Prices over the forward of their expiry, as inverse options are quoted."""
+    expected = cleaned(written(market)).quotes
+    forward = SPOT * np.exp((RATE - DIVIDEND) * market["expiry"].map(EXPIRIES))
+    coin = market.assign(bid=market["bid"] / forward, ask=market["ask"] / forward)
+    surface = cleaned(written(coin))
+    assert any("multiplied by the forward of their expiry" in w for w in surface.warnings)
+    np.testing.assert_array_equal(surface.quotes.contracts.strike, expected.contracts.strike)
+    np.testing.assert_allclose(surface.quotes.price, expected.price, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("factor", "verb"), [(100.0, "divided"), (0.001, "multiplied")])
+def test_prices_in_another_unit_are_converted_with_a_statement(
+    market: pd.DataFrame, written: Writer, factor: float, verb: str
+) -> None:
+    expected = cleaned(written(market)).quotes.price
+    market[["bid", "ask"]] *= factor
+    surface = cleaned(written(market))
+    assert any(f"prices are {verb} by" in warning for warning in surface.warnings)
+    np.testing.assert_allclose(surface.quotes.price, expected, rtol=1e-9)
+
+
+def test_prices_in_an_unknown_unit_are_rejected(market: pd.DataFrame, written: Writer) -> None:
+    market[["bid", "ask"]] *= 7.3
+    with pytest.raises(InvalidInputError, match="not in the currency and unit of the strikes"):
         cleaned(written(market))
 
 
@@ -347,19 +369,39 @@ def test_a_forward_in_another_unit_is_reported(market: pd.DataFrame, written: Wr
     assert any("more than the discounted forward" in warning for warning in surface.warnings)
 
 
-def test_maturities_in_days_are_reported_by_their_volatility(
-    written: Writer,
-) -> None:
-    """13% over 30 days, called 30 years: 13%·√(1/365) = 0.68%."""
+def test_maturities_in_days_are_converted_with_a_statement(written: Writer) -> None:
     frame = weekly(30).drop(columns=["expiry", "quote_date"]).assign(maturity_years=30.0)
+    surface = cleaned(written(frame))
+    assert any("read as days and divided by 365" in warning for warning in surface.warnings)
+    assert set(surface.quotes.contracts.maturity_years) == {30 / 365}
+
+
+def test_fractional_maturities_in_days_are_reported_by_their_volatility(written: Writer) -> None:
+    """13% over 7.5 days, called 7.5 years: 13%·√(1/365) = 0.68%."""
+    frame = weekly(30).drop(columns=["expiry", "quote_date"]).assign(maturity_years=7.5)
     surface = cleaned(written(frame))
     assert any("that maturities are in years" in warning for warning in surface.warnings)
 
 
-def test_a_missing_rate_is_reported(market: pd.DataFrame, written: Writer) -> None:
+def test_a_forward_without_a_rate_is_used_with_a_discount_of_one_and_a_warning(
+    market: pd.DataFrame, written: Writer
+) -> None:
     calls = market[market["option_type"] == "C"].assign(forward=101.0)
-    with pytest.raises(InvalidInputError, match="neither a rate nor a discount"):
-        cleaned(written(calls), forwards="given")
+    surface = cleaned(written(calls), forwards="given")
+    assert {f.discount for f in surface.forwards} == {1.0}
+    assert any("a discount factor of 1 is assumed" in warning for warning in surface.warnings)
+
+
+def test_a_forward_without_a_rate_takes_the_discount_of_parity_elsewhere(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    """The last expiry has calls only, and between it and parity there is one rate."""
+    last = market["expiry"] == "2025-01-02"
+    forward = SPOT * np.exp((RATE - DIVIDEND) * market["expiry"].map(EXPIRIES))
+    kept = market.assign(forward=forward)[~(last & (market["option_type"] == "P"))]
+    surface = cleaned(written(kept))
+    assert surface.forwards[-1].rate == pytest.approx(RATE, abs=2e-3)
+    assert "interpolated between expiries" in surface.forwards[-1].source
 
 
 def test_a_clean_market_has_no_warnings(market: pd.DataFrame, written: Writer) -> None:

@@ -298,14 +298,21 @@ def test_a_rate_or_yield_that_parity_contradicts_is_reported(written: Writer) ->
 @pytest.mark.parametrize(
     ("unit", "scale"), [(1 / 100.0, 1.0), (100.0, 1.0), (1.0, 1000.0), (1.0, 1 / 1000.0)]
 )
-def test_prices_and_strikes_in_different_units_have_no_forward(
+def test_prices_and_strikes_in_different_units_are_converted(
     written: Writer, unit: float, scale: float
 ) -> None:
     """In coins, cents, or per mille: the slope is 0.01, 100, 0.001 or 1,000, not a discount."""
-    rows = pairs_under_black(90, STRIKES, unit=unit, decimals=6)
-    frame = table_of(rows)
+    frame = table_of(pairs_under_black(90, STRIKES, unit=unit, decimals=8))
     frame["strike"] *= scale
-    forwards = derived(written(frame))
+    path = written(frame)
+    (forward,) = derived(path).forwards
+    strikes = read_quotes(path).frame["strike"]
+    assert forward.discount == pytest.approx(1.0, abs=1e-4)
+    assert forward.forward / strikes.max() == pytest.approx(100.0 / max(STRIKES), rel=1e-4)
+
+
+def test_prices_in_an_unknown_unit_have_no_forward(written: Writer) -> None:
+    forwards = derived(written(table_of(pairs_under_black(90, STRIKES, unit=7.3, decimals=6))))
     assert forwards.forwards == ()
     assert "not in the currency and unit of the strikes" in warnings_of(forwards)
 
@@ -321,8 +328,6 @@ def test_calls_and_puts_that_are_interchanged_have_no_forward(written: Writer) -
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"rate": 2.0}, "rate 2 means 200% a year"),
-        ({"rate": 0.02, "dividend_yield": 1.5}, "dividend_yield 1.5 means 150% a year"),
         ({"forward": 100.0, "discount": 1.6}, "discount 1.6 is not between"),
         ({"forward": 100.0, "discount": 97.0}, "discount 97 is not between"),
         ({"forward": 100.0, "discount": 0.02}, "discount 0.02 is not between"),
@@ -337,8 +342,20 @@ def test_columns_in_a_wrong_unit_are_rejected(
             derived(path, source)
 
 
-def test_maturities_in_days_are_rejected(written: Writer) -> None:
-    frame = table_of(pairs_under_black(90, STRIKES), maturity_years=90.0)
+@pytest.mark.parametrize(
+    ("columns", "rate"),
+    [({"rate": 2.0}, 0.02), ({"rate": 0.02, "dividend_yield": 1.5}, 0.02)],
+)
+def test_rates_in_per_cent_are_converted_with_a_statement(
+    written: Writer, columns: dict[str, float], rate: float
+) -> None:
+    table = read_quotes(written(table_of(pairs_under_black(90, STRIKES), **columns)))
+    assert set(table.frame["rate"]) == {rate}
+    assert any("read as per cent and divided by 100" in w for w in table.warnings)
+
+
+def test_maturities_of_fractional_days_above_fifty_are_rejected(written: Writer) -> None:
+    frame = table_of(pairs_under_black(90, STRIKES), maturity_years=90.5)
     with pytest.raises(InvalidInputError, match="divide days by 365"):
         derived(written(frame.drop(columns=["expiry", "quote_date"])))
 
@@ -346,7 +363,6 @@ def test_maturities_in_days_are_rejected(written: Writer) -> None:
 @pytest.mark.parametrize(
     ("columns", "lacking"),
     [
-        ({"forward": 100.0}, "a forward but neither a rate nor a discount"),
         ({"discount": 0.99}, "a discount but no forward"),
         ({}, "the file gives no forward"),
     ],

@@ -8,6 +8,7 @@ import pytest
 
 from levy_surfaces.cleaning import clean
 from levy_surfaces.quote_dates import closed_market_warning, copied_day_warning
+from levy_surfaces.quote_files import QuoteFile
 from levy_surfaces.reading import read_quotes
 
 Writer = Callable[[pd.DataFrame], Path]
@@ -54,20 +55,20 @@ def test_a_day_that_copies_the_day_before_is_reported(
     market: pd.DataFrame, written: Writer
 ) -> None:
     path = written(pd.concat([market, market.assign(quote_date="2024-01-04")]))
-    copied = copied_day_warning(path, read_quotes(path, quote_date="2024-01-04"))
+    copied = copied_day_warning(QuoteFile(path), read_quotes(path, quote_date="2024-01-04"))
     assert len(copied) == 1
     assert "all quotes of 2024-01-04 equal those of 2024-01-03" in copied[0]
-    assert copied_day_warning(path, read_quotes(path, quote_date="2024-01-03")) == ()
+    assert copied_day_warning(QuoteFile(path), read_quotes(path, quote_date="2024-01-03")) == ()
 
 
 def test_a_day_of_its_own_quotes_is_not_a_copy(market: pd.DataFrame, written: Writer) -> None:
     later = market.assign(quote_date="2024-01-04")
     later.loc[later.index[40], "ask"] += 0.01
     path = written(pd.concat([market, later]))
-    assert copied_day_warning(path, read_quotes(path, quote_date="2024-01-04")) == ()
+    assert copied_day_warning(QuoteFile(path), read_quotes(path, quote_date="2024-01-04")) == ()
 
 
 def test_a_copy_in_parquet_is_reported(market: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "quotes.parquet"
     pd.concat([market, market.assign(quote_date="2024-01-04")]).to_parquet(path, index=False)
-    assert copied_day_warning(path, read_quotes(path, quote_date="2024-01-04"))
+    assert copied_day_warning(QuoteFile(path), read_quotes(path, quote_date="2024-01-04"))

@@ -54,7 +54,7 @@ class BatchResult:
 
 
 def calibrate_batch(
-    surfaces: Sequence[Quotes], starts: Model, *, weights: str = "price", threads: int = 1
+    surfaces: Sequence[Quotes], starts: Model, *, weights: str | None = None, threads: int = 1
 ) -> BatchResult:
     """Fit each surface from its initial guess, and from other ones where that fit is not close.
 
@@ -63,7 +63,8 @@ def calibrate_batch(
     surfaces : sequence of Quotes
     starts : Model
         Fields of shape (n_sets,).
-    weights : {"price", "vega", "bid_ask"}
+    weights : {"price", "vega", "bid_ask"}, optional
+        As in `calibrate`.
     threads : int
         Surfaces fitted at the same time.
 

@@ -16,6 +16,8 @@ _MODEL_PRICE_ERROR: Final = 1e-9
 _FEWEST_MATURITIES: Final = 3
 # Share of the squared error that lines through each expiry explain; noise leaves less.
 _SYSTEMATIC_SHARE: Final = 0.5
+# Share of the squares of ln(F/K) below which their spread is rounding.
+_LEAST_SPREAD: Final = 1e-12
 # A misfit below 0.3 volatility points does not matter in practice.
 _NOTICEABLE_VOL_ERROR: Final = 0.003
 
@@ -208,13 +210,17 @@ def misfits_term_structure(c: Contracts, pricing_errors: PricingErrors) -> bool:
     square = float(np.sum(errors[known] ** 2))
     if square < _NOTICEABLE_VOL_ERROR**2 * np.count_nonzero(known):
         return False
-    maturities = np.unique(c.maturity_years[known])
-    if maturities.size < _FEWEST_MATURITIES:
+    years, group = np.unique(c.maturity_years[known], return_inverse=True)
+    if years.size < _FEWEST_MATURITIES:
         return False
-    explained = 0.0
-    for years in maturities:
-        here = known & (c.maturity_years == years)
-        design = np.stack([np.ones(here.sum()), c.log_moneyness[here]], axis=1)
-        line, *_ = np.linalg.lstsq(design, errors[here], rcond=None)
-        explained += float(np.sum((design @ line) ** 2))
-    return explained > _SYSTEMATIC_SHARE * square
+    level, slope, error = np.ones(group.size), c.log_moneyness[known], errors[known]
+    n, by_x, by_error, by_xx, by_x_error = (
+        np.bincount(group, weights=product)
+        for product in (level, slope, error, slope**2, slope * error)
+    )
+    explained = by_error**2 / n
+    spread = by_xx - by_x**2 / n
+    # One strike, or several equal ones, determine no slope.
+    has_slope = spread > _LEAST_SPREAD * by_xx
+    explained[has_slope] += ((by_x_error - by_x * by_error / n)[has_slope]) ** 2 / spread[has_slope]
+    return bool(explained.sum() > _SYSTEMATIC_SHARE * square)

@@ -1,7 +1,14 @@
-"""Linear least squares about a point: the reduction of cost within reach, and damped steps.
+"""Steps of a quadratic model of the cost in a box.
 
-One QR factorisation of the Jacobian with the residuals beside it, and one singular value
-decomposition of its small triangle, from which the step for any damping follows.
+The model about a point is ½‖r + Jd‖² + ½dᵀSd: Gauss-Newton's where S = 0, otherwise with the
+curvature Σᵢ rᵢ∇²rᵢ that Gauss-Newton leaves out. One QR factorisation of the Jacobian with the
+residuals beside it reduces each of its problems to a few variables.
+
+References
+----------
+Dennis, Gay and Welsch (1981), An adaptive nonlinear least-squares algorithm, ACM Transactions on
+Mathematical Software 7(3), 348-368, for S. Lawson and Hanson (1995), Solving Least Squares
+Problems, SIAM, chapter 23, for bounds on the variables.
 """
 
 import math
@@ -11,89 +18,216 @@ import numpy as np
 
 from levy_numerics.jit import compiled_in_order
 
-_LONGEST_STEP: Final = 1.5
-_Decomposition = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]
+# Singular values below this share of the largest are rounding.
+_RANK_TOLERANCE: Final = 1e-13
+# Least eigenvalue of JᵀJ + S, relative to that of JᵀJ, at which the model has a minimum nearby.
+_LEAST_CURVATURE: Final = 1e-3
+_NO_REDUCTION: Final = 0.0
 
 
 @compiled_in_order
-def decompose(
-    residuals: np.ndarray,
-    by_variable: np.ndarray,
-    point: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-) -> _Decomposition:
-    """Decompose the Jacobian in the variables that are free to move.
+def triangle_of(
+    residuals: np.ndarray, by_variable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Reduce residuals and Jacobian to n rows with the same products.
 
     Parameters
     ----------
     residuals : ndarray, shape (m,)
     by_variable : ndarray, shape (n, m)
         Derivatives of the residuals, one row per variable.
-    point, low, high : ndarray, shape (n,)
 
     Returns
     -------
-    free : ndarray of bool, shape (n,)
-        False for a variable at an end of the box that the gradient pushes out of it.
-    u_t_r : ndarray, shape (n_free,)
-        The residuals along the left singular vectors.
-    singular_values : ndarray, shape (n_free,)
-        Decreasing.
-    vt : ndarray, shape (n_free, n_free)
-        Right singular vectors, as rows.
-    reduction : float
-        Of cost by the step without damping; NaN where the Jacobian is not finite.
+    triangle : ndarray, shape (n, n)
+        R of the QR factorisation.
+    rotated : ndarray, shape (n,)
+        Qᵀr; the rest of the residuals is what no step can reduce.
+    is_finite : bool
     """
-    free = np.empty(len(point), dtype=np.bool_)
-    beside = np.empty((len(point) + 1, len(residuals)))
-    n, finite = 0, True
-    for j in range(len(point)):
-        slope = 0.0
-        for i in range(len(residuals)):
-            beside[n, i] = by_variable[j, i]
-            slope += by_variable[j, i] * residuals[i]
-        finite = finite and math.isfinite(slope)
-        pushed_out = (point[j] <= low[j] and slope > 0.0) or (point[j] >= high[j] and slope < 0.0)
-        free[j] = not pushed_out
-        n += free[j]
-    for i in range(len(residuals)):
-        beside[n, i] = residuals[i]
-    u_t_r = np.zeros(n)
-    if n == 0 or not finite:
-        return free, u_t_r, np.zeros(n), np.zeros((n, n)), 0.0 if finite else np.nan
-    # The triangle's last column is Qᵀr; below it is what no step can reach.
-    _, triangle = np.linalg.qr(beside[: n + 1].T)
-    u, singular_values, vt = np.linalg.svd(triangle[:n, :n].copy())
-    reduction = 0.0
-    for j in range(n):
-        for i in range(n):
-            u_t_r[j] += triangle[i, n] * u[i, j]
-        reduction += 0.5 * u_t_r[j] * u_t_r[j]
-    return free, u_t_r, singular_values, vt, reduction
+    n, m = by_variable.shape
+    beside = np.empty((m, n + 1))
+    finite = True
+    for i in range(m):
+        for j in range(n):
+            beside[i, j] = by_variable[j, i]
+            finite = finite and math.isfinite(by_variable[j, i])
+        beside[i, n] = residuals[i]
+    if not finite:
+        return np.zeros((n, n)), np.zeros(n), False
+    _, triangle = np.linalg.qr(beside)
+    return triangle[:n, :n].copy(), triangle[:n, n].copy(), True
 
 
 @compiled_in_order
-def damped_step(decomposition: _Decomposition, damping: float) -> tuple[np.ndarray, float]:
-    """Return the step for a damping of the squared singular values, and the predicted reduction.
+def step_in_box(
+    triangle: np.ndarray,
+    rotated: np.ndarray,
+    curvature: np.ndarray,
+    with_curvature: bool,
+    low: np.ndarray,
+    high: np.ndarray,
+    negligible: float,
+) -> tuple[np.ndarray, float]:
+    """Minimise the model in a box around zero.
 
-    The step, shape (n,), is no longer than `_LONGEST_STEP`.
+    Variables that the step would move beyond an end stop there, one after another, and the others
+    are chosen anew; so a variable that a step leaves at its bound does not shorten the others.
+
+    Parameters
+    ----------
+    triangle, rotated : ndarray, shapes (n, n) and (n,)
+    curvature : ndarray, shape (n, n)
+        S, symmetric.
+    with_curvature : bool
+        Whether S counts.
+    low, high : ndarray, shape (n,)
+        Ends of the step: low ≤ 0 ≤ high.
+    negligible : float
+        Directions of J whose whole reduction of the cost is less are left alone: there, residuals
+        are rounding and steps would be arbitrary. Without S only.
+
+    Returns
+    -------
+    step : ndarray, shape (n,)
+    reduction : float
+        Of the model; zero or less where the model with S has no minimum nearby.
     """
-    free, u_t_r, singular_values, vt, _ = decomposition
-    along, square = np.empty(len(u_t_r)), 0.0
-    for i in range(len(u_t_r)):
-        along[i] = -singular_values[i] / (singular_values[i] ** 2 + damping) * u_t_r[i]
-        square += along[i] ** 2
-    shrink = min(1.0, _LONGEST_STEP / math.sqrt(square)) if square > 0.0 else 1.0
-    predicted = 0.0
-    for i in range(len(u_t_r)):
-        along[i] *= shrink
-        moved = singular_values[i] * along[i]
-        predicted -= moved * (u_t_r[i] + 0.5 * moved)
-    step, k = np.zeros(len(free)), 0
-    for j in range(len(free)):
-        if free[j]:
-            for i in range(len(along)):
-                step[j] += along[i] * vt[i, k]
-            k += 1
-    return step, max(predicted, np.finfo(np.float64).tiny)
+    n = len(rotated)
+    step, held = np.zeros(n), np.zeros(n, dtype=np.bool_)
+    for j in range(n):
+        slope = 0.0
+        for i in range(n):
+            slope += triangle[i, j] * rotated[i]
+        held[j] = (low[j] >= 0.0 and slope > 0.0) or (high[j] <= 0.0 and slope < 0.0)
+    for _ in range(n):
+        free = np.flatnonzero(~held)
+        if not len(free):
+            break
+        # Variables at an end have moved: what they leave of the residuals and of the slope.
+        left = rotated.copy()
+        for j in range(n):
+            for i in range(n):
+                left[i] += triangle[i, j] * step[j]
+        columns = np.empty((n, len(free)))
+        for k in range(len(free)):
+            columns[:, k] = triangle[:, free[k]]
+        u, singular, vt = np.linalg.svd(columns, False)
+        along = np.zeros(len(free))
+        for k in range(len(free)):
+            for i in range(n):
+                along[k] += u[i, k] * left[i]
+        if with_curvature:
+            exists = _newton(along, singular, vt, curvature, step, free)
+            if not exists:
+                return np.zeros(n), _NO_REDUCTION
+        else:
+            for k in range(len(free)):
+                matters = 0.5 * along[k] ** 2 > negligible
+                determined = singular[k] > _RANK_TOLERANCE * singular[0]
+                along[k] = -along[k] / singular[k] if matters and determined else 0.0
+        worst, excess, end = -1, 0.0, 0.0
+        for k in range(len(free)):
+            j, moved = free[k], 0.0
+            for i in range(len(free)):
+                moved += vt[i, k] * along[i]
+            step[j] = moved
+            limit = low[j] if moved < 0.0 else high[j]
+            beyond = (abs(moved) - abs(limit)) / abs(moved) if moved != 0.0 else 0.0
+            if beyond > excess:
+                worst, excess, end = j, beyond, limit
+        if worst < 0:
+            break
+        for k in range(len(free)):
+            step[free[k]] = 0.0
+        held[worst], step[worst] = True, end
+    reduction = 0.0
+    for i in range(n):
+        moved = 0.0
+        for j in range(n):
+            moved += triangle[i, j] * step[j]
+            if with_curvature:
+                reduction -= 0.5 * step[i] * curvature[i, j] * step[j]
+        reduction -= moved * (rotated[i] + 0.5 * moved)
+    return step, reduction
+
+
+@compiled_in_order
+def _newton(
+    along: np.ndarray,
+    singular: np.ndarray,
+    vt: np.ndarray,
+    curvature: np.ndarray,
+    step: np.ndarray,
+    free: np.ndarray,
+) -> bool:
+    """Replace the residuals along singular vectors by the step of JᵀJ + S along them.
+
+    Returns whether the matrix is positive definite.
+    """
+    n = len(free)
+    hessian, slope = np.zeros((n, n)), np.empty(n)
+    for a in range(n):
+        slope[a] = singular[a] * along[a]
+        hessian[a, a] = singular[a] ** 2
+        for k in range(n):
+            row, by_held = curvature[free[k]], 0.0
+            for j in range(len(step)):
+                by_held += row[j] * step[j]
+            slope[a] += vt[a, k] * by_held
+            for b in range(n):
+                for i in range(n):
+                    hessian[a, b] += vt[a, k] * row[free[i]] * vt[b, i]
+    values, vectors = np.linalg.eigh(hessian)
+    if not values[0] > _LEAST_CURVATURE * singular[n - 1] ** 2:
+        return False
+    for a in range(n):
+        along[a] = 0.0
+    for k in range(n):
+        share = 0.0
+        for a in range(n):
+            share += vectors[a, k] * slope[a]
+        for a in range(n):
+            along[a] -= vectors[a, k] * share / values[k]
+    return True
+
+
+@compiled_in_order
+def update_curvature(
+    curvature: np.ndarray, moved: np.ndarray, by_jacobian: np.ndarray, by_gradient: np.ndarray
+) -> bool:
+    """Update S by a step; return false, without a change, where the cost has no curvature there.
+
+    Parameters
+    ----------
+    curvature : ndarray, shape (n, n)
+        S, changed in place.
+    moved : ndarray, shape (n,)
+        The step.
+    by_jacobian : ndarray, shape (n,)
+        Change of the Jacobian along it, times the residuals after it: what S·step should be.
+    by_gradient : ndarray, shape (n,)
+        Change of the gradient.
+    """
+    n = len(moved)
+    along = by_step = expected = 0.0
+    for i in range(n):
+        along += by_gradient[i] * moved[i]
+        expected += by_jacobian[i] * moved[i]
+        for j in range(n):
+            by_step += moved[i] * curvature[i, j] * moved[j]
+    if not along > 0.0:
+        return False
+    # A former S that is too large for this step is shrunk first.
+    size = min(1.0, abs(expected / by_step)) if by_step != 0.0 else 1.0
+    missing, total = by_jacobian.copy(), 0.0
+    for i in range(n):
+        for j in range(n):
+            missing[i] -= size * curvature[i, j] * moved[j]
+        total += missing[i] * moved[i]
+    for i in range(n):
+        for j in range(n):
+            cross = missing[i] * by_gradient[j] + by_gradient[i] * missing[j]
+            own = total * by_gradient[i] * by_gradient[j] / along
+            curvature[i, j] = size * curvature[i, j] + (cross - own) / along
+    return True

@@ -148,7 +148,8 @@ class FitStrategy:
     Attributes
     ----------
     method : {"hybrid", "neural", "least_squares"}
-    weights : {"price", "vega", "bid_ask"}
+    weights : {"price", "vega", "bid_ask"}, optional
+        As in `calibrate`.
     per_maturity : bool
         One fit for each expiry.
     n_starts : int, optional
@@ -158,7 +159,7 @@ class FitStrategy:
     """
 
     method: Method = "hybrid"
-    weights: str = "price"
+    weights: str | None = None
     per_maturity: bool = False
     n_starts: int | None = None
     seed: int = 0

@@ -1,58 +1,17 @@
-"""Identifiability: which directions, parameters and moments the quotes determine."""
+"""Identifiability: which directions of a model's coordinates the quotes determine."""
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
-from scipy.special import stdtrit
 
 from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_numerics.jit import compiled_in_order
-from levy_numerics.models.base import LevyModel, Model
-from levy_numerics.models.compiled import exponent_with_gradient
 
 # Relative to the largest singular value: prices do not change along directions below it. Prices of
 # a fit have nine digits, and their derivatives seven.
 _RANK_TOLERANCE: Final = 1e-7
-# Share of its gradient with which a moment, or a parameter, may change along a null direction and
-# still count as determined.
-_NEGLIGIBLE: Final = 1e-4
-_NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
-_ORDERS: Final = np.arange(1.0, 5.0)
-MOMENTS: Final = ("variance", "skewness", "excess_kurtosis")
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A moment of S/F at one year, with its standard error.
-
-    Attributes
-    ----------
-    value : float
-        Infinite where the distribution has none.
-    standard_error : float
-        Infinite where the quotes do not determine it.
-    degrees_of_freedom : int
-        Of the residual variance behind the standard error.
-    """
-
-    value: float
-    standard_error: float
-    degrees_of_freedom: int
-
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Return the Student-t interval; infinite where the standard error is."""
-        width = half_width(self.standard_error, self.degrees_of_freedom, level)
-        return self.value - width, self.value + width
-
-
-def half_width(standard_error: float, degrees_of_freedom: int, level: float) -> float:
-    """Return half the width of a Student-t interval; infinite without degrees of freedom."""
-    if degrees_of_freedom < 1 or not math.isfinite(standard_error):
-        return math.inf
-    return float(stdtrit(degrees_of_freedom, 0.5 + 0.5 * level)) * standard_error
 
 
 @dataclass(frozen=True)
@@ -65,53 +24,65 @@ class Identifiability:
         Of the weighted Jacobian, decreasing.
     directions : ndarray, shape (n_coordinates, n_coordinates)
         Right singular vectors, as rows.
-    residual_variance : float
-        Unbiased: 2·cost over the degrees of freedom; infinite where there are none.
+    left : ndarray, shape (n_quotes, n_coordinates)
+        Left singular vectors, as columns.
+    residuals : ndarray, shape (n_quotes,)
+        Weighted.
     degrees_of_freedom : int
         Quotes less the directions that the fit was free to use: see `_degrees_of_freedom`.
     """
 
     singular_values: np.ndarray
     directions: np.ndarray
-    residual_variance: float
+    left: np.ndarray
+    residuals: np.ndarray
     degrees_of_freedom: int
 
     @classmethod
     def of(cls, solution: Solution, low: np.ndarray, high: np.ndarray) -> "Identifiability":
         """Decompose the Jacobian at a solution in the box from `low` to `high`."""
-        singular_values, directions = _decomposed(np.ascontiguousarray(solution.jacobian.T))
-        degrees = _degrees_of_freedom(solution, singular_values, low, high)
-        variance = 2.0 * solution.cost / degrees if degrees else math.inf
-        return cls(singular_values, directions, variance, degrees)
+        left, singular, directions = _decomposed(np.ascontiguousarray(solution.jacobian.T))
+        degrees = _degrees_of_freedom(solution, singular, low, high)
+        return cls(singular, directions, left, solution.residuals, degrees)
+
+    @property
+    def residual_variance(self) -> float:
+        """Σr² over the degrees of freedom, unbiased; infinite where there are none."""
+        if not self.degrees_of_freedom:
+            return math.inf
+        return float(self.residuals @ self.residuals) / self.degrees_of_freedom
 
     @property
     def identified(self) -> np.ndarray:
         """Directions along which prices change, boolean, shape (n_coordinates,)."""
         return np.asarray(self.singular_values > _RANK_TOLERANCE * self.singular_values[0])
 
-    def covariance(self, gradient: np.ndarray, negligible: np.ndarray) -> np.ndarray:
-        """Return the Gauss-Newton covariance s²·G(JᵀJ)⁻¹Gᵀ of quantities with derivatives G.
+    def covariance(
+        self, gradient: np.ndarray, along: np.ndarray, negligible: float, *, diagonal: bool = False
+    ) -> np.ndarray:
+        """Return the covariance G·VS⁻¹·C·S⁻¹Vᵀ·Gᵀ of quantities with derivatives G.
 
         Parameters
         ----------
         gradient : ndarray, shape (k, n_coordinates)
-        negligible : ndarray, shape (k,)
+        along : ndarray, shape (n_identified, n_identified)
+            C, the covariance of UᵀE, E the errors of the quotes and U the left singular vectors of
+            the identified directions: s²·I for independent errors of equal variance.
+        negligible : float
             Share of its gradient with which a quantity may change along a null direction and still
             count as determined.
+        diagonal : bool
+            Whether only the variances are needed.
 
         Returns
         -------
-        ndarray, shape (k, k)
+        ndarray, shape (k, k), or (k,) of the diagonal
             Infinite on the diagonal, and NaN beside it, for quantities that are not determined.
         """
-        if not math.isfinite(self.residual_variance):
-            nothing = np.full((len(gradient), len(gradient)), np.nan)
-            np.fill_diagonal(nothing, np.inf)
-            return nothing
-        along = gradient @ self.directions.T
-        return _covariance(
-            along, self.singular_values, self.identified, self.residual_variance, negligible
+        rows, is_null = _scaled(
+            gradient @ self.directions.T, self.singular_values, self.identified, negligible
         )
+        return _variances(rows, along, is_null) if diagonal else _matrix(rows, along, is_null)
 
 
 def _degrees_of_freedom(
@@ -129,170 +100,65 @@ def _degrees_of_freedom(
     free = (solution.point > low) & (solution.point < high)
     if not free.all():
         columns = np.ascontiguousarray(solution.jacobian[:, free].T)
-        singular_values, _ = _decomposed(columns) if free.any() else (np.zeros(1), None)
+        singular_values = _decomposed(columns)[1] if free.any() else np.zeros(1)
     tolerance = _RANK_TOLERANCE * singular_values[0]
     return int(n_quotes) - int(np.count_nonzero(singular_values > tolerance))
 
 
 @compiled_in_order
-def _decomposed(by_coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return singular values and right singular vectors of a Jacobian, given its transpose."""
-    n = len(by_coordinate)
+def _decomposed(by_coordinate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the singular value decomposition of a Jacobian, given its transpose."""
+    n, n_quotes = by_coordinate.shape
     if not np.isfinite(by_coordinate).all():
-        return np.full(n, np.nan), np.eye(n)
-    _, singular, directions = np.linalg.svd(by_coordinate.T, False)
-    return singular, directions
+        return np.zeros((n_quotes, n)), np.full(n, np.nan), np.eye(n)
+    left, singular, directions = np.linalg.svd(by_coordinate.T, False)
+    return np.ascontiguousarray(left), singular, directions
 
 
 @compiled_in_order
-def _covariance(
-    along: np.ndarray,
-    singular: np.ndarray,
-    identified: np.ndarray,
-    variance: float,
-    negligible: np.ndarray,
-) -> np.ndarray:
-    """Return the covariance of quantities with derivatives `along` the directions, (k, n)."""
+def _scaled(
+    along: np.ndarray, singular: np.ndarray, identified: np.ndarray, negligible: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return derivatives over the singular values, (k, n_identified), and which are infinite."""
     size, n = along.shape
-    covariance, is_null = np.zeros((size, size)), np.zeros(size, dtype=np.bool_)
+    rows, is_null = np.zeros((size, np.sum(identified))), np.zeros(size, dtype=np.bool_)
     for k in range(size):
-        steepest, null = 0.0, 0.0
+        steepest, null, column = 0.0, 0.0, 0
         for j in range(n):
             steepest = max(steepest, abs(along[k, j]))
-            if not identified[j]:
+            if identified[j]:
+                rows[k, column] = along[k, j] / singular[j]
+                column += 1
+            else:
                 null = max(null, abs(along[k, j]))
-                continue
-            for i in range(size):
-                scaled = (along[i, j] / singular[j]) * (along[k, j] / singular[j])
-                covariance[i, k] += variance * scaled
-        is_null[k] = null > negligible[k] * steepest
+        is_null[k] = null > negligible * steepest or column == 0
+    return rows, is_null
+
+
+@compiled_in_order
+def _matrix(rows: np.ndarray, along: np.ndarray, is_null: np.ndarray) -> np.ndarray:
+    size = len(rows)
+    covariance = np.empty((size, size))
     for k in range(size):
         for i in range(size):
+            covariance[i, k] = _product(rows[i], along, rows[k])
             if is_null[i] or is_null[k]:
                 covariance[i, k] = np.inf if i == k else np.nan
     return covariance
 
 
-@dataclass(frozen=True)
-class FitUncertainty:
-    """Uncertainty of a fit: covariance of the parameters, and moments with their errors.
-
-    Attributes
-    ----------
-    covariance : ndarray, shape (n_parameters, n_parameters)
-        Of the parameters.
-    moments : dict of Moment
-        Variance, skewness and excess kurtosis of S/F at one year, with Gauss-Newton errors. They
-        are moments of the price, not of its logarithm: a left tail that the quotes do not
-        determine, such as that of G → 0, changes the former by little, the latter without bound.
-    """
-
-    covariance: np.ndarray
-    moments: dict[str, Moment]
-
-    @classmethod
-    def of(cls, model: Model, by_coordinate: np.ndarray, geometry: Identifiability) -> Self:
-        """Return the uncertainty of `model` from the derivatives of its parameters.
-
-        Parameters
-        ----------
-        model : Model
-        by_coordinate : ndarray, shape (n_parameters, n_coordinates)
-            `Model.coordinate_jacobian`.
-        geometry : Identifiability
-        """
-        with np.errstate(all="ignore"):
-            values, by_parameter = _moments(model)
-        n = len(by_coordinate)
-        gradient = _gradient(by_coordinate, values, by_parameter)
-        covariance = geometry.covariance(gradient, _negligible(n, len(values)))
-        variances = np.diagonal(covariance)[n:].tolist()
-        errors = [
-            math.inf if math.isnan(variance) else math.sqrt(variance) for variance in variances
-        ]
-        moments = {
-            name: Moment(value, error, geometry.degrees_of_freedom)
-            for name, value, error in zip(MOMENTS, values.tolist(), errors, strict=True)
-        }
-        return cls(covariance[:n, :n], moments)
-
-
-@lru_cache
-def _negligible(n_parameters: int, n_moments: int) -> np.ndarray:
-    """Return the tolerances of parameters and then moments, for the covariance."""
-    tolerances = _NEGLIGIBLE_FOR_PARAMETERS, _NEGLIGIBLE
-    return np.repeat(tolerances, (n_parameters, n_moments))
+@compiled_in_order
+def _variances(rows: np.ndarray, along: np.ndarray, is_null: np.ndarray) -> np.ndarray:
+    variances = np.empty(len(rows))
+    for k in range(len(rows)):
+        variances[k] = np.inf if is_null[k] else _product(rows[k], along, rows[k])
+    return variances
 
 
 @compiled_in_order
-def _gradient(
-    by_coordinate: np.ndarray, values: np.ndarray, by_parameter: np.ndarray
-) -> np.ndarray:
-    """Return derivatives of parameters, then moments, in coordinates; NaN where none exist."""
-    n_parameters, n = by_coordinate.shape
-    gradient = np.zeros((n_parameters + len(values), n))
-    for i in range(n_parameters):
-        for j in range(n):
-            gradient[i, j] = by_coordinate[i, j]
-            for k in range(len(values)):
-                gradient[n_parameters + k, j] += by_parameter[k, i] * by_coordinate[i, j]
-    for k in range(len(values)):
-        row = gradient[n_parameters + k]
-        if not (np.isfinite(values[k]) and np.isfinite(row).all()):
-            row[:] = np.nan
-    return gradient
-
-
-def _moments(model: Model) -> tuple[np.ndarray, np.ndarray]:
-    """Return variance, skewness and excess kurtosis of S/F at one year, with their gradients.
-
-    They follow from the moments φ(−in)/φ(−i)ⁿ, n = 2, 3, 4, which are infinite beyond the strip.
-
-    Returns
-    -------
-    values : ndarray, shape (3,)
-    gradient : ndarray, shape (3, n_parameters)
-        In the model's parameters.
-    """
-    if isinstance(model, LevyModel):
-        log_cf, by_parameter = exponent_with_gradient(model, -1j * _ORDERS)
-    else:
-        log_cf, by_parameter = model.log_cf_with_gradient(-1j * _ORDERS, np.float64(1.0))
-    exists = float(model.strip(1.0)[0]) > _ORDERS[1:]
-    return _of_log_moments(log_cf.real, by_parameter.real, exists)
-
-
-@compiled_in_order
-def _of_log_moments(
-    log_cf: np.ndarray, by_parameter: np.ndarray, exists: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return variance, skewness, excess kurtosis and gradients from log E[Sⁿ], n = 1 … 4."""
-    moment, values = np.empty(3), np.empty(3)
-    for k in range(3):
-        log_moment = log_cf[k + 1] - (k + 2.0) * log_cf[0]
-        moment[k] = math.exp(log_moment) if exists[k] else np.inf
-    # Central moments of a variable of mean one from its second, third and fourth raw ones.
-    variance = moment[0] - 1.0
-    third = moment[1] - 3.0 * moment[0] + 2.0
-    fourth = moment[2] - 4.0 * moment[1] + 6.0 * moment[0] - 3.0
-    deviation = math.sqrt(variance)
-    values[0] = variance
-    values[1] = third / deviation**3
-    values[2] = fourth / variance**2 - 3.0
-    gradient = np.empty((3, len(by_parameter)))
-    for i in range(len(by_parameter)):
-        first = by_parameter[i, 0]
-        second, cubic, quartic = (
-            moment[0] * (by_parameter[i, 1] - 2.0 * first),
-            moment[1] * (by_parameter[i, 2] - 3.0 * first),
-            moment[2] * (by_parameter[i, 3] - 4.0 * first),
-        )
-        d_third = cubic - 3.0 * second
-        d_fourth = quartic - 4.0 * cubic + 6.0 * second
-        gradient[0, i] = second
-        gradient[1, i] = (d_third - 1.5 * third / variance * second) / deviation**3
-        gradient[2, i] = (d_fourth - 2.0 * fourth / variance * second) / variance**2
-    for k in range(3):
-        if not np.isfinite(values[k]):
-            values[k] = np.inf
-    return values, gradient
+def _product(row: np.ndarray, matrix: np.ndarray, other: np.ndarray) -> float:
+    total = 0.0
+    for i in range(len(row)):
+        for j in range(len(other)):
+            total += row[i] * matrix[i, j] * other[j]
+    return total

@@ -1,4 +1,8 @@
-"""Levenberg-Marquardt in a box, for a handful of variables and hundreds of residuals.
+"""Nonlinear least squares in a box, for a handful of variables and hundreds of residuals.
+
+Gauss-Newton steps in a rectangular trust region. Close to the optimum, where the residuals that are
+left are noise and misfit, the curvature that Gauss-Newton leaves out is learned from the steps:
+misfit otherwise makes the iterations converge as slowly as a geometric series.
 
 The algorithm is a state and two compiled functions: `propose` sets the next point to evaluate,
 `judge` accepts or rejects it. `solve` alternates them with evaluations in Python; where a problem
@@ -9,11 +13,10 @@ The residuals at the end of the last step are often known well enough without an
 
 References
 ----------
-Moré (1978), The Levenberg-Marquardt algorithm: implementation and theory, LNM 630, 105-116.
-Nielsen (1999), Damping parameter in Marquardt's method, IMM-REP-1999-05, for the damping.
-Transtrum and Sethna (2012), arXiv:1201.5885, for why the damping is not scaled by the Jacobian
-where parameters may be unidentified. Deuflhard (2004), Newton methods for nonlinear problems,
-Springer, section 4.3, for the contraction of successive Gauss-Newton steps.
+Conn, Gould and Toint (2000), Trust-Region Methods, SIAM, chapter 7, for regions that are boxes.
+Dennis, Gay and Welsch (1981), ACM Transactions on Mathematical Software 7(3), 348-368, for the
+curvature. Deuflhard (2004), Newton methods for nonlinear problems, Springer, section 4.3, for the
+contraction of successive Gauss-Newton steps.
 """
 
 import math
@@ -23,24 +26,36 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from levy_numerics.calibration.gauss_newton import damped_step, decompose
+from levy_numerics.calibration.gauss_newton import step_in_box, triangle_of, update_curvature
 from levy_numerics.jit import compiled_in_order
 
 Status = Literal["converged", "at_bound", "max_evaluations", "stalled", "diverged"]
 
-_FIRST_DAMPING: Final = 1e-6
 _STEP_TOLERANCE: Final = 1e-9
 _REDUCTION_TOLERANCE: Final = 1e-13
-# Share of the cost: where no step could reduce it further, the fit lies within a few
-# ten-thousandths of a standard error of its optimum, unless the quotes are exact.
-NEGLIGIBLE_REDUCTION: Final = 1e-10
-# Share of the cost: where no step could reduce it further and one has failed, the rest is rounding.
-_WITHIN_NOISE: Final = 1e-8
+# A fit ends within this share of its parameters' standard errors. The squared distance from the
+# optimum, in standard errors, is the reduction that is left over the cost, per degree of freedom.
+NEGLIGIBLE_ERROR: Final = 1e-3
+# The same where a step would still be evaluated: the next one costs as much as this one.
+_LEAST_ERROR: Final = 1e-4
+# Share of a negligible reduction below which a direction is not followed.
+_SHARE_OF_A_DIRECTION: Final = 1e-3
 # Some valleys fall ever slower: so many evaluations must reduce the cost by at least this share.
 _STALL_EVALUATIONS: Final = 30
 _WORTHWHILE_REDUCTION: Final = 3e-4
-_LARGEST_DAMPING: Final = 1e16
-# In coordinates, most of them logarithms: the Jacobian is off by as much at the step's end.
+# Trust region: the largest change of a coordinate, most of which are logarithms.
+_FIRST_RADIUS: Final = 1.5
+_LARGEST_RADIUS: Final = 3.0
+_SMALLEST_RADIUS: Final = 1e-12
+_POOR_PREDICTION: Final = 0.25
+_GOOD_PREDICTION: Final = 0.75
+_SHRINK: Final = 0.5
+_GROW: Final = 2.0
+_MOST_SHRINK: Final = 0.1
+# Share of the cost that may be left to reduce where curvature is learned. Far from the optimum it
+# changes too much from step to step; in the curved valleys of jump models it is needed early.
+_NEAR: Final = 0.1
+# In coordinates: the Jacobian is off by as much at the step's end.
 _SHORT_STEP: Final = 1e-3
 # Evaluations from which a start is compared with the best solution of other starts.
 _HOPELESS_EVALUATIONS: Final = 40
@@ -73,7 +88,7 @@ _OUTCOMES: Final[tuple[tuple[Status | None, str], ...]] = (
     STOPPED_ON_REQUEST,
     GIVEN_UP,
     STALLED,
-    DAMPED_OUT,
+    SHRUNK,
     EXACT,
     OPTIMAL,
     UNEVALUATED,
@@ -87,18 +102,19 @@ _NUMBERS: Final = np.dtype(
         (name, np.float64)
         for name in (
             "cost",
-            "damping",
-            "damping_factor",
+            "radius",
             "reduction",
-            "reduction_before",
             "predicted",
-            "squared_norm",
+            "predicted_before",
             "checkpoint_cost",
             "floor",
             "give_up_above",
         )
     ]
-    + [(name, np.int64) for name in ("n_evaluations", "max_evaluations", "checkpoint")]
+    + [
+        (name, np.int64)
+        for name in ("n_evaluations", "max_evaluations", "checkpoint", "has_curvature")
+    ]
 )
 
 
@@ -113,12 +129,16 @@ class Iterate(NamedTuple):
 
 
 class State(NamedTuple):
-    """State of a solution: the box, the best iterate, the next one, and one record of numbers."""
+    """State of a solution: the box, the best iterate, the next one, and one record of numbers.
+
+    `curvature`, shape (n, n), is what the steps have shown of Σᵢ rᵢ∇²rᵢ.
+    """
 
     low: np.ndarray
     high: np.ndarray
     current: Iterate
     trial: Iterate
+    curvature: np.ndarray
     numbers: np.ndarray
 
 
@@ -205,7 +225,6 @@ def solve(
     problem: LeastSquaresProblem,
     start: np.ndarray,
     *,
-    first_damping: float = _FIRST_DAMPING,
     max_evaluations: int = 200,
     give_up_above: float = math.inf,
     should_stop: Callable[[], bool] | None = None,
@@ -216,8 +235,6 @@ def solve(
     ----------
     start : ndarray, shape (n,)
         Clipped to the box.
-    first_damping : float
-        Relative to the square of the largest singular value; small where the start is good.
     max_evaluations : int
         Of residuals with their Jacobian.
     give_up_above : float
@@ -225,7 +242,7 @@ def solve(
     should_stop : callable, optional
         Called between iterations; once it returns true, the best point so far is the solution.
     """
-    state = _initial(problem, start, first_damping, max_evaluations, give_up_above)
+    state = _initial(problem, start, max_evaluations, give_up_above)
     iterate: Callable[[State], int] = problem.iterate or propose
     code = RUNNING
     while code == RUNNING:
@@ -243,7 +260,7 @@ def solve(
 @compiled_in_order
 def propose(state: Any) -> int:
     """Set the next point to evaluate and return `EVALUATE`, or why the current point is final."""
-    low, high, current, trial, numbers = state
+    low, high, current, trial, curvature, numbers = state
     s = numbers[0]
     if s.n_evaluations == 0:
         return EVALUATE
@@ -251,9 +268,14 @@ def propose(state: Any) -> int:
         return STOPPED
     if math.sqrt(2.0 * s.cost) <= s.floor:
         return EXACT
-    linear = decompose(current.residuals, current.by_variable, current.point, low, high)
-    s.reduction = linear[4]
-    if s.reduction <= NEGLIGIBLE_REDUCTION * s.cost:
+    triangle, rotated, is_finite = triangle_of(current.residuals, current.by_variable)
+    if not is_finite:
+        return SHRUNK
+    unit = _reduction_of_one_error(state)
+    least = _SHARE_OF_A_DIRECTION * NEGLIGIBLE_ERROR**2 * unit
+    below, above = low - current.point, high - current.point
+    step, s.reduction = step_in_box(triangle, rotated, curvature, False, below, above, least)
+    if s.reduction <= _LEAST_ERROR**2 * unit:
         return OPTIMAL
     if s.n_evaluations >= _HOPELESS_EVALUATIONS and s.cost > s.give_up_above:
         return GIVEN_UP
@@ -261,26 +283,40 @@ def propose(state: Any) -> int:
         if s.checkpoint_cost - s.cost < _WORTHWHILE_REDUCTION * s.cost:
             return STALLED
         s.checkpoint, s.checkpoint_cost = s.n_evaluations + _STALL_EVALUATIONS, s.cost
-    s.squared_norm = linear[2][0] ** 2 if len(linear[2]) else 1.0
-    step, s.predicted = damped_step(linear, s.damping * s.squared_norm)
+    s.predicted = 0.0
+    below, above = np.maximum(below, -s.radius), np.minimum(above, s.radius)
+    if s.has_curvature:
+        newton, s.predicted = step_in_box(triangle, rotated, curvature, True, below, above, least)
+        if s.predicted > 0.0:
+            step = newton
+    if not s.predicted > 0.0:
+        s.predicted = s.reduction
+        if np.abs(step).max() > s.radius:
+            step, s.predicted = step_in_box(
+                triangle, rotated, curvature, False, below, above, least
+            )
     # Steps shrink at least as they did: as one over another for residuals that are not zero, and
     # as the square of one where they are.
-    remaining = np.inf
-    if s.reduction_before > 0.0:
-        remaining = s.reduction - s.predicted + s.reduction**2 / s.reduction_before
-    if remaining <= _WITHIN_NOISE * s.cost and _accept_unevaluated(state, step):
-        return UNEVALUATED
-    moved = 0.0
+    if s.predicted_before > 0.0:
+        remaining = s.predicted**2 / s.predicted_before
+        if remaining <= NEGLIGIBLE_ERROR**2 * unit and _accept_unevaluated(state, step):
+            return UNEVALUATED
     for j in range(len(step)):
         trial.point[j] = min(max(current.point[j] + step[j], low[j]), high[j])
-        moved += (trial.point[j] - current.point[j]) ** 2
-    return VANISHED if math.sqrt(moved) <= _STEP_TOLERANCE else EVALUATE
+    return VANISHED if np.abs(step).max() <= _STEP_TOLERANCE else EVALUATE
+
+
+@compiled_in_order
+def _reduction_of_one_error(state: Any) -> float:
+    """Return the reduction of the cost by a step of one standard error."""
+    n, m = state.current.by_variable.shape
+    return state.numbers[0].cost / max(m - n, 1)
 
 
 @compiled_in_order
 def judge(state: Any) -> int:
     """Accept or reject the trial, which has been evaluated; return `RUNNING`, or why to end."""
-    current, trial, s = state[2], state[3], state[4][0]
+    current, trial, s = state.current, state.trial, state.numbers[0]
     cost = 0.0
     for i in range(len(trial.residuals)):
         cost += 0.5 * trial.residuals[i] * trial.residuals[i]
@@ -290,19 +326,54 @@ def judge(state: Any) -> int:
         _accept(current, trial)
         s.cost = s.checkpoint_cost = cost
         return RUNNING if math.isfinite(cost) else DIVERGED
+    size = np.abs(trial.point - current.point).max()
     if math.isfinite(cost) and reduction > 0.0:
         small = reduction <= _REDUCTION_TOLERANCE * s.cost and s.predicted <= 2.0 * reduction
+        is_near = s.reduction < _NEAR * s.cost
+        s.has_curvature = 1 if is_near and _learn_curvature(state) else 0
+        if reduction < _POOR_PREDICTION * s.predicted:
+            s.radius = _SHRINK * size
+        elif reduction > _GOOD_PREDICTION * s.predicted and size >= 0.99 * s.radius:
+            s.radius = min(_GROW * s.radius, _LARGEST_RADIUS)
         _accept(current, trial)
-        s.cost, s.reduction_before = cost, s.reduction
-        s.damping *= max(1.0 / 5.0, 1.0 - (2.0 * reduction / s.predicted - 1.0) ** 3)
-        s.damping_factor = 2.0
+        s.cost, s.predicted_before = cost, s.predicted
         return FLAT if small else RUNNING
-    if s.reduction <= _WITHIN_NOISE * s.cost:
+    if s.reduction <= NEGLIGIBLE_ERROR**2 * _reduction_of_one_error(state):
         return REJECTED
-    s.damping *= s.damping_factor
-    s.damping_factor *= 2.0
-    s.reduction_before = 0.0
-    return DAMPED_OUT if s.damping > _LARGEST_DAMPING * s.squared_norm else RUNNING
+    s.radius = _shrinkage(state, cost) * size
+    s.predicted_before, s.has_curvature = 0.0, 0
+    return SHRUNK if s.radius < _SMALLEST_RADIUS else RUNNING
+
+
+@compiled_in_order
+def _shrinkage(state: Any, cost: float) -> float:
+    """Return the share of a rejected step at which a parabola through both ends is lowest."""
+    current, trial, s = state.current, state.trial, state.numbers[0]
+    if not math.isfinite(cost):
+        return _MOST_SHRINK
+    slope = 0.0
+    for j in range(len(current.point)):
+        moved = trial.point[j] - current.point[j]
+        for i in range(len(current.residuals)):
+            slope += current.residuals[i] * current.by_variable[j, i] * moved
+    share = -0.5 * slope / (cost - s.cost - slope)
+    return min(max(share, _MOST_SHRINK), _SHRINK)
+
+
+@compiled_in_order
+def _learn_curvature(state: Any) -> bool:
+    """Update the curvature by the accepted trial, before it replaces the current point."""
+    current, trial, curvature = state.current, state.trial, state.curvature
+    n, m = current.by_variable.shape
+    if not state.numbers[0].has_curvature:
+        curvature[:] = 0.0
+    by_jacobian, by_gradient = np.zeros(n), np.zeros(n)
+    for j in range(n):
+        for i in range(m):
+            after, before = trial.by_variable[j, i], current.by_variable[j, i]
+            by_jacobian[j] += (after - before) * trial.residuals[i]
+            by_gradient[j] += after * trial.residuals[i] - before * current.residuals[i]
+    return update_curvature(curvature, trial.point - current.point, by_jacobian, by_gradient)
 
 
 @compiled_in_order
@@ -320,7 +391,7 @@ def _accept_unevaluated(state: Any, step: np.ndarray) -> bool:
 
     For steps after which no reduction is left: the residuals bend by as little on so short a way.
     """
-    low, high, current, _, _ = state
+    low, high, current = state.low, state.high, state.current
     for j in range(len(step)):
         moved = current.point[j] + step[j]
         if not abs(step[j]) <= _SHORT_STEP or moved <= low[j] or moved >= high[j]:
@@ -339,7 +410,6 @@ def _accept_unevaluated(state: Any, step: np.ndarray) -> bool:
 def _initial(
     problem: LeastSquaresProblem,
     start: np.ndarray,
-    damping: float,
     max_evaluations: int,
     give_up_above: float,
 ) -> State:
@@ -347,10 +417,10 @@ def _initial(
     current, trial = _empty(n, m), _empty(n, m)
     trial.point[:] = np.minimum(np.maximum(start, problem.low), problem.high)
     numbers = np.zeros(1, _NUMBERS)
-    numbers["damping"], numbers["damping_factor"] = damping, 2.0
+    numbers["radius"] = _FIRST_RADIUS
     numbers["floor"], numbers["give_up_above"] = problem.floor, give_up_above
     numbers["max_evaluations"], numbers["checkpoint"] = max_evaluations, _STALL_EVALUATIONS
-    return State(problem.low, problem.high, current, trial, numbers)
+    return State(problem.low, problem.high, current, trial, np.zeros((n, n)), numbers)
 
 
 def _empty(n: int, m: int) -> Iterate:

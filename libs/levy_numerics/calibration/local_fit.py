@@ -1,4 +1,4 @@
-"""Calibration from an initial guess that is probably good; restarts where its fit is not close."""
+"""Calibration from an initial guess that is probably good; restarts where others may fit better."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from levy_numerics.calibration.least_squares import (
     require_enough_quotes,
     result_of,
     select_best,
-    unit_box,
+    solve_from_each,
 )
 from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_numerics.calibration.objective import Objective
@@ -26,8 +26,6 @@ from levy_numerics.pricing.sinh import SinhPricer
 # Root-mean-square volatility error of a fit that needs no restart: a tenth of a point.
 _CLOSE_FIT: Final = 1e-3
 _N_RESTARTS: Final = 12
-# Smaller than from elsewhere: the full step is usually right, and saves a tenth of the iterations.
-_FIRST_DAMPING: Final = 1e-8
 # Relative excess of cost at which the initial guess still counts as having led to the best fit.
 _SAME_COST: Final = 1e-6
 
@@ -72,13 +70,13 @@ def fit_from(
     quotes: Quotes,
     start: Model,
     *,
-    weights: str = "price",
+    weights: str | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     pricer: SinhPricer | None = None,
 ) -> LocalFit:
-    """Fit from `start`; where that fit is not close, restart until starts agree.
+    """Fit from `start`; restart until starts agree, where others may fit better.
 
     Parameters
     ----------
@@ -120,9 +118,10 @@ def solve_from(
 ) -> LocalSolution:
     """Return the solution from an initial guess, or the best of several starts.
 
-    A close fit is the global optimum up to a tenth of a volatility point. Real surfaces may be far
-    from every model: there the fit must be found again from a screened start, and if that finds a
-    better one, several starts decide.
+    A fit is accepted where the start led to it directly and the model's surfaces hardly ever have a
+    second minimum (`Model.min_repeat_hits` is 1), or where it is close: then it is the global
+    optimum up to a tenth of a volatility point. Otherwise as many screened starts as the model
+    requires must agree on the best fit.
 
     Parameters
     ----------
@@ -138,28 +137,23 @@ def solve_from(
     """
     require_enough_quotes(model, objective.quotes)
     problem = objective.problem(model)
-    first = levenberg_marquardt.solve(
-        problem, start, first_damping=_FIRST_DAMPING, should_stop=should_stop
-    )
+    first = levenberg_marquardt.solve(problem, start, should_stop=should_stop)
+    if multistart_agreement([first], problem.floor, model.min_repeat_hits):
+        return LocalSolution(first, None, first.n_evaluations, start_accepted=True)
     if first.status == "converged":
-        # An exact fit needs no implied volatilities, which cost as much as an evaluation.
-        is_exact = 2.0 * first.cost <= problem.floor**2
-        errors = None if is_exact else objective.errors(first.values)
-        if errors is None or _is_close(errors):
+        errors = objective.errors(first.values)
+        if _is_close(errors):
             return LocalSolution(first, errors, first.n_evaluations, start_accepted=True)
-    solutions: list[Solution] = [first]
     if progress is not None:
         progress(1, 1 + _N_RESTARTS)
-    starts = initial_guesses(model, objective, n_starts=_N_RESTARTS, seed=seed)
-    for z in starts:
-        if should_stop is not None and should_stop():
-            break
-        solutions.append(levenberg_marquardt.solve(problem, z, should_stop=should_stop))
-        if progress is not None:
-            progress(len(solutions), 1 + len(starts))
-        tried = unit_box(problem, [start, *starts[: len(solutions) - 1]])
-        if multistart_agreement(solutions, problem.floor, model.min_repeat_hits, tried):
-            break
+    solutions = solve_from_each(
+        model,
+        objective,
+        initial_guesses(model, objective, n_starts=_N_RESTARTS, seed=seed),
+        before=[(start, first)],
+        progress=progress,
+        should_stop=should_stop,
+    )
     best = select_best(solutions)
     return LocalSolution(
         best,
@@ -173,7 +167,9 @@ def _is_close(errors: PricingErrors) -> bool:
     return FitQuality.of_errors(errors).implied_vol_rmse <= _CLOSE_FIT
 
 
-def evaluate_at(quotes: Quotes, proposed: Model, *, weights: str = "price") -> CalibrationResult:
+def evaluate_at(
+    quotes: Quotes, proposed: Model, *, weights: str | None = None
+) -> CalibrationResult:
     """Return prices, errors and local geometry of a parameter set as it is, without a fit."""
     objective = Objective.of(quotes, weights)
     solution = levenberg_marquardt.solve(

@@ -30,6 +30,9 @@ from levy_numerics.calibration.levenberg_marquardt import (
 from levy_numerics.calibration.weights import (
     Weighting,
     WeightingArrays,
+    Weights,
+    default_weights,
+    require_weights,
     set_weighted_errors,
     weighting,
 )
@@ -58,11 +61,14 @@ class Objective:
     Attributes
     ----------
     quotes : Quotes
+    weights : {"price", "vega", "bid_ask"}
+        Name of the weighting.
     weighting : Weighting
     pricer : SinhPricer
     """
 
     quotes: Quotes
+    weights: Weights
     weighting: Weighting
     pricer: SinhPricer
     _problems: dict[type[Model], LeastSquaresProblem] = field(
@@ -70,11 +76,17 @@ class Objective:
     )
 
     @classmethod
-    def of(cls, quotes: Quotes, weights: str, pricer: SinhPricer | None = None) -> Self:
-        """Choose the weighting by name, see `weights.weighting`, and a pricer unless given."""
+    def of(
+        cls, quotes: Quotes, weights: str | None = None, pricer: SinhPricer | None = None
+    ) -> Self:
+        """Choose the weighting by name, or the default one, and a pricer unless given.
+
+        See `weights.weighting` and `weights.default_weights`.
+        """
         if pricer is None:
             pricer = SinhPricer(quotes.contracts, TOLERANCE, is_repeated=True)
-        return cls(quotes, weighting(quotes, weights), pricer)
+        name = default_weights(quotes) if weights is None else require_weights(weights)
+        return cls(quotes, name, weighting(quotes, name), pricer)
 
     def problem(self, model: type[Model]) -> LeastSquaresProblem:
         """Return least squares in the coordinates of `model`; residuals are functions of prices."""

@@ -70,7 +70,7 @@ def calibrate_each_maturity(
     model: type[Model],
     quotes: Quotes,
     *,
-    weights: str = "price",
+    weights: str | None = None,
     n_starts: int | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,

@@ -1,15 +1,23 @@
 """The result of a calibration: parameters, their uncertainty and the goodness of fit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 from warnings import warn
 
 import numpy as np
 
+from levy_numerics.black import black_vega
 from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit
-from levy_numerics.calibration.identifiability import Moment, half_width
+from levy_numerics.calibration.identifiability import Identifiability
 from levy_numerics.calibration.levenberg_marquardt import Status
+from levy_numerics.calibration.uncertainty import (
+    ErrorModel,
+    FitUncertainty,
+    Moment,
+    half_width,
+)
+from levy_numerics.calibration.weights import Weighting, Weights
 from levy_numerics.display import Displayed, lines_by_maturity
 from levy_numerics.errors import LevyError
 from levy_numerics.implied_volatility import vols_of_prices
@@ -35,16 +43,15 @@ class CalibrationResult(Displayed):
         `stalled`; `diverged`.
     reason : str
         Why the solver stopped.
-    covariance : ndarray, shape (n_parameters, n_parameters)
-        Gauss-Newton: residual variance times the inverse of JᵀJ, in parameters. Infinite
-        along directions the quotes do not determine, and without degrees of freedom.
-    degrees_of_freedom : int
-        Of the residual variance: quotes less the directions that the fit was free to use.
-    singular_values : ndarray, shape (n_coordinates,)
-        Of the weighted Jacobian in the model's coordinates, decreasing.
-    moments : dict of Moment
-        Variance, skewness and excess kurtosis at one year: often determined where parameters
-        are not.
+    weights : {"price", "vega", "bid_ask"}
+        Unit of the errors that were minimised.
+    weighting : Weighting
+        The same as a function.
+    uncertainty : FitUncertainty
+        Covariance and moments, by default robust to correlated errors and misfit; see
+        `with_uncertainty`.
+    identifiability : Identifiability
+        Local geometry of the solution.
     boundary_parameters : tuple of str
         Limits that parameters run to, such as "G → 0", where the fit lies on an edge of the box or
         is the Gaussian limit of the model.
@@ -58,17 +65,18 @@ class CalibrationResult(Displayed):
     n_evaluations : int
         Of prices with their gradient, over all starts.
     warnings : tuple of str
-    contracts : Contracts or None
-        Those fitted, where `levy_numerics.calibrate` made the result; `plot` needs them.
+        About the fit; those about intervals are in `uncertainty`.
+    contracts : Contracts
+        Those fitted.
     """
 
     model: Model
     status: Status
     reason: str
-    covariance: np.ndarray
-    degrees_of_freedom: int
-    singular_values: np.ndarray
-    moments: dict[str, Moment]
+    weights: Weights
+    weighting: Weighting
+    uncertainty: FitUncertainty
+    identifiability: Identifiability
     boundary_parameters: tuple[str, ...]
     model_prices: np.ndarray
     residuals: np.ndarray
@@ -77,10 +85,72 @@ class CalibrationResult(Displayed):
     cost: float
     n_evaluations: int
     warnings: tuple[str, ...]
-    contracts: Contracts | None = None
+    contracts: Contracts
 
     @property
-    def functionals(self) -> dict[str, Moment]:
+    def covariance(self) -> np.ndarray:
+        """Covariance of the parameters, shape (n_parameters, n_parameters)."""
+        return self.uncertainty.covariance
+
+    @property
+    def moments(self) -> Mapping[str, Moment]:
+        """Variance, skewness and excess kurtosis of the log return at one year.
+
+        The quotes often determine moments where they do not determine parameters.
+        """
+        return self.uncertainty.moments
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """Quotes less the directions that the fit was free to use."""
+        return self.identifiability.degrees_of_freedom
+
+    @property
+    def singular_values(self) -> np.ndarray:
+        """Singular values of the weighted Jacobian in the model's coordinates, decreasing."""
+        return self.identifiability.singular_values
+
+    def with_uncertainty(self, error_model: ErrorModel) -> Self:
+        """Return the same fit with the uncertainty under another model of the quotes' errors.
+
+        Parameters
+        ----------
+        error_model : {"robust", "discrepancy", "laplace_iid"}
+            See `FitUncertainty`.
+        """
+        if error_model == self.uncertainty.error_model:
+            return self
+        z = np.asarray(self.model.to_coordinates(), dtype=float)
+        uncertainty = FitUncertainty.of(
+            error_model,
+            self.model,
+            self.model.coordinate_jacobian(z),
+            self.identifiability,
+            self.contracts,
+            self._by_vol() if error_model == "discrepancy" else None,
+        )
+        return replace(self, uncertainty=uncertainty)
+
+    def _by_vol(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the change of the residuals with implied volatility, and the fit's volatilities.
+
+        Prices that determine no volatility hardly change with it.
+        """
+        vols = vols_of_prices(self.model_prices, self.contracts)
+        known = np.isfinite(vols)
+        vols = np.where(known, vols, np.median(vols[known]) if known.any() else 1.0)
+        c = self.contracts
+        vega = black_vega(
+            forward=c.forward,
+            strike=c.strike,
+            maturity_years=c.maturity_years,
+            discount=c.discount,
+            vol=vols,
+        )
+        return vega * self.weighting.residual_derivative(self.model_prices), vols
+
+    @property
+    def functionals(self) -> Mapping[str, Moment]:
         """Former name of `moments`, deprecated."""
         warn("functionals is renamed to moments", DeprecationWarning, stacklevel=2)
         return self.moments
@@ -103,13 +173,13 @@ class CalibrationResult(Displayed):
         return dict(zip(self.parameters, map(float, errors), strict=True))
 
     def intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
-        """Return Student-t (Laplace) intervals by parameter, cut at the ends of its domain.
+        """Return Student-t intervals by parameter, cut at the ends of its domain.
 
         A parameter without a finite standard error has the whole domain.
         """
         intervals, values, errors = {}, self.parameters, self.standard_errors
         for p in self.model.parameters():
-            width = half_width(errors[p.name], self.degrees_of_freedom, level)
+            width = half_width(errors[p.name], self.uncertainty.degrees_of_freedom, level)
             low, high = values[p.name] - width, values[p.name] + width
             intervals[p.name] = max(low, p.domain.low), min(high, p.domain.high)
         return intervals
@@ -126,11 +196,9 @@ class CalibrationResult(Displayed):
 
     def plot(self) -> Any:
         """Return a Plotly figure of implied volatilities, the model's and the market's."""
-        curves: dict[str, np.ndarray] = {}
-        if self.contracts is not None:
-            prices = np.stack([self.model_prices, self.model_prices - self.residuals])
-            model, market = vols_of_prices(prices, self.contracts)
-            curves = {"model": model, "market": market}
+        prices = np.stack([self.model_prices, self.model_prices - self.residuals])
+        model, market = vols_of_prices(prices, self.contracts)
+        curves = {"model": model, "market": market}
         title = f"{self.model.name}: implied volatility"
         return lines_by_maturity(self.contracts, curves, title, "implied volatility")
 
@@ -143,6 +211,8 @@ class CalibrationResult(Displayed):
             "No. Quotes": self.fit.n_quotes,
             "Cost": self.cost,
             "Df Residuals": self.degrees_of_freedom,
+            "Weights": self.weights,
+            "Covariance": self.uncertainty.error_model,
             "RMSE": self.fit.rmse,
             "RMSE implied vol": self.fit.implied_vol_rmse,
             "No. Evaluations": self.n_evaluations,
@@ -160,4 +230,4 @@ class CalibrationResult(Displayed):
         }
 
     def _notes(self) -> tuple[str, ...]:
-        return self.warnings
+        return (*self.warnings, *self.uncertainty.warnings)

@@ -149,6 +149,30 @@ def _plain(array: np.ndarray) -> np.ndarray:
     return array if flags.c_contiguous and flags.writeable else np.array(array, order="C")
 
 
+def default_weights(quotes: Quotes) -> Weights:
+    """Return the weights of fits that name none: `bid_ask` with bids and asks, else `vega`.
+
+    A spread is the market's own statement of a quote's error. Without spreads, errors of volatility
+    are the closest to errors of equal size: errors of price leave the wings and short maturities,
+    whose prices are small, without weight. `docs/calibration.md` has the measured errors.
+    """
+    return "vega" if quotes.bid is None or quotes.ask is None else "bid_ask"
+
+
+def require_weights(name: str) -> Weights:
+    """Return the name of weights.
+
+    Raises
+    ------
+    UnsupportedError
+        Unknown weights.
+    """
+    for weights in WEIGHTS:
+        if weights == name:
+            return weights
+    raise UnsupportedError(f"unknown weights {name!r}; choose one of {', '.join(WEIGHTS)}")
+
+
 def weighting(quotes: Quotes, weights: str) -> Weighting:
     """Return the weighting of that name.
 
@@ -163,20 +187,19 @@ def weighting(quotes: Quotes, weights: str) -> Weighting:
     InvalidInputError
         `bid_ask` without bids and asks.
     """
+    name = require_weights(weights)
     forward_value = quotes.contracts.discount * quotes.contracts.forward
-    if weights == "price":
+    if name == "price":
         return Weighting.of_prices(quotes, np.full(quotes.size, forward_value.mean()))
-    if weights == "vega":
+    if name == "vega":
         return Weighting.of_vols(quotes)
-    if weights == "bid_ask":
-        if quotes.bid is None or quotes.ask is None:
-            raise InvalidInputError(
-                "weights = bid_ask requires quotes with bid and ask; request price or vega"
-            )
-        half_spread = 0.5 * (quotes.ask - quotes.bid)
-        scale = np.maximum(half_spread, _LEAST_SPREAD * forward_value)
-        return Weighting.of_prices(quotes, scale)
-    raise UnsupportedError(f"unknown weights {weights!r}; choose one of {', '.join(WEIGHTS)}")
+    if quotes.bid is None or quotes.ask is None:
+        raise InvalidInputError(
+            "weights = bid_ask requires quotes with bid and ask; request price or vega"
+        )
+    half_spread = 0.5 * (quotes.ask - quotes.bid)
+    scale = np.maximum(half_spread, _LEAST_SPREAD * forward_value)
+    return Weighting.of_prices(quotes, scale)
 
 
 def error_scale(quotes: Quotes, weights: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from levy_numerics.calibration.weights import error_scale
+from levy_numerics.calibration.weights import default_weights, error_scale
 from levy_numerics.distributions import LogNormal
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Quotes
@@ -69,13 +69,17 @@ class Posterior:
         quotes: Quotes,
         priors: Priors,
         *,
-        weights: str = "price",
+        weights: str | None = None,
         noise: LogNormal | float | None = None,
         degrees_of_freedom: float = math.inf,
     ) -> Self:
-        """Return a posterior with errors in the unit of `weights`; see `default_noise`."""
-        prior = default_noise(weights) if noise is None else noise
-        return cls(priors, quotes, error_scale(quotes, weights), prior, degrees_of_freedom)
+        """Return a posterior with errors in the unit of `weights`; see `default_noise`.
+
+        The default weights are those of fits, `weights.default_weights`.
+        """
+        name = default_weights(quotes) if weights is None else weights
+        prior = default_noise(name) if noise is None else noise
+        return cls(priors, quotes, error_scale(quotes, name), prior, degrees_of_freedom)
 
     @property
     def model_type(self) -> type[Model]:

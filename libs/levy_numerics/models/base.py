@@ -36,17 +36,21 @@ class Model(ABC):
     ----------
     name : str
         Name in requests.
+    aliases : tuple of str
+        Other names that users may give; letter case does not matter (see `registry.get`).
     title, source : str
         Name and reference for the catalogue.
     has_stationary_increments : bool
         Whether increments are stationary and independent: the law at one maturity determines all.
     min_repeat_hits : int
-        Number of distant initial guesses that must lead to the best fit before a multistart stops.
+        Number of distant initial guesses that must lead to the best fit before a multistart stops;
+        1 for models whose surfaces hardly ever have a second minimum.
     training_range : TrainingRange or None
         Range of realistic parameters from which data sets are drawn, if networks are trained.
     """
 
     name: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str]
     source: ClassVar[str]
     has_stationary_increments: ClassVar[bool] = False

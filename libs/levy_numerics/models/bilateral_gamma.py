@@ -33,6 +33,7 @@ class BilateralGamma(LevyModel):
     """
 
     name = "BilateralGamma"
+    aliases = ("BG",)
     title = "Bilateral gamma"
     source = "Küchler and Tappe (2008), Stochastic Processes and their Applications 118, 261-283"
     # Index surfaces have a second minimum, in which one side is nearly Brownian.

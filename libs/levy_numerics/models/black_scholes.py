@@ -23,6 +23,7 @@ class BlackScholes(LevyModel):
     """
 
     name = "BlackScholes"
+    aliases = ("BS", "BSM", "Black", "BlackScholesMerton")
     title = "Black-Scholes"
     source = "Black and Scholes (1973), Journal of Political Economy 81(3), 637-654"
 

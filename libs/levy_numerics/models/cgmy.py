@@ -73,6 +73,7 @@ class CGMY(NumbaModel):
     source = "Carr, Geman, Madan and Yor (2002), Journal of Business 75(2), 305-332"
     linear_parameter = "C"
     helpers = (_scheme,)
+    min_repeat_hits = 1
     training_range = coordinates.strip_range(
         (-0.4, 1.6), (-1.8, 0.5), coordinates.Axis("Y", 0.0, 1.8)
     )

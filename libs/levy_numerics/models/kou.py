@@ -26,6 +26,7 @@ class Kou(LevyModel):
     """
 
     name = "Kou"
+    aliases = ("DoubleExponential",)
     title = "Kou"
     source = "Kou (2002), Management Science 48(8), 1086-1101"
     # Market surfaces have separate minima with large and small jumps, with and without upward ones.

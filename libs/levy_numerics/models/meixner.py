@@ -35,6 +35,7 @@ class Meixner(LevyModel):
     title = "Meixner"
     source = "Schoutens (2002), EURANDOM report 2002-004"
     linear_parameter = "d"
+    min_repeat_hits = 1
     training_range = coordinates.strip_range((-0.4, 1.9), (-1.3, 0.5))
 
     a: Any = parameter(

@@ -29,6 +29,7 @@ class Merton(NumbaModel):
     """
 
     name = "Merton"
+    aliases = ("MJD", "MertonJumpDiffusion")
     title = "Merton"
     source = "Merton (1976), Journal of Financial Economics 3, 125-144"
     # Many surfaces have a second minimum, in which jumps are larger and vary less.

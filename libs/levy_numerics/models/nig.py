@@ -42,9 +42,11 @@ class NIG(NumbaModel):
     """
 
     name = "NIG"
+    aliases = ("NormalInverseGaussian",)
     title = "Normal inverse Gaussian"
     source = "Barndorff-Nielsen (1997), Scandinavian Journal of Statistics 24, 1-13"
     helpers = (_roots, _by_delta)
+    min_repeat_hits = 1
     training_range = coordinates.strip_range((-0.5, 1.7), (-1.6, 0.5))
 
     alpha: Any = parameter(

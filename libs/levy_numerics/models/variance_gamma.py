@@ -29,8 +29,10 @@ class VarianceGamma(NumbaModel):
     """
 
     name = "VarianceGamma"
+    aliases = ("VG",)
     title = "Variance Gamma"
     source = "Madan, Carr and Chang (1998), European Finance Review 2, 79-105"
+    min_repeat_hits = 1
     training_range = coordinates.strip_range((0.0, 2.1), (-1.2, 0.5))
 
     sigma: Any = parameter(

@@ -3,7 +3,8 @@
 With M(x, T; θ) = E[min(S_T, K)]/K and x = ln(F/K), a call is D(F − KM) and a put D·K(1 − M). Each
 derivative of M multiplies the integrand by a factor: iξ for x, −ξ(ξ + i) for ∂²M/∂x² − ∂M/∂x (the
 density, in which the poles of the payoff cancel), ∂ log φ_T/∂T + iξ·∂ω_T/∂T for T, and likewise for
-each parameter. All are computed together with the price.
+each parameter. All are computed together with the price. Vega is that of Black's formula at the
+volatility that the price implies, since the models have no volatility in common.
 """
 
 from collections.abc import Mapping
@@ -12,8 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from levy_numerics.black import black_vega
 from levy_numerics.display import Displayed, contract_columns, lines_by_maturity
 from levy_numerics.errors import InvalidInputError
+from levy_numerics.implied_volatility import implied_vol_or_reason, rounding_error
 from levy_numerics.market import ArrayLike, Contracts
 from levy_numerics.models.admissibility import convert_arithmetic_errors
 from levy_numerics.models.base import Model
@@ -37,6 +40,9 @@ class Greeks(Displayed):
         ∂V/∂S, S the spot.
     gamma : ndarray
         ∂²V/∂S², per unit of currency.
+    vega : ndarray
+        Black's ∂V/∂σ at the implied volatility, in currency per unit of annual volatility;
+        vega/100 per vol point. NaN where the price does not determine a volatility within 1%.
     theta : ndarray
         −∂V/∂T at constant rate and yield, in currency per year; theta/365 per day.
     rho : ndarray
@@ -51,6 +57,7 @@ class Greeks(Displayed):
 
     delta: np.ndarray
     gamma: np.ndarray
+    vega: np.ndarray
     theta: np.ndarray
     rho: np.ndarray
     dividend_rho: np.ndarray
@@ -62,7 +69,7 @@ class Greeks(Displayed):
         return lines_by_maturity(self.contracts, {name: self._by_name()[name]}, "Greeks", name)
 
     def _by_name(self) -> dict[str, np.ndarray]:
-        names = ("delta", "gamma", "theta", "rho", "dividend_rho")
+        names = ("delta", "gamma", "vega", "theta", "rho", "dividend_rho")
         by_parameter = {f"d_{name}": values for name, values in self.parameters.items()}
         return {name: getattr(self, name) for name in names} | by_parameter
 
@@ -126,11 +133,35 @@ def greeks(
     return Greeks(
         delta=delta,
         gamma=-density / spot**2,
+        vega=_vega(prices, contracts),
         theta=rate * value - carry / c.maturity_years * spot * delta + by_time,
         rho=rho,
         dividend_rho=-c.maturity_years * spot * delta,
         parameters={name: -by for name, by in zip(names, by_parameter, strict=True)},
     )
+
+
+def _vega(prices: Prices, contracts: Contracts) -> np.ndarray:
+    """Return Black's vega at the volatility that each price implies, shape (n,)."""
+    c = contracts
+    vol = implied_vol_or_reason(
+        prices.value,
+        forward=c.forward,
+        strike=c.strike,
+        maturity_years=c.maturity_years,
+        discount=c.discount,
+        is_call=c.is_call,
+        price_error=np.maximum(prices.error, rounding_error(prices.value, c)),
+    ).vol
+    vega, determined = np.full(c.size, np.nan), ~np.isnan(vol)
+    vega[determined] = black_vega(
+        forward=c.forward[determined],
+        strike=c.strike[determined],
+        maturity_years=c.maturity_years[determined],
+        discount=c.discount[determined],
+        vol=vol[determined],
+    )
+    return vega
 
 
 def _price_and_terms(

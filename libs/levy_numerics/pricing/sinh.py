@@ -185,6 +185,11 @@ class SinhPricer:
         prices = self._present_values(sums.value[0], sums.error[0])
         return prices, layout.to_contract_order(sums.terms[:, 0])
 
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes of the longest rule in use, to which the cost is proportional."""
+        return max((rule.contour.n_nodes for rule in self._rules.values()), default=0)
+
     def kernel_rule(self) -> KernelRule | None:
         """Return the kept rule for models of the widest sector; None before the first price."""
         rule, layout, c = self._rules.get(0), self.contracts.by_maturity, self.contracts

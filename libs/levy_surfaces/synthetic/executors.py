@@ -8,6 +8,9 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Final, Protocol
 
+from levy_numerics.errors import InvalidInputError
+from levy_surfaces.interrupts import interrupts_blocked, on_interrupt
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -44,13 +47,18 @@ class ProcessExecutor:
     def map_unordered(self, make_chunk: MakeChunk, numbers: Sequence[int]) -> Iterator[Files]:
         n_workers = min(self._n_workers, len(numbers))
         # Forking a process that has threads, such as those of BLAS, may deadlock.
+        # At Ctrl-C the parent ends its workers, after the chunks in progress.
         pool = ProcessPoolExecutor(
-            n_workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts
+            n_workers,
+            mp_context=get_context("spawn"),
+            initializer=on_interrupt,
+            initargs=(signal.SIG_IGN,),
         )
         pending: set[Future[Files]] = set()
         try:
             for number in numbers:
-                pending.add(pool.submit(make_chunk, number))
+                with interrupts_blocked():
+                    pending.add(pool.submit(make_chunk, number))
                 if len(pending) >= _AHEAD * n_workers:
                     yield from _completed(pending)
             while pending:
@@ -62,11 +70,6 @@ class ProcessExecutor:
         finally:
             # After a failure or Ctrl-C, chunks that have not started are cancelled.
             pool.shutdown(cancel_futures=True)
-
-
-def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C, which every process of a terminal receives; the parent ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _completed(pending: set[Future[Files]]) -> Iterator[Files]:
@@ -112,7 +115,12 @@ class DaskExecutor:
         from distributed import Client, LocalCluster
 
         if self._address != "local":
-            with Client(self._address) as client:
+            try:
+                client = Client(self._address)
+            except (ValueError, OSError) as error:
+                message = f"{self._address}: cannot connect to a Dask scheduler: {error}"
+                raise InvalidInputError(message) from None
+            with client:
                 yield client
             return
         with (

@@ -14,6 +14,7 @@ from levy_bayesian.prediction import predictive_options
 from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.summary import inference_data, summarise
 from levy_numerics import models
+from levy_numerics.calibration.weights import default_weights
 from levy_numerics.distributions import Distribution
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
@@ -46,8 +47,8 @@ class Sampling:
         Replace default priors; see `Priors.with_overrides`.
     likelihood : {"normal", "student_t"}
         Distribution of quote errors; Student's t has four degrees of freedom.
-    weights : str
-        Unit of the errors.
+    weights : str, optional
+        Unit of the errors, by default as in fits.
     """
 
     model_type: str
@@ -58,7 +59,7 @@ class Sampling:
     seed: int = 0
     priors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     likelihood: Likelihood = "normal"
-    weights: Weights = "price"
+    weights: Weights | None = None
 
     @classmethod
     def of(cls, request: BayesianRequest) -> Self:
@@ -145,7 +146,7 @@ class Sampling:
         fields = {name: getattr(summary, name) for name in summary.__dataclass_fields__}
         fields["warnings"] = (*quote_warnings, *summary.warnings)
         result = BayesianResult(
-            model_type=self.model_type,
+            model_type=posterior.model_type.name,
             engine=self.engine,
             seconds=time.perf_counter() - started,
             dropped=dropped,
@@ -157,9 +158,8 @@ class Sampling:
     def _predicted(
         self, posterior: Posterior, draws: "Draws", options: Contracts
     ) -> tuple[OptionPrediction, ...]:
-        return predictive_options(
-            posterior, draws.points, options, weights=self.weights, seed=self.seed
-        )
+        weights = default_weights(posterior.quotes) if self.weights is None else self.weights
+        return predictive_options(posterior, draws.points, options, weights=weights, seed=self.seed)
 
 
 def sample(request: BayesianRequest, progress: ProgressCallback) -> tuple[BayesianResult, bytes]:
@@ -177,9 +177,7 @@ def sample(request: BayesianRequest, progress: ProgressCallback) -> tuple[Bayesi
         The model or the engine is unknown, there are too few quotes, or a prior is not admissible.
     """
     model = models.get(request.model_type)
-    surface = surface_of(
-        request, n_parameters=len(model.parameters()), model_type=request.model_type
-    )
+    surface = surface_of(request, n_parameters=len(model.parameters()), model_type=model.name)
     return Sampling.of(request).run(
         surface.quotes,
         progress,

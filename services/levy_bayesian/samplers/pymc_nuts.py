@@ -11,16 +11,17 @@ Python, PeerJ Computer Science 9, e1516.
 
 import os
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 
 from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.samplers.diagnostics import chain_diagnostics
-from levy_bayesian.samplers.pymc_model import nutpie, pymc_model
+from levy_bayesian.samplers.pymc_model import nutpie, pymc_model, shared_data
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
-from levy_bayesian.samplers.target import Target
+from levy_bayesian.samplers.target import N_PROGRAMS, Density, Shapes, Target
 from levy_numerics.inference.posterior import Posterior
 
 _POLLED_SECONDS: Final = 0.5
@@ -43,9 +44,8 @@ class PyMCNuts(Sampler):
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
-        compiled = nutpie.compile_pymc_model(
-            pymc_model(target), backend="jax", gradient_backend="jax"
-        )
+        program = _Program(target.density, target.shapes, target)
+        compiled = _compiled_model(program).with_data(**shared_data(target))
         running = nutpie.sample(
             compiled,
             draws=plan.n_samples,
@@ -67,6 +67,22 @@ class PyMCNuts(Sampler):
         draws = target.draws(np.asarray(trace.posterior["v"]), statistics)
         progress(Progress(1.0))
         return draws
+
+
+@dataclass(frozen=True)
+class _Program:
+    """Key of a compiled model, which serves all posteriors of one density and shapes."""
+
+    density: Density
+    shapes: Shapes
+    example: Target = field(compare=False)
+
+
+@lru_cache(maxsize=N_PROGRAMS)
+def _compiled_model(program: _Program) -> Any:
+    return nutpie.compile_pymc_model(
+        pymc_model(program.example), backend="jax", gradient_backend="jax"
+    )
 
 
 def _wait(running: Any, plan: SamplingPlan, progress: ProgressCallback) -> Any:

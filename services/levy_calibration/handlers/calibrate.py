@@ -111,7 +111,7 @@ class CalibrationTask:
         model = models.get(request.model_type)
         refuse_psis_of_a_network(request.method, request.uncertainty)
         if request.per_maturity:
-            refuse_time_inhomogeneous(request.model_type)
+            refuse_time_inhomogeneous(model.name)
         surface = surface_of(
             request,
             n_parameters=len(model.parameters()),
@@ -151,12 +151,9 @@ class CalibrationTask:
             should_stop=raising(checkpoint),
         )
         observe(self.quotes, fit)
-        uncertainty = self.request.uncertainty
-        weights = self.request.weights
         return build_response(
             fit,
-            parameter_intervals(fit, self.quotes, weights=weights, uncertainty=uncertainty),
-            uncertainty=uncertainty,
+            parameter_intervals(fit, self.quotes, uncertainty=self.request.uncertainty),
             dropped=reported(self.surface.dropped),
             quote_warnings=self.surface.warnings,
             engine_version=engine_version,

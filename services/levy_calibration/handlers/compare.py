@@ -5,10 +5,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from levy_calibration.handlers.calibrate import raising
-from levy_calibration.handlers.parameter_intervals import gauss_newton
+from levy_calibration.handlers.parameter_intervals import student_t_intervals
 from levy_calibration.handlers.responses import fit_by_maturity, fitted_model, quality
 from levy_numerics import models
-from levy_numerics.calibration import Comparison, compare_one, in_spread_share, ranked
+from levy_numerics.calibration import (
+    Comparison,
+    compare_one,
+    default_weights,
+    in_spread_share,
+    ranked,
+)
 from levy_numerics.errors import LevyError, UnknownModelError, UnsupportedError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
@@ -19,7 +25,7 @@ from levy_schemas.comparison import (
     ModelNotFitted,
 )
 from levy_schemas.problems import pointer
-from levy_schemas.surface import DroppedQuote, Weights
+from levy_schemas.surface import DroppedQuote
 from levy_surfaces.requested import reported, surface_of
 
 Outcome = tuple[str, Comparison | LevyError, float]
@@ -69,7 +75,6 @@ def compare(
     return comparison(
         outcomes,
         surface.quotes,
-        weights=request.weights,
         dropped=reported(surface.dropped),
         quote_warnings=surface.warnings,
         model_version=model_version,
@@ -81,7 +86,7 @@ def outcome_of(
     model: type[Model],
     quotes: Quotes,
     *,
-    weights: str,
+    weights: str | None = None,
     holdout: bool = True,
     n_starts: int | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -110,7 +115,6 @@ def comparison(
     outcomes: Iterable[Outcome],
     quotes: Quotes,
     *,
-    weights: Weights,
     dropped: tuple[DroppedQuote, ...] = (),
     quote_warnings: tuple[str, ...] = (),
     model_version: str,
@@ -124,8 +128,6 @@ def comparison(
         One for each model.
     quotes : Quotes
         The quotes that were fitted.
-    weights : str
-        Weights of the fits.
     dropped : tuple of DroppedQuote
         Quotes that were not fitted.
     quote_warnings : tuple of str
@@ -141,7 +143,7 @@ def comparison(
     return ComparisonResult(
         results=tuple(_compared(fit, quotes, seconds_of[fit.name]) for fit in ranked(fitted)),
         not_fitted=tuple(_not_fitted(outcomes)),
-        weights=weights,
+        weights=fitted[0].result.weights if fitted else default_weights(quotes),
         n_quotes=quotes.size,
         comparison_time_ms=1e3 * seconds,
         model_version=model_version,
@@ -154,21 +156,26 @@ def _models(request: ComparisonRequest) -> list[type[Model]]:
     classes = {}
     for i, name in enumerate(models.names() if request.models is None else request.models):
         try:
-            classes[name] = models.get(name)
+            model = models.get(name)
         except UnknownModelError as error:
             error.details["pointer"] = pointer("models", i)
             raise
+        classes[model.name] = model
     return list(classes.values())
 
 
 def _compared(fit: Comparison, quotes: Quotes, seconds: float) -> ComparedModel:
     share = in_spread_share(quotes, fit.result.model_prices)
+    intervals = student_t_intervals(fit.result)
     return ComparedModel(
-        **fitted_model(fit.result, gauss_newton(fit.result), with_errors=True),
+        **fitted_model(fit.result, intervals),
         model_type=fit.name,
-        fit_by_maturity=fit_by_maturity(fit.result),
+        fit_by_maturity=fit_by_maturity(fit.result, intervals),
         in_sample=None if fit.in_sample is None else quality(fit.in_sample),
         out_of_sample=None if fit.out_of_sample is None else quality(fit.out_of_sample),
+        held_out_expiries=(
+            None if fit.held_out_expiries is None else quality(fit.held_out_expiries)
+        ),
         in_spread_share=share if math.isfinite(share) else None,
         calibration_time_ms=1e3 * seconds,
     )

@@ -1,7 +1,7 @@
 """Responses to calibrations: results in the form of the wire."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from levy_calibration.handlers.parameter_intervals import (
@@ -19,7 +19,6 @@ from levy_schemas.calibration import (
     MaturityCalibration,
     MaturityFit,
     Moment,
-    Uncertainty,
 )
 from levy_schemas.surface import DroppedQuote
 
@@ -36,7 +35,6 @@ def build_response(
     fit: Fit,
     intervals: Sequence[ParameterIntervals],
     *,
-    uncertainty: Uncertainty = "laplace",
     dropped: tuple[DroppedQuote, ...] = (),
     quote_warnings: tuple[str, ...] = (),
     engine_version: str,
@@ -49,8 +47,6 @@ def build_response(
     fit : Fit
     intervals : sequence of ParameterIntervals
         One for each of the fit's results.
-    uncertainty : str
-        As requested.
     dropped : tuple of DroppedQuote
         Quotes that were not fitted.
     quote_warnings : tuple of str
@@ -67,12 +63,10 @@ def build_response(
     """
     result = fit.result
     if isinstance(result, calibration.TermStructure):
-        fields = _term_structure(result, intervals, uncertainty)
+        fields = _term_structure(result, intervals)
     else:
-        # Gauss-Newton errors have a meaning at an optimum only.
-        with_errors = uncertainty != "none" and fit.method != "neural"
-        fields = fitted_model(result, intervals[0], with_errors=with_errors)
-        fields |= {"fit_by_maturity": fit_by_maturity(result)}
+        fields = fitted_model(result, intervals[0])
+        fields |= {"fit_by_maturity": fit_by_maturity(result, intervals[0])}
     if fit.method == "neural":
         fields |= {"status": "proposed", "reason": "as the network proposes, without a fit"}
     ks = [each.pareto_k for each in intervals if each.pareto_k is not None]
@@ -81,6 +75,7 @@ def build_response(
         **fields,
         model_type=fit.model_type,
         method=fit.method,
+        weights=fit.results[0].weights,
         degraded=bool(fit.degradation_reason),
         out_of_distribution=fit.out_of_distribution,
         pareto_k=max(ks) if ks else None,
@@ -92,7 +87,7 @@ def build_response(
 
 
 def fitted_model(
-    fit: calibration.CalibrationResult, uncertainty: ParameterIntervals, *, with_errors: bool
+    fit: calibration.CalibrationResult, uncertainty: ParameterIntervals
 ) -> dict[str, Any]:
     """Return the fields of `FittedModel`.
 
@@ -110,8 +105,12 @@ def fitted_model(
         "reason": fit.reason,
         "fit_quality": quality(fit.fit),
         "intervals": uncertainty.intervals,
+        "uncertainty": uncertainty.uncertainty,
         "singular_values": tuple(float(v) for v in fit.singular_values if math.isfinite(v)),
-        "moments": _moments(fit, with_errors=with_errors),
+        "moments": _moments(
+            fit.moments if uncertainty.errors is None else uncertainty.errors.moments,
+            with_errors=uncertainty.errors is not None,
+        ),
         "boundary_parameters": fit.boundary_parameters,
         "n_evaluations": fit.n_evaluations,
         "warnings": (*uncertainty.warnings, *fit.warnings),
@@ -131,15 +130,20 @@ def quality(fit: calibration.FitQuality) -> FitQuality:
     )
 
 
-def fit_by_maturity(fit: calibration.CalibrationResult) -> tuple[MaturityFit, ...]:
-    """Return the fit quality of each expiry."""
+def fit_by_maturity(
+    fit: calibration.CalibrationResult, uncertainty: ParameterIntervals
+) -> tuple[MaturityFit, ...]:
+    """Return the fit quality and the moments of each expiry."""
+    with_errors = uncertainty.errors is not None
+    errors = fit.uncertainty if uncertainty.errors is None else uncertainty.errors
     return tuple(
         MaturityFit(
             maturity=expiry.maturity_years,
             fit_quality=quality(expiry.fit),
             mean_vol_error=_finite(expiry.mean_vol_error),
+            moments=_moments(moments, with_errors=with_errors),
         )
-        for expiry in fit.by_maturity
+        for expiry, moments in zip(fit.by_maturity, errors.moments_by_maturity, strict=True)
     )
 
 
@@ -156,12 +160,11 @@ def _fit_warnings(fit: Fit) -> Iterator[str]:
 def _term_structure(
     fit: calibration.TermStructure,
     intervals: Sequence[ParameterIntervals],
-    uncertainty: Uncertainty,
 ) -> dict[str, Any]:
     expiries = tuple(
         MaturityCalibration(
             maturity=float(years),
-            **fitted_model(result, of_result, with_errors=uncertainty != "none"),
+            **fitted_model(result, of_result),
         )
         for years, result, of_result in zip(fit.maturities, fit.results, intervals, strict=True)
     )
@@ -177,8 +180,12 @@ def _term_structure(
         "status": worst,
         "reason": f"{n_worst} of {len(expiries)} expiries: {worst.replace('_', ' ')}",
         "fit_quality": quality(fit.fit),
-        "fit_by_maturity": tuple(fit_by_maturity(r)[0] for r in fit.results),
+        "fit_by_maturity": tuple(
+            fit_by_maturity(result, of_result)[0]
+            for result, of_result in zip(fit.results, intervals, strict=True)
+        ),
         "intervals": None,
+        "uncertainty": intervals[0].uncertainty,
         "singular_values": None,
         "moments": None,
         "boundary_parameters": limits,
@@ -188,13 +195,14 @@ def _term_structure(
     }
 
 
-def _moments(fit: calibration.CalibrationResult, *, with_errors: bool) -> dict[str, Moment]:
+def _moments(moments: Mapping[str, calibration.Moment], *, with_errors: bool) -> dict[str, Moment]:
     return {
         name: Moment(
             value=_finite(moment.value),
             interval=finite_pair(*moment.interval(LEVEL)) if with_errors else None,
+            is_extrapolated=moment.is_extrapolated,
         )
-        for name, moment in fit.moments.items()
+        for name, moment in moments.items()
     }
 
 

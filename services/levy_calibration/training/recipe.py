@@ -14,6 +14,8 @@ from levy_calibration.networks.architecture import Architecture
 from levy_calibration.training.loss import LOSSES, Loss
 from levy_numerics.errors import InvalidInputError
 
+PACKAGED: Final = Path(__file__).parent / "recipes"
+"""Recipes that are installed with the engine."""
 Schedule = Literal["cosine", "exponential"]
 _SCHEDULES: Final[tuple[Schedule, ...]] = ("cosine", "exponential")
 
@@ -89,8 +91,9 @@ class Recipe:
         try:
             text = Path(path).read_text(encoding="utf-8")
             values = yaml.load(text, _UniqueKeyLoader)
-        except yaml.YAMLError as error:
-            raise InvalidInputError(f"{path} is not valid YAML: {error}") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            reason = " ".join(str(error).split())
+            raise InvalidInputError(f"{path} is not valid YAML: {reason}") from None
         if not isinstance(values, dict):
             raise InvalidInputError(
                 f"{path} is not a recipe, which is a mapping of names to values"

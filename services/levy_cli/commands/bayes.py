@@ -52,8 +52,6 @@ def run(options: argparse.Namespace) -> int:
     for name in ("samples", "warmup"):
         if getattr(options, name) < _MIN_DRAWS:
             raise InvalidInputError(f"--{name} must be at least {_MIN_DRAWS}")
-    if options.seed < 0:
-        raise InvalidInputError("--seed must not be negative")
     sampling = Sampling(
         options.model,
         options.engine,

@@ -20,7 +20,8 @@ from levy_numerics import models
 from levy_numerics.calibration.hybrid import FitStrategy
 from levy_schemas.calibration import Interval
 from levy_surfaces.printable import printable
-from levy_surfaces.surface import check_surface_name, write_surface
+from levy_surfaces.surface import write_surface
+from levy_surfaces.tables import check_table_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Fit the model; print and write the results."""
     refuse_unwritable(options.plot, options.surface, inputs=[options.quotes])
     if options.surface:
-        check_surface_name(options.surface)
+        check_table_name(options.surface)
     check_options(
         options.model, options.method, options.uncertainty, per_maturity=options.per_maturity
     )
@@ -96,7 +97,7 @@ def _show_parameters(out: "Console", fitted: FittedSurface) -> None:
 
 
 def _show_moments(out: "Console", fitted: FittedSurface) -> None:
-    listing = table(left=["S/F at expiry year"], right=["value"], last=["95% interval"])
+    listing = table(left=["log return over a year"], right=["value"], last=["95% interval"])
     for name, moment in (fitted.result.moments or {}).items():
         value = "not finite" if moment.value is None else f"{moment.value:.6g}"
         listing.add_row(name.replace("_", " "), value, _interval(moment.interval))

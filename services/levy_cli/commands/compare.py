@@ -1,6 +1,7 @@
 """`levy compare`."""
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from levy_cli.cleaned import CleanedQuotes
@@ -47,7 +48,7 @@ def _show(compared: ComparedModels) -> None:
         out.print(Text.assemble(("Not fitted:", "yellow"), text))
     out.print(
         f"Errors of implied volatility in vol points, weights {result.weights}; ranked by "
-        "out-of-sample error, on alternate strikes. In spread: fraction of all quotes. "
+        f"error on {_judged(result.results)}. In spread: fraction of all quotes. "
         f"{1e-3 * result.comparison_time_ms:.1f} s."
     )
     for best in result.results[:1]:
@@ -58,7 +59,15 @@ def _show(compared: ComparedModels) -> None:
 def _show_ranking(out: "Console", compared: ComparedModels) -> None:
     listing = table(
         left=["model"],
-        right=["in sample", "out of sample", "all", "price RMSE", "in spread", "seconds"],
+        right=[
+            "in sample",
+            "strikes out",
+            "expiries out",
+            "all",
+            "price RMSE",
+            "in spread",
+            "seconds",
+        ],
         last=["status"],
     )
     for fit in compared.result.results:
@@ -66,6 +75,9 @@ def _show_ranking(out: "Console", compared: ComparedModels) -> None:
             fit.model_type,
             "–" if fit.in_sample is None else vol_points(fit.in_sample.implied_vol_rmse),
             "–" if fit.out_of_sample is None else vol_points(fit.out_of_sample.implied_vol_rmse),
+            "–"
+            if fit.held_out_expiries is None
+            else vol_points(fit.held_out_expiries.implied_vol_rmse),
             vol_points(fit.fit_quality.implied_vol_rmse),
             f"{fit.fit_quality.rmse:.4g}",
             "–" if fit.in_spread_share is None else f"{fit.in_spread_share:.0%}",
@@ -73,6 +85,12 @@ def _show_ranking(out: "Console", compared: ComparedModels) -> None:
             ", ".join(fit.boundary_parameters) or fit.status,
         )
     out.print(listing)
+
+
+def _judged(results: Sequence[ComparedModel]) -> str:
+    if any(fit.held_out_expiries for fit in results):
+        return "alternate expiries, held out (expiries out)"
+    return "alternate strikes, held out (strikes out)"
 
 
 def _parameters(fit: ComparedModel) -> str:

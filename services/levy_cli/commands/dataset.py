@@ -27,6 +27,10 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             "give either --model, to generate surfaces, or --quotes, to add real ones"
         )
+    for name in ("date", "underlying", "expiry_time"):
+        if options.model is not None and getattr(options, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise InvalidInputError(f"{option} selects quotes; it requires --quotes")
     return _add(options) if options.quotes else _generate(options)
 
 

@@ -44,9 +44,15 @@ def _show(entries: tuple[CatalogueEntry, ...]) -> None:
             left=["parameter", "symbol", "condition", "unit"],
             right=["default"],
             last=["meaning"],
-            title=f"{entry.name} (network {entry.version})" if entry.trained else entry.name,
+            title=_title(entry),
         )
         for p in entry.parameters:
             default = "" if p.default is None else f"{p.default:g}"
             listing.add_row(p.name, p.symbol, p.domain, p.unit, default, p.meaning)
         out.print(listing)
+
+
+def _title(entry: CatalogueEntry) -> str:
+    aliases = f", or {', '.join(entry.aliases)}" if entry.aliases else ""
+    network = f" (network {entry.version})" if entry.trained else ""
+    return f"{entry.name}{aliases}{network}"

@@ -69,6 +69,10 @@ def _parameters(text: str) -> dict[str, Any]:
 
 def _messages(error: ValidationError) -> Iterator[str]:
     for item in error.errors():
+        if (
+            item["type"] == "too_short"
+        ):  # its entries are invalid; the command line has at least one
+            continue
         first, *rest = item["loc"] or ("",)
         option = " ".join([_OPTIONS.get(str(first), str(first)), *(str(step) for step in rest)])
         yield f"{option}: {item['msg']}".removeprefix(": ")
@@ -78,7 +82,7 @@ def _show(request: PriceRequest, result: PriceResult) -> None:
     out = console()
     listing = table(
         right=["maturity", "strike", "price", "implied vol", *_greek_names(result)],
-        title=f"{request.model_type} {request.option_type}s by {request.method}",
+        title=f"{result.model_type} {request.option_type}s by {request.method}",
     )
     for i, maturity in enumerate(request.maturities):
         for j, strike in enumerate(request.strikes):
@@ -98,13 +102,20 @@ def _show(request: PriceRequest, result: PriceResult) -> None:
 def _greek_names(result: PriceResult) -> list[str]:
     if result.greeks is None:
         return []
-    return ["delta", "gamma", "theta", "rho", *(f"∂/∂{p}" for p in result.greeks.parameters)]
+    return [
+        "delta",
+        "gamma",
+        "vega",
+        "theta",
+        "rho",
+        *(f"∂/∂{p}" for p in result.greeks.parameters),
+    ]
 
 
 def _greek_cells(result: PriceResult, i: int, j: int) -> list[str]:
     if result.greeks is None:
         return []
     g = result.greeks
-    matrices = (g.delta, g.gamma, g.theta, g.rho, *g.parameters.values())
+    matrices = (g.delta, g.gamma, g.vega, g.theta, g.rho, *g.parameters.values())
     values = (matrix[i][j] for matrix in matrices)
-    return ["none" if value is None else f"{value:.6g}" for value in values]
+    return ["–" if value is None else f"{value:.6g}" for value in values]

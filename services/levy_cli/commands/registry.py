@@ -20,6 +20,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(registry: Registry, options: argparse.Namespace) -> int:
+    if options.version is not None:
+        raise InvalidInputError("levy registry list has no version; use levy registry show")
     rows = [_row(registry, artifact) for artifact in registry.artifacts(options.model)]
     if options.json:
         print_json({"registry": str(registry.root), "networks": rows})

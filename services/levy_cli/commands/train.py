@@ -22,18 +22,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 def run(options: argparse.Namespace) -> int:
     """Train a network and register it, or cross-validate its recipe."""
     # Imported here: Keras takes seconds.
-    from levy_calibration.registry import PACKAGED
+    from levy_calibration import registry
+    from levy_calibration.training import recipe as recipes
     from levy_calibration.training.publish import TrainingContext
-    from levy_calibration.training.recipe import Recipe
 
     context = TrainingContext(
         data=Path(options.data),
-        recipes=Path(options.recipes),
+        recipes=Path(options.recipes or recipes.PACKAGED),
         runs=Path(options.runs),
-        registry=Path(options.registry or PACKAGED),
+        registry=Path(options.registry or registry.PACKAGED),
     )
     recipe = (
-        Recipe.read(options.recipe)
+        recipes.Recipe.read(options.recipe)
         if options.recipe
         else context.recipe(options.model, options.network)
     )
@@ -41,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             f"{options.recipe} is a recipe of network {recipe.network}, not {options.network}"
         )
+    if context.registry.is_dir() and not os.access(context.registry, os.W_OK):
+        raise InvalidInputError(f"{context.registry} is not writable; name another with --registry")
     if options.folds:
         return _cross_validate(context, recipe, options)
     return _train(context, recipe, options)

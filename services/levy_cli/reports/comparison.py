@@ -74,7 +74,7 @@ def _subtitle(compared: ComparedModels) -> str:
 def _numbers(compared: ComparedModels) -> list[tuple[str, str]]:
     numbers = [(f"{compared.result.n_quotes:,}", "quotes fitted")]
     for best in compared.result.results[:1]:
-        quality = best.out_of_sample or best.fit_quality
+        quality = best.held_out_expiries or best.out_of_sample or best.fit_quality
         numbers += [
             (best.model_type, "ranks first"),
             (vol_points(quality.implied_vol_rmse), "out-of-sample RMSE, vol points"),
@@ -91,6 +91,9 @@ def _models(compared: ComparedModels) -> str:
             fit.model_type,
             "–" if fit.in_sample is None else vol_points(fit.in_sample.implied_vol_rmse),
             "–" if fit.out_of_sample is None else vol_points(fit.out_of_sample.implied_vol_rmse),
+            "–"
+            if fit.held_out_expiries is None
+            else vol_points(fit.held_out_expiries.implied_vol_rmse),
             vol_points(fit.fit_quality.implied_vol_rmse),
             f"{fit.fit_quality.rmse:.4g}",
             "–" if fit.in_spread_share is None else f"{fit.in_spread_share:.0%}",
@@ -99,9 +102,9 @@ def _models(compared: ComparedModels) -> str:
         )
         for fit in compared.result.results
     ]
-    errors = ("in sample", "out of sample", "all quotes")
+    errors = ("in sample", "strikes held out", "expiries held out", "all quotes")
     head = ("model", *errors, "RMSE, price", "within the spread", "seconds", "status")
-    return html_table(head, rows, numbers=range(1, 7))
+    return html_table(head, rows, numbers=range(1, 8))
 
 
 def _parameters(compared: ComparedModels) -> str:
@@ -117,7 +120,7 @@ def ranking(compared: ComparedModels) -> go.Figure:
     fits = compared.result.results
     names = [fit.model_type for fit in fits]
     kinds = (
-        ("out of sample", MODEL, [fit.out_of_sample for fit in fits]),
+        ("out of sample", MODEL, [fit.held_out_expiries or fit.out_of_sample for fit in fits]),
         ("in sample", MARKET, [fit.in_sample or fit.fit_quality for fit in fits]),
     )
     figure = go.Figure()

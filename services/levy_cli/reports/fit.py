@@ -166,7 +166,7 @@ def _moments(fitted: FittedSurface) -> str:
         )
         for name, moment in fitted.result.moments.items()
     ]
-    head = ("S/F at expiry year", "value", "95% interval")
+    head = ("log return over a year", "value", "95% interval")
     return f'<div class="scroll">{html_table(head, rows, numbers={1})}</div>'
 
 

@@ -150,5 +150,6 @@ def port_error(host: str, port: int) -> str | None:
     try:
         with socket.create_server((host, port)):
             return None
-    except OSError as error:
-        return error.strerror or str(error)
+    except (OSError, UnicodeError) as error:  # the host's name cannot be encoded
+        reason = getattr(error, "strerror", None) or str(error)
+        return reason.partition(" (while attempting")[0]

@@ -34,7 +34,10 @@ def locked(folder: Path) -> Iterator[int]:
     ------
     StateInUseError
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise StateInUseError(f"{folder} is not a folder; choose another --state-dir") from None
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + _LOCK_SECONDS

@@ -20,10 +20,14 @@ from levy_cli.serve.processes import (
     port_error,
 )
 from levy_cli.serve.state import StateInUseError, default_state_dir, locked
+from levy_surfaces.printable import printable
 
 _LOOPBACK: Final = "127.0.0.1"
 _POLL_SECONDS: Final = 0.05
-_READY_SECONDS: Final = 60.0
+_READY_SECONDS: Final = 300.0
+"""The first start compiles the kernels, which takes minutes on a busy machine."""
+_SLOW_SECONDS: Final = 15.0
+"""A start that takes longer is explained."""
 _STOP_SECONDS: Final = 12.0
 """Longer than the drain time of a service."""
 _PAUSE_SECONDS: Final = 0.25
@@ -129,7 +133,8 @@ def serve(port: int = 8000, *, host: str = _LOOPBACK, state_dir: Path | None = N
             with locked(state_dir) as lock:
                 if (reason := port_error(host, port)) is not None:
                     message = (
-                        f"cannot listen on {host}:{port}: {reason}; choose another with --port"
+                        f"cannot listen on {host}:{port}: {reason}; choose another with "
+                        "--host or --port"
                     )
                     raise _ProcessFailedError(message)
                 processes = _processes(host, port or free_port(host), folder, state_dir)
@@ -206,7 +211,7 @@ def _wait_until_ready(
 
     A process that ends before, for example because of an invalid setting, is not restarted.
     """
-    deadline = time.monotonic() + _READY_SECONDS
+    started, is_reported = time.monotonic(), False
     waiting = list(processes)
     while True:
         for one in supervised:
@@ -216,8 +221,11 @@ def _wait_until_ready(
         waiting = [process for process in waiting if not process.ready()]
         if not waiting:
             return True
-        if time.monotonic() > deadline:
-            names = ", ".join(process.name for process in waiting)
+        names, seconds = ", ".join(process.name for process in waiting), time.monotonic() - started
+        if seconds > _SLOW_SECONDS and not is_reported:
+            _print_error(f"starting {names}; the first start compiles, which may take minutes")
+            is_reported = True
+        if seconds > _READY_SECONDS:
             message = f"not ready after {_READY_SECONDS:.0f} s: {names}"
             raise _ProcessFailedError(message)
         if stop.wait(_POLL_SECONDS):
@@ -271,4 +279,4 @@ _EXAMPLE: Final = (
 
 
 def _print_error(message: str) -> None:
-    print(f"levy serve: {message}", file=sys.stderr, flush=True)
+    print(f"levy serve: {printable(message)}", file=sys.stderr, flush=True)

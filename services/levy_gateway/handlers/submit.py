@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from levy_gateway.clients import Upstream, UpstreamError
 from levy_gateway.job_store import JobStore
 from levy_gateway.task_queue import TaskQueue
-from levy_schemas.catalogue import Catalogue
+from levy_schemas.catalogue import Catalogue, CatalogueEntry
 from levy_schemas.jobs import QUEUE_OF, BayesianRequest
 from levy_service import request_id
 from levy_service.problems import ProblemError
@@ -51,10 +51,10 @@ class ModelCatalogue:
         self._seconds = seconds
         self._clock = clock
         self._fetched_at = -float("inf")
-        self._parameters: dict[str, tuple[str, ...]] = {}
+        self._catalogue = Catalogue(catalogue=())
 
-    async def parameters(self) -> dict[str, tuple[str, ...]]:
-        """Return the names of each model's parameters.
+    async def fetch(self) -> Catalogue:
+        """Return the catalogue.
 
         Raises
         ------
@@ -64,15 +64,11 @@ class ModelCatalogue:
         if self._clock() - self._fetched_at > _FRESH_SECONDS:
             reply = await self._pricing.request("GET", "/models", seconds=self._seconds)
             try:
-                catalogue = Catalogue.model_validate_json(reply.body)
+                self._catalogue = Catalogue.model_validate_json(reply.body)
             except ValidationError as error:
                 raise UpstreamError(self._pricing.name) from error
-            self._parameters = {
-                entry.name: tuple(parameter.name for parameter in entry.parameters)
-                for entry in catalogue.catalogue
-            }
             self._fetched_at = self._clock()
-        return self._parameters
+        return self._catalogue
 
 
 @dataclass(frozen=True)
@@ -95,6 +91,8 @@ class Submit:
     ) -> str:
         """Create a job, or find the one that the idempotency key created; return its id.
 
+        The job has the model's name, also where the request has an alias.
+
         The record comes first: a job whose task is not sent, for whatever reason, is queued, and
         the periodic step sends it later.
 
@@ -105,7 +103,8 @@ class Submit:
         QueueFullError, IdempotencyConflictError, UpstreamUnavailableError
             No job was created.
         """
-        await self._require_model(request)
+        model = await self._model(request)
+        request = request.model_copy(update={"model_type": model.name})
         job_id, created = await self.jobs.create(
             request, owner=owner, request_id=request_id.current(), key=idempotency_key
         )
@@ -113,17 +112,20 @@ class Submit:
             await self.tasks.send(job_id, QUEUE_OF[request.engine])
         return job_id
 
-    async def _require_model(self, request: BayesianRequest) -> None:
-        models = await self.catalogue.parameters()
-        model_type = request.model_type
-        if model_type not in models:
-            names = ", ".join(models)
-            raise UnknownModelError(f"Unknown model {model_type!r}. Available models: {names}.")
-        parameters = models[model_type]
+    async def _model(self, request: BayesianRequest) -> CatalogueEntry:
+        catalogue = await self.catalogue.fetch()
+        model = catalogue.find(request.model_type)
+        if model is None:
+            names = ", ".join(entry.name for entry in catalogue.catalogue)
+            raise UnknownModelError(
+                f"Unknown model {request.model_type!r}. Available models: {names}."
+            )
+        parameters = [parameter.name for parameter in model.parameters]
         for name in request.priors:
             if name not in parameters:
                 raise PriorError(
-                    f"{model_type} has no parameter {name!r}. "
+                    f"{model.name} has no parameter {name!r}. "
                     f"Its parameters: {', '.join(parameters)}.",
                     pointer=f"/priors/{name}",
                 )
+        return model

@@ -11,6 +11,7 @@ def catalogue(version: str) -> Catalogue:
         catalogue=tuple(
             CatalogueEntry(
                 name=name,
+                aliases=models.get(name).aliases,
                 parameters=tuple(_parameter(p) for p in models.get(name).parameters()),
                 trained=False,
                 version=version,

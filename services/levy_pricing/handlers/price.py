@@ -46,6 +46,7 @@ def price(request: PriceRequest) -> PriceResult:
     )
     has_vol = vols.ok & (vols.vol > 0.0)
     return PriceResult(
+        model_type=model.name,
         prices=_matrix(prices.value, shape),
         implied_vols=_sparse(np.where(has_vol, vols.vol, np.nan), shape),
         greeks=_greeks(model, contracts, request, shape) if request.greeks else None,
@@ -65,6 +66,7 @@ def _greeks(
     return Greeks(
         delta=_sparse(result.delta, shape),
         gamma=_sparse(result.gamma, shape),
+        vega=_sparse(result.vega, shape),
         theta=_sparse(result.theta, shape),
         rho=_sparse(result.rho, shape),
         dividend_rho=_sparse(result.dividend_rho, shape),

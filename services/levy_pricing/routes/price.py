@@ -38,7 +38,7 @@ def router(handler: Handler, threads: Threads, metrics: PricingMetrics) -> APIRo
         def work(_: Checkpoint) -> PriceResult:
             started = time.perf_counter()
             result = handler(body)
-            labels = (body.model_type, body.method)
+            labels = (result.model_type, body.method)
             metrics.price_seconds.labels(*labels).observe(time.perf_counter() - started)
             metrics.options.labels(*labels).inc(len(body.strikes) * len(body.maturities))
             return result

@@ -9,7 +9,7 @@ from levy_calibration.drift.statistics import ks
 from levy_calibration.networks.architecture import UNIT_PARAMETERS
 from levy_calibration.training.examples import Source, TrainingData, make_examples
 from levy_calibration.training.publish import reference_distribution
-from levy_calibration.training.recipe import Recipe
+from levy_calibration.training.recipe import PACKAGED, Recipe
 from levy_calibration.training.trainer import train
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.pricing.sinh import SinhPricer
@@ -17,7 +17,7 @@ from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box, sobol_targets
 
-RECIPES = sorted((Path(__file__).parents[3] / "deploy" / "training").rglob("*.yaml"))
+RECIPES = sorted(PACKAGED.rglob("*.yaml"))
 SMALL = Recipe(
     network="mlp", options={"widths": [32]}, epochs=6, batch_size=64, rounds=2, patience=6
 )

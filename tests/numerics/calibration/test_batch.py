@@ -94,10 +94,10 @@ def test_surfaces_and_starts_go_together() -> None:
 def test_noisy_surfaces_stop_where_one_alone_would() -> None:
     truth = around("CGMY", 12, 0.1, seed=6)
     surfaces, starts = quotes_of(truth, noise=0.005), beside(truth)
-    found = calibrate_batch(surfaces, starts)
+    found = calibrate_batch(surfaces, starts, weights="price")
     assert found.n_evaluations.max() <= 12
     for k, quotes in enumerate(surfaces):
-        alone = fit_from(quotes, starts.select(k)).result
+        alone = fit_from(quotes, starts.select(k), weights="price").result
         assert found.cost[k] == pytest.approx(alone.cost, rel=1e-8)
         # 1% of a standard error.
         for name, error in alone.standard_errors.items():

@@ -92,7 +92,8 @@ def test_one_side_of_bilateral_gamma_may_be_gaussian_alone() -> None:
 def test_a_flat_smile_in_ten_thousandths_is_the_gaussian_limit_too(name: str) -> None:
     # The residual is rounding, so a fit may stop anywhere near the limit.
     exact = exact_quotes(BlackScholes(sigma=0.2), CONTRACTS)
-    fit = calibrate(models.get(name), Quotes.of(CONTRACTS, np.round(exact.price, 4)))
+    rounded = Quotes.of(CONTRACTS, np.round(exact.price, 4))
+    fit = calibrate(models.get(name), rounded, weights="price")
     assert fit.status == "at_bound"
     assert set(fit.boundary_parameters) == expected(name)
 

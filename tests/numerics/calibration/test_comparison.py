@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from levy_numerics.black import black_price
-from levy_numerics.calibration.comparison import Comparison, alternate_strikes, compare_one, ranked
+from levy_numerics.calibration.comparison import (
+    Comparison,
+    alternate_expiries,
+    alternate_strikes,
+    compare_one,
+    ranked,
+)
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes
 
@@ -52,3 +58,37 @@ def test_every_other_strike_is_kept_at_each_expiry_from_the_lowest() -> None:
         maturity_years=[1.0, 0.5, 1.0, 0.5, 1.0], strike=[90, 110, 80, 100, 100], forward=100.0
     )
     assert alternate_strikes(contracts).tolist() == [False, False, True, True, True]
+
+
+def test_expiries_that_a_fit_has_not_seen_judge_it_first() -> None:
+    """Volatilities of 20% at the first, third and last expiry of four, and of 25% at the second."""
+    contracts = Contracts.grid(
+        spot=100.0,
+        rate=0.0,
+        dividend_yield=0.0,
+        strikes=[80.0, 90.0, 100.0, 110.0, 120.0],
+        maturities=[0.25, 0.5, 1.0, 2.0],
+    )
+    price = black_price(
+        forward=contracts.forward,
+        strike=contracts.strike,
+        maturity_years=contracts.maturity_years,
+        discount=contracts.discount,
+        vol=np.where(contracts.maturity_years == 0.5, 0.25, 0.20),
+        is_call=contracts.is_call,
+    )
+    comparison = compare_one(BlackScholes, Quotes.of(contracts, price))
+    assert comparison.held_out_expiries is not None
+    assert comparison.held_out_expiries.n_quotes == 5
+    assert comparison.held_out_expiries.implied_vol_rmse == pytest.approx(0.05, rel=1e-3)
+    assert comparison.score == comparison.held_out_expiries.implied_vol_rmse
+    assert comparison.out_of_sample is not None
+    assert comparison.out_of_sample.implied_vol_rmse < 0.03
+
+
+def test_every_other_expiry_and_the_longest_are_kept() -> None:
+    contracts = Contracts.of(
+        maturity_years=[2.0, 0.25, 0.5, 1.0, 0.5], strike=[90, 110, 80, 100, 100], forward=100.0
+    )
+    assert alternate_expiries(contracts).tolist() == [True, True, False, True, False]
+    assert alternate_expiries(contracts.select(slice(0, 2))).all()

@@ -1,9 +1,9 @@
 """Intervals count the degrees of freedom that the fit leaves.
 
-With errors of unknown size, (estimate − truth)/standard error is Student-t with n − p degrees of
-freedom, to first order. A normal interval covers P(|t| < 1.96) = 70% at n = p + 1 and 81% at
-n = p + 2; a Student-t one 95% at both. 200 repeats of three parameters put the coverage within
-±5 points (three standard errors of one parameter) of its level.
+With independent errors of unknown size, (estimate − truth)/standard error is Student-t with n − p
+degrees of freedom, to first order. A normal interval covers P(|t| < 1.96) = 70% at n = p + 1 and
+81% at n = p + 2; a Student-t one 95% at both. 200 repeats of three parameters put the coverage
+within ±5 points (three standard errors of one parameter) of its level.
 """
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.stats import t as student_t
 
 from levy_numerics import models
 from levy_numerics.calibration import calibrate, calibrate_each_maturity
+from levy_numerics.calibration.uncertainty import ErrorModel
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes
 from tests.numerics.calibration.surfaces import exact_quotes
@@ -37,25 +38,33 @@ def noisy(exact: Quotes, rng: np.random.Generator) -> Quotes:
 
 
 @pytest.mark.parametrize("n", [4, 5, 6, 40])
-def test_intervals_of_parameters_and_moments_cover_their_truth(n: int) -> None:
+@pytest.mark.parametrize("error_model", ["robust", "laplace_iid"])
+def test_intervals_of_parameters_and_moments_cover_their_truth(
+    n: int, error_model: ErrorModel
+) -> None:
     truth = VG.example()
     exact = exact_quotes(truth, listing(n))
     moments = calibrate(VG, exact, start=truth.as_mapping()).moments
     rng = np.random.default_rng(n)
     hits: list[list[bool]] = []
     for _ in range(REPEATS):
-        fit = calibrate(VG, noisy(exact, rng), start=truth.as_mapping())
+        # Errors are equal in currency.
+        fit = calibrate(VG, noisy(exact, rng), weights="price", start=truth.as_mapping())
+        fit = fit.with_uncertainty(error_model)
         assert fit.degrees_of_freedom == n - 3
         pairs = [(ends, truth.as_mapping()[name]) for name, ends in fit.intervals().items()]
         pairs += [(fit.moments[name].interval(), m.value) for name, m in moments.items()]
         hits.append([low <= value <= high for (low, high), value in pairs])
     coverage = np.mean(hits, axis=0)
     assert np.all(coverage > 0.90), coverage
-    assert np.all(coverage < 0.995), coverage
+    # Six clusters leave five degrees of freedom, and the jackknife errs on the safe side.
+    assert np.all(coverage < (0.995 if error_model == "laplace_iid" or n < 6 else 1.01)), coverage
 
 
 def test_an_interval_is_student_s() -> None:
     fit = calibrate(VG, noisy(exact_quotes(VG.example(), listing(5)), np.random.default_rng(0)))
+    assert fit.uncertainty.error_model == "laplace_iid"
+    assert any("5 quotes and 3 free parameters" in w for w in fit.uncertainty.warnings)
     low, high = fit.intervals()["theta"]
     quantile = student_t.ppf(0.975, 5 - 3)
     assert high - low == pytest.approx(2.0 * quantile * fit.standard_errors["theta"])
@@ -96,6 +105,6 @@ def test_what_a_fit_cannot_use_costs_no_degree_of_freedom() -> None:
         if fit.status == "at_bound":
             assert 5 <= fit.degrees_of_freedom <= 7
             low, high = fit.moments["variance"].interval()
-            covered.append(low <= np.expm1(0.04) <= high)
+            covered.append(low <= 0.04 <= high)
     assert len(covered) > 10
     assert np.mean(covered) > 0.85

@@ -10,7 +10,7 @@ import pytest
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.least_squares import multistart_agreement
-from levy_numerics.calibration.levenberg_marquardt import Solution
+from levy_numerics.calibration.levenberg_marquardt import Solution, Status
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import read_quotes
 
@@ -36,6 +36,18 @@ def test_a_fit_at_a_bound_needs_two_starts_more() -> None:
 def test_an_exact_fit_needs_no_second_start() -> None:
     exact = replace(BEST, residuals=np.full(2, 1e-13))
     assert multistart_agreement([exact], 1e-12, 6, [np.array([0.5, 0.5])])
+
+
+@pytest.mark.parametrize("status", ["converged", "at_bound"])
+def test_one_start_suffices_where_it_arrives_directly(status: Status) -> None:
+    direct = replace(BEST, status=status, n_evaluations=10)
+    assert multistart_agreement([direct], 1e-12, 1)
+    assert not multistart_agreement([replace(direct, n_evaluations=11)], 1e-12, 1)
+    assert multistart_agreement([replace(direct, n_evaluations=11)] * 2, 1e-12, 1)
+
+
+def test_a_start_that_stalls_does_not_suffice() -> None:
+    assert not multistart_agreement([replace(BEST, status="stalled")], 1e-12, 1)
 
 
 def test_models_of_several_minima_need_more_starts() -> None:

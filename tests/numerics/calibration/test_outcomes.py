@@ -130,7 +130,7 @@ def test_a_calibration_that_is_stopped_returns_the_best_fit_so_far(name: str, mo
         return calls > 2
 
     quotes = exact_quotes(model.example())
-    result = calibrate(model, quotes, n_starts=8, should_stop=should_stop)
+    result = calibrate(model, quotes, weights="price", n_starts=8, should_stop=should_stop)
     assert result.status == "max_evaluations"
     assert "stopped on request" in result.reason
     assert 1 < result.n_evaluations <= most
@@ -138,8 +138,12 @@ def test_a_calibration_that_is_stopped_returns_the_best_fit_so_far(name: str, mo
 
 
 def test_an_overflowing_interval_is_unbounded_without_a_warning() -> None:
-    geometry = Identifiability(np.ones(2), np.eye(2), 1.0, 1)
-    found = geometry.covariance(np.array([[1e200, 0], [1, 1]]), np.full(2, 1e-4))
+    geometry = Identifiability(np.ones(2), np.eye(2), np.eye(3)[:, :2], np.ones(3), 1)
+    gradient = np.array([[1e200, 0], [1, 1]])
+    found = geometry.covariance(gradient, np.eye(2), 1e-4)
+    np.testing.assert_array_equal(
+        geometry.covariance(gradient, np.eye(2), 1e-4, diagonal=True), np.diag(found)
+    )
     assert found[0, 0] == np.inf
     assert found[1, 1] == 2.0
 

@@ -28,7 +28,7 @@ def test_random_surfaces_come_back(name: str) -> None:
     count = 0
     for truth in draw(name, 10, seed=5):
         quotes = exact_quotes(truth)
-        result = calibrate(models.get(name), quotes)
+        result = calibrate(models.get(name), quotes, weights="price")
         count += recovered(result.model, truth, quotes, result.residuals)
     assert count >= 9
 
@@ -43,7 +43,7 @@ def test_a_thousand_random_surfaces_come_back(name: str) -> None:
     count = 0
     for truth in draw(name, 1000, seed=11):
         quotes = exact_quotes(truth)
-        result = calibrate(models.get(name), quotes)
+        result = calibrate(models.get(name), quotes, weights="price")
         count += recovered(result.model, truth, quotes, result.residuals)
     assert count >= LEAST[name]
 
@@ -56,7 +56,8 @@ def test_intervals_have_their_nominal_coverage() -> None:
     hits = []
     for _ in range(60):
         noisy = np.maximum(exact.price + spread * rng.standard_normal(exact.size), 0.0)
-        result = calibrate(models.get("VarianceGamma"), Quotes.of(CONTRACTS, noisy))
+        quotes = Quotes.of(CONTRACTS, noisy)
+        result = calibrate(models.get("VarianceGamma"), quotes, weights="price")
         intervals = result.intervals(0.90)
         hits += [low <= truth.as_mapping()[name] <= high for name, (low, high) in intervals.items()]
     # 180 intervals, three by three correlated: five standard errors of 60 independent ones.

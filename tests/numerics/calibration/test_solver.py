@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt against SciPy's trust region, on pricing and on textbook problems."""
+"""The least-squares solver against SciPy's trust region, on pricing and on textbook problems."""
 
 from dataclasses import replace
 
@@ -113,7 +113,7 @@ def test_the_extrapolated_last_step_reaches_its_prediction(name: str, weights: s
 
     start = np.asarray(cls.example().to_coordinates()) + 0.02
     watched = replace(problem, evaluate=evaluate, iterate=None)
-    found = levenberg_marquardt.solve(watched, start, first_damping=1e-8)
+    found = levenberg_marquardt.solve(watched, start)
     there = problem.evaluate(found.point)
     deviation = np.linalg.norm(found.residuals) / np.sqrt(found.residuals.size)
     assert np.abs(found.residuals - there.residuals).max() < 1e-3 * deviation

@@ -9,6 +9,7 @@ import pytest
 from levy_numerics import models
 from levy_numerics.errors import InvalidParameterError, UnknownModelError
 from levy_numerics.models import LevyModel, Model
+from levy_numerics.models.registry import register
 from levy_numerics.parameters import Parameter
 from tests.numerics.models.members import LEVY_MODELS, MODELS, every_model, typical_members
 from tests.reference.textbook import textbooks
@@ -107,6 +108,52 @@ def test_the_error_for_an_unknown_model_lists_all_models() -> None:
     with pytest.raises(UnknownModelError, match="VarianceGamma") as refusal:
         models.from_mapping("Heston", {})
     assert refusal.value.code == "unknown-model"
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("VG", "VarianceGamma"),
+        ("vg", "VarianceGamma"),
+        ("variance gamma", "VarianceGamma"),
+        ("Variance-Gamma", "VarianceGamma"),
+        ("BS", "BlackScholes"),
+        ("black_scholes", "BlackScholes"),
+        ("bg", "BilateralGamma"),
+        ("cgmy", "CGMY"),
+        ("nigsato", "NIGSato"),
+        ("VG-CIR", "VarianceGammaCIR"),
+    ],
+)
+def test_a_model_is_found_by_its_aliases_in_any_letter_case(label: str, name: str) -> None:
+    assert models.get(label) is getattr(models, name)
+
+
+def test_every_model_is_found_by_each_of_its_names() -> None:
+    for name in models.names():
+        model = models.get(name)
+        assert all(models.get(label.lower()) is model for label in (name, *model.aliases))
+
+
+@pytest.mark.parametrize(
+    ("label", "suggestion"),
+    [("VarianceGama", "VarianceGamma"), ("Meixnersato2", "MeixnerSato"), ("cgmi", "CGMY")],
+)
+def test_a_misspelt_model_is_suggested(label: str, suggestion: str) -> None:
+    with pytest.raises(UnknownModelError, match=f"did you mean {suggestion}[?]"):
+        models.get(label)
+
+
+@pytest.mark.parametrize("label", ["Heston", "", "SABR"])
+def test_no_model_is_suggested_for_an_unrelated_name(label: str) -> None:
+    with pytest.raises(UnknownModelError, match=f"^unknown model '{label}'; choose one of"):
+        models.get(label)
+
+
+def test_two_models_cannot_have_one_name() -> None:
+    other = type("Other", (models.NIG,), {"name": "Other", "aliases": ("vg",)})
+    with pytest.raises(ValueError, match="'vg' is a name of VarianceGamma and of Other"):
+        register(other)
 
 
 def variance(model: Model) -> float:

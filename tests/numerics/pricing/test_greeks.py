@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from levy_numerics import pricing
+from levy_numerics import implied_vol, pricing
+from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError, OutsideStripError
 from levy_numerics.market import Contracts
 from levy_numerics.models import BlackScholes, CGMYSato, Model, VarianceGamma
@@ -136,9 +137,36 @@ def black_scholes(vol: float) -> dict[str, np.ndarray]:
 def test_greeks_of_black_scholes_agree_with_closed_forms(vol):
     found = greeks(BlackScholes(sigma=vol), contracts(), spot=SPOT)
     textbook = black_scholes(vol)
-    np.testing.assert_allclose(found.parameters["sigma"], textbook.pop("vega"), atol=1e-7)
+    vega = textbook.pop("vega")
+    np.testing.assert_allclose(found.parameters["sigma"], vega, atol=1e-7)
+    check(np.nan_to_num(found.vega), vega, 1e-8)
     for name, exact in textbook.items():
         check(getattr(found, name), exact, 1e-10)
+
+
+def test_vega_is_the_change_of_the_price_by_the_volatility_that_it_implies():
+    model, c = VarianceGamma.example(), contracts()
+    found = greeks(model, c, spot=SPOT)
+    vols = implied_vol(pricing.price(model, c).value, c)
+
+    def by_vol(h: float) -> np.ndarray:
+        return black_price(
+            forward=c.forward,
+            strike=c.strike,
+            maturity_years=c.maturity_years,
+            discount=c.discount,
+            vol=vols + h,
+            is_call=c.is_call,
+        )
+
+    check(found.vega, slope(by_vol, 1e-4), 1e-7)
+    calls = dataclasses.replace(c, is_call=np.full(c.size, True))
+    np.testing.assert_allclose(found.vega, greeks(model, calls, spot=SPOT).vega, rtol=1e-8)
+
+
+def test_vega_is_not_a_number_where_the_price_implies_no_volatility():
+    far = Contracts.of(maturity_years=1 / 365, strike=[50.0, 100.0], forward=100.0)
+    assert np.isnan(greeks(BlackScholes(sigma=0.1), far, spot=100.0).vega).tolist() == [True, False]
 
 
 @every_model

@@ -65,6 +65,7 @@ def compose(
             "__module__": kind.__module__,
             "base_type": base,
             "name": f"{base.name}{suffix}",
+            "aliases": tuple(f"{alias}{suffix}" for alias in base.aliases),
             "title": title,
             "source": source,
             "training_range": training_range,

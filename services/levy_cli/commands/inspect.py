@@ -1,0 +1,50 @@
+"""`levy inspect`."""
+
+import argparse
+from typing import Final
+
+from levy_cli.cleaned import CleanedQuotes
+from levy_cli.output import console, print_json, refuse_unwritable, show_warnings
+from levy_numerics.errors import InvalidInputError
+from levy_surfaces.printable import printable
+
+_OPTION_OF: Final = {"quote_date": "date", "underlying": "underlying"}
+"""Options that choose between several values of a column."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print how the quotes are read, what is dropped, and what is not plausible."""
+    refuse_unwritable(options.plot, inputs=[options.quotes])
+    quotes, choices = _cleaned(options)
+    if options.plot:
+        from levy_cli.reports.quotes import write_quotes_report
+
+        write_quotes_report(quotes, options.plot)
+    if options.json:
+        warnings = [*choices, *quotes.surface.warnings]
+        print_json({**quotes.as_document(), "warnings": warnings})
+        return 0
+    out = console()
+    quotes.show(out, columns=True)
+    show_warnings(out, [*choices, *quotes.surface.warnings])
+    if options.plot:
+        out.print(f"Report written to {printable(options.plot)}")
+    return 0
+
+
+def _cleaned(options: argparse.Namespace) -> tuple[CleanedQuotes, list[str]]:
+    """Return the quotes, of the last date and underlying of several, and notes of the choice."""
+    choices: list[str] = []
+    while True:
+        try:
+            return CleanedQuotes.of(options), choices
+        except InvalidInputError as error:
+            column, values = str(error.details.get("column")), error.details.get("values")
+            option = _OPTION_OF.get(column)
+            if option is None or not values or getattr(options, option) is not None:
+                raise
+            setattr(options, option, values[-1])
+            choices.append(
+                f"the file has {len(values)} values of {column}; {values[-1]} is shown "
+                f"(--{option} chooses another)"
+            )
