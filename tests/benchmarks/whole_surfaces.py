@@ -256,7 +256,7 @@ A process with stationary increments cannot fit the term structure of a market. 
 scales one distribution to every maturity; on a CIR clock, the rate of the time change is
 mean-reverting; an additive process is the sum of a Sato process and a Lévy process whose rate
 grows with maturity; a fit per expiry has separate parameters for each expiry and no model for the
-term structure. `docs/how-to/choose-a-model.md` compares them.
+term structure. docs/choosing-a-model.md compares them.
 
 `in spread` is the fraction of quotes whose model price is between bid and ask. On an index these
 are a tick or two apart, and no model with a few parameters is within all of them. Seconds are

@@ -180,6 +180,8 @@ def with_additive_increments(
     sato: type[Sato],
     first: Mapping[str, tuple[float, float]],
     second: Mapping[str, tuple[float, tuple[float, float]]],
+    *,
+    min_repeat_hits: int = Additive.min_repeat_hits,
 ) -> type[Additive]:
     """Register the additive process with a self-decomposable base, under the name <base>Additive.
 
@@ -193,6 +195,8 @@ def with_additive_increments(
         Typical range of parameters of the base that is narrower than of the base alone.
     second : mapping of str to (float, (float, float))
         Default and typical range of each parameter that the components do not share.
+    min_repeat_hits : int
+        See `Model`.
     """
     gamma = redeclared(sato, {"gamma": (0.3, 0.65)})[-1]
     own = [
@@ -217,6 +221,7 @@ def with_additive_increments(
         source="Azzone and Baviera (2022), Quantitative Finance 22(3), 501-518",
         typical_ranges=first,
         sato_type=sato,
+        min_repeat_hits=min_repeat_hits,
         shared=tuple(p.name for p in base.parameters() if p.name not in second),
     )
 
@@ -241,6 +246,8 @@ VarianceGammaAdditive = with_additive_increments(
         "nu": (8.0, (1.0, 50.0)),
         "theta": (-0.03, (-0.15, 0.05)),
     },
+    # Of smiles made of two, either may be the more skewed: both ways are often minima.
+    min_repeat_hits=4,
 )
 NIGAdditive = with_additive_increments(
     NIG,
@@ -251,6 +258,7 @@ NIGAdditive = with_additive_increments(
         "beta": (-3.0, (-12.0, 3.0)),
         "delta": (0.02, (0.003, 0.3)),
     },
+    min_repeat_hits=4,
 )
 CGMYAdditive = with_additive_increments(
     CGMY,
