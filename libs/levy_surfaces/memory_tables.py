@@ -1,5 +1,6 @@
-"""Tables that are in memory: Excel sheets and data frames of pandas."""
+"""Tables that are in memory: Excel sheets, JSON records and data frames of pandas."""
 
+import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -94,6 +95,28 @@ def read_sheet(path: Path, binary: IO[bytes]) -> FrameTable:
     above = [" ".join(map(str, row)) for row in sheet.iloc[:k].to_numpy().tolist()]
     frame = rows.set_axis([str(v) for v in sheet.iloc[k]], axis=1)
     return FrameTable(path, frame.set_axis(range(k + 2, k + 2 + len(rows)), axis=0), preamble=above)
+
+
+def read_json(path: Path, binary: IO[bytes]) -> FrameTable:
+    """Return the records of a JSON document: an array of objects, or the `result` of an API.
+
+    Raises
+    ------
+    InvalidInputError
+        The document is not valid, too large, or has no array of objects.
+    """
+    data = binary.read(file_limits.MAX_SHEET_BYTES + 1)
+    if len(data) > file_limits.MAX_SHEET_BYTES:
+        refuse(path, f"more than {file_limits.MAX_SHEET_BYTES:,} bytes of JSON; save it as CSV")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        refuse(path, f"is not valid JSON: {error}")
+    records = document.get("result") if isinstance(document, dict) else document
+    if not (isinstance(records, list) and records and all(isinstance(r, dict) for r in records)):
+        refuse(path, "is JSON without an array of objects (as such, or as the value of result)")
+    frame = pd.DataFrame.from_records(records)
+    return FrameTable(path, frame.set_axis(range(1, len(frame) + 1), axis=0))
 
 
 def _sheets(path: Path, binary: IO[bytes]) -> dict[str, pd.DataFrame]:

@@ -29,6 +29,8 @@ _CONTRADICTIONS: Final = frozenset(
 )
 _SHARE_BAD: Final = 0.1
 """Share of such quotes beyond which the file, rather than a few quotes, is likely to be wrong."""
+_FAR_STRIKES: Final = 0.4
+"""|ln(K/F)| that some quote of every usable surface is within."""
 _MIN_CONSTANT: Final = 10
 _USUAL_RATE: Final = 0.25
 """Largest usual |rate|, continuous, per year."""
@@ -99,7 +101,8 @@ def damage_warning(reasons: pd.Series) -> tuple[str, ...]:
         Why each quote was dropped; empty for those kept.
     """
     n_bad = int(reasons.isin(_CONTRADICTIONS).sum())
-    if n_bad < _MIN_QUOTES or n_bad <= _SHARE_BAD * len(reasons):
+    n_in_the_money = int((reasons == str(Reason.IN_THE_MONEY)).sum())
+    if n_bad < _MIN_QUOTES or n_bad <= _SHARE_BAD * (len(reasons) - n_in_the_money):
         return ()
     return (
         f"{n_bad} of {len(reasons)} quotes contradict themselves or others (crossed, stale, or "
@@ -118,6 +121,17 @@ def constant_warning(table: pd.DataFrame) -> tuple[str, ...]:
         if len(values := table[name].dropna()) >= _MIN_CONSTANT
         and values.iloc[0] > 0
         and (values == values.iloc[0]).all()
+    )
+
+
+def moneyness_warning(quotes: Quotes) -> tuple[str, ...]:
+    """Return a warning if all strikes are far from their forwards."""
+    ratio = quotes.contracts.strike / quotes.contracts.forward
+    if np.any(np.abs(np.log(ratio)) < _FAR_STRIKES):
+        return ()
+    return (
+        f"all strikes are far from the forward ({ratio.min():.3g} to {ratio.max():.3g} times it): "
+        "check the units of strikes, spot and forward",
     )
 
 

@@ -24,6 +24,8 @@ _SLACK: Final = 1.03
 """Factor by which a discount may exceed the limits of rates: noise of few pairs."""
 _UNIT_FORWARD: Final = 0.35
 """|ln| of the forward in units of itself: carry and rounding of premiums in the underlying."""
+_FEWEST_POWERS: Final = 1.5
+"""log10 of the typical strike over the spot beyond which no listing of strikes is plausible."""
 _SMALL_FORWARD: Final = 3.0
 """Forwards below this are too near to 1 to distinguish premiums in the underlying."""
 
@@ -64,7 +66,7 @@ def correct_price_units(
     if not power:
         return frame, []
     anchor = _anchor(frame, spot)
-    scales_strikes = power < 0
+    scales_strikes = power < 0 or not lines
     if lines and anchor is not None:
         forward = float(np.median([line.forward for line in lines]))
         scales_strikes = abs(np.log(anchor / (forward * 10.0**power))) < abs(
@@ -132,12 +134,12 @@ def _anchor(frame: pd.DataFrame, spot: float | None) -> float | None:
 
 
 def _power_by_spot(frame: pd.DataFrame, spot: float | None) -> int | None:
-    """Return −3 if the strikes are a thousand times the spot."""
+    """Return minus the power of ten by which the strikes exceed the spot, if two or more."""
     anchor = _anchor(frame, spot)
     if anchor is None:
         return None
-    ratio = float(frame["strike"].median()) / anchor
-    return -3 if 300.0 < ratio < 3000.0 else None
+    power = float(np.log10(frame["strike"].median() / anchor))
+    return -round(power) if abs(power) > _FEWEST_POWERS else None
 
 
 def _scaled(

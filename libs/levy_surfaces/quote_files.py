@@ -27,7 +27,7 @@ from levy_surfaces.formats.layout import (
     with_columns,
 )
 from levy_surfaces.formats.names import squeezed
-from levy_surfaces.memory_tables import FrameTable, read_sheet
+from levy_surfaces.memory_tables import FrameTable, read_json, read_sheet
 from levy_surfaces.number_text import AmbiguousNumbersError, NumberStyle, number_style
 from levy_surfaces.printable import shortened
 from levy_surfaces.quote_columns import (
@@ -45,6 +45,9 @@ PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 STANDARD_INPUT: Final = "-"
 
 _GZIP, _ZIP, _PARQUET, _ARROW = b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"ARROW1"
+_JSON_STARTS: Final = (b"{", b"[")
+_JSON_SECONDS: Final = (b'"', b"{", b" ", b"\n", b"\r", b"\t", b"")
+"""Characters after the first; [C_BID] is a header of CSV."""
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
 _BINARY_SUFFIXES: Final = {
     ".parquet": (_PARQUET, "a Parquet file"),
@@ -235,6 +238,8 @@ class QuoteFile:
             return CsvTable(self.path, cast("IO[bytes]", gzip.open(binary)), names)
         if start.startswith(_ZIP):
             return self._unzipped(binary, names)
+        if start.lstrip()[:1] in _JSON_STARTS and start.lstrip()[1:2] in _JSON_SECONDS:
+            return read_json(self.path, binary)
         return CsvTable(self.path, binary, names)
 
     def _unzipped(self, binary: IO[bytes], names: Sequence[str]) -> Table:

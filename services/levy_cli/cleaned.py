@@ -13,6 +13,7 @@ from levy_numerics.surface import Surface
 from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.printable import printable
 from levy_surfaces.quote_dates import copied_day_warning
+from levy_surfaces.quote_files import QuoteFile
 from levy_surfaces.reading import read_file
 from levy_surfaces.reasons import Reason
 from levy_surfaces.recognition import Recognition
@@ -30,7 +31,13 @@ class CleanedQuotes:
     recognition: Recognition | None = None
 
     @classmethod
-    def of(cls, options: argparse.Namespace, *, fewest_per_maturity: int = 1) -> Self:
+    def of(
+        cls,
+        options: argparse.Namespace,
+        *,
+        fewest_per_maturity: int = 1,
+        file: QuoteFile | None = None,
+    ) -> Self:
         """Read and clean what the command line selects.
 
         Parameters
@@ -39,13 +46,15 @@ class CleanedQuotes:
             Of a command that selects quotes.
         fewest_per_maturity : int
             Quotes that each maturity needs.
+        file : QuoteFile, optional
+            The file of the command line, if it is open already.
 
         Raises
         ------
         LevyError
             The file cannot be used.
         """
-        file = quote_file(options)
+        file = quote_file(options) if file is None else file
         table = read_file(file, underlying=options.underlying, expiry_time=options.expiry_time)
         rules = CleaningRules(
             maturity_years=(options.min_maturity, options.max_maturity),
@@ -55,7 +64,7 @@ class CleanedQuotes:
             fewest_per_maturity=fewest_per_maturity,
         )
         surface = clean(table, rules)
-        if options.date is not None:
+        if file.quote_date is not None:
             copied = copied_day_warning(file, table)
             surface = replace(surface, warnings=(*copied, *surface.warnings))
         return cls(surface, table.recognition)

@@ -40,7 +40,8 @@ NAMES: Final = (
     *("strike", "bid", "ask", "mid", "price", "iv", "type", "date", "expiry", "rate", "spot"),
     *("forward", "last", "dte", "T", "x", "", "volume", "maturity", "dividend", "Bid.1"),
 )
-FACTORS: Final = (10.0, 100.0, 1000.0, 0.1, 0.01, 0.001, 365.0, 1 / 365.0, 2.0, 0.5, 1 / 2943.15)
+# Powers of ten, days a year, and the price of the underlying: the factors between units.
+FACTORS: Final = (10.0, 100.0, 1000.0, 0.1, 0.01, 0.001, 365.0, 1 / 365.0, 1 / 2943.15)
 
 Rng = np.random.Generator
 

@@ -99,6 +99,20 @@ def test_deribit_instruments_are_converted_from_the_coin() -> None:
     assert surface.forwards[0].forward == pytest.approx(2944.7, rel=1e-3)
 
 
+def test_a_json_document_of_an_api_is_read(tmp_path: Path) -> None:
+    frame = deribit(chain())
+    path = tmp_path / "summary.json"
+    records = frame.to_json(orient="records", double_precision=15)
+    path.write_text(f'{{"jsonrpc": "2.0", "result": {records}}}')
+    pd.testing.assert_frame_equal(read_quotes(path).frame, read_quotes(frame).frame)
+    path.write_text(f'{{"data": {records}}}')
+    with pytest.raises(InvalidInputError, match="JSON without an array of objects"):
+        read_quotes(path)
+    path.write_text(records[:-9])
+    with pytest.raises(InvalidInputError, match="is not valid JSON"):
+        read_quotes(path)
+
+
 def test_a_yahoo_chain_without_trades_needs_a_date(tmp_path: Path) -> None:
     base = chain()
     frame = pd.DataFrame(

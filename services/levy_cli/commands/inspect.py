@@ -1,14 +1,16 @@
 """`levy inspect`."""
 
 import argparse
+from dataclasses import replace
 from typing import Final
 
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.output import console, print_json, refuse_unwritable, show_warnings
+from levy_cli.quote_options import quote_file
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.printable import printable
 
-_OPTION_OF: Final = {"quote_date": "date", "underlying": "underlying"}
+_OPTION_OF: Final = {"quote_date": "--date", "underlying": "--underlying"}
 """Options that choose between several values of a column."""
 
 
@@ -34,17 +36,21 @@ def run(options: argparse.Namespace) -> int:
 
 def _cleaned(options: argparse.Namespace) -> tuple[CleanedQuotes, list[str]]:
     """Return the quotes, of the last date and underlying of several, and notes of the choice."""
-    choices: list[str] = []
+    file, choices = quote_file(options), list[str]()
     while True:
         try:
-            return CleanedQuotes.of(options), choices
+            return CleanedQuotes.of(options, file=file), choices
         except InvalidInputError as error:
             column, values = str(error.details.get("column")), error.details.get("values")
-            option = _OPTION_OF.get(column)
-            if option is None or not values or getattr(options, option) is not None:
+            if not isinstance(values, list) or column not in _OPTION_OF:
                 raise
-            setattr(options, option, values[-1])
+            if column == "quote_date" and file.quote_date is None:
+                file = replace(file, quote_date=values[-1])
+            elif column == "underlying" and options.underlying is None:
+                options.underlying = values[-1]
+            else:
+                raise
             choices.append(
                 f"the file has {len(values)} values of {column}; {values[-1]} is shown "
-                f"(--{option} chooses another)"
+                f"({_OPTION_OF[column]} chooses another)"
             )
