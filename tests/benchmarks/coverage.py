@@ -20,6 +20,7 @@ import numpy as np
 from levy_numerics import models, pricing
 from levy_numerics.black import black_vega
 from levy_numerics.calibration import CalibrationResult, calibrate, half_width
+from levy_numerics.calibration.uncertainty import ErrorModel
 from levy_numerics.errors import LevyError
 from levy_numerics.implied_volatility import vols_of_prices
 from levy_numerics.market import Contracts, Quotes
@@ -32,7 +33,7 @@ CELLS: Final = Path("build/coverage.json")
 MODELS: Final = ("VarianceGamma", "NIG", "CGMY", "Merton", "NIGSato", "NIGCIR")
 WEIGHTS: Final = ("price", "vega", "bid_ask")
 NOISES: Final = ("independent", "spread", "tick", "heavy tails", "smile", "20% missing")
-ERROR_MODELS: Final = ("robust", "laplace_iid")
+ERROR_MODELS: Final[tuple[ErrorModel, ...]] = ("robust", "laplace_iid")
 _LEVEL: Final = 0.95
 _FORWARD: Final = 100.0
 _TICK: Final = 0.05
@@ -94,7 +95,7 @@ def _errors(
     if noise == "spread":
         return 0.7 * half * rng.standard_normal(c.size)
     if noise == "tick":
-        return np.round(exact / _TICK) * _TICK - exact
+        return np.asarray(np.round(exact / _TICK) * _TICK - exact)
     if noise == "heavy tails":
         return 0.4 * half * rng.standard_t(3, c.size)
     if noise == "smile":
@@ -159,7 +160,7 @@ def _deviation(model: Model) -> float:
 def _count(fit: CalibrationResult, truth: Callable[[str], float], variance: float) -> Counts:
     counts: Counts = {}
     for error_model in ERROR_MODELS:
-        of_model = fit.with_uncertainty(error_model)  # type: ignore[arg-type]
+        of_model = fit.with_uncertainty(error_model)
         ends = of_model.intervals(_LEVEL)
         judged = [name for name in ends if is_judged(fit, name)]
         hits = sum(ends[name][0] <= truth(name) <= ends[name][1] for name in judged)
@@ -208,7 +209,7 @@ def agreement(first: CalibrationResult, second: CalibrationResult) -> Counts:
     """
     counts: Counts = {}
     for error_model in ERROR_MODELS:
-        both = [fit.with_uncertainty(error_model) for fit in (first, second)]  # type: ignore[arg-type]
+        both = [fit.with_uncertainty(error_model) for fit in (first, second)]
         hits = []
         for name in first.parameters:
             if is_judged(first, name) and is_judged(second, name):
@@ -295,11 +296,11 @@ def cells(n_surfaces: int, folder: Path | None) -> Iterator[Cell]:
                 for name in MODELS:
                     measure = next_day(name, market, folder)
                     yield Cell(f"next day/{name}/{market.name}", measure, n_pairs)
-    for market in ("Heston", "Bates"):
+    for truth in ("Heston", "Bates"):
         for name in MODELS:
             for weights in WEIGHTS:
-                measure = with_wrong_model(name, market, weights)
-                yield Cell(f"{market}/{name}/{weights}", measure, n_surfaces)
+                measure = with_wrong_model(name, truth, weights)
+                yield Cell(f"{truth}/{name}/{weights}", measure, n_surfaces)
     for name in MODELS:
         for noise in NOISES:
             for weights in WEIGHTS:

@@ -74,4 +74,4 @@ class Bates:
             calls[members] = (phases @ values).real
         c = contracts
         calls = c.discount * (c.forward - np.sqrt(c.forward * c.strike) / np.pi * calls)
-        return np.where(c.is_call, calls, calls - c.discount * (c.forward - c.strike))
+        return np.asarray(np.where(c.is_call, calls, calls - c.discount * (c.forward - c.strike)))

@@ -173,7 +173,7 @@ class _Cells:
         square = self.square - residual @ residual
         square -= score @ np.linalg.solve(information, score)
         degrees = self.n_quotes - n_directions
-        square = max(square, np.finfo(float).tiny)
+        square = max(float(square), np.finfo(float).tiny)
         deviance = degrees * np.log(square) + 2.0 * np.log(np.diag(factor)).sum()
         return float(deviance + np.linalg.slogdet(information)[1]), square / degrees, kernel
 
