@@ -25,7 +25,7 @@ from levy_numerics.errors import LevyError
 from levy_numerics.implied_volatility import vols_of_prices
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
-from tests.benchmarks.heston import Bates
+from tests.benchmarks import stochastic_volatility
 from tests.benchmarks.real_quotes import SETS, MarketSet, days_of, table
 
 PAGE: Final = Path("docs/coverage.md")
@@ -183,8 +183,8 @@ def with_wrong_model(name: str, market: str, weights: str) -> Callable[[int], Co
     def measure(seed: int) -> Counts:
         rng = np.random.default_rng([seed, zlib.crc32(market.encode())])
         v0 = 0.04 * math.exp(0.4 * rng.standard_normal())
-        jumps = {"intensity": 0.5, "mean_jump": -0.1, "jump_deviation": 0.1}
-        truth = Bates(
+        jumps = {"intensity": 0.5, "jump_mean": -0.1, "jump_std": 0.1}
+        truth = stochastic_volatility.Bates(
             v0,
             theta=0.04 * math.exp(0.3 * rng.standard_normal()),
             kappa=rng.uniform(1.0, 4.0),
@@ -195,7 +195,8 @@ def with_wrong_model(name: str, market: str, weights: str) -> Callable[[int], Co
         fits = []
         for _ in range(2):
             contracts = listing(rng, 0.2)
-            quotes = noisy_quotes(contracts, truth.price(contracts), "spread", rng)
+            exact = stochastic_volatility.price(truth, contracts)
+            quotes = noisy_quotes(contracts, exact, "spread", rng)
             fits.append(calibrate(models.get(name), quotes, weights=weights))
         return agreement(*fits)
 

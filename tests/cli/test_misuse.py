@@ -16,6 +16,9 @@ GOOD: dict[str, list[str]] = {
         *("--model", "BS", "--params", '{"sigma": 0.2}', "--spot", "100"),
         *("--strikes", "100", "--maturities", "1"),
     ],
+    "inspect": ["quotes.csv"],
+    "convert": ["quotes.csv", "out.csv"],
+    "sample": ["out.csv"],
     "calibrate": ["quotes.csv", "--model", "BS"],
     "compare": ["quotes.csv", "--models", "BS", "--workers", "1"],
     "bayes": [
