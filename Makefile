@@ -94,8 +94,7 @@ bench: $(INSTALLED_BENCH) ## compare speed and accuracy with other libraries; wr
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks $(BENCH)
 
 optimum: setup ## compare default fits with the best of 50 starts; LEVY_MARKET_DATA adds real quotes
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks optimum \
-	  --out build/optimum.json $(OPTIMUM)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.optimum $(OPTIMUM)
 
 check-prices: setup ## compare stated and true price errors; writes docs/accuracy.md; CHECK_PRICES= sets options
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.check_prices \

@@ -3,9 +3,10 @@
 The default fit is that of `/calibrate` with `method = hybrid`: from a network's initial guess where
 there is a network, otherwise from screened starts. The reference is the best of many starts and of
 the default fit. The surfaces are listings of richer models with ticks and spreads, and the sets of
-real quotes where LEVY_MARKET_DATA is the folder that contains them.
+real quotes where LEVY_MARKET_DATA is the folder that contains them. Run by `make optimum`.
 """
 
+import argparse
 import os
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from rich.console import Console
 
 from levy_calibration.registry import Registry
 from levy_numerics import models
@@ -22,7 +24,7 @@ from levy_numerics.calibration.hybrid import FitStrategy, Proposer
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
-from tests.benchmarks import stochastic_volatility
+from tests.benchmarks import report, stochastic_volatility
 from tests.benchmarks.real_quotes import SETS, days_of
 from tests.benchmarks.report import Section, Size
 
@@ -134,3 +136,25 @@ def _real(folder: Path) -> Iterator[Quotes]:
                 yield market.surface(folder, day).quotes
             except LevyError:
                 continue
+
+
+def main() -> None:
+    """Measure, print the tables and write the JSON."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.optimum", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--quick", action="store_true", help="a surface of each kind, few starts")
+    parser.add_argument(
+        "--surfaces", type=int, default=100, help="five times the number of each kind"
+    )
+    parser.add_argument("--out", type=Path, default=Path("build/optimum.json"))
+    arguments = parser.parse_args()
+    sections = []
+    for section in run(Size(quick=arguments.quick, surfaces=arguments.surfaces)):
+        section.show(Console(width=120))
+        sections.append(section)
+    report.write(sections, arguments.out, ("numpy", "numba", "scipy"))
+
+
+if __name__ == "__main__":
+    main()

@@ -83,7 +83,7 @@ def _prices(model: Bates, contracts: Contracts) -> np.ndarray:
         value[here] = 1.0 - np.exp(-0.5 * x) * integral  # E[min(S, K)] is the second term.
     call = contracts.discount * contracts.forward * value
     put = call - contracts.discount * (contracts.forward - contracts.strike)
-    return np.where(contracts.is_call, call, put)
+    return np.asarray(np.where(contracts.is_call, call, put))
 
 
 def price(model: "Bates | Model", contracts: Contracts) -> np.ndarray:

@@ -10,7 +10,7 @@ from levy_cli.main import main
 from levy_numerics import models
 from levy_schemas.comparison import ComparisonResult
 from levy_surfaces.cleaning import clean
-from levy_surfaces.reading import read_file
+from levy_surfaces.reading import read_quotes
 
 THREE = ("--models", "BlackScholes,VarianceGamma,NIG")
 
@@ -116,7 +116,7 @@ def test_a_missing_folder_is_reported_before_the_fits(
 
 
 def test_each_fit_is_the_best_of_several_starts(quotes: Path) -> None:
-    cleaned = CleanedQuotes(clean(read_file(quotes)))
+    cleaned = CleanedQuotes(clean(read_quotes(quotes)))
     selected = models_named("VarianceGamma")
     failed = compare_models(cleaned, selected, n_starts=0, workers=1).result.not_fitted
     assert [one.detail for one in failed] == ["n_starts = 0 must lie between 1 and 1000"]

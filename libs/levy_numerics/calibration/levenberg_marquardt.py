@@ -310,7 +310,7 @@ def propose(state: Any) -> int:
 def _reduction_of_one_error(state: Any) -> float:
     """Return the reduction of the cost by a step of one standard error."""
     n, m = state.current.by_variable.shape
-    return state.numbers[0].cost / max(m - n, 1)
+    return float(state.numbers[0].cost / max(m - n, 1))
 
 
 @compiled_in_order
@@ -357,7 +357,7 @@ def _shrinkage(state: Any, cost: float) -> float:
         for i in range(len(current.residuals)):
             slope += current.residuals[i] * current.by_variable[j, i] * moved
     share = -0.5 * slope / (cost - s.cost - slope)
-    return min(max(share, _MOST_SHRINK), _SHRINK)
+    return float(min(max(share, _MOST_SHRINK), _SHRINK))
 
 
 @compiled_in_order

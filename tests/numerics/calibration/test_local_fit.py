@@ -52,12 +52,14 @@ def test_restarts_replace_a_fit_from_a_poor_start() -> None:
 def test_noise_causes_no_restart_where_second_minima_are_rare(name: str) -> None:
     example = models.get(name).example()
     noisy = quotes_of(example, noise=0.05)
-    found = fit_from(noisy, near(example, by=0.1))
+    found = fit_from(noisy, near(example, by=0.1), weights="price")
     assert found.start_accepted
     assert found.result.fit.implied_vol_rmse > 1e-3
-    alone = calibrate(type(example), noisy, start=near(example, by=0.1).as_mapping())
+    alone = calibrate(
+        type(example), noisy, start=near(example, by=0.1).as_mapping(), weights="price"
+    )
     assert found.result.n_evaluations == alone.n_evaluations
-    best = calibrate(type(example), noisy, n_starts=10)
+    best = calibrate(type(example), noisy, n_starts=10, weights="price")
     assert found.result.cost <= best.cost * (1.0 + 1e-5)
 
 
