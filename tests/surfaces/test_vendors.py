@@ -30,7 +30,7 @@ def test_every_format_maps_to_columns_of_the_engine() -> None:
     for entry in vendor_formats():
         names = {*entry.columns, *entry.calls, *entry.puts}
         assert names <= {*COLUMNS, "symbol"}, entry.name
-        assert {*entry.scale, *entry.unix} <= names
+        assert {*entry.scale} <= names
 
 
 def test_datashop_s_snapshot_before_the_close_is_used() -> None:

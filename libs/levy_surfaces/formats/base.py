@@ -2,12 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 Names = str | tuple[str, ...]
 """One column's name, or names of which the first that a table has is used."""
-
-Clock = Literal["seconds", "milliseconds"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,6 @@ class QuoteFormat:
         Whether columns left of the strike are of calls and equally named ones on its right of puts.
     scale : mapping of str to float
         Factors that turn the vendor's numbers into the engine's units.
-    unix : mapping of str to {"seconds", "milliseconds"}
-        Columns of times that count from 1970.
     preamble : callable, optional
         Returns columns that are constant, from the lines above the header.
     expiry_time : str
@@ -47,7 +42,6 @@ class QuoteFormat:
     puts: Mapping[str, Names] = field(default_factory=dict)
     strike_in_middle: bool = False
     scale: Mapping[str, float] = field(default_factory=dict)
-    unix: Mapping[str, Clock] = field(default_factory=dict)
     preamble: Callable[[Sequence[str]], Mapping[str, str]] | None = None
     expiry_time: str = ""
     missing: tuple[str, ...] = ()

@@ -27,7 +27,6 @@ from levy_surfaces.quote_columns import COLUMNS, DATES, NUMBERS
 ENGINE_NAME: Final = "one row per quote"
 WIDE_NAME: Final = "calls and puts on one row"
 _SYMBOL_COLUMNS: Final = ("strike", "option_type", "expiry", "root")
-_MIN_WIDE_FIELDS: Final = 2
 _MIN_SYMBOL_SHARE: Final = 0.5
 _PERCENT_ENDINGS: Final = ("pct", "percent", "inpercent", "inpct")
 _SIDES: Final = {"call": "C", "put": "P"}
@@ -45,14 +44,11 @@ class Source:
         The table's name of the column.
     factor : float
         Converts the table's unit to the engine's.
-    clock : str
-        Unit of times since 1970; empty for dates.
     """
 
     position: int
     label: str
     factor: float = 1.0
-    clock: str = ""
 
 
 @dataclass(frozen=True)
@@ -255,7 +251,6 @@ def _vendor_layout(
                     position,
                     labels[position],
                     entry.scale.get(column, 1.0),
-                    entry.unix.get(column, ""),
                 )
         return found
 

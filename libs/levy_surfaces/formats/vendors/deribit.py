@@ -24,7 +24,6 @@ FORMATS: Final = (
         signature=("instrumentname", "markiv", "underlyingprice", "creationtimestamp"),
         columns={**_PRICES, "quote_date": ("quotedate", "creationtimestamp")},
         scale={"implied_vol": 0.01},
-        unix={"quote_date": "milliseconds"},
         expiry_time="08:00:00+00:00",
     ),
     QuoteFormat(
@@ -38,6 +37,5 @@ FORMATS: Final = (
             "option_type": "optiontype",
         },
         scale={"implied_vol": 0.01},
-        unix={"quote_date": "milliseconds", "expiry": "milliseconds"},
     ),
 )
