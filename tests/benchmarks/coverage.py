@@ -373,7 +373,6 @@ def page(results: Mapping[str, Counts]) -> Iterator[str]:
         yield f"## {title}"
         yield ""
         yield text
-        yield ""
         last = dict.fromkeys(key.split("/")[2] for _, _, counts in rows for key in counts)
         head = ["", "model", *last, "all", "independent errors", "variance", "surfaces"]
         yield from table(head, [_row(prefix, name, counts, last) for prefix, name, counts in rows])
@@ -406,7 +405,7 @@ real quotes require `LEVY_MARKET_DATA`. `independent errors` are the intervals o
 `uncertainty = robust`, the default. `variance` is the variance of the log return at one year.
 Counted are fitted parameters that do not run to a limit. Of n surfaces with p parameters, a share
 near 95% has a standard error between 0.22/√n (parameters that err together) and 0.22/√(np): 1.3
-points at most with 300 surfaces, 2.2 with 100.
+points at most with 300 surfaces, 3.4 with 40.
 
 The intervals are those of the jackknife over expiries (CR3) with Student's t of as many degrees of
 freedom as there are expiries less one. Surfaces with few expiries have wide intervals: at four
