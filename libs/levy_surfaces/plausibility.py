@@ -31,6 +31,8 @@ _SHARE_BAD: Final = 0.1
 """Share of such quotes beyond which the file, rather than a few quotes, is likely to be wrong."""
 _FAR_STRIKES: Final = 0.4
 """|ln(K/F)| that some quote of every usable surface is within."""
+_MIN_MATURITIES: Final = 3
+_WEEK_YEARS: Final = 7.0 / 365.0
 _MIN_CONSTANT: Final = 10
 _USUAL_RATE: Final = 0.25
 """Largest usual |rate|, continuous, per year."""
@@ -133,6 +135,16 @@ def moneyness_warning(quotes: Quotes) -> tuple[str, ...]:
         f"all strikes are far from the forward ({ratio.min():.3g} to {ratio.max():.3g} times it): "
         "check the units of strikes, spot and forward",
     )
+
+
+def maturity_warning(table: pd.DataFrame) -> tuple[str, ...]:
+    """Return a warning if several maturities without dates are all within a week."""
+    years = table["maturity_years"]
+    if table["expiry"].notna().any() or years.nunique() < _MIN_MATURITIES:
+        return ()
+    if years.max() > _WEEK_YEARS:
+        return ()
+    return (f"all maturities are below {years.max():.3g} years: check that they are in years",)
 
 
 def rate_warning(forwards: Sequence[Forward]) -> tuple[str, ...]:

@@ -404,6 +404,15 @@ def test_a_forward_without_a_rate_takes_the_discount_of_parity_elsewhere(
     assert "interpolated between expiries" in surface.forwards[-1].source
 
 
+def test_maturities_that_are_all_within_a_week_are_reported(
+    market: pd.DataFrame, written: Writer
+) -> None:
+    years = market["expiry"].map(EXPIRIES) / 100.0
+    stated = market.drop(columns=["expiry", "quote_date"]).assign(maturity_years=years)
+    surface = cleaned(written(stated))
+    assert any("check that they are in years" in warning for warning in surface.warnings)
+
+
 def test_a_clean_market_has_no_warnings(market: pd.DataFrame, written: Writer) -> None:
     surface = cleaned(written(market.assign(rate=0.03, dividend_yield=0.01)))
     assert surface.warnings == ()
