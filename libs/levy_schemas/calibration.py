@@ -180,7 +180,9 @@ class CalibrationResult(_Fit):
         default=None, description="separate fits of the expiries, if requested"
     )
     method: CalibrationMethod = Field(description="method that produced the result")
-    weights: Weights = Field(description="unit of the errors that were minimised")
+    weights: Weights | None = Field(
+        default=None, description="unit of the errors that were minimised"
+    )
     degraded: bool = Field(description="whether the result is less than requested; see warnings")
     out_of_distribution: bool = False
     model_version: str

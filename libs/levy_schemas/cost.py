@@ -11,7 +11,7 @@ from levy_schemas.surface import SurfaceRequest
 Lane = Literal["brief", "long"]
 """Brief requests take milliseconds, long ones up to seconds; they do not wait for each other."""
 
-_MODELS_IF_ALL: Final = 15
+_MODELS_IF_ALL: Final = 18
 """Models of a comparison that names none."""
 
 

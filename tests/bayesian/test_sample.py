@@ -48,6 +48,7 @@ def request(**changes: Any) -> BayesianRequest:
             "prices": prices.reshape(len(MATURITIES), len(STRIKES)).tolist(),
             "model_type": "VarianceGamma",
             "engine": "laplace-psis",
+            "weights": "price",
             "num_chains": 2,
             "num_samples": 1000,
         }

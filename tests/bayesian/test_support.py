@@ -52,7 +52,8 @@ def uniform(low: float, high: float) -> dict[str, Any]:
 
 
 def posterior(model: str = "VarianceGamma", **priors: dict[str, Any]) -> Posterior:
-    return Posterior.of(QUOTES, Priors.default(models.get(model)).with_overrides(priors))
+    declared = Priors.default(models.get(model)).with_overrides(priors)
+    return Posterior.of(QUOTES, declared, weights="price")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def rejected() -> np.ndarray:
     Weighted by the ratio of the priors, uniform over log-normal.
     """
     uncut = posterior()
-    fit = calibrate(models.get("VarianceGamma"), QUOTES).model
+    fit = calibrate(models.get("VarianceGamma"), QUOTES, weights="price").model
     draws = importance_sample(uncut, fit, n_draws=8192)
     sigma = np.asarray(draws.model.as_mapping()["sigma"])
     log_prior = uncut.priors.by_parameter["sigma"].log_density(sigma)

@@ -71,7 +71,7 @@ def test_fewer_quotes_share_what_is_compiled() -> None:
     whole = posterior(0.1)
     n = whole.quotes.price.size
     kept = np.sort(np.random.default_rng(4).permutation(n)[: n - 2])
-    fewer = Posterior.of(part(whole.quotes, kept), whole.priors)
+    fewer = Posterior.of(part(whole.quotes, kept), whole.priors, weights="price")
     first, second = target.Target.of(whole), target.Target.of(fewer)
     assert second.shapes == first.shapes
     density = jax.jit(first.density)

@@ -93,7 +93,8 @@ def standard_posterior(name: str) -> Posterior:
     exact = pricing.price(models.get(name).example(), contracts).value
     errors = NOISE * surface.SPOT * np.random.default_rng(7).standard_normal(exact.size)
     prices = np.clip(exact + errors, contracts.lower_bound + 1e-6, contracts.upper_bound)
-    return Posterior.of(Quotes.of(contracts, prices), Priors.default(models.get(name)))
+    priors = Priors.default(models.get(name))
+    return Posterior.of(Quotes.of(contracts, prices), priors, weights="price")
 
 
 def standard(name: str, engine: str) -> dict[str, Any]:

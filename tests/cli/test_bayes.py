@@ -86,7 +86,8 @@ def test_options_that_are_not_quoted_are_predicted(
     quotes: Path, options: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "posterior.html"
-    assert bayes(quotes, *SMALL, "--predict", str(options), "--plot", str(page), "--json") == 0
+    predict = ("--weights", "price", "--predict", str(options))
+    assert bayes(quotes, *SMALL, *predict, "--plot", str(page), "--json") == 0
     call, put = json.loads(capsys.readouterr().out)["predicted"]
     contracts = Contracts.of(
         maturity_years=[91 / 365, 1.0],
@@ -104,7 +105,7 @@ def test_options_that_are_not_quoted_are_predicted(
     text = page.read_text(encoding="utf-8")
     assert "<h2>Predictions</h2>" in text
     assert "put 82, 1.0000 years" in text
-    assert bayes(quotes, *SMALL, "--predict", str(options)) == 0
+    assert bayes(quotes, *SMALL, *predict) == 0
     assert "call 97.5, 0.2493 years" in capsys.readouterr().out
 
 

@@ -30,6 +30,8 @@ _NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
 _FEW_QUOTES: Final = 2
 # Share of a moment that lies beyond the quoted strikes, above which it is an extrapolation.
 _SHARE_BEYOND: Final = 0.25
+# Rate of a tail's decay, per unit of log price, at which it is as good as none.
+_STEEPEST: Final = 1e6
 # Maturities beyond the quoted ones, as a factor, that still count as quoted.
 _BEYOND_MATURITY: Final = 1.5
 
@@ -185,9 +187,10 @@ def _is_beyond(
     np.maximum.at(reach[1], expiry, contracts.log_moneyness)
     # Strikes are as many deviations from the money as at the nearest expiry.
     distance = reach[:, nearest] * np.sqrt(years / quoted[nearest])
-    decay = np.stack(np.broadcast_arrays(*model.strip(years), years))[:2]
+    # Tails of normal ones decay without limit; infinity times no distance has no value.
+    decay = np.minimum(np.stack(np.broadcast_arrays(*model.strip(years), years))[:2], _STEEPEST)
     for k, order in ((1, 3), (2, 4)):
-        exponential = gammaincc(order + 1, np.minimum(decay * distance, 700.0))
+        exponential = gammaincc(order + 1, decay * distance)
         normal = gammaincc(0.5 * (order + 1), 0.5 * (distance / deviation) ** 2)
         share = np.maximum(exponential, normal).mean(axis=0)
         beyond[:, k] = far | (share > _SHARE_BEYOND)

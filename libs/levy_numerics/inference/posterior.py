@@ -98,7 +98,9 @@ class Posterior:
 
     def noise_at(self, points: Any) -> Any:
         """Return τ, shape of `points`, (size, …), without its first axis."""
-        return noise_at(self.noise, points)
+        # Draws of a wide proposal may be anywhere; their weights are zero.
+        with np.errstate(over="ignore"):
+            return noise_at(self.noise, points)
 
     def log_density(self, points: np.ndarray, pricer: SinhPricer) -> np.ndarray:
         """Return the log posterior at `points`, shape (size, n_points), up to a constant.

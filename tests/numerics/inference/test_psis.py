@@ -130,7 +130,7 @@ def log_density_one_by_one(posterior: Posterior, points: np.ndarray) -> np.ndarr
 @pytest.mark.parametrize("weights", ["price", "vega"])
 def test_intervals_of_well_determined_parameters_are_laplaces(weights: str) -> None:
     quotes = noisy(VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15), 1e-5)
-    fit = calibrate(VarianceGamma, quotes, weights=weights)
+    fit = calibrate(VarianceGamma, quotes, weights=weights).with_uncertainty("laplace_iid")
     posterior = Posterior.of(quotes, Priors.default(VarianceGamma), weights=weights)
     found = importance_sample(posterior, fit.model)
     assert found.pareto_k < 0.5
@@ -203,8 +203,9 @@ def test_the_tails_of_a_curved_posterior_are_sampled(draws: dict[str, int]) -> N
 def test_a_prior_may_be_narrow_and_far_from_the_quotes(prior: dict[str, object]) -> None:
     quotes = noisy(VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15), 1e-4)
     priors = Priors.default(VarianceGamma).with_overrides({"theta": prior})
-    fit = calibrate(VarianceGamma, quotes).model
-    found = importance_sample(Posterior.of(quotes, priors), fit, n_adaptations=6)
+    fit = calibrate(VarianceGamma, quotes, weights="price").model
+    posterior = Posterior.of(quotes, priors, weights="price")
+    found = importance_sample(posterior, fit, n_adaptations=6)
     low, high = found.intervals()["theta"]
     allowed = priors.by_parameter["theta"]
     assert allowed.log_density(np.array([low, high])).min() > -20.0
