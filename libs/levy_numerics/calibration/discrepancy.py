@@ -170,10 +170,9 @@ class _Cells:
         # UᵀΩ⁻¹U and UᵀΩ⁻¹r, in units of 1/σ².
         information = np.eye(n_directions) - directions.T @ directions
         score = -directions.T @ residual
-        square = self.square - residual @ residual
-        square -= score @ np.linalg.solve(information, score)
+        explained = residual @ residual + score @ np.linalg.solve(information, score)
         degrees = self.n_quotes - n_directions
-        square = max(float(square), np.finfo(float).tiny)
+        square = max(float(self.square - explained), float(np.finfo(float).tiny))
         deviance = degrees * np.log(square) + 2.0 * np.log(np.diag(factor)).sum()
         return float(deviance + np.linalg.slogdet(information)[1]), square / degrees, kernel
 
