@@ -18,6 +18,7 @@ from levy_surfaces.plausibility import (
     no_market_warning,
     own_volatility_warning,
     rate_warning,
+    spot_warning,
     volatility_warning,
 )
 from levy_surfaces.quote_dates import closed_market_warning
@@ -169,6 +170,7 @@ def clean(table: QuoteTable, rules: CleaningRules | None = None) -> Surface:
         *maturity_warning(table.frame),
         *moneyness_warning(surface.quotes),
         *rate_warning(surface.forwards),
+        *spot_warning(surface),
         *volatility_warning(surface.quotes),
         *own_volatility_warning(surface, table.frame),
     )

@@ -39,6 +39,8 @@ _UNIX: Final = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}|\d{15,16}|\d{18,19}")
 _UNIX_DIVISORS: Final = {9: 0, 10: 0, 12: 3, 13: 3, 15: 6, 16: 6, 18: 9, 19: 9}
 _ZERO_OFFSETS: Final = frozenset({"Z", "UTC", "GMT"})
 _TWO_DIGIT_YEARS: Final = 2000
+_TRIAL: Final = datetime(2026, 11, 23, tzinfo=UTC)
+"""Day, month and year differ from each other and from the defaults of `strptime`."""
 
 
 class AmbiguousDatesError(ValueError):
@@ -115,6 +117,17 @@ class DateStyle:
 
     def _is_mdy(self, match: re.Match[str]) -> bool:
         return self.order == "mdy" and match["sep"] != "."
+
+
+def is_date_format(text: str) -> bool:
+    """Return whether a text is `dmy`, `mdy` or a `strptime` pattern with day, month and year."""
+    if text in {"dmy", "mdy"}:
+        return True
+    try:
+        return datetime.strptime(_TRIAL.strftime(text), text).date() == _TRIAL.date()  # noqa: DTZ007
+    except (ValueError, re.error):
+        # A directive that occurs twice is an error of the regular expression.
+        return False
 
 
 def unix_iso(text: str) -> str:

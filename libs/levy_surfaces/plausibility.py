@@ -36,6 +36,8 @@ _WEEK_YEARS: Final = 7.0 / 365.0
 _MIN_CONSTANT: Final = 10
 _USUAL_RATE: Final = 0.25
 """Largest usual |rate|, continuous, per year."""
+_FAR_SPOT: Final = 0.5
+"""|ln(F/S)| that only carry explains: the forwards of volatility indices are within it."""
 _NEAR_FOR_VOLS: Final = 0.05
 """Largest |K/F − 1| at which a file's own volatilities are compared."""
 _VOL_TOLERANCE: Final = 0.15
@@ -160,6 +162,21 @@ def rate_warning(forwards: Sequence[Forward]) -> tuple[str, ...]:
     return (
         f"the discount factor of {len(high)} expiries implies a rate beyond ±{_USUAL_RATE:.0%} "
         f"({worst.rate:.0%} at {worst.maturity_years:.4g} years): check prices, strikes and rates",
+    )
+
+
+def spot_warning(surface: Surface) -> tuple[str, ...]:
+    """Return a warning if no usual carry leads from the spot to the forward of most expiries."""
+    if surface.spot is None:
+        return ()
+    ratio = np.array([f.forward for f in surface.forwards]) / surface.spot
+    years = np.array([f.maturity_years for f in surface.forwards])
+    is_far = np.abs(np.log(ratio)) > _FAR_SPOT + _USUAL_RATE * years
+    if not np.mean(is_far) > 0.5:
+        return ()
+    return (
+        f"the spot {surface.spot:g} is far from the forwards (typically {np.median(ratio):.3g} "
+        "times it), which the fit uses: check the spot, its date and its unit",
     )
 
 

@@ -1,10 +1,12 @@
 """What the user states about a table of quotes, where the table lacks it or is misread."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from levy_numerics.errors import InvalidInputError
+from levy_surfaces.date_text import is_date_format
 from levy_surfaces.formats.names import SIDE_FIELDS
 from levy_surfaces.number_text import Decimal
 from levy_surfaces.printable import shortened
@@ -15,7 +17,11 @@ Exercise = Literal["european", "american"]
 
 IN_UNDERLYING: Final = "underlying"
 """Currency of premiums that are paid in the underlying (inverse options)."""
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3,5}")
+"""Codes of ISO 4217, and of crypto-currencies such as USDC and MATIC."""
 _MAX_RATE: Final = 1.0
+"""A rate of 1 or beyond is per cent."""
+_MAX_SPOT: Final = 1e9
 _SIDE_COLUMNS: Final = frozenset(
     f"{side}_{name}" for side in ("call", "put") for name in SIDE_FIELDS
 )
@@ -73,10 +79,22 @@ class QuoteSettings:
             raise InvalidInputError("decimal must be point or comma")
         if self.exercise is not None and self.exercise not in get_args(Exercise):
             raise InvalidInputError("exercise must be european or american")
-        if self.spot is not None and not 0.0 < self.spot < float("inf"):
-            raise InvalidInputError("spot must be positive")
+        if self.date_format is not None and not is_date_format(self.date_format):
+            raise InvalidInputError(
+                f"date format '{shortened(self.date_format)}' is not dmy, mdy or a pattern of day, "
+                "month and year such as %d.%m.%Y"
+            )
+        if self.currency is not None and not (
+            self.currency == IN_UNDERLYING or _CURRENCY.fullmatch(self.currency)
+        ):
+            raise InvalidInputError(
+                f"currency '{shortened(self.currency)}' is not a code of three to five letters "
+                f"such as USD, or {IN_UNDERLYING}"
+            )
+        if self.spot is not None and not 0.0 < self.spot <= _MAX_SPOT:
+            raise InvalidInputError(f"spot must be positive and at most {_MAX_SPOT:g}")
         for name, value in (("rate", self.rate), ("dividend", self.dividend)):
-            if isinstance(value, float | int) and not abs(value) <= _MAX_RATE:
+            if isinstance(value, float | int) and not abs(value) < _MAX_RATE:
                 raise InvalidInputError(
                     f"{name} {value:g} means {value:.0%} a year; write {value / 100:g} for "
                     f"{value:g}%"

@@ -33,6 +33,17 @@ def number(text: str) -> float:
     return value
 
 
+def fraction(text: str) -> float:
+    """Return a finite number, which may be written as a percentage.
+
+    Examples
+    --------
+    >>> fraction("0.025"), fraction("2.5%")
+    (0.025, 0.025)
+    """
+    return number(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
+
+
 def tenor(text: str) -> float:
     """Return a time in years: a number, or days, weeks, months and years.
 

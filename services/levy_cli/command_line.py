@@ -142,7 +142,9 @@ def _add_inspect(commands: "_Commands") -> None:
     _add_quotes(command)
     _add_selection(command)
     outputs = command.add_argument_group("outputs")
-    outputs.add_argument("--plot", metavar="HTML", help="write the smiles of all expiries")
+    outputs.add_argument(
+        "--plot", type=arguments.path, metavar="HTML", help="write the smiles of all expiries"
+    )
     _add_json(outputs)
 
 
@@ -155,8 +157,10 @@ def _add_convert(commands: "_Commands") -> None:
         epilog="Example: levy convert chain.csv quotes.parquet --date 2024-07-01",
     )
     _add_quotes(command)
-    command.add_argument("out", help="file to write: .parquet, .csv or .csv.gz")
-    _add_selection(command)
+    command.add_argument(
+        "out", type=arguments.path, help="file to write: .parquet, .csv or .csv.gz"
+    )
+    _add_series(command)
     _add_json(command)
 
 
@@ -168,7 +172,9 @@ def _add_sample(commands: "_Commands") -> None:
         "parameters.",
         epilog="Example: levy sample chain.csv",
     )
-    command.add_argument("out", help="file to write: .csv, .csv.gz or .parquet")
+    command.add_argument(
+        "out", type=arguments.path, help="file to write: .csv, .csv.gz or .parquet"
+    )
 
 
 def _add_calibrate(commands: "_Commands") -> None:
@@ -437,7 +443,8 @@ def _add_registry(commands: "_Commands") -> None:
     _add_json(command)
 
 
-def _add_selection(command: argparse.ArgumentParser) -> None:
+def _add_series(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add what identifies quotes as they are read; return the group of options that select."""
     add_quote_options(command)
     selection = command.add_argument_group("selection of quotes")
     selection.add_argument(
@@ -454,6 +461,12 @@ def _add_selection(command: argparse.ArgumentParser) -> None:
         "dates: 16:00 (default, in the time zone of the quotes), 16:00-04:00, or "
         "'16:00 America/New_York'; AM-settled options expire at 09:30",
     )
+    return selection
+
+
+def _add_selection(command: argparse.ArgumentParser) -> None:
+    """Add what selects quotes, as they are read and as they are cleaned."""
+    selection = _add_series(command)
     selection.add_argument(
         "--min-maturity",
         type=arguments.tenor,

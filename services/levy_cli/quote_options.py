@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from levy_cli import arguments
+from levy_surfaces.printable import shortened
+
 if TYPE_CHECKING:
     from levy_surfaces.quote_files import QuoteFile
 
@@ -47,7 +50,7 @@ def add_quote_options(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--decimal", choices=("point", "comma"), help="decimal separator where it is ambiguous"
     )
-    group.add_argument("--spot", type=_number, help="price of the underlying")
+    group.add_argument("--spot", type=arguments.number, help="price of the underlying")
     group.add_argument(
         "--rate",
         type=_rate,
@@ -55,7 +58,9 @@ def add_quote_options(command: argparse.ArgumentParser) -> None:
         "years, rate)",
     )
     group.add_argument(
-        "--dividend", type=_number, help="continuous dividend yield per year (0.019 or 1.9%%)"
+        "--dividend",
+        type=arguments.fraction,
+        help="continuous dividend yield per year (0.019 or 1.9%%)",
     )
     group.add_argument(
         "--exercise",
@@ -109,28 +114,20 @@ def _assignments(convert: Callable[[str], T]) -> Callable[[str], dict[str, T]]:
                 equals = ""
             if not equals or not name.strip() or not value.strip():
                 raise argparse.ArgumentTypeError(
-                    f"{text!r} is not a comma-separated list of NAME=VALUE"
+                    f"'{shortened(text)}' is not a comma-separated list of NAME=VALUE"
                 )
         return pairs
 
     return parse
 
 
-def _number(text: str) -> float:
-    """Parse a number, or a percentage."""
-    try:
-        return float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
 def _rate(text: str) -> float | str:
     """Parse a rate, or return the path of a file."""
     try:
-        return _number(text)
+        return arguments.fraction(text)
     except argparse.ArgumentTypeError:
-        if Path(text).exists():
+        if Path(arguments.path(text)).exists():
             return text
         raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a number nor a file that exists"
+            f"'{shortened(text)}' is neither a number nor a file that exists"
         ) from None

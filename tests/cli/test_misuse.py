@@ -10,7 +10,7 @@ import pytest
 from levy_cli.command_line import command_line
 from levy_cli.main import main
 
-FITTED = ("calibrate", "compare", "bayes")
+CLEANED = ("inspect", "calibrate", "compare", "bayes")
 GOOD: dict[str, list[str]] = {
     "price": [
         *("--model", "BS", "--params", '{"sigma": 0.2}', "--spot", "100"),
@@ -48,6 +48,8 @@ ANY_NAME = set(BAD) - {"empty", "folder", "missing"}
 ACCEPTED: dict[tuple[str, str], set[str]] = {
     ("price", "--rate"): {"negative"},
     ("price", "--dividend"): {"negative"},
+    ("convert", "out"): {"binary", "control characters"},
+    ("sample", "out"): {"binary", "control characters"},
     ("calibrate", "--surface"): {"binary", "control characters"},
     ("bayes", "--out"): ANY_NAME,
     ("dataset", "--out"): set(BAD) - {"empty", "binary"},
@@ -56,8 +58,10 @@ ACCEPTED: dict[tuple[str, str], set[str]] = {
     # These are not used: the data, and before them the recipe, do not exist.
     ("train", "--runs"): set(BAD) - {"empty"},
     ("train", "--registry"): set(BAD) - {"empty"},
-    **{(c, f"--max-{name}"): {"huge"} for c in FITTED for name in ("maturity", "moneyness")},
-    **{(c, "--plot"): ANY_NAME for c in FITTED},
+    **{(c, f"--max-{name}"): {"huge"} for c in CLEANED for name in ("maturity", "moneyness")},
+    **{(c, "--plot"): ANY_NAME for c in CLEANED},
+    # "nan" has the form of a currency's code.
+    **{(c, "--currency"): {"not a number"} for c in ("convert", *CLEANED)},
     **{
         ("dataset", f"--{end}-{name}"): {"huge"}
         for end in ("min", "max")
@@ -84,8 +88,10 @@ def with_value(command: str, option: str, value: str) -> list[str]:
     """Return the valid arguments of a command with one of them replaced or added."""
     arguments = list(GOOD[command])
     if not option.startswith("-"):
-        is_first = option in ("quotes", "action", "shell")
-        return [command, value, *arguments[1:]] if is_first else [command, *arguments, value]
+        if option in ("quotes", "action", "shell"):
+            return [command, value, *arguments[1:]]
+        kept = arguments[:-1] if option == "out" else arguments
+        return [command, *kept, value]
     if option in arguments:
         del arguments[arguments.index(option) : arguments.index(option) + 2]
     return [command, *arguments, f"{option}={value}"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,15 @@ import pytest
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.surface import Surface
 from levy_surfaces.cleaning import clean
+from levy_surfaces.quote_settings import QuoteSettings
 from levy_surfaces.rate_curves import RateCurve
 from levy_surfaces.reading import read_quotes
 from levy_surfaces.summary import summary
 from tests.surfaces.chains import DIVIDEND, RATE, SPOT, Variant, chain, sided
 
 Writer = Callable[[pd.DataFrame], Path]
+
+BAD_FORMATS = ("", "nan", "DMY", "%d.%m", "%Y", "%d%d.%m.%Y", "%", "%Q", "\0", "a\x1b[31m")
 
 
 @pytest.fixture
@@ -215,3 +219,34 @@ def test_a_percentage_in_the_header_or_in_the_cells_is_one(
     header = read_quotes(written(quotes.assign(**{"rate (pct)": 0.5})))
     assert set(cells.frame["rate"]) == {0.025}
     assert set(header.frame["rate"]) == {0.005}
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        *(({"date_format": text}, "is not dmy, mdy or a pattern") for text in BAD_FORMATS),
+        *(({"currency": text}, "is not a code of three") for text in ("", "$", "[]", "dollars")),
+        *(({"spot": value}, "spot must be positive") for value in (0.0, -1.0, np.nan, 1e30)),
+        *(({"rate": value}, "a year; write") for value in (1.0, -1.0, np.nan, np.inf)),
+        ({"dividend": 1.0}, "dividend 1 means 100% a year; write 0.01 for 1%"),
+    ],
+)
+def test_invalid_statements_are_refused(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InvalidInputError, match=complaint):
+        QuoteSettings(**settings)
+
+
+@pytest.mark.parametrize(
+    "text", ["dmy", "mdy", "%d.%m.%Y", "%m/%d/%y", "%Y%m%d", "%d-%b-%Y", "%Y-%m-%dT%H:%M:%S%z"]
+)
+def test_patterns_with_day_month_and_year_are_valid(text: str) -> None:
+    assert QuoteSettings(date_format=text).date_format == text
+
+
+@pytest.mark.parametrize(("factor", "n_warnings"), [(0.1, 1), (0.7, 0), (1.4, 0), (10.0, 1)])
+def test_a_spot_far_from_the_forwards_is_reported(
+    quotes: pd.DataFrame, written: Writer, factor: float, n_warnings: int
+) -> None:
+    surface = clean(read_quotes(written(quotes), spot=factor * SPOT))
+    found = [w for w in surface.warnings if "is far from the forwards" in w]
+    assert len(found) == n_warnings

@@ -17,7 +17,9 @@ def run(options: argparse.Namespace) -> int:
     refuse_unwritable(options.out, inputs=[options.quotes])
     check_table_name(options.out)
     file = quote_file(options)
-    days: list[str | None] = [options.date] if options.date else [*quote_days(file)] or [None]
+    days: list[str | None] = [options.date]
+    if options.date is None:
+        days = [*quote_days(file)] or days
     tables = [
         read_file(
             replace(file, quote_date=day, warnings=[]),

@@ -4,6 +4,7 @@ import argparse
 import os
 import time
 from pathlib import Path
+from typing import Final
 
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.output import console, print_json, show_warnings
@@ -20,6 +21,12 @@ from levy_surfaces.synthetic.executors import (
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.manifest import Plan
 
+_OF_QUOTES: Final = (
+    *("date", "underlying", "expiry_time", "columns", "scale", "date_format", "decimal"),
+    *("spot", "rate", "dividend", "exercise", "currency"),
+)
+"""Options without a default, which synthetic surfaces do not use."""
+
 
 def run(options: argparse.Namespace) -> int:
     """Generate or continue a data set, or clean real quotes and add them."""
@@ -27,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             "give either --model, to generate surfaces, or --quotes, to add real ones"
         )
-    for name in ("date", "underlying", "expiry_time"):
-        if options.model is not None and getattr(options, name) is not None:
+    for name in _OF_QUOTES:
+        if options.model is not None and getattr(options, name) not in (None, {}):
             option = f"--{name.replace('_', '-')}"
             raise InvalidInputError(f"{option} selects quotes; it requires --quotes")
     return _add(options) if options.quotes else _generate(options)
