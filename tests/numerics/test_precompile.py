@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 # Loops that the interpreter calls; those called by other loops only are part of their callers.
-N_LOOPS = 23
+N_LOOPS = 26
 _COUNT = """
 from levy_numerics import implied_volatility, precompile
-from levy_numerics.calibration import fit_quality, identifiability
-from levy_numerics.calibration import levenberg_marquardt, objective, weights
+from levy_numerics.calibration import cluster_jackknife, fit_quality, identifiability
+from levy_numerics.calibration import levenberg_marquardt, moments, objective, weights
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
 from levy_numerics.pricing import integrand_factors, sinh_contour, sinh_kernel
 precompile.main()
@@ -26,8 +26,11 @@ loops = [
     levenberg_marquardt.judge,
     weights.set_weighted_errors,
     identifiability._decomposed,
-    identifiability._covariance,
-    identifiability._of_log_moments,
+    identifiability._scaled,
+    identifiability._matrix,
+    identifiability._variances,
+    moments._standardised,
+    cluster_jackknife.jackknife_covariance,
     fit_quality._summaries,
     *(objective.compiled_iterations(model) for model in (VarianceGamma, NIG, CGMY)),
     *(each for model in (VarianceGamma, NIG, CGMY, Merton) for each in compiled._formulas(model)),

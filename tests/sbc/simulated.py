@@ -43,7 +43,8 @@ class Simulated:
         contracts = _contracts()
         exact = pricing.price(models.from_mapping(model_type, truth), contracts).value
         errors = noise * contracts.discount * contracts.forward * rng.standard_normal(exact.shape)
-        posterior = Posterior.of(Quotes.of(contracts, exact + errors), priors, noise=NOISE)
+        quotes = Quotes.of(contracts, exact + errors)
+        posterior = Posterior.of(quotes, priors, weights="price", noise=NOISE)
         return cls(truth | {"noise": noise}, posterior)
 
 
