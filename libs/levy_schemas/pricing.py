@@ -77,7 +77,7 @@ class Greeks(ResponseModel):
     gamma: SparseMatrix = Field(description="second derivative with respect to the spot")
     vega: SparseMatrix = Field(
         description="derivative of Black's formula with respect to the volatility, at the implied "
-        "volatility, per unit (not %); null where there is no implied volatility"
+        "volatility, per unit (not %); null where the price has no implied volatility"
     )
     theta: SparseMatrix = Field(description="per year; per day it is theta/365")
     rho: SparseMatrix = Field(

@@ -3,23 +3,19 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Final
 
 import pandas as pd
 
 from levy_surfaces import file_limits
-from levy_surfaces.formats.layout import is_known
 from levy_surfaces.formats.names import squeezed
+from levy_surfaces.formats.recognise import HEADER_LINES, MIN_KNOWN_NAMES, n_known_names
 from levy_surfaces.printable import printable, shortened
 from levy_surfaces.quote_columns import is_unnamed, refuse
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
-_HEADER_LINES: Final = 30
-"""Lines among which the header is sought."""
-_MIN_KNOWN: Final = 2
-"""Known names that make a line the header; fewer are a coincidence."""
 _BOMS: Final = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 _SAMPLE_BYTES: Final = 400
 _NUL_SHARE: Final = 0.3
@@ -58,7 +54,7 @@ class CsvTable:
         self._ends_in_line_break = True
         self._other_encoding = ""
         self._lines = self._read_lines(_decoded(binary))
-        first = list(_up_to(self._lines, _HEADER_LINES))
+        first = list(islice(self._lines, HEADER_LINES))
         start, self._delimiter = self._find_header(first)
         self.preamble = [line.strip() for line in first[:start]]
         self._n_before = start
@@ -118,11 +114,10 @@ class CsvTable:
 
     def _find_header(self, lines: Sequence[str]) -> tuple[int, str]:
         """Return the line with most known names of columns, and its delimiter."""
-        best, start, delimiter = _MIN_KNOWN - 1, -1, ","
+        best, start, delimiter = MIN_KNOWN_NAMES - 1, -1, ","
         for candidate in _DELIMITERS:
             for k, line in enumerate(lines):
-                names = {squeezed(name) for name in _fields(line, candidate)}
-                count = sum(is_known(name) or name in self._named for name in names)
+                count = n_known_names(_fields(line, candidate), self._named)
                 if count > best:
                     best, start, delimiter = count, k, candidate
         if start >= 0:
@@ -237,14 +232,6 @@ def _decoded(binary: IO[bytes]) -> io.TextIOWrapper:
             encoding = "utf-16-be"
     errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
     return io.TextIOWrapper(buffered, encoding=encoding, errors=errors, newline="")
-
-
-def _up_to(lines: Iterator[str], n: int) -> Iterator[str]:
-    for _ in range(n):
-        line = next(lines, None)
-        if line is None:
-            return
-        yield line
 
 
 def _fields(line: str, delimiter: str) -> list[str]:

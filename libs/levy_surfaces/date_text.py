@@ -39,6 +39,7 @@ _UNIX: Final = re.compile(r"\d{9,10}(?:\.\d+)?|\d{12,13}|\d{15,16}|\d{18,19}")
 _UNIX_DIVISORS: Final = {9: 0, 10: 0, 12: 3, 13: 3, 15: 6, 16: 6, 18: 9, 19: 9}
 _ZERO_OFFSETS: Final = frozenset({"Z", "UTC", "GMT"})
 _TWO_DIGIT_YEARS: Final = 2000
+_YEAR_DIRECTIVE: Final = re.compile("%[YyGcx]")
 _TRIAL: Final = datetime(2026, 11, 23, tzinfo=UTC)
 """Day, month and year differ from each other and from the defaults of `strptime`."""
 
@@ -123,6 +124,9 @@ def is_date_format(text: str) -> bool:
     """Return whether a text is `dmy`, `mdy` or a `strptime` pattern with day, month and year."""
     if text in {"dmy", "mdy"}:
         return True
+    # Python warns of a day without a year, from 3.13.
+    if not _YEAR_DIRECTIVE.search(text.replace("%%", "")):
+        return False
     try:
         return datetime.strptime(_TRIAL.strftime(text), text).date() == _TRIAL.date()  # noqa: DTZ007
     except (ValueError, re.error):
@@ -173,7 +177,7 @@ def _month(name: str) -> int:
 
 
 def _iso(year: str, month: int, day: int, match: re.Match[str]) -> str | None:
-    """Return the ISO text of a date and the clock of a match; None if there is no such day."""
+    """Return the ISO text of a date and the clock of a match; None if the date does not exist."""
     full = int(year) if len(year) == 4 else _TWO_DIGIT_YEARS + int(year)
     try:
         date = datetime(full, month, day, tzinfo=UTC).date()

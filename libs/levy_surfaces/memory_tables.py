@@ -5,17 +5,13 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 import pandas as pd
 
 from levy_surfaces import file_limits
-from levy_surfaces.formats.layout import is_known
-from levy_surfaces.formats.names import squeezed
+from levy_surfaces.formats.recognise import HEADER_LINES, MIN_KNOWN_NAMES, n_known_names
 from levy_surfaces.quote_columns import is_unnamed, refuse
-
-_HEADER_ROWS: Final = 30
-_MIN_KNOWN: Final = 2
 
 
 class FrameTable:
@@ -82,15 +78,13 @@ def read_sheet(path: Path, binary: IO[bytes]) -> FrameTable:
     if size > 16 * file_limits.MAX_SHEET_BYTES:
         refuse(path, "the workbook is too large; save the sheet as CSV")
     sheets = _sheets(path, binary)
-    best, found = 0, None
-    for sheet in sheets.values():
-        for k in range(min(len(sheet), _HEADER_ROWS)):
-            count = sum(is_known(name) for name in {squeezed(v) for v in sheet.iloc[k]})
-            if count > best:
-                best, found = count, (sheet, k)
-    if found is None or best < _MIN_KNOWN:
+    headers = [
+        (sheet, k) for sheet in sheets.values() for k in range(min(len(sheet), HEADER_LINES))
+    ]
+    counts = [n_known_names(sheet.iloc[k].tolist()) for sheet, k in headers]
+    if max(counts, default=0) < MIN_KNOWN_NAMES:
         refuse(path, "no sheet of the workbook has a header with names of quote columns")
-    sheet, k = found
+    sheet, k = headers[counts.index(max(counts))]
     rows = sheet.iloc[k + 1 :]
     above = [" ".join(map(str, row)) for row in sheet.iloc[:k].to_numpy().tolist()]
     frame = rows.set_axis([str(v) for v in sheet.iloc[k]], axis=1)

@@ -18,15 +18,9 @@ import pandas as pd
 from levy_surfaces import file_limits
 from levy_surfaces.csv_tables import CsvTable
 from levy_surfaces.date_text import AmbiguousDatesError, DateStyle
-from levy_surfaces.formats.layout import (
-    ENGINE_NAME,
-    WIDE_NAME,
-    Layout,
-    is_known,
-    recognise,
-    with_columns,
-)
+from levy_surfaces.formats.layout import Layout, with_columns
 from levy_surfaces.formats.names import squeezed
+from levy_surfaces.formats.recognise import ENGINE_NAME, WIDE_NAME, is_known, recognise
 from levy_surfaces.memory_tables import FrameTable, read_json, read_sheet
 from levy_surfaces.number_text import AmbiguousNumbersError, NumberStyle, number_style
 from levy_surfaces.printable import shortened
@@ -177,13 +171,13 @@ class QuoteFile:
                 else number_style(layout.texts(sample, NUMBERS))
             )
         except AmbiguousNumbersError as error:
-            refuse(self.path, f"{error}; say --decimal comma or --decimal point")
+            refuse(self.path, f"{error}; pass --decimal comma or --decimal point")
         try:
             dates = DateStyle.of(self.settings.date_format, layout.texts(sample, DATES))
         except AmbiguousDatesError as error:
             refuse(
                 self.path,
-                f"{error}; say --date-format dmy or mdy, or a pattern such as %d/%m/%Y",
+                f"{error}; pass --date-format dmy or mdy, or a pattern such as %d/%m/%Y",
             )
         return replace(layout, numbers=numbers, dates=dates)
 

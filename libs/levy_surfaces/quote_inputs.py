@@ -97,7 +97,7 @@ def _refuse_american(file: QuoteFile) -> None:
     refuse(
         file.path,
         "the options are American, whose early exercise the models do not price; fit European "
-        "options of the same underlying (index options), or say --exercise european to treat them "
+        "options of the same underlying (index options), or pass --exercise european to treat them "
         "as European",
         column="exercise",
     )

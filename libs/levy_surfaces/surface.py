@@ -14,7 +14,7 @@ from levy_numerics.surface import DroppedQuote, Surface
 from levy_surfaces.forwards import SeriesForward, implied_forwards
 from levy_surfaces.maturities import DAYS_PER_YEAR, SAME_MATURITY_YEARS
 from levy_surfaces.reading import QuoteTable, read_quotes
-from levy_surfaces.tables import expiry_texts, write_rows
+from levy_surfaces.writing import expiry_texts, write_rows
 
 _UNKNOWN: Final = "unknown"
 _SAME_EXPIRY_YEARS: Final = 0.5 / DAYS_PER_YEAR

@@ -15,6 +15,7 @@ from levy_calibration.handlers.compare import Outcome, comparison, outcome_of
 from levy_cli.cleaned import CleanedQuotes
 from levy_numerics import models
 from levy_numerics.calibration import Comparison
+from levy_numerics.calibration.least_squares import MANY_QUOTES
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_schemas.comparison import ComparisonResult
@@ -25,8 +26,6 @@ from levy_surfaces.interrupts import interrupts_blocked, on_interrupt
 _ALL: Final = "all"
 _N_STARTS: Final = 8
 """Starts of each fit: a ranking must not depend on a local minimum."""
-_MANY_QUOTES: Final = 400
-"""Quotes from which that many starts take minutes; the fits then choose the number themselves."""
 _MODELS_PER_PROCESS: Final = 4
 """Models fitted in the time that another process takes to start."""
 
@@ -85,8 +84,8 @@ def compare_models(
     weights : {"price", "vega", "bid_ask"}, optional
         As in `calibrate`.
     n_starts : int, optional
-        Starts of each fit, of which the best is kept: by default 8, or for 400 quotes and more
-        until starts agree.
+        Starts of each fit, of which the best is kept: by default 8, or for `MANY_QUOTES` and
+        more until starts agree.
     workers : int, optional
         Number of processes; chosen by the numbers of cores and models if absent.
     progress : callable, optional
@@ -95,7 +94,8 @@ def compare_models(
     started = time.perf_counter()
     outcomes: list[Outcome] = []
     n_workers = _workers(len(selected)) if workers is None else workers
-    if n_starts is None and quotes.surface.size < _MANY_QUOTES:
+    # With more quotes, the fits compare starts on a part of them, and choose the number themselves.
+    if n_starts is None and quotes.surface.size < MANY_QUOTES:
         n_starts = _N_STARTS
     fit = partial(outcome_of, weights=weights, n_starts=n_starts)
     with _fits(fit, quotes, selected, n_workers) as fits:

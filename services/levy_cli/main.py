@@ -89,7 +89,7 @@ def _no_interrupt_lost() -> Iterator[None]:
 
 
 def _use_model_name(options: argparse.Namespace) -> None:
-    """Replace an alias of a model by its name; raise `UnknownModelError` if there is no such."""
+    """Replace an alias of a model by its name; raise `UnknownModelError` if it does not exist."""
     if getattr(options, "model", None) is not None:
         from levy_numerics import models
 

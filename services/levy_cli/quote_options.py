@@ -1,4 +1,4 @@
-"""Options of the commands that read quotes: what a file lacks, or how it is written."""
+"""Options of the commands that read quotes: the file, how it is written, and what is selected."""
 
 import argparse
 from collections.abc import Callable
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-QUOTES_HELP = (
+_QUOTES_HELP = (
     "file of quotes: CSV with any delimiter (also .gz or .zip), Excel, Parquet or Arrow, or - for "
     "standard input"
 )
-REQUIRED_COLUMNS = (
+_REQUIRED_COLUMNS = (
     "Required columns: strike; option_type (or an option symbol, or columns of calls and puts); "
     "expiry, maturity_years or days_to_expiry; bid and ask, mid, last or implied_vol; quote_date "
     "(or --date) unless maturities are given. Layouts of Yahoo, Cboe, optionsDX, OptionMetrics and "
@@ -25,9 +25,9 @@ REQUIRED_COLUMNS = (
 )
 
 
-def add_quote_options(command: argparse.ArgumentParser) -> None:
+def _add_reading(command: argparse.ArgumentParser) -> None:
     """Add the options that state what a file lacks or how it is written."""
-    group = command.add_argument_group("how the file is read", REQUIRED_COLUMNS)
+    group = command.add_argument_group("how the file is read", _REQUIRED_COLUMNS)
     group.add_argument(
         "--columns",
         type=_assignments(str),
@@ -71,6 +71,79 @@ def add_quote_options(command: argparse.ArgumentParser) -> None:
         "--currency",
         metavar="CODE",
         help="currency of the prices; underlying for premiums in units of the underlying",
+    )
+
+
+def add_quotes(command: argparse.ArgumentParser) -> None:
+    """Add the file of quotes."""
+    command.add_argument("quotes", type=arguments.path, help=_QUOTES_HELP)
+
+
+def add_weights(command: argparse.ArgumentParser) -> None:
+    """Add `--weights`."""
+    command.add_argument(
+        "--weights",
+        choices=("price", "vega", "bid_ask"),
+        help="unit of the errors: price, implied volatility (vega) or spread (bid_ask); by default "
+        "bid_ask where every quote has bid and ask, else vega",
+    )
+
+
+def add_series(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add what identifies quotes as they are read; return the group of options that select."""
+    _add_reading(command)
+    selection = command.add_argument_group("selection of quotes")
+    selection.add_argument(
+        "--date",
+        metavar="DATE",
+        help="quote date if the file has several or none (2024-07-01), or date and time if it has "
+        "several snapshots of one day (2024-07-01T10:00)",
+    )
+    selection.add_argument("--underlying", help="underlying if the file has several")
+    selection.add_argument(
+        "--expiry-time",
+        metavar="TIME",
+        help="time of day at which options expire, where quotes have a time and expiries are "
+        "dates: 16:00 (default, in the time zone of the quotes), 16:00-04:00, or "
+        "'16:00 America/New_York'; AM-settled options expire at 09:30",
+    )
+    return selection
+
+
+def add_selection(command: argparse.ArgumentParser) -> None:
+    """Add what selects quotes, as they are read and as they are cleaned."""
+    selection = add_series(command)
+    selection.add_argument(
+        "--min-maturity",
+        type=arguments.tenor,
+        default=0.0,
+        metavar="T",
+        help="shortest maturity, in years or as a tenor such as 2w",
+    )
+    selection.add_argument(
+        "--max-maturity",
+        type=arguments.tenor,
+        default=float("inf"),
+        metavar="T",
+        help="longest maturity, in years or as a tenor such as 1Y",
+    )
+    selection.add_argument(
+        "--min-moneyness", type=arguments.not_negative, default=0.0, metavar="K/F"
+    )
+    selection.add_argument(
+        "--max-moneyness", type=arguments.not_negative, default=float("inf"), metavar="K/F"
+    )
+    selection.add_argument(
+        "--sides",
+        choices=("prefer_otm", "otm", "all"),
+        default="prefer_otm",
+        help="which option sides to fit: OTM where available (default), OTM only, or all quotes",
+    )
+    selection.add_argument(
+        "--forwards",
+        choices=("parity", "given"),
+        default="parity",
+        help="source of forwards: put-call parity first (default), or the file's columns first",
     )
 
 

@@ -427,8 +427,8 @@ _TABLES: Final = (
     (
         "Two listings of one market",
         ("Heston", "Bates"),
-        "Prices are those of a model with stochastic variance, which none of the fitted models\n"
-        "contains. Strikes and expiries of the listings are drawn independently; errors are\n"
+        "Prices are those of a model with stochastic variance; the fitted models do not contain\n"
+        "it. Strikes and expiries of the listings are drawn independently; errors are\n"
         "proportional to the spread.",
     ),
     (

@@ -105,6 +105,8 @@ def test_the_limit_of_the_best_cgmy_of_2002_is_named() -> None:
     found = calibrate(models.get("CGMY"), surface.quotes)
     assert "G → 0" in found.boundary_parameters
     assert any("G → 0" in warning for warning in found.warnings)
+    # The log return has infinite variance in this limit: no quote contains it.
     variance = found.moments["variance"]
-    assert 0.03 < variance.value < 0.06
-    assert variance.standard_error < 0.1 * variance.value
+    assert variance.is_extrapolated
+    assert variance.standard_error > variance.value
+    assert any("all strikes: variance" in w for w in found.uncertainty.warnings)

@@ -12,7 +12,7 @@ N_LOOPS = 26
 _COUNT = """
 from levy_numerics import implied_volatility, precompile
 from levy_numerics.calibration import cluster_jackknife, fit_quality, identifiability
-from levy_numerics.calibration import levenberg_marquardt, moments, objective, weights
+from levy_numerics.calibration import trust_region, moments, objective, weights
 from levy_numerics.models import CGMY, NIG, Merton, VarianceGamma, compiled
 from levy_numerics.pricing import integrand_factors, sinh_contour, sinh_kernel
 precompile.main()
@@ -22,8 +22,8 @@ loops = [
     implied_volatility._fill,
     implied_volatility._fill_out_of_the_money,
     integrand_factors.set_rows,
-    levenberg_marquardt.propose,
-    levenberg_marquardt.judge,
+    trust_region.propose,
+    trust_region.judge,
     weights.set_weighted_errors,
     identifiability._decomposed,
     identifiability._scaled,

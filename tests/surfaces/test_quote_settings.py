@@ -19,7 +19,10 @@ from tests.surfaces.chains import DIVIDEND, RATE, SPOT, Variant, chain, sided
 
 Writer = Callable[[pd.DataFrame], Path]
 
-BAD_FORMATS = ("", "nan", "DMY", "%d.%m", "%Y", "%d%d.%m.%Y", "%", "%Q", "\0", "a\x1b[31m")
+BAD_FORMATS = (
+    *("", "nan", "DMY", "%d.%m", "%d.%m %%Y", "%a %d.%m", "%Y"),
+    *("%d%d.%m.%Y", "%", "%Q", "\0", "a\x1b[31m"),
+)
 
 
 @pytest.fixture
@@ -140,7 +143,7 @@ def test_contradictory_dates_are_refused(quotes: pd.DataFrame, written: Writer) 
 def test_ambiguous_numbers_are_refused_with_the_option(tmp_path: Path) -> None:
     path = tmp_path / "quotes.csv"
     path.write_text("strike;option_type;maturity_years;mid\n2,225;C;1;700\n2,250;C;1;690\n")
-    with pytest.raises(InvalidInputError, match=r"'2,225' may be 2225 or 2\.225; say --decimal"):
+    with pytest.raises(InvalidInputError, match=r"'2,225' may be 2225 or 2\.225; pass --decimal"):
         read_quotes(path)
     assert list(read_quotes(path, decimal="point").frame["strike"]) == [2225.0, 2250.0]
     assert list(read_quotes(path, decimal="comma").frame["strike"]) == [2.225, 2.25]

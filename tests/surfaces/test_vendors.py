@@ -1,4 +1,4 @@
-"""Vendors' layouts of which there is no chain among `layouts`."""
+"""Vendors' layouts without a chain in `layouts`."""
 
 from pathlib import Path
 

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.black import black_price
-from levy_numerics.calibration.levenberg_marquardt import LeastSquaresProblem, Solution
 from levy_numerics.calibration.objective import Objective
+from levy_numerics.calibration.solver_problem import LeastSquaresProblem, Solution
 from levy_numerics.calibration.weights import vega_of
 from levy_numerics.models.base import Model
 from levy_numerics.parameters import Parameter

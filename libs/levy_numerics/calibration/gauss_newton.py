@@ -71,8 +71,8 @@ def step_in_box(
 ) -> tuple[np.ndarray, float]:
     """Minimise the model in a box around zero.
 
-    Variables that the step would move beyond an end stop there, one after another, and the others
-    are chosen anew; so a variable that a step leaves at its bound does not shorten the others.
+    Variables that the step would move beyond a bound are fixed there one after another, and the
+    step of the others is recomputed, so that a variable at its bound does not shorten theirs.
 
     Parameters
     ----------

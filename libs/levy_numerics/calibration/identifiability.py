@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.calibration.levenberg_marquardt import Solution
+from levy_numerics.calibration.solver_problem import Solution
 from levy_numerics.jit import compiled_in_order
 
 # Relative to the largest singular value: prices do not change along directions below it. Prices of

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from levy_numerics.calibration import levenberg_marquardt
+from levy_numerics.calibration import trust_region
 from levy_numerics.calibration.boundaries import degenerate_limits
 from levy_numerics.calibration.fit_quality import (
     FitQuality,
@@ -18,9 +18,9 @@ from levy_numerics.calibration.fit_quality import (
 )
 from levy_numerics.calibration.identifiability import Identifiability
 from levy_numerics.calibration.initial_guesses import initial_guesses
-from levy_numerics.calibration.levenberg_marquardt import LeastSquaresProblem, Solution
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.calibration.solver_problem import LeastSquaresProblem, Solution
 from levy_numerics.calibration.thinning import distinct_minima, thinned_objective
 from levy_numerics.calibration.uncertainty import FitUncertainty
 from levy_numerics.errors import InvalidInputError
@@ -57,7 +57,7 @@ _USUAL_NODES: Final = 200
 # wander there would take most of the time, and do not lead to the best fit.
 _HOPELESS: Final = 1.5
 # Quotes from which starts are compared on a part of them.
-_MANY_QUOTES: Final = 400
+MANY_QUOTES: Final = 400
 
 
 def calibrate(
@@ -128,7 +128,7 @@ def calibrate(
         should_stop=should_stop,
     )
     n_evaluations = 0
-    if start is None and n_starts is None and quotes.size >= _MANY_QUOTES:
+    if start is None and n_starts is None and quotes.size >= MANY_QUOTES:
         thinned = solve_starts(thinned_objective(objective), starts)
         n_evaluations = sum(solution.n_evaluations for solution in thinned)
         starts = distinct_minima(thinned)
@@ -140,7 +140,7 @@ def calibrate(
         # A flat valley, where the trust region may have shrunk: restart from there.
         problem = objective.problem(model)
         solutions.append(
-            levenberg_marquardt.solve(
+            trust_region.solve(
                 problem, best.point, max_evaluations=max_evaluations, should_stop=should_stop
             )
         )
@@ -181,7 +181,7 @@ def solve_from_each(
             break
         best_cost = min((s.cost for s in solutions), default=math.inf)
         solutions.append(
-            levenberg_marquardt.solve(
+            trust_region.solve(
                 problem,
                 z,
                 max_evaluations=max_evaluations,
@@ -195,8 +195,9 @@ def solve_from_each(
         needed = model.min_repeat_hits
         if work >= _MUCH_WORK:
             needed = max(needed // 2, 1)
-        has_agreed = multistart_agreement(solutions, problem.floor, needed, tried)
-        if until_agreement and (has_agreed or work >= _TOO_MUCH_WORK):
+        if until_agreement and (
+            work >= _TOO_MUCH_WORK or multistart_agreement(solutions, problem.floor, needed, tried)
+        ):
             break
     return solutions
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.calibration import levenberg_marquardt
+from levy_numerics.calibration import trust_region
 from levy_numerics.calibration.fit_quality import FitQuality, PricingErrors
 from levy_numerics.calibration.initial_guesses import initial_guesses
 from levy_numerics.calibration.least_squares import (
@@ -16,9 +16,9 @@ from levy_numerics.calibration.least_squares import (
     select_best,
     solve_from_each,
 )
-from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.calibration.solver_problem import Solution
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
@@ -137,7 +137,7 @@ def solve_from(
     """
     require_enough_quotes(model, objective.quotes)
     problem = objective.problem(model)
-    first = levenberg_marquardt.solve(problem, start, should_stop=should_stop)
+    first = trust_region.solve(problem, start, should_stop=should_stop)
     if multistart_agreement([first], problem.floor, model.min_repeat_hits):
         return LocalSolution(first, None, first.n_evaluations, start_accepted=True)
     if first.status == "converged":
@@ -172,7 +172,7 @@ def evaluate_at(
 ) -> CalibrationResult:
     """Return prices, errors and local geometry of a parameter set as it is, without a fit."""
     objective = Objective.of(quotes, weights)
-    solution = levenberg_marquardt.solve(
+    solution = trust_region.solve(
         objective.problem(type(proposed)), _coordinates(proposed), max_evaluations=1
     )
     result = result_of(type(proposed), objective, solution, 1)

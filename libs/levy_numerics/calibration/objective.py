@@ -17,16 +17,8 @@ from numba.extending import register_jitable
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from levy_numerics.calibration.fit_quality import PricingErrors, vols_of_quotes
-from levy_numerics.calibration.levenberg_marquardt import (
-    EVALUATE,
-    RUNNING,
-    Evaluation,
-    Iterate,
-    LeastSquaresProblem,
-    State,
-    judge,
-    propose,
-)
+from levy_numerics.calibration.solver_problem import Evaluation, LeastSquaresProblem
+from levy_numerics.calibration.trust_region import EVALUATE, RUNNING, Iterate, State, judge, propose
 from levy_numerics.calibration.weights import (
     Weighting,
     WeightingArrays,

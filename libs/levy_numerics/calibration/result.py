@@ -10,7 +10,7 @@ import numpy as np
 from levy_numerics.black import black_vega
 from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit
 from levy_numerics.calibration.identifiability import Identifiability
-from levy_numerics.calibration.levenberg_marquardt import Status
+from levy_numerics.calibration.solver_problem import Status
 from levy_numerics.calibration.uncertainty import (
     ErrorModel,
     FitUncertainty,

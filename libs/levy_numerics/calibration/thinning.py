@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from levy_numerics.calibration.initial_guesses import spread_over
-from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_numerics.calibration.objective import TOLERANCE, Objective
+from levy_numerics.calibration.solver_problem import Solution
 from levy_numerics.pricing.sinh import SinhPricer
 
 _QUOTES: Final = 128

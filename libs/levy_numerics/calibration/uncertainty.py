@@ -30,6 +30,9 @@ _NEGLIGIBLE_FOR_PARAMETERS: Final = 1e-7
 _FEW_QUOTES: Final = 2
 # Share of a moment that lies beyond the quoted strikes, above which it is an extrapolation.
 _SHARE_BEYOND: Final = 0.25
+# The same of the variance on one side. Variance rests on prices within the strikes far more than
+# the other moments do; only a tail that hardly decays takes it beyond them.
+_VARIANCE_BEYOND: Final = 0.9
 # Rate of a tail's decay, per unit of log price, at which it is as good as none.
 _STEEPEST: Final = 1e6
 # Maturities beyond the quoted ones, as a factor, that still count as quoted.
@@ -172,16 +175,13 @@ def _is_beyond(
 ) -> np.ndarray:
     """Return whether moments lie beyond the quotes, boolean, shape (m, 3).
 
-    The variance is an extrapolation beyond the quoted maturities. Of skewness and kurtosis, the
-    share beyond the outermost strikes of the nearest expiry is estimated, in deviations: Γ(n + 1,
-    λa)/n! of the moment of order n for a tail that decays as e^−λx, and at least that of a normal
-    one.
+    All are extrapolations far from the quoted maturities. The share of each beyond the outermost
+    strikes of the nearest expiry is estimated, in deviations: Γ(n + 1, λa)/n! of the moment of
+    order n for a tail that decays as e^−λx, and at least that of a normal one.
     """
     quoted, expiry = contracts.by_maturity.maturity_groups
     far = (years > _BEYOND_MATURITY * quoted[-1]) | (years < quoted[0] / _BEYOND_MATURITY)
     nearest = np.abs(np.log(years[:, None] / quoted)).argmin(axis=1)
-    beyond = np.empty((years.size, len(MOMENTS)), dtype=bool)
-    beyond[:, 0] = far
     reach = np.zeros((2, quoted.size))
     np.maximum.at(reach[0], expiry, -contracts.log_moneyness)
     np.maximum.at(reach[1], expiry, contracts.log_moneyness)
@@ -189,12 +189,16 @@ def _is_beyond(
     distance = reach[:, nearest] * np.sqrt(years / quoted[nearest])
     # Tails of normal ones decay without limit; infinity times no distance has no value.
     decay = np.minimum(np.stack(np.broadcast_arrays(*model.strip(years), years))[:2], _STEEPEST)
-    for k, order in ((1, 3), (2, 4)):
-        exponential = gammaincc(order + 1, decay * distance)
-        normal = gammaincc(0.5 * (order + 1), 0.5 * (distance / deviation) ** 2)
-        share = np.maximum(exponential, normal).mean(axis=0)
-        beyond[:, k] = far | (share > _SHARE_BEYOND)
-    return beyond
+    order = np.array([2.0, 3.0, 4.0])[:, None, None]
+    exponential = gammaincc(order + 1.0, decay * distance)
+    normal = gammaincc(0.5 * (order + 1.0), 0.5 * (distance / deviation) ** 2)
+    variance, *higher = np.maximum(exponential, normal)
+    beyond = (
+        variance.max(axis=0) > _VARIANCE_BEYOND,
+        *(share.mean(axis=0) > _SHARE_BEYOND for share in higher),
+    )
+    is_beyond: np.ndarray = far[:, None] | np.stack(beyond, axis=1)
+    return is_beyond
 
 
 def _warnings(

@@ -45,7 +45,7 @@ def get(name: str) -> type[Model]:
     Raises
     ------
     UnknownModelError
-        There is no such model.
+        The model does not exist.
 
     Examples
     --------

@@ -21,7 +21,7 @@ from levy_numerics.calibration.hybrid import FitStrategy
 from levy_schemas.calibration import Interval
 from levy_surfaces.printable import printable
 from levy_surfaces.surface import write_surface
-from levy_surfaces.tables import check_table_name
+from levy_surfaces.writing import check_table_name
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -2,10 +2,14 @@
 
 import argparse
 from collections.abc import Iterator
+from typing import Final
 
 import shtab
 
 from levy_numerics import models
+
+_FILES: Final = ("FILE", "HTML", "NETCDF", "OPTIONS", "YAML")
+"""Placeholders of arguments that are files."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,9 +27,6 @@ def run(options: argparse.Namespace) -> int:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     print(shtab.complete(parser, options.shell))
     return 0
-
-
-_FILES = ("FILE", "HTML", "NETCDF", "OPTIONS", "YAML")
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -9,7 +9,7 @@ from levy_cli.output import console, print_json, refuse_unwritable, show_warning
 from levy_cli.quote_options import quote_file
 from levy_surfaces.printable import printable
 from levy_surfaces.reading import quote_days, read_file
-from levy_surfaces.tables import check_table_name, table_rows, write_rows
+from levy_surfaces.writing import check_table_name, table_rows, write_rows
 
 
 def run(options: argparse.Namespace) -> int:

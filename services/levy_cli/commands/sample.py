@@ -5,7 +5,7 @@ import argparse
 from levy_cli.output import console, refuse_unwritable
 from levy_surfaces.printable import printable
 from levy_surfaces.sample import SAMPLE_MODEL, SAMPLE_PARAMETERS, sample_chain
-from levy_surfaces.tables import check_table_name, write_rows
+from levy_surfaces.writing import check_table_name, write_rows
 
 
 def run(options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ _CONFIG: Final = {
 
 
 def write_page(template: str, path: str | Path, parts: Mapping[str, str]) -> None:
-    """Write a report: a template of `templates/` filled with parts, which are HTML.
+    """Write a report: `templates/page.html` around a template filled with parts, which are HTML.
 
     Parameters
     ----------
@@ -33,9 +33,13 @@ def write_page(template: str, path: str | Path, parts: Mapping[str, str]) -> Non
         HTML by its name in the template.
     """
     folder = files("levy_cli.reports").joinpath("templates")
-    text = Template(folder.joinpath(template).read_text(encoding="utf-8"))
+    content, page = (
+        Template(folder.joinpath(name).read_text(encoding="utf-8"))
+        for name in (template, "page.html")
+    )
     style = folder.joinpath("page.css").read_text(encoding="utf-8")
-    write_atomically(path, text.substitute(parts, style=style).encode())
+    text = page.substitute(title=parts["title"], style=style, content=content.substitute(parts))
+    write_atomically(path, text.encode())
 
 
 def html_figure(figure: "Figure", *, with_library: bool = False) -> str:

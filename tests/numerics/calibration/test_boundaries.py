@@ -13,8 +13,8 @@ import pytest
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.boundaries import degenerate_limits
-from levy_numerics.calibration.levenberg_marquardt import Solution
 from levy_numerics.calibration.objective import Objective
+from levy_numerics.calibration.solver_problem import Solution
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes
 from tests.numerics.calibration.surfaces import exact_quotes

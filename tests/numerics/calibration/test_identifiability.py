@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from levy_numerics.calibration.least_squares import select_best
-from levy_numerics.calibration.levenberg_marquardt import Solution
+from levy_numerics.calibration.solver_problem import Solution
 
 
 def test_of_fits_equal_up_to_rounding_a_converged_one_is_selected() -> None:

@@ -108,3 +108,12 @@ def test_what_a_fit_cannot_use_costs_no_degree_of_freedom() -> None:
             covered.append(low <= 0.04 <= high)
     assert len(covered) > 10
     assert np.mean(covered) > 0.85
+
+
+def test_a_variance_that_rests_on_a_tail_that_hardly_decays_is_an_extrapolation() -> None:
+    cgmy = models.get("CGMY")
+    example = cgmy.example().as_mapping()
+    for lowest, is_beyond in ((example["G"], False), (1e-3, True)):
+        truth = cgmy(**{**example, "G": lowest})
+        fit = calibrate(cgmy, exact_quotes(truth, listing(40)), start=truth.as_mapping())
+        assert fit.moments["variance"].is_extrapolated == is_beyond

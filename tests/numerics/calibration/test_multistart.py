@@ -10,7 +10,7 @@ import pytest
 from levy_numerics import models
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.least_squares import multistart_agreement
-from levy_numerics.calibration.levenberg_marquardt import Solution, Status
+from levy_numerics.calibration.solver_problem import Solution, Status
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import read_quotes
 
@@ -56,7 +56,7 @@ def test_models_of_several_minima_need_more_starts() -> None:
     assert needed["Merton"] > needed["VarianceGamma"]
 
 
-@pytest.mark.skipif(FOLDER is None, reason="LEVY_MARKET_DATA does not say where real quotes are")
+@pytest.mark.skipif(FOLDER is None, reason="LEVY_MARKET_DATA is not set")
 @pytest.mark.parametrize(
     ("folder", "day", "model", "weights"),
     [

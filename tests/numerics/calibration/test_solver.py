@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import least_squares
 
 from levy_numerics import models
-from levy_numerics.calibration import levenberg_marquardt
-from levy_numerics.calibration.levenberg_marquardt import Evaluation, LeastSquaresProblem
+from levy_numerics.calibration import trust_region
 from levy_numerics.calibration.objective import Objective
+from levy_numerics.calibration.solver_problem import Evaluation, LeastSquaresProblem
 from levy_numerics.market import Quotes
 from tests.numerics.calibration.surfaces import CONTRACTS, exact_quotes
 
@@ -32,7 +32,7 @@ def test_rosenbrock_is_solved() -> None:
         [-5.0, -5.0],
         [5.0, 5.0],
     )
-    solution = levenberg_marquardt.solve(problem, np.array([-1.2, 1.0]))
+    solution = trust_region.solve(problem, np.array([-1.2, 1.0]))
     assert solution.status == "converged"
     assert solution.point == pytest.approx([1.0, 1.0], abs=1e-9)
 
@@ -41,7 +41,7 @@ def test_a_minimum_outside_the_box_is_found_on_its_edge() -> None:
     problem = problem_of(
         lambda z: np.array([z[0] - 3.0, z[1] - 0.5]), lambda z: np.eye(2), [-1.0, -1.0], [1.0, 1.0]
     )
-    solution = levenberg_marquardt.solve(problem, np.array([0.0, 0.0]))
+    solution = trust_region.solve(problem, np.array([0.0, 0.0]))
     assert solution.status == "at_bound"
     assert solution.point == pytest.approx([1.0, 0.5], abs=1e-5)
 
@@ -50,14 +50,14 @@ def test_a_start_that_cannot_be_evaluated_diverges() -> None:
     problem = problem_of(
         lambda z: np.full(2, np.nan), lambda z: np.full((2, 1), np.nan), [-1.0], [1.0]
     )
-    assert levenberg_marquardt.solve(problem, np.array([0.0])).status == "diverged"
+    assert trust_region.solve(problem, np.array([0.0])).status == "diverged"
 
 
 def test_a_wrong_jacobian_has_the_status_stalled() -> None:
     problem = problem_of(
         lambda z: np.array([z[0] - 0.5, 1.0]), lambda z: np.array([[-1.0], [0.0]]), [-9.0], [9.0]
     )
-    solution = levenberg_marquardt.solve(problem, np.array([2.0]))
+    solution = trust_region.solve(problem, np.array([2.0]))
     assert solution.status == "stalled" or solution.reason == "the step vanishes"
     assert solution.point == pytest.approx([2.0])
 
@@ -71,7 +71,7 @@ def test_noisy_quotes_reach_the_same_minimum_as_scipy(name: str) -> None:
     objective = Objective.of(Quotes.of(CONTRACTS, np.maximum(exact.price + noise, 0.0)), "price")
     problem = objective.problem(cls)
     start = np.asarray(cls.example().to_coordinates())
-    ours = levenberg_marquardt.solve(problem, start)
+    ours = trust_region.solve(problem, start)
     theirs = least_squares(
         lambda z: problem.evaluate(z).residuals,
         start,
@@ -113,7 +113,7 @@ def test_the_extrapolated_last_step_reaches_its_prediction(name: str, weights: s
 
     start = np.asarray(cls.example().to_coordinates()) + 0.02
     watched = replace(problem, evaluate=evaluate, iterate=None)
-    found = levenberg_marquardt.solve(watched, start)
+    found = trust_region.solve(watched, start)
     there = problem.evaluate(found.point)
     deviation = np.linalg.norm(found.residuals) / np.sqrt(found.residuals.size)
     assert np.abs(found.residuals - there.residuals).max() < 1e-3 * deviation
@@ -144,8 +144,8 @@ def test_compiled_iterations_are_those_of_the_interpreter(name: str, weights: st
         counted.append(1)
         return problem.evaluate(z)
 
-    interpreted = levenberg_marquardt.solve(replace(problem, iterate=None), start)
-    compiled = levenberg_marquardt.solve(replace(problem, evaluate=evaluate), start)
+    interpreted = trust_region.solve(replace(problem, iterate=None), start)
+    compiled = trust_region.solve(replace(problem, evaluate=evaluate), start)
     assert len(counted) < compiled.n_evaluations, "no iteration was compiled"
     assert compiled.status == interpreted.status == "converged"
     assert compiled.cost == pytest.approx(interpreted.cost, rel=1e-9)
@@ -160,7 +160,7 @@ def test_a_request_to_stop_is_heard_between_compiled_iterations() -> None:
     cls = models.get("CGMY")
     problem = Objective.of(exact_quotes(cls.example()), "price").problem(cls)
     start = np.asarray(cls.example().to_coordinates()) + 0.5
-    solution = levenberg_marquardt.solve(problem, start, should_stop=lambda: True)
+    solution = trust_region.solve(problem, start, should_stop=lambda: True)
     assert solution.status == "max_evaluations"
     assert solution.n_evaluations == 1
 
@@ -174,9 +174,9 @@ def test_a_start_far_above_the_best_cost_is_given_up() -> None:
         [50.0, 2500.0],
     )
     start = np.array([-30.0, 900.0])
-    solution = levenberg_marquardt.solve(problem, start, give_up_above=1e-9)
+    solution = trust_region.solve(problem, start, give_up_above=1e-9)
     assert solution.reason.startswith("given up")
-    assert levenberg_marquardt.solve(problem, start).n_evaluations > solution.n_evaluations
+    assert trust_region.solve(problem, start).n_evaluations > solution.n_evaluations
 
 
 def test_a_last_step_that_is_long_is_evaluated() -> None:
@@ -188,6 +188,33 @@ def test_a_last_step_that_is_long_is_evaluated() -> None:
     problem = problem_of(
         residuals, lambda z: np.array([[0.0], [1e-4 * np.exp(z[0])]]), [-5.0], [5.0]
     )
-    solution = levenberg_marquardt.solve(problem, np.array([1.5]))
+    solution = trust_region.solve(problem, np.array([1.5]))
     assert solution.status == "converged"
     np.testing.assert_array_equal(solution.residuals, residuals(solution.point))
+
+
+@pytest.mark.parametrize("weights", ["price", "vega"])
+@pytest.mark.parametrize("name", ["VarianceGamma", "NIG", "CGMY", "Merton"])
+def test_a_fit_to_noisy_quotes_ends_within_a_thousandth_of_its_standard_errors(
+    name: str, weights: str
+) -> None:
+    exact = exact_quotes(models.get(name).example())
+    errors = 0.02 * np.random.default_rng(8).standard_normal(exact.size)
+    quotes = Quotes.of(exact.contracts, np.maximum(exact.price + errors, 1e-3))
+    problem = Objective.of(quotes, weights).problem(models.get(name))
+    start = np.asarray(models.get(name).example().to_coordinates()) + 0.1
+    ours = trust_region.solve(problem, start)
+    reference = least_squares(
+        lambda z: problem.evaluate(z).residuals,
+        ours.point,
+        lambda z: problem.evaluate(z).jacobian,
+        bounds=(problem.low, problem.high),
+        xtol=1e-14,
+        ftol=1e-14,
+        gtol=1e-14,
+    )
+    degrees = quotes.size - len(start)
+    # The squared distance in standard errors, in the metric of the Jacobian.
+    distance = ours.jacobian @ (ours.point - reference.x)
+    assert ours.status in ("converged", "at_bound")
+    assert distance @ distance <= 1e-6 * 2.0 * ours.cost / degrees

@@ -21,15 +21,18 @@ contraction of successive Gauss-Newton steps.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from levy_numerics.calibration.gauss_newton import step_in_box, triangle_of, update_curvature
+from levy_numerics.calibration.solver_problem import (
+    Evaluation,
+    LeastSquaresProblem,
+    Solution,
+    Status,
+)
 from levy_numerics.jit import compiled_in_order
-
-Status = Literal["converged", "at_bound", "max_evaluations", "stalled", "diverged"]
 
 _STEP_TOLERANCE: Final = 1e-9
 _REDUCTION_TOLERANCE: Final = 1e-13
@@ -140,85 +143,6 @@ class State(NamedTuple):
     trial: Iterate
     curvature: np.ndarray
     numbers: np.ndarray
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Residuals at a point and their derivatives.
-
-    Attributes
-    ----------
-    residuals : ndarray, shape (m,)
-    jacobian : ndarray, shape (m, n)
-        ∂ residuals/∂z.
-    values : ndarray, shape (m,)
-        The quantity, such as a price, of which each residual is a function.
-    residual_derivative : ndarray, shape (m,)
-        ∂ residual/∂ value.
-    """
-
-    residuals: np.ndarray
-    jacobian: np.ndarray
-    values: np.ndarray
-    residual_derivative: np.ndarray
-
-
-@dataclass(frozen=True)
-class LeastSquaresProblem:
-    """Minimise ½‖r(z)‖² in a box.
-
-    Attributes
-    ----------
-    evaluate : callable
-        z, shape (n,) ↦ Evaluation.
-    low, high : ndarray, shape (n,)
-    floor : float
-        Norm of the residuals below which they are rounding.
-    n_residuals : int
-        m.
-    iterate : callable, optional
-        Runs iterations in compiled code, from a solver's state to the first point that only
-        `evaluate` can handle, and returns the solver's code.
-    """
-
-    evaluate: Callable[[np.ndarray], Evaluation]
-    low: np.ndarray
-    high: np.ndarray
-    floor: float
-    n_residuals: int
-    iterate: "Callable[[State], int] | None" = None
-
-
-@dataclass(frozen=True)
-class Solution:
-    """The point at which a solver stopped, and the reason.
-
-    Attributes
-    ----------
-    point : ndarray, shape (n,)
-    residuals : ndarray, shape (m,)
-    jacobian : ndarray, shape (m, n)
-    values : ndarray, shape (m,)
-        The quantities of which the residuals are functions.
-    status : Status
-    reason : str
-        A sentence.
-    n_evaluations : int
-    """
-
-    point: np.ndarray
-    residuals: np.ndarray
-    jacobian: np.ndarray
-    values: np.ndarray
-    status: Status
-    reason: str
-    n_evaluations: int
-
-    @property
-    def cost(self) -> float:
-        """½‖r‖², or infinity where it is not a number."""
-        cost = 0.5 * float(self.residuals @ self.residuals)
-        return cost if np.isfinite(cost) else np.inf
 
 
 def solve(
