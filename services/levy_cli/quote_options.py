@@ -147,6 +147,17 @@ def add_selection(command: argparse.ArgumentParser) -> None:
     )
 
 
+def stated(options: argparse.Namespace) -> list[str]:
+    """Return the options that read and select quotes and differ from their defaults."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add_selection(parser)
+    return [
+        f"--{name.replace('_', '-')}"
+        for name, default in vars(parser.parse_args([])).items()
+        if getattr(options, name) != default
+    ]
+
+
 def quote_file(options: argparse.Namespace) -> "QuoteFile":
     """Return the file of quotes that the command line names, with what it states about it.
 

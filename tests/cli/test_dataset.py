@@ -50,6 +50,8 @@ def test_real_quotes_are_cleaned_and_kept(quotes: Path, tmp_path: Path, capsys: 
         (("--model", "Heston"), "Heston"),
         (("--model", "BlackScholes"), "declares no training range"),
         (("--model", "NIG", "--date", "2024-01-03"), "--date selects quotes; it requires --quotes"),
+        (("--model", "NIG", "--max-maturity", "2"), "--max-maturity selects quotes"),
+        (("--model", "NIG", "--sides", "all"), "--sides selects quotes; it requires --quotes"),
     ],
 )
 def test_misuse_is_reported(

@@ -62,11 +62,6 @@ ACCEPTED: dict[tuple[str, str], set[str]] = {
     **{(c, "--plot"): ANY_NAME for c in CLEANED},
     # "nan" has the form of a currency's code.
     **{(c, "--currency"): {"not a number"} for c in ("convert", *CLEANED)},
-    **{
-        ("dataset", f"--{end}-{name}"): {"huge"}
-        for end in ("min", "max")
-        for name in ("maturity", "moneyness")
-    },
 }
 """Values that are valid: a rate may be negative, and a new file may have any name."""
 

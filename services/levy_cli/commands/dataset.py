@@ -4,11 +4,11 @@ import argparse
 import os
 import time
 from pathlib import Path
-from typing import Final
 
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.output import console, print_json, show_warnings
 from levy_cli.progress import progress
+from levy_cli.quote_options import stated
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.printable import printable
 from levy_surfaces.surface import keep_surface
@@ -21,12 +21,6 @@ from levy_surfaces.synthetic.executors import (
 from levy_surfaces.synthetic.generation import generate
 from levy_surfaces.synthetic.manifest import Plan
 
-_OF_QUOTES: Final = (
-    *("date", "underlying", "expiry_time", "columns", "scale", "date_format", "decimal"),
-    *("spot", "rate", "dividend", "exercise", "currency"),
-)
-"""Options without a default, which synthetic surfaces do not use."""
-
 
 def run(options: argparse.Namespace) -> int:
     """Generate or continue a data set, or clean real quotes and add them."""
@@ -34,10 +28,8 @@ def run(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             "give either --model, to generate surfaces, or --quotes, to add real ones"
         )
-    for name in _OF_QUOTES:
-        if options.model is not None and getattr(options, name) not in (None, {}):
-            option = f"--{name.replace('_', '-')}"
-            raise InvalidInputError(f"{option} selects quotes; it requires --quotes")
+    if options.model is not None and (given := stated(options)):
+        raise InvalidInputError(f"{given[0]} selects quotes; it requires --quotes")
     return _add(options) if options.quotes else _generate(options)
 
 
