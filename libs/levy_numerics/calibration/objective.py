@@ -90,11 +90,10 @@ class Objective:
         run = compiled_iterations(model)
 
         def iterate(state: State) -> int:
-            rule = self.pricer.kernel_rule()
-            if run is None or rule is None:
+            if run is None:
                 return propose(state)
             try:
-                return run(state, self.weighting.arrays, rule)
+                return run(state, self.weighting.arrays, self.pricer.kernel_rule())
             except ZeroDivisionError:
                 # At a pole Numba raises for complex numbers, NumPy returns infinity.
                 return EVALUATE

@@ -34,7 +34,7 @@ _REFINEMENTS: Final = ((1.0, 0.5), (0.5, 0.25), (0.5, 0.1), (0.0, 0.1), (0.0, 0.
 _INITIAL_LENGTH: Final = 7.5
 # The same for repeated evaluations: the next parameter set often needs a few more nodes, and they
 # cost less than a new table of phase factors.
-_INITIAL_LENGTH_IF_REPEATED: Final = 9.0
+_INITIAL_LENGTH_IF_REPEATED: Final = 11.0
 _MIN_LENGTH: Final = 3.0
 # Growth for contours that JAX uses, where every node is computed for every evaluation.
 _FINE_GROWTH: Final = 1.1
@@ -190,11 +190,11 @@ class SinhPricer:
         """Number of nodes of the longest rule in use, to which the cost is proportional."""
         return max((rule.contour.n_nodes for rule in self._rules.values()), default=0)
 
-    def kernel_rule(self) -> KernelRule | None:
-        """Return the kept rule for models of the widest sector; None before the first price."""
-        rule, layout, c = self._rules.get(0), self.contracts.by_maturity, self.contracts
-        if rule is None or not len(rule.phases):
-            return None
+    def kernel_rule(self) -> KernelRule:
+        """Return the rule for models of the widest sector, with phase factors."""
+        length = self._rules[0].length if 0 in self._rules else _INITIAL_LENGTH_IF_REPEATED
+        rule = self._rule(0, True, length)
+        layout, c = self.contracts.by_maturity, self.contracts
         contour = rule.contour
         return KernelRule(
             (layout.log_moneyness, layout.forward_ratio, self._allowed),
@@ -272,25 +272,24 @@ class SinhPricer:
         """Evaluate on the cached rule of a tilt, which grows if these sets need more nodes."""
         # Phase factors cost as much as a few evaluations: a single evaluation does not use them.
         tabulate = self.is_repeated or index in self._rules or model.is_batch
-
-        def rule(length: float) -> Rule:
-            cached = self._rules.get(index)
-            if cached is None or cached.length < length:
-                tilt, step = float(TILTS[index]), self._steps[index]
-                cached = Rule.of_length(tilt, step, _margin(index), length)
-                self._rules[index] = cached
-            if tabulate and not len(cached.phases):
-                key = index, cached.contour.step, cached.contour.n_nodes
-                if key not in self._tabulated:
-                    self._tabulated[key] = cached.tabulated(self.contracts.by_maturity)
-                cached = self._rules[index] = self._tabulated[key]
-            return cached
-
         cached = self._rules.get(index)
         initial = _INITIAL_LENGTH_IF_REPEATED if self.is_repeated else _INITIAL_LENGTH
         length = initial if cached is None else cached.length
-        layout = self.contracts.by_maturity
+        rule, layout = partial(self._rule, index, tabulate), self.contracts.by_maturity
         return sums_to_convergence(rule, length, layout, self._allowed, model, factors)
+
+    def _rule(self, index: int, tabulate: bool, length: float) -> Rule:
+        """Return the cached rule of a tilt, of a length at least."""
+        cached = self._rules.get(index)
+        if cached is None or cached.length < length:
+            tilt, step = float(TILTS[index]), self._steps[index]
+            cached = self._rules[index] = Rule.of_length(tilt, step, _margin(index), length)
+        if tabulate and not len(cached.phases):
+            key = index, cached.contour.step, cached.contour.n_nodes
+            if key not in self._tabulated:
+                self._tabulated[key] = cached.tabulated(self.contracts.by_maturity)
+            cached = self._rules[index] = self._tabulated[key]
+        return cached
 
     def _refine(
         self, sums: Sums, s: int, model: Model, sector: float, factors: IntegrandFactors

@@ -116,8 +116,10 @@ def test_progress_is_reported_for_each_start() -> None:
     assert reports == [(1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize(("name", "most"), [("VarianceGamma", 20), ("Kou", 3)])
-def test_a_calibration_that_is_stopped_returns_the_best_fit_so_far(name: str, most: int) -> None:
+@pytest.mark.parametrize(("name", "looks", "most"), [("VarianceGamma", 0, 8), ("Kou", 2, 3)])
+def test_a_calibration_that_is_stopped_returns_the_best_fit_so_far(
+    name: str, looks: int, most: int
+) -> None:
     """The deadline passes within a start, and no other start is begun.
 
     Compiled iterations look at the clock every few evaluations, others at each.
@@ -127,14 +129,14 @@ def test_a_calibration_that_is_stopped_returns_the_best_fit_so_far(name: str, mo
     def should_stop() -> bool:
         nonlocal calls
         calls += 1
-        return calls > 2
+        return calls > looks
 
     quotes = exact_quotes(model.example())
     result = calibrate(model, quotes, weights="price", n_starts=8, should_stop=should_stop)
     assert result.status == "max_evaluations"
     assert "stopped on request" in result.reason
-    assert 1 < result.n_evaluations <= most
-    assert calls == 4
+    assert 1 <= result.n_evaluations <= most
+    assert calls == looks + 2
 
 
 def test_an_overflowing_interval_is_unbounded_without_a_warning() -> None:

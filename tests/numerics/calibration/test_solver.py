@@ -162,7 +162,7 @@ def test_a_request_to_stop_is_heard_between_compiled_iterations() -> None:
     start = np.asarray(cls.example().to_coordinates()) + 0.5
     solution = trust_region.solve(problem, start, should_stop=lambda: True)
     assert solution.status == "max_evaluations"
-    assert solution.n_evaluations == 1
+    assert 1 <= solution.n_evaluations <= 8
 
 
 def test_a_start_far_above_the_best_cost_is_given_up() -> None:
