@@ -88,6 +88,12 @@ def add_calibrate(commands: "Commands") -> None:
         help="fit each expiry separately",
     )
     command.add_argument(
+        "--explain",
+        action="store_true",
+        help="show which quotes determine the parameters: leverage, Cook's distance and the change "
+        "of each parameter per vol point of a quote",
+    )
+    command.add_argument(
         "--starts",
         type=POSITIVE,
         help="initial guesses of least squares (default: until the best result is found again)",
