@@ -1,0 +1,1 @@
+"""Validation of calibrations: simulated surfaces and counts of intervals."""
