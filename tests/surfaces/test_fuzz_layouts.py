@@ -132,19 +132,17 @@ def _shift_cells(rng: Rng, table: Table) -> None:
 
 def _scale(rng: Rng, table: Table) -> None:
     columns = {table.numeric(rng) for _ in range(int(rng.integers(1, 3)))}
-    factor = float(rng.choice(FACTORS))
-    for row in table.rows[1:]:
-        for k in columns:
-            if _is_number(row[k]):
-                text = f"{float(row[k].replace(',', '.')) * factor:.10g}"
-                row[k] = text.replace(".", ",") if table.delimiter == ";" else text
+    _multiply(table, columns, float(rng.choice(FACTORS)))
 
 
 def _scale_prices(rng: Rng, table: Table) -> None:
     """Scale all columns of bids, asks and mids alike."""
     marks = ("bid", "ask", "offer", "mid", "last")
-    columns = [k for k, name in enumerate(table.rows[0]) if any(m in name.lower() for m in marks)]
-    factor = float(rng.choice(FACTORS))
+    columns = {k for k, name in enumerate(table.rows[0]) if any(m in name.lower() for m in marks)}
+    _multiply(table, columns, float(rng.choice(FACTORS)))
+
+
+def _multiply(table: Table, columns: set[int], factor: float) -> None:
     for row in table.rows[1:]:
         for k in columns:
             if _is_number(row[k]):
