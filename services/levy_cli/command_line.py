@@ -13,6 +13,7 @@ from levy_cli.quote_commands import (
     add_convert,
     add_inspect,
     add_sample,
+    add_validate,
 )
 from levy_service.command_line import OneLineParser
 from levy_surfaces.printable import printable
@@ -55,6 +56,7 @@ def command_line() -> argparse.ArgumentParser:
     add_calibrate(commands)
     add_compare(commands)
     add_bayes(commands)
+    add_validate(commands)
     add_dataset(commands)
     add_train(commands)
     add_registry(commands)

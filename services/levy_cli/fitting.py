@@ -23,6 +23,7 @@ from levy_cli.cleaned import CleanedQuotes, records
 from levy_numerics import calibration, models
 from levy_numerics.calibration.fit_quality import fitted_price_error
 from levy_numerics.calibration.hybrid import FitStrategy
+from levy_numerics.errors import InvalidInputError
 from levy_numerics.models.base import Model
 from levy_schemas.calibration import CalibrationMethod, CalibrationResult, Uncertainty
 from levy_service import engine_version
@@ -40,12 +41,15 @@ class FittedSurface:
         The fitted model of each maturity; all are the same unless fitted per maturity.
     model_prices : ndarray, shape (n,)
     result : CalibrationResult
+    influence : Influence, optional
+        Of each quote, where requested.
     """
 
     quotes: CleanedQuotes
     by_maturity: Mapping[float, Model]
     model_prices: np.ndarray
     result: CalibrationResult
+    influence: calibration.Influence | None = None
 
     @cached_property
     def market_vols(self) -> np.ndarray:
@@ -82,12 +86,38 @@ class FittedSurface:
             }
         )
 
+    def influences(self) -> pd.DataFrame:
+        """Return a row for each quote, those of most influence first.
+
+        Columns are the contract, leverage, Cook's distance and, for each parameter, its change per
+        vol point of the quote and where the quote is left out.
+        """
+        if self.influence is None:
+            return pd.DataFrame()
+        surface, influence = self.quotes.surface, self.influence
+        c = surface.quotes.contracts
+        columns = {
+            "row": surface.row,
+            "expiry": surface.expiry,
+            "maturity": c.maturity_years,
+            "strike": c.strike,
+            "option_type": np.where(c.is_call, "call", "put"),
+            "leverage": influence.leverage,
+            "cook_distance": influence.cook,
+        }
+        for k, name in enumerate(influence.parameters):
+            columns[f"{name}_per_vol_point"] = 0.01 * influence.by_vol[k]
+            columns[f"{name}_without"] = influence.without[k]
+        return pd.DataFrame(columns).sort_values("cook_distance", ascending=False, kind="stable")
+
     def as_document(self) -> dict[str, Any]:
         """Return the result of `/calibrate` with residuals and the report of cleaning."""
+        explained = {} if self.influence is None else {"influence": records(self.influences())}
         return {
             **self.result.model_dump(mode="json", exclude={"request_id"}),
             **self.quotes.as_document(),
             "residuals": records(self.residuals()),
+            **explained,
         }
 
 
@@ -99,8 +129,9 @@ def fit_surface(
     uncertainty: Uncertainty = "robust",
     choose: Choose = no_networks,
     progress: Callable[[int, int], None] | None = None,
+    explain: bool = False,
 ) -> FittedSurface:
-    """Fit a model to all expiries, or to each separately.
+    """Fit a model to all expiries, or to each separately; `explain` adds the quotes' influence.
 
     Raises
     ------
@@ -118,12 +149,20 @@ def fit_surface(
         engine_version=engine_version(),
         seconds=time.perf_counter() - started,
     )
+    influence = None
+    if explain and isinstance(fit.result, calibration.CalibrationResult):
+        influence = calibration.Influence.of(fit.result, quotes.surface.quotes)
     by_maturity = _by_maturity(fit.result, quotes)
-    return FittedSurface(quotes, by_maturity, fit.result.model_prices, result)
+    return FittedSurface(quotes, by_maturity, fit.result.model_prices, result, influence)
 
 
 def check_options(
-    model_type: str, method: CalibrationMethod, uncertainty: Uncertainty, *, per_maturity: bool
+    model_type: str,
+    method: CalibrationMethod,
+    uncertainty: Uncertainty,
+    *,
+    per_maturity: bool,
+    explain: bool = False,
 ) -> None:
     """Raise if the options do not fit together, before any file is read.
 
@@ -135,6 +174,11 @@ def check_options(
     """
     models.get(model_type)
     refuse_psis_of_a_network(method, uncertainty)
+    if explain and (per_maturity or method == "neural"):
+        raise InvalidInputError(
+            "--explain requires a least-squares fit of all expiries; omit --per-maturity and "
+            "--method neural"
+        )
     if per_maturity:
         refuse_time_inhomogeneous(model_type)
 

@@ -88,6 +88,12 @@ def add_calibrate(commands: "Commands") -> None:
         help="fit each expiry separately",
     )
     command.add_argument(
+        "--explain",
+        action="store_true",
+        help="show which quotes determine the parameters: leverage, Cook's distance and the change "
+        "of each parameter per vol point of a quote",
+    )
+    command.add_argument(
         "--starts",
         type=POSITIVE,
         help="initial guesses of least squares (default: until the best result is found again)",
@@ -182,5 +188,48 @@ def add_bayes(commands: "Commands") -> None:
         type=arguments.path,
         metavar="NETCDF",
         help="write the draws as ArviZ InferenceData",
+    )
+    add_json(outputs)
+
+
+def add_validate(commands: "Commands") -> None:
+    """Add `levy validate`."""
+    command = commands.add_parser(
+        "validate",
+        help="validate a model's calibration, and its network, and write a report",
+        description="Run analyses of a model's calibration on quotes and on simulated surfaces; "
+        "write one HTML report and one JSON document of every figure.",
+        epilog="Example: levy validate --model VG --suite quick --out validation",
+    )
+    add_model(command)
+    command.add_argument(
+        "--suite",
+        default="all",
+        metavar="all|quick|NAME,…",
+        help="all analyses (default), all with few repetitions, or some by name: "
+        "docs/validation.md lists them",
+    )
+    command.add_argument(
+        "--quotes",
+        type=arguments.path,
+        metavar="FILE|FOLDER",
+        help="file or folder of quotes, of one day or several (default: the synthetic sample of "
+        "levy sample)",
+    )
+    command.add_argument(
+        "--days", type=POSITIVE, help="most days to use (default 60, quick: 12), evenly spread"
+    )
+    command.add_argument(
+        "--no-network", action="store_true", help="fit without the model's trained network"
+    )
+    command.add_argument("--seed", type=SEED, default=0, help="random seed (default 0)")
+    add_selection(command)
+    outputs = command.add_argument_group("outputs")
+    outputs.add_argument(
+        "--out",
+        type=arguments.path,
+        default="validation",
+        metavar="FOLDER",
+        help="folder of validation.html and validation.json (default validation)",
     )
     add_json(outputs)

@@ -7,9 +7,7 @@ too.
 
 import argparse
 import json
-import math
 import os
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,35 +15,31 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics import models, pricing
-from levy_numerics.black import black_vega
-from levy_numerics.calibration import CalibrationResult, calibrate, half_width
+from levy_numerics import models
+from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.uncertainty import ErrorModel
 from levy_numerics.errors import LevyError
-from levy_numerics.implied_volatility import vols_of_prices
-from levy_numerics.market import Contracts, Quotes
-from levy_numerics.models.base import Model
-from tests.benchmarks import stochastic_volatility
+from levy_numerics.market import Quotes
+from levy_validation.intervals import (
+    Counts,
+    add,
+    agreement,
+    fit_to_truth,
+    fits_to_listings,
+    hits,
+)
+from levy_validation.simulation import MARKETS, NOISES, simulated
 from tests.benchmarks.real_quotes import SETS, MarketSet, days_of, table
 
 PAGE: Final = Path("docs/coverage.md")
 CELLS: Final = Path("build/coverage.json")
 MODELS: Final = ("VarianceGamma", "NIG", "CGMY", "Merton", "NIGSato", "NIGCIR")
 WEIGHTS: Final = ("price", "vega", "bid_ask")
-NOISES: Final = ("independent", "spread", "tick", "heavy tails", "smile", "20% missing")
 ERROR_MODELS: Final[tuple[ErrorModel, ...]] = ("robust", "laplace_iid")
 _LEVEL: Final = 0.95
-_FORWARD: Final = 100.0
-_TICK: Final = 0.05
-# Of truths about each model's example, in coordinates.
-_SPREAD_OF_TRUTHS: Final = 0.25
-_SPREAD_OF_CLOCKS: Final = 0.4
 # Days of each set with several: enough to have more than 25 surfaces.
 _DAYS: Final = {"spx_cboe_2019": 8, "btc_deribit_202106": 8, "sse50etf_2015_2017": 10}
 _MIN_EXPIRIES: Final = 4
-
-Counts = dict[str, list[int]]
-"""Hits and trials, by `error model/quantity`."""
 
 
 @dataclass(frozen=True)
@@ -57,179 +51,24 @@ class Cell:
     n_surfaces: int
 
 
-def listing(rng: np.random.Generator, vol: float) -> Contracts:
-    """Return 5 to 8 expiries of 8 to 19 strikes, out of the money, as exchanges list them."""
-    maturities = np.exp(np.sort(rng.uniform(math.log(0.06), math.log(2.0), rng.integers(5, 9))))
-    years, strikes = [], []
-    for maturity in maturities:
-        deviations = np.sort(rng.uniform(-2.6, 1.7, rng.integers(8, 20)))
-        years += [maturity] * deviations.size
-        strikes += list(_FORWARD * np.exp(deviations * vol * math.sqrt(maturity)))
-    maturity_years, strike = np.array(years), np.array(strikes)
-    return Contracts.of(
-        maturity_years=maturity_years,
-        strike=strike,
-        forward=_FORWARD,
-        discount=np.exp(-0.02 * maturity_years),
-        is_call=strike >= _FORWARD,
-    )
-
-
-def noisy_quotes(
-    contracts: Contracts, exact: np.ndarray, noise: str, rng: np.random.Generator
-) -> Quotes:
-    """Return quotes with one kind of noise, of quotes worth at least 0.08% of the forward."""
-    half = 0.5 * (0.02 + 0.02 * exact)
-    kept = exact > 0.08
-    if noise == "20% missing":
-        kept &= rng.uniform(size=exact.size) > 0.2
-    c, exact, half = contracts.select(kept), exact[kept], half[kept]
-    errors = _errors(c, exact, half, noise, rng)
-    price = np.clip(exact + errors, np.maximum(0.5 * exact, c.lower_bound + 1e-6), c.upper_bound)
-    return Quotes.of(c, price, bid=np.maximum(price - half, 0.0), ask=price + half)
-
-
-def _errors(
-    c: Contracts, exact: np.ndarray, half: np.ndarray, noise: str, rng: np.random.Generator
-) -> np.ndarray:
-    if noise == "spread":
-        return 0.7 * half * rng.standard_normal(c.size)
-    if noise == "tick":
-        return np.asarray(np.round(exact / _TICK) * _TICK - exact)
-    if noise == "heavy tails":
-        return 0.4 * half * rng.standard_t(3, c.size)
-    if noise == "smile":
-        return _along_the_smile(c, exact, rng) + 0.2 * half * rng.standard_normal(c.size)
-    return 0.02 * rng.standard_normal(c.size)
-
-
-def _along_the_smile(c: Contracts, exact: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return errors of 0.3 vol points, correlated over about a deviation of strikes."""
-    vols = vols_of_prices(exact, c)
-    vega = black_vega(
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        vol=vols,
-    )
-    deviations = c.log_moneyness / (np.median(vols) * np.sqrt(c.maturity_years))
-    apart = np.abs(deviations[:, None] - deviations)
-    same_expiry = c.maturity_years[:, None] == c.maturity_years
-    correlation = np.where(same_expiry, np.exp(-apart), 0.0) + 1e-9 * np.eye(c.size)
-    return np.asarray(
-        0.003 * vega * (np.linalg.cholesky(correlation) @ rng.standard_normal(c.size))
-    )
-
-
-def truths(name: str, seed: int) -> Model:
-    """Return a model near the example of its family."""
-    model, rng = models.get(name), np.random.default_rng([seed, zlib.crc32(name.encode())])
-    z = np.asarray(model.example().to_coordinates(), dtype=float)
-    deviation = np.where(np.arange(z.size) < 3, _SPREAD_OF_TRUTHS, _SPREAD_OF_CLOCKS)
-    if not name.endswith("CIR"):
-        deviation = np.full(z.size, _SPREAD_OF_TRUTHS)
-    low, high = (np.array(end) for end in model.coordinate_bounds())
-    return model.from_coordinates(
-        np.clip(z + deviation * rng.standard_normal(z.size), low + 0.01, high - 0.01)
-    )
-
-
 def with_right_model(name: str, noise: str, weights: str) -> Callable[[int], Counts]:
     """Return the measurement of one surface that the fitted model made."""
 
     def measure(seed: int) -> Counts:
-        truth = truths(name, seed)
-        rng = np.random.default_rng([seed, NOISES.index(noise), zlib.crc32(name.encode())])
-        contracts = listing(rng, _deviation(truth))
-        exact = pricing.price(truth, contracts).value
-        quotes = noisy_quotes(contracts, exact, noise, rng)
-        start = {key: float(value) for key, value in truth.as_mapping().items()}
-        fit = calibrate(models.get(name), quotes, weights=weights, start=start)
-        variance = _deviation(truth) ** 2
-        return _count(fit, lambda key: start[key], variance)
+        truth = simulated(name, noise, seed)
+        return hits(fit_to_truth(truth, weights), truth, _LEVEL, ERROR_MODELS)
 
     return measure
-
-
-def _deviation(model: Model) -> float:
-    """Return the standard deviation of the log return over a year."""
-    return math.sqrt(float(np.real(model.cumulants(1.0)[1])))
-
-
-def _count(fit: CalibrationResult, truth: Callable[[str], float], variance: float) -> Counts:
-    counts: Counts = {}
-    for error_model in ERROR_MODELS:
-        of_model = fit.with_uncertainty(error_model)
-        ends = of_model.intervals(_LEVEL)
-        judged = [name for name in ends if is_judged(fit, name)]
-        hits = sum(ends[name][0] <= truth(name) <= ends[name][1] for name in judged)
-        counts[f"{error_model}/parameters"] = [hits, len(judged)]
-        low, high = of_model.moments["variance"].interval(_LEVEL)
-        counts[f"{error_model}/variance"] = [int(low <= variance <= high), 1]
-    return counts
-
-
-def is_judged(fit: CalibrationResult, name: str) -> bool:
-    """Return whether a parameter is fitted, and does not run to a limit."""
-    is_limit = any(limit.split(" ")[0] == name for limit in fit.boundary_parameters)
-    (parameter,) = (p for p in fit.model.parameters() if p.name == name)
-    return not is_limit and parameter.typical_range[0] < parameter.typical_range[1]
 
 
 def with_wrong_model(name: str, market: str, weights: str) -> Callable[[int], Counts]:
     """Return the measurement of two listings of one market that no Lévy model fits."""
 
     def measure(seed: int) -> Counts:
-        rng = np.random.default_rng([seed, zlib.crc32(market.encode())])
-        v0 = 0.04 * math.exp(0.4 * rng.standard_normal())
-        jumps = {"intensity": 0.5, "jump_mean": -0.1, "jump_std": 0.1}
-        truth = stochastic_volatility.Bates(
-            v0,
-            theta=0.04 * math.exp(0.3 * rng.standard_normal()),
-            kappa=rng.uniform(1.0, 4.0),
-            xi=rng.uniform(0.3, 0.7),
-            rho=rng.uniform(-0.8, -0.3),
-            **(jumps if market == "Bates" else {}),
-        )
-        fits = []
-        for _ in range(2):
-            contracts = listing(rng, 0.2)
-            exact = stochastic_volatility.price(truth, contracts)
-            quotes = noisy_quotes(contracts, exact, "spread", rng)
-            fits.append(calibrate(models.get(name), quotes, weights=weights))
-        return agreement(*fits)
+        first, second = fits_to_listings(name, market, seed, weights)
+        return agreement(first, second, _LEVEL, ERROR_MODELS)
 
     return measure
-
-
-def agreement(first: CalibrationResult, second: CalibrationResult) -> Counts:
-    """Count the parameters, and variances, that differ by less than the combined interval.
-
-    Combined half-widths are √(w₁² + w₂²).
-    """
-    counts: Counts = {}
-    for error_model in ERROR_MODELS:
-        both = [fit.with_uncertainty(error_model) for fit in (first, second)]
-        hits = []
-        for name in first.parameters:
-            if is_judged(first, name) and is_judged(second, name):
-                values = [fit.parameters[name] for fit in both]
-                errors = [fit.standard_errors[name] for fit in both]
-                hits.append(_agree(values, errors, both))
-        counts[f"{error_model}/parameters"] = [sum(hits), len(hits)]
-        moments = [fit.moments["variance"] for fit in both]
-        values, errors = [m.value for m in moments], [m.standard_error for m in moments]
-        counts[f"{error_model}/variance"] = [int(_agree(values, errors, both)), 1]
-    return counts
-
-
-def _agree(values: list[float], errors: list[float], fits: list[CalibrationResult]) -> bool:
-    widths = [
-        half_width(error, fit.uncertainty.degrees_of_freedom, _LEVEL)
-        for error, fit in zip(errors, fits, strict=True)
-    ]
-    return abs(values[0] - values[1]) <= math.hypot(*widths)
 
 
 def real_days(folder: Path) -> list[tuple[MarketSet, str | None]]:
@@ -257,7 +96,7 @@ def odd_against_even(name: str, weights: str, folder: Path) -> Callable[[int], C
             return {}
         halves = [quotes.select(expiry % 2 == k) for k in range(2)]
         fits = [calibrate(models.get(name), half, weights=weights) for half in halves]
-        return agreement(fits[0], fits[1])
+        return agreement(fits[0], fits[1], _LEVEL, ERROR_MODELS)
 
     return measure
 
@@ -269,7 +108,7 @@ def next_day(name: str, market: MarketSet, folder: Path) -> Callable[[int], Coun
     def measure(i: int) -> Counts:
         days = [_surface(market, folder, day) for day in dates[i : i + 2]]
         fits = [calibrate(models.get(name), quotes) for quotes in days]
-        return agreement(fits[0], fits[1])
+        return agreement(fits[0], fits[1], _LEVEL, ERROR_MODELS)
 
     return measure
 
@@ -297,7 +136,7 @@ def cells(n_surfaces: int, folder: Path | None) -> Iterator[Cell]:
                 for name in MODELS:
                     measure = next_day(name, market, folder)
                     yield Cell(f"next day/{name}/{market.name}", measure, n_pairs)
-    for truth in ("Heston", "Bates"):
+    for truth in MARKETS:
         for name in MODELS:
             for weights in WEIGHTS:
                 measure = with_wrong_model(name, truth, weights)
@@ -321,10 +160,7 @@ def measured(cell: Cell) -> Counts:
         if not counts:
             continue
         total["surfaces"][0] += 1
-        for key, (hits, trials) in counts.items():
-            entry = total.setdefault(key, [0, 0])
-            entry[0] += hits
-            entry[1] += trials
+        add(total, counts)
     return total
 
 
@@ -353,8 +189,8 @@ def main() -> None:
 
 
 def _share(counts: Mapping[str, list[int]], key: str) -> str:
-    hits, trials = counts.get(key, [0, 0])
-    return f"{hits / trials:.0%}" if trials else ""
+    n_hits, n_trials = counts.get(key, [0, 0])
+    return f"{n_hits / n_trials:.0%}" if n_trials else ""
 
 
 def page(results: Mapping[str, Counts]) -> Iterator[str]:
@@ -426,7 +262,7 @@ _TABLES: Final = (
     ),
     (
         "Two listings of one market",
-        ("Heston", "Bates"),
+        MARKETS,
         "Prices are those of a model with stochastic variance; the fitted models do not contain\n"
         "it. Strikes and expiries of the listings are drawn independently; errors are\n"
         "proportional to the spread.",

@@ -24,7 +24,8 @@ from levy_numerics.calibration.hybrid import FitStrategy, Proposer
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.errors import LevyError
 from levy_numerics.market import Quotes
-from tests.benchmarks import report, stochastic_volatility
+from levy_validation import stochastic_volatility
+from tests.benchmarks import report
 from tests.benchmarks.real_quotes import SETS, days_of
 from tests.benchmarks.report import Section, Size
 

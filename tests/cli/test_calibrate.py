@@ -285,3 +285,28 @@ def test_a_copied_day_is_reported(
     assert fit(path, "--date", "2024-01-04", "--json") == 0
     warnings = json.loads(capsys.readouterr().out)["warnings"]
     assert any("equal those of 2024-01-03: the day is a copy" in warning for warning in warnings)
+
+
+def test_explain_lists_the_quotes_of_most_influence(
+    quotes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["calibrate", str(quotes), "--model", "vg", "--explain"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "Quotes of most influence" in shown
+    assert main([*arguments, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    influence = document["influence"]
+    assert len(influence) == document["cleaning"]["n_kept"]
+    assert sum(row["leverage"] for row in influence) == pytest.approx(3.0)
+    cook = [row["cook_distance"] for row in influence]
+    assert cook == sorted(cook, reverse=True)
+    assert {"sigma_per_vol_point", "theta_without", "strike", "row"} <= set(influence[0])
+
+
+def test_a_fit_of_each_expiry_is_not_explained(
+    quotes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["calibrate", str(quotes), "--model", "vg", "--explain", "--per-maturity"]
+    assert main(arguments) == 2
+    assert "omit --per-maturity" in capsys.readouterr().err

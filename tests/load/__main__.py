@@ -22,7 +22,8 @@ import numpy as np
 from rich.console import Console
 
 from levy_numerics import models, pricing
-from tests.benchmarks import report, stochastic_volatility, surface
+from levy_validation import stochastic_volatility
+from tests.benchmarks import report, surface
 from tests.load import closed_loop, empty_service
 from tests.processes import Service, Stack, free_port
 

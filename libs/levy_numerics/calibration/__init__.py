@@ -2,6 +2,7 @@
 
 from levy_numerics.calibration.comparison import Comparison, compare_one, ranked
 from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit, in_spread_share
+from levy_numerics.calibration.influence import Influence
 from levy_numerics.calibration.least_squares import calibrate
 from levy_numerics.calibration.per_maturity import TermStructure, calibrate_each_maturity
 from levy_numerics.calibration.result import CalibrationError, CalibrationResult
@@ -15,6 +16,7 @@ __all__ = [
     "Comparison",
     "FitQuality",
     "FitUncertainty",
+    "Influence",
     "MaturityFit",
     "Moment",
     "TermStructure",

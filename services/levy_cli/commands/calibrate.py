@@ -1,7 +1,7 @@
 """`levy calibrate`."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, check_options, fit_surface
@@ -26,6 +26,8 @@ from levy_surfaces.writing import check_table_name
 if TYPE_CHECKING:
     from rich.console import Console
 
+_MOST_INFLUENTIAL: Final = 10
+
 
 def run(options: argparse.Namespace) -> int:
     """Fit the model; print and write the results."""
@@ -33,7 +35,11 @@ def run(options: argparse.Namespace) -> int:
     if options.surface:
         check_table_name(options.surface)
     check_options(
-        options.model, options.method, options.uncertainty, per_maturity=options.per_maturity
+        options.model,
+        options.method,
+        options.uncertainty,
+        per_maturity=options.per_maturity,
+        explain=options.explain,
     )
     needed = len(models.get(options.model).parameters()) if options.per_maturity else 1
     quotes = CleanedQuotes.of(options, fewest_per_maturity=needed)
@@ -52,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
             uncertainty=options.uncertainty,
             choose=champion,
             progress=advance,
+            explain=options.explain,
         )
     if options.surface:
         write_surface(quotes.surface, options.surface)
@@ -77,7 +84,31 @@ def _show(fitted: FittedSurface) -> None:
         _show_fit_by_maturity(out, fitted)
     else:
         _show_term_structure(out, fitted)
+    _show_influence(out, fitted)
     _show_quality(out, fitted)
+
+
+def _show_influence(out: "Console", fitted: FittedSurface) -> None:
+    influence = fitted.influence
+    if influence is None:
+        return
+    names = influence.parameters
+    listing = table(
+        left=["expiry"],
+        right=["strike", "type", "leverage", "Cook", *(f"{name}/vol point" for name in names)],
+        title="Quotes of most influence on the fit (changes per vol point of the quote)",
+    )
+    maturities = fitted.quotes.maturity_names()
+    for _, row in fitted.influences().head(_MOST_INFLUENTIAL).iterrows():
+        listing.add_row(
+            maturities[row["maturity"]],
+            f"{row['strike']:g}",
+            row["option_type"],
+            f"{row['leverage']:.3f}",
+            f"{row['cook_distance']:.3g}",
+            *(f"{row[f'{name}_per_vol_point']:.3g}" for name in names),
+        )
+    out.print(listing)
 
 
 def _show_parameters(out: "Console", fitted: FittedSurface) -> None:

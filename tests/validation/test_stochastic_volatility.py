@@ -5,7 +5,7 @@ import pytest
 
 from levy_numerics import models, pricing
 from levy_numerics.market import Contracts
-from tests.benchmarks.stochastic_volatility import KINDS, TICK, Bates, price, surfaces
+from levy_validation.stochastic_volatility import KINDS, TICK, Bates, price, surfaces
 
 
 @pytest.mark.parametrize(("years", "expected"), [(1.0, 5.785155450), (10.0, 22.318945791)])

@@ -1,0 +1,1 @@
+"""Analyses: one module each, registered by `levy_validation.catalogue.analysis`."""
