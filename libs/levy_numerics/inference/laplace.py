@@ -157,17 +157,22 @@ def _log_posterior(
 def _linearised(
     posterior: Posterior, pricer: SinhPricer, bijector: Box | Support, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return residuals in units of the scale, shape (n,), and their derivatives, shape (n, p)."""
+    """Return independent residuals, shape (n,), and their derivatives, shape (n, p).
+
+    The log likelihood is −Σr²/(2τ²) and a function of τ.
+    """
     prices = pricer.price_gradient(bijector.model_at(x))
-    jacobian = (prices.gradient / posterior.scale).T @ bijector.parameter_jacobian(x)
-    return (prices.value - posterior.quotes.price) / posterior.scale, jacobian
+    root = math.sqrt(posterior.power)
+    gradient = root * posterior.whitened(prices.gradient / posterior.scale)
+    errors = posterior.whitened((prices.value - posterior.quotes.price) / posterior.scale)
+    return root * errors, gradient.T @ bijector.parameter_jacobian(x)
 
 
 def _noise_mode(posterior: Posterior, square: float) -> tuple[float, float, float]:
     """Return η, τ and the variance of η for the most likely noise, given Σr²."""
     if not isinstance(posterior.noise, LogNormal):
         return 0.0, float(posterior.noise), 0.0
-    prior, n = posterior.noise, posterior.quotes.size
+    prior, n = posterior.noise, posterior.power * posterior.quotes.size
     noise = prior.loc + np.exp(_NOISE_GRID)
     level = -n * np.log(noise) - 0.5 * square / noise**2
     level = level - 0.5 * ((_NOISE_GRID - prior.mu) / prior.sigma) ** 2

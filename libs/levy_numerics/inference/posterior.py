@@ -1,8 +1,8 @@
 """Posterior density of a model's parameters, priced in batches.
 
-Quotes are the model's prices plus independent errors of scale τ·sᵢ. sᵢ is the unit of error of a
-quote in currency (forward, unit of volatility, half the spread); the noise τ is fixed or has a
-prior.
+Quotes are the model's prices plus errors of scale τ·sᵢ, independent or correlated. sᵢ is the unit
+of error of a quote in currency (forward, unit of volatility, half the spread); the noise τ is fixed
+or has a prior.
 """
 
 import math
@@ -11,8 +11,10 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from levy_numerics.calibration.discrepancy import Discrepancy
 from levy_numerics.calibration.weights import default_weights, error_scale
 from levy_numerics.distributions import LogNormal
+from levy_numerics.inference.correlated_errors import CorrelatedErrors
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
@@ -55,6 +57,8 @@ class Posterior:
         Prior of τ, or its value.
     degrees_of_freedom : float
         Degrees of freedom of Student t errors; infinite for normal errors.
+    correlated : CorrelatedErrors, optional
+        Correlation of the errors, which are independent without it.
     """
 
     priors: Priors
@@ -62,6 +66,7 @@ class Posterior:
     scale: np.ndarray
     noise: LogNormal | float
     degrees_of_freedom: float = math.inf
+    correlated: CorrelatedErrors | None = None
 
     @classmethod
     def of(
@@ -72,14 +77,20 @@ class Posterior:
         weights: str | None = None,
         noise: LogNormal | float | None = None,
         degrees_of_freedom: float = math.inf,
+        discrepancy: Discrepancy | None = None,
     ) -> Self:
         """Return a posterior with errors in the unit of `weights`; see `default_noise`.
 
-        The default weights are those of fits, `weights.default_weights`.
+        The default weights are those of fits, `weights.default_weights`. The errors are correlated
+        with a `discrepancy`, which a fit with the same weights has (`CalibrationResult`).
         """
         name = default_weights(quotes) if weights is None else weights
         prior = default_noise(name) if noise is None else noise
-        return cls(priors, quotes, error_scale(quotes, name), prior, degrees_of_freedom)
+        scale = error_scale(quotes, name)
+        correlated = (
+            None if discrepancy is None else CorrelatedErrors.of(discrepancy, quotes, scale)
+        )
+        return cls(priors, quotes, scale, prior, degrees_of_freedom, correlated)
 
     @property
     def model_type(self) -> type[Model]:
@@ -141,8 +152,17 @@ class Posterior:
 
     def log_likelihood(self, prices: Any, noise: Any) -> Any:
         """Return the log likelihood of the quotes, for prices (…, n) of the model and τ (…)."""
-        errors = (prices - self.quotes.price) / self.scale
-        return log_likelihood(errors, noise, self.degrees_of_freedom)
+        errors = self.whitened((prices - self.quotes.price) / self.scale)
+        return self.power * log_likelihood(errors, noise, self.degrees_of_freedom)
+
+    @property
+    def power(self) -> float:
+        """Power of the likelihood, one for independent errors; see `Whitening`."""
+        return 1.0 if self.correlated is None else self.correlated.whitening.power
+
+    def whitened(self, errors: Any) -> Any:
+        """Return errors in units of sᵢ, shape (…, n), as independent ones of scale τ."""
+        return errors if self.correlated is None else self.correlated.whitening.whiten(errors)
 
     def pricer_for(self, noise: float) -> SinhPricer:
         """Return a pricer whose errors are negligible compared with a noise τ."""
