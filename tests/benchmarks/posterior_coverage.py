@@ -32,7 +32,7 @@ LIKELIHOODS: Final[tuple[Likelihood, ...]] = ("normal", "discrepancy")
 # Days of each set with several.
 _DAYS: Final = {"spx_cboe_2019": 3, "btc_deribit_202106": 3, "sse50etf_2015_2017": 3}
 _MIN_EXPIRIES: Final = 4
-_N_SAMPLES: Final = 1000
+_N_SAMPLES: Final = 250
 # Every third strike of each expiry is held out.
 _HELD_OUT: Final = 3
 
@@ -77,11 +77,10 @@ def measured(quotes: Quotes, model: str, likelihood: Likelihood, engine: Engine)
         odd, even = (quotes.select(expiry % 2 == k) for k in range(2))
         halves = [sampled(half, model, likelihood, engine) for half in (odd, even)]
         counts["parameters"] = agreement(*halves)
-        counts["expiries"] = held_out(*halves[0], even)
+        counts["expiries"], _ = held_out(*halves[0], even)
     held = _every_third_strike(quotes)
     posterior, draws = sampled(quotes.select(~held), model, likelihood, engine)
-    counts["strikes"] = held_out(posterior, draws, quotes.select(held))
-    counts["negative"] = _negative(posterior, draws, quotes.select(held))
+    counts["strikes"], counts["negative"] = held_out(posterior, draws, quotes.select(held))
     misfit = misfit_of(posterior, predictive_quotes(posterior, draws.points, 0).model_price)
     counts["misfit"] = [float(misfit.detected), 1.0]
     counts["seconds"] = [time.process_time() - started, 1.0]
@@ -101,24 +100,18 @@ def agreement(first: tuple[Posterior, Draws], second: tuple[Posterior, Draws]) -
     return [float(sum(hits)), float(len(hits))]
 
 
-def held_out(posterior: Posterior, draws: Draws, others: Quotes) -> list[float]:
-    """Return how many other quotes lie within their predictive intervals, and their number."""
-    low, high = _intervals(posterior, draws, others)
-    inside = (low <= others.price) & (others.price <= high)
-    return [float(inside.sum()), float(inside.size)]
+def held_out(posterior: Posterior, draws: Draws, others: Quotes) -> tuple[list[float], list[float]]:
+    """Return how many other quotes lie within their predictive intervals, and their number.
 
-
-def _negative(posterior: Posterior, draws: Draws, others: Quotes) -> list[float]:
-    low, _ = _intervals(posterior, draws, others)
-    return [float(np.sum(low < 0.0)), float(low.size)]
-
-
-def _intervals(posterior: Posterior, draws: Draws, others: Quotes) -> np.ndarray:
+    The second pair counts the intervals with a negative lower end.
+    """
     weights = default_weights(posterior.quotes)
     predicted = predictive_options(
         posterior, draws.points, others.contracts, weights=weights, seed=0
     )
-    return np.array([one.quote_interval for one in predicted]).T
+    low, high = np.array([one.quote_interval for one in predicted]).T
+    inside, n = (low <= others.price) & (others.price <= high), float(others.size)
+    return [float(inside.sum()), n], [float(np.sum(low < 0.0)), n]
 
 
 def _every_third_strike(quotes: Quotes) -> np.ndarray:
@@ -156,7 +149,7 @@ def main() -> None:
                     continue
                 results[key] = measured(quotes, model, likelihood, options.engine)
                 options.results.write_text(json.dumps(results, indent=1), encoding="utf-8")
-                print(key, {name: _share(c) for name, c in results[key].items()}, flush=True)
+                print(key, results[key], flush=True)
     options.out.write_text("\n".join(page(results, options.engine)) + "\n", encoding="utf-8")
     print(f"wrote {options.out}")
 

@@ -83,6 +83,8 @@ class Discrepancy:
     kernel : Kernel
     noise : float
         σ², squared residual.
+    square : float
+        Least square of the residuals, whitened, that parameters can reach: (n − k)σ².
     unit : float
         Change of a residual with volatility, root mean square.
     vols : ndarray, shape (n,)
@@ -99,6 +101,7 @@ class Discrepancy:
 
     kernel: "Kernel"
     noise: float
+    square: float
     unit: float
     vols: np.ndarray
     degrees_of_freedom: int
@@ -142,9 +145,11 @@ class Discrepancy:
             method="Nelder-Mead",
             options={"maxfev": _N_EVALUATIONS, "xatol": 0.1, "fatol": 0.1},
         ).x
+        noise = cells.evaluate(estimate)[1]
         return cls(
             kernel=Kernel(*np.exp(estimate).tolist()),
-            noise=cells.evaluate(estimate)[1],
+            noise=noise,
+            square=noise * (residuals.size - directions.shape[1]),
             unit=_unit(by_vol),
             vols=vols,
             degrees_of_freedom=max(cells.frame.maturities.size - 1, _LEAST_DEGREES),

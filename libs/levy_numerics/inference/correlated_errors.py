@@ -6,7 +6,11 @@ its hyperparameters fixed at their estimates, and ε independent, of scale τ. T
     τ²(I + VVᵀ),    V of shape (n, m),
 
 which a matrix of the same shape whitens: (I + VVᵀ)^−½ = I − BBᵀ. The determinant is constant, so
-that the likelihood is that of independent errors at the whitened ones.
+that the likelihood is that of independent errors at the whitened ones w.
+
+Hyperparameters that are estimated from few expiries leave Student's t for the parameters. Intervals
+of 95% become as wide if w·w, less the least square S that parameters can reach, counts with a
+weight p < 1 only: with p·(w·w) + (1 − p)S the noise is estimated as before.
 
 References
 ----------
@@ -15,7 +19,7 @@ Statistical Society B 63(3), 425-464, with estimated hyperparameters (section 4.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -24,29 +28,31 @@ from levy_numerics.calibration.discrepancy import Discrepancy
 from levy_numerics.calibration.weights import vega_of
 from levy_numerics.market import Contracts, Quotes
 
-# The likelihood's power is chosen so that intervals of this level are those of Student's t.
-_LEVEL = 0.95
+# Intervals of this level are those of Student's t.
+_LEVEL: Final = 0.95
 
 
 @dataclass(frozen=True)
 class Whitening:
-    """Linear map of correlated errors to independent ones, and the power of their likelihood.
+    """Linear map of correlated errors to independent ones, and a constant to add to their square.
 
     Attributes
     ----------
     factor : array, shape (n, m)
         B. Rows of padding are zero.
-    power : float
-        Power of the likelihood, at most one. Hyperparameters that are estimated from few expiries
-        leave Student's t for the parameters; the power widens normal intervals of 95% as much.
+    root_weight : float
+        √p.
+    constant : float
+        (1 − p)S.
     """
 
     factor: Any
-    power: Any
+    root_weight: Any
+    constant: Any
 
     def whiten(self, errors: Any) -> Any:
-        """Return (I − BBᵀ)e for errors, shape (…, n); NumPy or JAX."""
-        return errors - (errors @ self.factor) @ self.factor.T
+        """Return √p·(I − BBᵀ)e for errors, shape (…, n); NumPy or JAX."""
+        return self.root_weight * (errors - (errors @ self.factor) @ self.factor.T)
 
 
 @dataclass(frozen=True)
@@ -101,4 +107,5 @@ def _whitening(discrepancy: Discrepancy, by_vol: np.ndarray) -> Whitening:
     # With VᵀV = QΛQᵀ, 1 − (1 + λ)^−½ = λ/(s(s + 1)) for s = √(1 + λ).
     whitening = factor @ (vectors / np.sqrt(root * (root + 1.0)))
     quantile = stdtrit(discrepancy.degrees_of_freedom, 0.5 + 0.5 * _LEVEL)
-    return Whitening(whitening, float((ndtri(0.5 + 0.5 * _LEVEL) / quantile) ** 2))
+    root_weight = float(ndtri(0.5 + 0.5 * _LEVEL) / quantile)
+    return Whitening(whitening, root_weight, (1.0 - root_weight**2) * discrepancy.square)

@@ -157,24 +157,20 @@ def _log_posterior(
 def _linearised(
     posterior: Posterior, pricer: SinhPricer, bijector: Box | Support, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return independent residuals, shape (n,), and their derivatives, shape (n, p).
-
-    The log likelihood is −Σr²/(2τ²) and a function of τ.
-    """
+    """Return whitened residuals, shape (n,), and their derivatives, shape (n, p)."""
     prices = pricer.price_gradient(bijector.model_at(x))
-    root = math.sqrt(posterior.power)
-    gradient = root * posterior.whitened(prices.gradient / posterior.scale)
+    jacobian = posterior.whitened(prices.gradient / posterior.scale).T
     errors = posterior.whitened((prices.value - posterior.quotes.price) / posterior.scale)
-    return root * errors, gradient.T @ bijector.parameter_jacobian(x)
+    return errors, jacobian @ bijector.parameter_jacobian(x)
 
 
 def _noise_mode(posterior: Posterior, square: float) -> tuple[float, float, float]:
     """Return η, τ and the variance of η for the most likely noise, given Σr²."""
     if not isinstance(posterior.noise, LogNormal):
         return 0.0, float(posterior.noise), 0.0
-    prior, n = posterior.noise, posterior.power * posterior.quotes.size
+    prior, n = posterior.noise, posterior.quotes.size
     noise = prior.loc + np.exp(_NOISE_GRID)
-    level = -n * np.log(noise) - 0.5 * square / noise**2
+    level = -n * np.log(noise) - 0.5 * (square + posterior.constant) / noise**2
     level = level - 0.5 * ((_NOISE_GRID - prior.mu) / prior.sigma) ** 2
     density = np.exp(level - level.max())
     density /= density.sum()

@@ -6,7 +6,7 @@ similar density whatever the model, its units and the shape of its posterior.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Final, Self
 
@@ -53,7 +53,7 @@ for _kind, _fields, _static in (
     (Support, ("low", "high"), ("model_type", "names", "has_low", "has_high")),
     (Conditional, ("mean", "log_scale", "curve"), ()),
     (Transport, ("centre", "factor", "log_determinant", "conditionals"), ()),
-    (Whitening, ("factor", "power"), ()),
+    (Whitening, ("factor", "root_weight", "constant"), ()),
 ):
     jax.tree_util.register_dataclass(_kind, data_fields=_fields, meta_fields=_static)
 
@@ -130,10 +130,10 @@ class Density:
         point, log_volume = geometry.points(v)
         errors = (geometry.pricer.prices(self.parameters(point)) - geometry.price) / geometry.scale
         noise, n_quotes = noise_at(self.noise, point), jnp.isfinite(geometry.scale).sum()
-        power: Any = 1.0
+        constant: Any = 0.0
         if geometry.whitening is not None:
-            errors, power = geometry.whitening.whiten(errors), geometry.whitening.power
-        log_density = power * log_likelihood(errors, noise, self.degrees_of_freedom, n_quotes)
+            errors, constant = geometry.whitening.whiten(errors), geometry.whitening.constant
+        log_density = log_likelihood(errors, noise, self.degrees_of_freedom, n_quotes, constant)
         priors = Priors(self.model_type, dict(self.priors))
         log_density = log_density + priors.log_density_at(point[: len(self.priors)])
         log_density = log_density + log_noise_density(self.noise, point) + log_volume
@@ -239,7 +239,7 @@ def _padded_whitening(posterior: Posterior, n_padded: int) -> Whitening | None:
     whitening = posterior.correlated.whitening
     n, m = whitening.factor.shape
     padding = (0, n_padded - n), (0, max(min(n_padded, N_CELLS) - m, 0))
-    return Whitening(np.pad(whitening.factor, padding), np.asarray(whitening.power))
+    return replace(whitening, factor=np.pad(whitening.factor, padding))
 
 
 def _pricer(posterior: Posterior, near: Model, noise: np.ndarray) -> CompiledPricer:

@@ -7,6 +7,7 @@ from scipy.stats import multivariate_normal, t
 from levy_numerics.black import black_price
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.discrepancy import Discrepancy
+from levy_numerics.errors import InvalidInputError
 from levy_numerics.inference.correlated_errors import CorrelatedErrors
 from levy_numerics.inference.laplace import laplace
 from levy_numerics.inference.posterior import Posterior
@@ -80,13 +81,42 @@ def test_the_likelihood_of_whitened_errors_is_the_multivariate_normal_one(
     errors = np.random.default_rng(1).standard_normal((5, N))
     noise = np.array([0.5, 0.7, 1.0, 1.5, 2.0])
     levels = posterior.log_likelihood(quotes.price + scale * errors, noise)
-    expected = [
-        multivariate_normal(cov=tau**2 * dense(correlated)).logpdf(e)
-        for tau, e in zip(noise, errors, strict=True)
-    ]
-    # Five degrees of freedom: the power makes normal intervals of 95% as wide as Student's t.
-    assert posterior.power == pytest.approx((1.959964 / t.ppf(0.975, 5)) ** 2)
-    np.testing.assert_allclose(np.diff(levels / posterior.power), np.diff(expected), rtol=1e-8)
+    expected = np.array(
+        [
+            multivariate_normal(cov=tau**2 * dense(correlated)).logpdf(e)
+            for tau, e in zip(noise, errors, strict=True)
+        ]
+    )
+    # Five degrees of freedom: normal intervals of 95% are as wide as those of Student's t.
+    weight = (1.959964 / t.ppf(0.975, 5)) ** 2
+    square = correlated.discrepancy.square
+    logs = N * np.log(noise)
+    normal = weight * (expected + logs) - logs - 0.5 * (1.0 - weight) * square / noise**2
+    np.testing.assert_allclose(np.diff(levels), np.diff(normal), rtol=1e-6)
+
+
+def test_the_least_square_is_that_of_generalised_least_squares() -> None:
+    rng = np.random.default_rng(4)
+    directions = np.linalg.qr(rng.standard_normal((N, 2)))[0]
+    residuals, by_vol = rng.standard_normal(N), np.exp(0.3 * rng.standard_normal(N))
+    discrepancy = Discrepancy.of(directions, residuals, by_vol, np.full(N, VOL), CONTRACTS)
+    d = by_vol / discrepancy.unit
+    inverse = np.linalg.inv(np.eye(N) + d[:, None] * kernel(CONTRACTS, CONTRACTS, discrepancy) * d)
+    best = np.linalg.solve(directions.T @ inverse @ directions, directions.T @ inverse @ residuals)
+    left = residuals - directions @ best
+    assert discrepancy.square == pytest.approx(left @ inverse @ left, rel=1e-6)
+
+
+def test_student_t_errors_are_not_combined_with_a_discrepancy(
+    quotes: Quotes, correlated: CorrelatedErrors
+) -> None:
+    with pytest.raises(InvalidInputError, match="requires normal errors"):
+        Posterior.of(
+            quotes,
+            Priors.default(BlackScholes),
+            degrees_of_freedom=4.0,
+            discrepancy=correlated.discrepancy,
+        )
 
 
 def test_errors_of_other_options_have_the_conditional_normal_distribution(
@@ -118,8 +148,9 @@ def test_the_mode_is_that_of_generalised_least_squares(quotes: Quotes) -> None:
     sigma = np.exp(0.5 * mode.centre[0])
     by_vol = posterior.correlated.by_vol
     errors = (at(CONTRACTS, np.full(N, sigma)) - market.price) / posterior.scale
-    information = posterior.power * float(by_vol @ inverse @ by_vol) / 0.004**2
-    assert abs(by_vol @ inverse @ errors) * posterior.power / 0.004**2 < 0.1 * information**0.5
+    weight = (1.959964 / t.ppf(0.975, 5)) ** 2
+    information = weight * float(by_vol @ inverse @ by_vol) / 0.004**2
+    assert abs(by_vol @ inverse @ errors) * weight / 0.004**2 < 0.1 * information**0.5
     # In the coordinate 2·ln σ.
     deviation = 2.0 / (sigma * np.sqrt(information))
     assert mode.covariance[0, 0] == pytest.approx(deviation**2, rel=0.05)
