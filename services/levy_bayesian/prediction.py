@@ -120,7 +120,8 @@ def predictive_options(
 def _subset(points: np.ndarray, n_draws: int) -> np.ndarray:
     """Return a subset of the draws, shape (size, n)."""
     flat = points.reshape(-1, points.shape[-1])
-    return flat[np.linspace(0, len(flat) - 1, min(len(flat), n_draws)).astype(int)].T
+    kept = np.linspace(0, len(flat) - 1, min(len(flat), n_draws)).astype(int)
+    return np.asarray(flat[kept].T)
 
 
 def _prices(posterior: Posterior, chosen: np.ndarray, contracts: Contracts) -> Prices:
@@ -242,7 +243,7 @@ def _interpolated_scale(posterior: Posterior, options: Contracts) -> np.ndarray:
 
 def _standardised(contracts: Contracts) -> np.ndarray:
     """Return ln(F/K)/√T, shape (n,)."""
-    return contracts.log_moneyness / np.sqrt(contracts.maturity_years)
+    return np.asarray(contracts.log_moneyness / np.sqrt(contracts.maturity_years))
 
 
 def _or_none(vol: float) -> float | None:

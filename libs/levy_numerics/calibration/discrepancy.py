@@ -348,7 +348,7 @@ def _unit(by_vol: np.ndarray) -> float:
 
 def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the distances of points, shapes (2, m) and (2, k), in each coordinate: (2, m, k)."""
-    return np.abs(first[:, :, None] - second[:, None, :])
+    return np.asarray(np.abs(first[:, :, None] - second[:, None, :]))
 
 
 def _cells(expiry: np.ndarray, moneyness: np.ndarray, most: int) -> tuple[np.ndarray, int]:

@@ -155,7 +155,7 @@ class FitUncertainty:
 def has_few_quotes(geometry: Identifiability) -> bool:
     """Return whether there are too few quotes to show how errors are correlated: p + 2 at most."""
     n_quotes, n_coordinates = geometry.left.shape
-    return n_quotes <= n_coordinates + _FEW_QUOTES
+    return bool(n_quotes <= n_coordinates + _FEW_QUOTES)
 
 
 def _along_directions(
