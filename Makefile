@@ -17,7 +17,7 @@ SOURCES := libs services tests
 # Each process begins with its own part of the files, so that few import TensorFlow or PyMC.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench optimum load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes whole-surfaces coverage reports extras clean
+.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench optimum load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes whole-surfaces coverage posterior-coverage reports extras clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -126,6 +126,9 @@ networks: setup ## measure the trained networks out of sample; writes docs/netwo
 
 real-quotes: setup ## fit real quotes; writes docs/real-quotes.md; requires LEVY_MARKET_DATA
 	$(BIN)/python -m tests.benchmarks.real_quotes
+
+posterior-coverage: setup ## measure posteriors on real quotes; writes docs/posterior-coverage.md; needs LEVY_MARKET_DATA
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.posterior_coverage $(COVERAGE)
 
 coverage: setup ## measure the coverage of intervals; writes docs/coverage.md; COVERAGE= sets options; an hour
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coverage $(COVERAGE)

@@ -174,13 +174,14 @@ def sample_posterior(
     *,
     priors: Mapping[str, Mapping[str, Any]] | None = None,
     weights: str | None = None,
+    likelihood: str = "discrepancy",
     n_draws: int = 1024,
     seed: int = 0,
 ) -> WeightedDraws:
     """Sample the posterior of a model's parameters by importance sampling (Laplace and PSIS).
 
-    The quotes' errors are normal in the unit of `weights`; their scale has a prior of its own.
-    Where `pareto_k` is above 0.7, use the MCMC engines of the Bayesian service.
+    The quotes' errors are normal in the unit of `weights`, and their scale has a prior. Where
+    `pareto_k` is above 0.7, use the MCMC engines of the Bayesian service.
 
     Parameters
     ----------
@@ -191,6 +192,9 @@ def sample_posterior(
         `{"nu": {"distribution": "lognormal", "mu": -1.0, "sigma": 0.5}}`.
     weights : {"price", "vega", "bid_ask"}, optional
         By default `bid_ask` where the quotes have bid and ask, else `vega`.
+    likelihood : {"discrepancy", "normal"}
+        Errors are correlated by a discrepancy between model and market (`CorrelatedErrors`), or
+        independent. With at most p + 2 quotes for p parameters they are independent.
     n_draws : int
         For each proposal; the draws of all proposals are used.
     seed : int
@@ -207,11 +211,14 @@ def sample_posterior(
     >>> round(draws.means()["sigma"], 3), draws.pareto_k < 0.7
     (0.2, True)
     """
+    if likelihood not in ("discrepancy", "normal"):
+        raise InvalidInputError(f"likelihood must be discrepancy or normal, not {likelihood!r}")
     checked, model_type = _quotes(quotes), _model_type(model)
     chosen = Priors.default(model_type)
     chosen = chosen.with_overrides(priors) if priors else chosen
-    posterior = Posterior.of(checked, chosen, weights=weights)
     fit = calibration.calibrate(model_type, checked, weights=weights)
+    discrepancy = fit.discrepancy() if likelihood == "discrepancy" else None
+    posterior = Posterior.of(checked, chosen, weights=weights, discrepancy=discrepancy)
     return importance_sample(
         posterior, fit.model, n_draws=n_draws, n_adaptations=_ADAPTATIONS, seed=seed
     )

@@ -72,7 +72,7 @@ _RESULT_BYTES: Final = 2**20
 """Importance-weighted points, the summary and the file's structure."""
 
 Engine = Literal["numpyro-nuts", "numpyro-svi", "pymc-nuts", "pymc-advi", "laplace-psis"]
-Likelihood = Literal["normal", "student_t"]
+Likelihood = Literal["discrepancy", "normal", "student_t"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 JobField = Literal[
     "status",
@@ -218,7 +218,11 @@ class BayesianRequest(SurfaceRequest):
         description="replace the default priors",
         json_schema_extra={"additionalProperties": False},
     )
-    likelihood: Likelihood = "normal"
+    likelihood: Likelihood = Field(
+        default="discrepancy",
+        description="errors of the quotes: correlated by a smooth discrepancy between model and "
+        "market; independent and normal; independent, Student's t with four degrees of freedom",
+    )
     predict: tuple[NewOption, ...] = Field(
         default=(),
         max_length=MAX_OPTIONS,
@@ -272,8 +276,8 @@ class PredictiveInterval(ResponseModel):
 
     strike: FiniteFloat
     maturity: FiniteFloat = Field(description="in years")
-    mean: FiniteFloat
-    interval: Interval = Field(description="95%, quote errors included")
+    mean: FiniteFloat = Field(description="discrepancy between model and market included")
+    interval: Interval = Field(description="95%, quote errors and discrepancy included")
 
 
 class OptionPrediction(ResponseModel):
@@ -286,7 +290,8 @@ class OptionPrediction(ResponseModel):
     median: FiniteFloat
     interval: Interval = Field(description="95%")
     quote_interval: Interval | None = Field(
-        description="95%, quote error included; null for weights bid_ask: the spread is unknown"
+        description="95%, quote error and discrepancy included; for weights bid_ask the spread is "
+        "interpolated from the quotes; null in results of former versions only"
     )
     implied_vol: FiniteFloat | None = Field(
         description="median; null where the price does not determine it, as in the next"
@@ -294,11 +299,34 @@ class OptionPrediction(ResponseModel):
     implied_vol_interval: tuple[FiniteFloat | None, FiniteFloat | None] = Field(description="95%")
 
 
+class Misfit(ResponseModel):
+    """Errors of the posterior mean of the model's prices."""
+
+    detected: bool = Field(
+        description="whether errors at adjacent strikes are correlated and exceed 0.1 volatility "
+        "points: the model cannot fit the quotes, however well the sampler converged"
+    )
+    rmse_vol_points: FiniteFloat | None = Field(
+        description="root mean square error of implied volatility, in points (0.01)"
+    )
+    within_spread: FiniteFloat | None = Field(
+        description="share of the quotes within bid and ask; null without them"
+    )
+    adjacent_correlation: FiniteFloat | None = Field(
+        description="correlation of errors at adjacent strikes of an expiry; 0 if independent"
+    )
+
+
 class BayesianResult(ResponseModel):
     """Summary of a posterior; also returned if it did not converge."""
 
     model_type: str
     engine: Engine
+    likelihood: Likelihood = Field(
+        default="normal",
+        description="the likelihood that was used; normal instead of discrepancy if there are too "
+        "few quotes to estimate it",
+    )
     parameters: dict[str, ParameterSummary]
     correlations: dict[str, dict[str, FiniteFloat]]
     predictive: tuple[PredictiveInterval, ...]
@@ -309,6 +337,7 @@ class BayesianResult(ResponseModel):
     pareto_k: FiniteFloat | None = None
     converged: bool
     reason: str = Field(description="why the posterior is, or is not, considered converged")
+    misfit: Misfit | None = None
     draws: int = Field(description="number of draws of all chains")
     seconds: FiniteFloat
     dropped: tuple[DroppedQuote, ...] = ()

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from levy_bayesian.misfit import misfit_of, misfit_warnings
 from levy_bayesian.prediction import INTERVAL, predictive_quotes
 from levy_numerics.distributions import LogNormal
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.psis import RELIABLE_K, reliable_k
-from levy_schemas.jobs import ParameterSummary, PredictiveInterval
+from levy_schemas.jobs import Misfit, ParameterSummary, PredictiveInterval
 
 if TYPE_CHECKING:
     from xarray import Dataset, DataTree
@@ -48,6 +49,7 @@ class Summary:
     pareto_k: float | None
     converged: bool
     reason: str
+    misfit: Misfit
     draws: int
     warnings: tuple[str, ...]
 
@@ -73,17 +75,24 @@ def summarise(posterior: Posterior, draws: "Draws", *, seed: int = 0) -> Summary
         *_boundary_failures(posterior, draws.points),
     ]
     pareto_k = draws.pareto_k
+    predicted = predictive_quotes(posterior, draws.points, seed)
+    misfit = misfit_of(posterior, predicted.model_price)
     return Summary(
         parameters=parameters,
         correlations=correlations,
-        predictive=predictive_quotes(posterior, draws.points, seed),
+        predictive=predicted.intervals,
         divergences=draws.n_divergences,
         # Infinite if the tail is too short to estimate it, which JSON cannot represent.
         pareto_k=pareto_k if pareto_k is not None and math.isfinite(pareto_k) else None,
         converged=not failures,
         reason="; ".join(failures) or _convergence_summary(parameters, draws),
+        misfit=misfit,
         draws=int(np.prod(draws.points.shape[:2])),
-        warnings=(*_low_ess_warnings(draws), *_high_correlation_warnings(correlations)),
+        warnings=(
+            *misfit_warnings(misfit, is_independent=posterior.correlated is None),
+            *_low_ess_warnings(draws),
+            *_high_correlation_warnings(correlations),
+        ),
     )
 
 

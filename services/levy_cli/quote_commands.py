@@ -161,9 +161,10 @@ def add_bayes(commands: "Commands") -> None:
     command.add_argument("--seed", type=SEED, default=0, help="random seed (default 0)")
     command.add_argument(
         "--likelihood",
-        choices=("normal", "student_t"),
-        default="normal",
-        help="distribution of the quotes' errors (default normal)",
+        choices=("discrepancy", "normal", "student_t"),
+        default="discrepancy",
+        help="errors of the quotes: correlated by a discrepancy between model and market "
+        "(discrepancy, default), or independent (normal, student_t)",
     )
     command.add_argument(
         "--priors",

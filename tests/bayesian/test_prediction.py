@@ -9,14 +9,19 @@ import pytest
 
 from levy_bayesian.handlers.sample import sample
 from levy_bayesian.prediction import predictive_options
+from levy_numerics.black import black_price
+from levy_numerics.calibration import calibrate
 from levy_numerics.implied_volatility import implied_vol
-from levy_numerics.market import Contracts
+from levy_numerics.inference.posterior import Posterior
+from levy_numerics.inference.priors import Priors
+from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models import BlackScholes
 from levy_numerics.pricing.sinh import SinhPricer
 from tests.bayesian.test_sample import request
 from tests.bayesian.test_summary import NOISE, black_scholes, by_quadrature, exact_draws
 
 jax = pytest.importorskip("jax")
+samplers = pytest.importorskip("levy_bayesian.samplers")
 
 OPTIONS = Contracts.of(
     maturity_years=[0.25, 1.0, 0.5],
@@ -104,11 +109,90 @@ def test_an_error_in_volatility_is_worth_the_option_s_own_vega() -> None:
         assert ends == pytest.approx(one.implied_vol + 1.96 * s * np.array([-1, 1]), abs=0.15 * s)
 
 
-def test_the_spread_of_an_option_without_quotes_is_not_made_up() -> None:
-    posterior = black_scholes()
+def test_the_spread_of_an_option_is_interpolated_from_the_quotes() -> None:
+    quotes = black_scholes().quotes
+    half = 0.001 * quotes.contracts.strike
+    spread = Quotes.of(
+        quotes.contracts, quotes.price, bid=quotes.price - half, ask=quotes.price + half
+    )
+    posterior = Posterior.of(spread, Priors.default(BlackScholes), weights="bid_ask", noise=0.5)
+    assert quotes.contracts.strike.tolist() == [90.0, 100.0, 110.0]
+    c = quotes.contracts
+    options = Contracts.of(
+        maturity_years=c.maturity_years[:2],
+        strike=[90.0, 105.0],
+        forward=c.forward[:2],
+        discount=c.discount[:2],
+        is_call=[True, True],
+    )
     points = exact_draws(posterior).points
-    found = predictive_options(posterior, points, OPTIONS, weights="bid_ask", seed=0)
-    assert [one.quote_interval for one in found] == [None, None, None]
+    same, between = predictive_options(posterior, points, options, weights="bid_ask", seed=0)
+    for one, low, high in ((same, 0.089, 0.091), (between, 0.1, 0.11)):
+        assert one.quote_interval is not None
+        model, quote = np.diff(one.interval)[0], np.diff(one.quote_interval)[0]
+        scale = math.sqrt(quote**2 - model**2) / (2 * 1.96 * 0.5)
+        assert 0.95 * low < scale < 1.05 * high
+
+
+def test_quotes_stay_within_their_no_arbitrage_bounds() -> None:
+    """Noise of a unit makes options of half a cent worth less than nothing otherwise."""
+    posterior = replace(black_scholes(), noise=1e-2)
+    points = exact_draws(posterior).points
+    found = predictive_options(posterior, points, OPTIONS, weights="price", seed=0)
+    for one, least, most in zip(found, OPTIONS.lower_bound, OPTIONS.upper_bound, strict=True):
+        assert one.quote_interval is not None
+        low, high = one.quote_interval
+        assert least <= low < high <= most
+    assert found[2].quote_interval is not None
+    assert found[2].quote_interval[0] == 0.0
+
+
+@pytest.mark.long
+def test_held_out_quotes_lie_in_their_intervals_under_a_smooth_discrepancy() -> None:
+    """Two of three strikes of a smile with a smooth error; the third is predicted."""
+    contracts = Contracts.grid(
+        spot=100.0,
+        rate=0.0,
+        dividend_yield=0.0,
+        strikes=np.linspace(80.0, 122.0, 15),
+        maturities=[0.25, 0.5, 1.0, 2.0],
+    )
+    x = np.log(contracts.strike / 100.0) / (0.2 * np.sqrt(contracts.maturity_years))
+    times = np.log(contracts.maturity_years)
+    apart = np.abs(x[:, None] - x) + np.abs(times[:, None] - times)
+    root = np.linalg.cholesky(np.exp(-apart) + 1e-9 * np.eye(x.size))
+    held = np.arange(x.size) % 3 == 1
+    rng, inside = np.random.default_rng(0), []
+    for _ in range(12):
+        vols = 0.2 + 0.01 * root @ rng.standard_normal(x.size)
+        vols += 0.001 * rng.standard_normal(x.size)
+        quotes = Quotes.of(contracts, _black(contracts, vols))
+        used = quotes.select(~held)
+        discrepancy = calibrate(BlackScholes, used, weights="vega").discrepancy()
+        posterior = Posterior.of(
+            used, Priors.default(BlackScholes), weights="vega", discrepancy=discrepancy
+        )
+        plan = samplers.SamplingPlan(n_chains=1, n_samples=500)
+        draws = samplers.get("laplace-psis").sample(posterior, plan, lambda _: None)
+        predicted = predictive_options(
+            posterior, draws.points, contracts.select(held), weights="vega", seed=0
+        )
+        for one, price in zip(predicted, quotes.price[held], strict=True):
+            assert one.quote_interval is not None
+            inside.append(one.quote_interval[0] <= price <= one.quote_interval[1])
+    assert 0.9 <= np.mean(inside) <= 0.995
+
+
+def _black(contracts: Contracts, vols: np.ndarray) -> np.ndarray:
+    c = contracts
+    return black_price(
+        forward=c.forward,
+        strike=c.strike,
+        maturity_years=c.maturity_years,
+        discount=c.discount,
+        vol=vols,
+        is_call=c.is_call,
+    )
 
 
 def test_predictions_have_the_order_of_the_request() -> None:

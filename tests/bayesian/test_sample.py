@@ -10,6 +10,7 @@ import pytest
 from levy_bayesian.handlers.sample import Sampling, sample
 from levy_bayesian.progress import Progress
 from levy_numerics import models, pricing
+from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError, InvalidParameterError, UnknownModelError
 from levy_numerics.market import Contracts
 from levy_schemas.jobs import BayesianRequest, BayesianResult
@@ -125,7 +126,7 @@ def test_arviz_counts_no_more_draws_than_the_weights_are_worth(tmp_path: Path) -
 def test_a_prior_that_is_given_counts() -> None:
     # A third as wide as the likelihood, and two of its standard deviations away.
     prior = {"distribution": "normal", "mu": -0.16, "sigma": 1e-3}
-    result, _ = sample(request(priors={"theta": prior}), lambda _: None)
+    result, _ = sample(request(priors={"theta": prior}, likelihood="normal"), lambda _: None)
     theta = result.parameters["theta"]
     assert result.converged, result.reason
     assert theta.mean == pytest.approx(-0.1594, abs=1e-3)
@@ -141,6 +142,50 @@ def test_the_requested_likelihood_is_used() -> None:
         likelihood="student_t",
         weights="vega",
     )
+
+
+def test_correlated_errors_are_the_default_and_widen_intervals() -> None:
+    correlated, _ = sample(request(), lambda _: None)
+    independent, _ = sample(request(likelihood="normal"), lambda _: None)
+    assert (correlated.likelihood, independent.likelihood) == ("discrepancy", "normal")
+    # Student's t with three degrees of freedom makes intervals 1.6 times as wide; 21 independent
+    # errors do not exclude a correlation.
+    for name in TRUE:
+        ratio = correlated.parameters[name].sd / independent.parameters[name].sd
+        assert 1.3 < ratio < 3.5
+    assert correlated.misfit is not None
+    assert not correlated.misfit.detected
+    assert correlated.warnings == ()
+
+
+def test_quotes_that_do_not_show_a_correlation_have_independent_errors() -> None:
+    few: dict[str, Any] = {"strikes": STRIKES[1:6], "maturities": [0.5]}
+    prices = [list(request().prices or ())[1][1:6]]
+    result, _ = sample(request(prices=prices, **few), lambda _: None)
+    assert result.likelihood == "normal"
+    assert result.warnings[0].startswith("5 quotes do not show how errors are correlated")
+
+
+def test_a_market_that_the_model_does_not_fit_is_reported_beside_convergence() -> None:
+    smiles = [[0.30, 0.25, 0.225, 0.20, 0.19, 0.185, 0.19]] * 3
+    contracts = Contracts.grid(
+        spot=100.0, rate=0.02, dividend_yield=0.0, strikes=STRIKES, maturities=MATURITIES
+    )
+    prices = black_price(
+        forward=contracts.forward,
+        strike=contracts.strike,
+        maturity_years=contracts.maturity_years,
+        discount=contracts.discount,
+        vol=np.ravel(smiles),
+        is_call=contracts.is_call,
+    )
+    result, _ = sample(
+        request(model_type="BlackScholes", prices=prices.reshape(3, 7).tolist()), lambda _: None
+    )
+    assert result.converged
+    assert result.misfit is not None
+    assert result.misfit.detected
+    assert "the model misfits the quotes by" in result.warnings[0]
 
 
 def test_dropped_quotes_are_reported() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from levy_numerics import models, pricing
+from levy_numerics.calibration import calibrate
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
@@ -102,6 +103,28 @@ def test_padding_changes_a_density_by_rounding_only(monkeypatch: pytest.MonkeyPa
     )
     np.testing.assert_allclose(values[1], values[0], rtol=1e-12)
     np.testing.assert_allclose(slopes[1], slopes[0], rtol=1e-9, atol=1e-9)
+
+
+def test_correlated_errors_share_what_is_compiled() -> None:
+    density = None
+    for kept in (slice(None), slice(2, None)):
+        whole = posterior(0.1).quotes
+        quotes = part(whole, np.arange(whole.size)[kept])
+        discrepancy = calibrate(VarianceGamma, quotes, weights="price").discrepancy()
+        correlated = Posterior.of(
+            quotes, Priors.default(VarianceGamma), weights="price", discrepancy=discrepancy
+        )
+        made = target.Target.of(correlated)
+        density = density or jax.jit(made.density)
+        v = 0.3 * np.random.default_rng(5).standard_normal(made.size)
+        point = made.points(v[None])[0]
+        exact = correlated.log_density(point[:, None], SinhPricer(quotes.contracts))
+        _, log_volume = jax.tree.map(np.asarray, made.geometry).points(v[:, None])
+        assert float(density(v, made.geometry)) == pytest.approx(
+            float(exact[0] + log_volume[0]), rel=1e-6
+        )
+    assert density is not None
+    assert density._cache_size() == 1
 
 
 @pytest.mark.slow

@@ -291,9 +291,10 @@ _REAL: Final = """
 ## Real quotes
 
 Posteriors by `numpyro-nuts`, given quotes from the data sets of [real-quotes.md](real-quotes.md).
-The error scale is sampled with the parameters, so a poor fit shows as wide predictive bands: the
-noise grows until the bands contain the quotes. Calls alone barely identify the decay of downward
-jumps: with a prior 1.5 times as wide, CGMY's `G` on the calls of 2002 was between 0.01 and 0.58.
+The errors are independent (`likelihood = normal`) and their scale is sampled with the parameters,
+so a poor fit shows as wide predictive bands: the noise grows until the bands contain the quotes.
+Calls alone barely identify the decay of downward jumps: with a prior 1.5 times as wide, CGMY's `G`
+on the calls of 2002 was between 0.01 and 0.58.
 """
 
 

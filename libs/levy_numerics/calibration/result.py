@@ -8,6 +8,7 @@ from warnings import warn
 import numpy as np
 
 from levy_numerics.black import black_vega
+from levy_numerics.calibration.discrepancy import Discrepancy
 from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit
 from levy_numerics.calibration.identifiability import Identifiability
 from levy_numerics.calibration.solver_problem import Status
@@ -16,6 +17,7 @@ from levy_numerics.calibration.uncertainty import (
     FitUncertainty,
     Moment,
     half_width,
+    has_few_quotes,
 )
 from levy_numerics.calibration.weights import Weighting, Weights
 from levy_numerics.display import Displayed, lines_by_maturity
@@ -130,6 +132,17 @@ class CalibrationResult(Displayed):
             self._by_vol() if error_model == "discrepancy" else None,
         )
         return replace(self, uncertainty=uncertainty)
+
+    def discrepancy(self) -> Discrepancy | None:
+        """Return the Gaussian process of the errors of the fit, estimated by REML.
+
+        It does not exist with p + 2 quotes or fewer, nor for a fit that diverged.
+        """
+        geometry = self.identifiability
+        if has_few_quotes(geometry) or not np.isfinite(geometry.residuals).all():
+            return None
+        directions = geometry.left[:, geometry.identified]
+        return Discrepancy.of(directions, geometry.residuals, *self._by_vol(), self.contracts)
 
     def _by_vol(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the change of the residuals with implied volatility, and the fit's volatilities.

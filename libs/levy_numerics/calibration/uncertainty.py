@@ -131,8 +131,7 @@ class FitUncertainty:
             `discrepancy` needs them.
         """
         n_quotes, n_coordinates = geometry.left.shape
-        is_few = n_quotes <= n_coordinates + _FEW_QUOTES
-        used: ErrorModel = "laplace_iid" if is_few else error_model
+        used: ErrorModel = "laplace_iid" if has_few_quotes(geometry) else error_model
         along, degrees = _along_directions(used, geometry, contracts, by_vol)
         covariance = geometry.covariance(by_coordinate, along, _NEGLIGIBLE_FOR_PARAMETERS)
         years = contracts.by_maturity.maturity_groups[0]
@@ -151,6 +150,12 @@ class FitUncertainty:
         )
         warnings = tuple(_warnings(used, one_year, years.size, n_quotes, n_coordinates))
         return cls(used, covariance, degrees, one_year, tuple(by_maturity), warnings)
+
+
+def has_few_quotes(geometry: Identifiability) -> bool:
+    """Return whether there are too few quotes to show how errors are correlated: p + 2 at most."""
+    n_quotes, n_coordinates = geometry.left.shape
+    return bool(n_quotes <= n_coordinates + _FEW_QUOTES)
 
 
 def _along_directions(

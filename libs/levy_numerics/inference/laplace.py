@@ -157,10 +157,11 @@ def _log_posterior(
 def _linearised(
     posterior: Posterior, pricer: SinhPricer, bijector: Box | Support, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return residuals in units of the scale, shape (n,), and their derivatives, shape (n, p)."""
+    """Return whitened residuals, shape (n,), and their derivatives, shape (n, p)."""
     prices = pricer.price_gradient(bijector.model_at(x))
-    jacobian = (prices.gradient / posterior.scale).T @ bijector.parameter_jacobian(x)
-    return (prices.value - posterior.quotes.price) / posterior.scale, jacobian
+    jacobian = posterior.whitened(prices.gradient / posterior.scale).T
+    errors = posterior.whitened((prices.value - posterior.quotes.price) / posterior.scale)
+    return errors, jacobian @ bijector.parameter_jacobian(x)
 
 
 def _noise_mode(posterior: Posterior, square: float) -> tuple[float, float, float]:
@@ -169,7 +170,7 @@ def _noise_mode(posterior: Posterior, square: float) -> tuple[float, float, floa
         return 0.0, float(posterior.noise), 0.0
     prior, n = posterior.noise, posterior.quotes.size
     noise = prior.loc + np.exp(_NOISE_GRID)
-    level = -n * np.log(noise) - 0.5 * square / noise**2
+    level = -n * np.log(noise) - 0.5 * (square + posterior.constant) / noise**2
     level = level - 0.5 * ((_NOISE_GRID - prior.mu) / prior.sigma) ** 2
     density = np.exp(level - level.max())
     density /= density.sum()

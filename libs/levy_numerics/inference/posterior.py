@@ -1,8 +1,8 @@
 """Posterior density of a model's parameters, priced in batches.
 
-Quotes are the model's prices plus independent errors of scale τ·sᵢ. sᵢ is the unit of error of a
-quote in currency (forward, unit of volatility, half the spread); the noise τ is fixed or has a
-prior.
+Quotes are the model's prices plus errors of scale τ·sᵢ, independent or correlated. sᵢ is the unit
+of error of a quote in currency (forward, unit of volatility, half the spread); the noise τ is fixed
+or has a prior.
 """
 
 import math
@@ -11,8 +11,11 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from levy_numerics.calibration.discrepancy import Discrepancy
 from levy_numerics.calibration.weights import default_weights, error_scale
 from levy_numerics.distributions import LogNormal
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.inference.correlated_errors import CorrelatedErrors
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
@@ -55,6 +58,8 @@ class Posterior:
         Prior of τ, or its value.
     degrees_of_freedom : float
         Degrees of freedom of Student t errors; infinite for normal errors.
+    correlated : CorrelatedErrors, optional
+        Correlation of the errors, which are independent without it.
     """
 
     priors: Priors
@@ -62,6 +67,7 @@ class Posterior:
     scale: np.ndarray
     noise: LogNormal | float
     degrees_of_freedom: float = math.inf
+    correlated: CorrelatedErrors | None = None
 
     @classmethod
     def of(
@@ -72,14 +78,27 @@ class Posterior:
         weights: str | None = None,
         noise: LogNormal | float | None = None,
         degrees_of_freedom: float = math.inf,
+        discrepancy: Discrepancy | None = None,
     ) -> Self:
         """Return a posterior with errors in the unit of `weights`; see `default_noise`.
 
-        The default weights are those of fits, `weights.default_weights`.
+        The default weights are those of fits, `weights.default_weights`. The errors are correlated
+        with a `discrepancy`, which a fit with the same weights has (`CalibrationResult`).
+
+        Raises
+        ------
+        InvalidInputError
+            Student t errors with a discrepancy.
         """
+        if discrepancy is not None and not math.isinf(degrees_of_freedom):
+            raise InvalidInputError("a discrepancy requires normal errors, not Student's t")
         name = default_weights(quotes) if weights is None else weights
         prior = default_noise(name) if noise is None else noise
-        return cls(priors, quotes, error_scale(quotes, name), prior, degrees_of_freedom)
+        scale = error_scale(quotes, name)
+        correlated = (
+            None if discrepancy is None else CorrelatedErrors.of(discrepancy, quotes, scale)
+        )
+        return cls(priors, quotes, scale, prior, degrees_of_freedom, correlated)
 
     @property
     def model_type(self) -> type[Model]:
@@ -141,8 +160,17 @@ class Posterior:
 
     def log_likelihood(self, prices: Any, noise: Any) -> Any:
         """Return the log likelihood of the quotes, for prices (…, n) of the model and τ (…)."""
-        errors = (prices - self.quotes.price) / self.scale
-        return log_likelihood(errors, noise, self.degrees_of_freedom)
+        errors = self.whitened((prices - self.quotes.price) / self.scale)
+        return log_likelihood(errors, noise, self.degrees_of_freedom, constant=self.constant)
+
+    @property
+    def constant(self) -> float:
+        """Constant to add to the square of whitened errors; see `Whitening`."""
+        return 0.0 if self.correlated is None else self.correlated.whitening.constant
+
+    def whitened(self, errors: Any) -> Any:
+        """Return errors in units of sᵢ, shape (…, n), as independent ones of scale τ."""
+        return errors if self.correlated is None else self.correlated.whitening.whiten(errors)
 
     def pricer_for(self, noise: float) -> SinhPricer:
         """Return a pricer whose errors are negligible compared with a noise τ."""
@@ -168,16 +196,23 @@ def log_noise_density(noise: LogNormal | float, points: Any) -> Any:
     return 0.0
 
 
-def log_likelihood(errors: Any, noise: Any, degrees_of_freedom: float, n_quotes: Any = None) -> Any:
+def log_likelihood(
+    errors: Any,
+    noise: Any,
+    degrees_of_freedom: float,
+    n_quotes: Any = None,
+    constant: Any = 0.0,
+) -> Any:
     """Return the log likelihood of errors in units of sᵢ, shape (…, n), for τ, shape (…).
 
-    Padding has errors of zero, and `n_quotes` is the number of the others.
+    Padding has errors of zero, and `n_quotes` is the number of the others. The `constant` is added
+    to the square of normal errors; see `Whitening`.
     """
     xp = array_namespace(errors)
     n = errors.shape[-1] if n_quotes is None else n_quotes
     squares = errors**2
     if math.isinf(degrees_of_freedom):
-        return -n * xp.log(noise) - 0.5 * squares.sum(axis=-1) / noise**2
+        return -n * xp.log(noise) - 0.5 * (squares.sum(axis=-1) + constant) / noise**2
     nu = degrees_of_freedom
     log_terms = xp.log1p(squares / (nu * noise[..., None] ** 2)).sum(axis=-1)
     return -n * xp.log(noise) - 0.5 * (nu + 1.0) * log_terms

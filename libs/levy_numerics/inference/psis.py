@@ -131,7 +131,9 @@ def fit_generalised_pareto(excess: np.ndarray) -> tuple[float, float]:
 def _quantiles(probability: np.ndarray, k: float, scale: float) -> np.ndarray:
     if abs(k) < np.finfo(float).eps:
         return np.asarray(-scale * np.log1p(-probability))
-    return np.asarray(scale * np.expm1(-k * np.log1p(-probability)) / k)
+    # Quantiles of very heavy tails may overflow: the caller truncates them.
+    with np.errstate(over="ignore"):
+        return np.asarray(scale * np.expm1(-k * np.log1p(-probability)) / k)
 
 
 def _log_sum(log_weights: np.ndarray) -> float:

@@ -14,6 +14,8 @@ from levy_bayesian.prediction import predictive_options
 from levy_bayesian.progress import Progress, ProgressCallback
 from levy_bayesian.summary import inference_data, summarise
 from levy_numerics import models
+from levy_numerics.calibration import calibrate
+from levy_numerics.calibration.discrepancy import Discrepancy
 from levy_numerics.calibration.weights import default_weights
 from levy_numerics.distributions import Distribution
 from levy_numerics.inference.posterior import Posterior
@@ -28,9 +30,17 @@ if TYPE_CHECKING:
 
     from levy_bayesian.samplers import Draws
 
-_DEGREES_OF_FREEDOM: Final[dict[Likelihood, float]] = {"normal": math.inf, "student_t": 4.0}
+_DEGREES_OF_FREEDOM: Final[dict[Likelihood, float]] = {
+    "discrepancy": math.inf,
+    "normal": math.inf,
+    "student_t": 4.0,
+}
 _SAMPLING_SHARE: Final = 0.95
 """Approximate fraction of the work; the rest is the summary."""
+_TOO_FEW: Final = (
+    "{} quotes do not show how errors are correlated: the likelihood assumes independent errors. "
+    "Add quotes."
+)
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,9 @@ class Sampling:
         See `SamplingPlan`.
     priors : mapping of str to mapping
         Replace default priors; see `Priors.with_overrides`.
-    likelihood : {"normal", "student_t"}
-        Distribution of quote errors; Student's t has four degrees of freedom.
+    likelihood : {"discrepancy", "normal", "student_t"}
+        Distribution of quote errors: correlated by a discrepancy between model and market, see
+        `CorrelatedErrors`; independent; the same with Student's t of four degrees of freedom.
     weights : str, optional
         Unit of the errors, by default as in fits.
     """
@@ -58,7 +69,7 @@ class Sampling:
     num_warmup: int = 2000
     seed: int = 0
     priors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    likelihood: Likelihood = "normal"
+    likelihood: Likelihood = "discrepancy"
     weights: Weights | None = None
 
     @classmethod
@@ -79,6 +90,8 @@ class Sampling:
     def posterior(self, quotes: Quotes) -> Posterior:
         """Return the posterior given the quotes.
 
+        Errors are independent, and normal, if there are too few quotes to estimate a discrepancy.
+
         Raises
         ------
         LevyError
@@ -89,7 +102,14 @@ class Sampling:
             self._all_priors(),
             weights=self.weights,
             degrees_of_freedom=_DEGREES_OF_FREEDOM[self.likelihood],
+            discrepancy=self._discrepancy(quotes),
         )
+
+    def _discrepancy(self, quotes: Quotes) -> Discrepancy | None:
+        if self.likelihood != "discrepancy":
+            return None
+        fit = calibrate(models.get(self.model_type), quotes, weights=self.weights)
+        return fit.discrepancy()
 
     def priors_by_parameter(self) -> Mapping[str, Distribution]:
         """Return the priors, the default ones unless replaced."""
@@ -144,10 +164,15 @@ class Sampling:
         content = _netcdf(data)
         progress(Progress(1.0))
         fields = {name: getattr(summary, name) for name in summary.__dataclass_fields__}
+        used = self.likelihood
+        if used == "discrepancy" and posterior.correlated is None:
+            used = "normal"
+            quote_warnings = (*quote_warnings, _TOO_FEW.format(quotes.size))
         fields["warnings"] = (*quote_warnings, *summary.warnings)
         result = BayesianResult(
             model_type=posterior.model_type.name,
             engine=self.engine,
+            likelihood=used,
             seconds=time.perf_counter() - started,
             dropped=dropped,
             predicted=predicted,

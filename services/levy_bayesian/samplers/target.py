@@ -6,7 +6,7 @@ similar density whatever the model, its units and the shape of its posterior.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Final, Self
 
@@ -17,9 +17,11 @@ from jax import Array
 
 from levy_bayesian.samplers.sampler import Draws
 from levy_numerics.calibration import calibrate
+from levy_numerics.calibration.discrepancy import N_CELLS
 from levy_numerics.distributions import Distribution, LogNormal
 from levy_numerics.inference.adaptive_importance import importance_sample
 from levy_numerics.inference.bijectors import Box, Support, bijector_of
+from levy_numerics.inference.correlated_errors import Whitening
 from levy_numerics.inference.posterior import (
     Posterior,
     log_likelihood,
@@ -51,13 +53,14 @@ for _kind, _fields, _static in (
     (Support, ("low", "high"), ("model_type", "names", "has_low", "has_high")),
     (Conditional, ("mean", "log_scale", "curve"), ()),
     (Transport, ("centre", "factor", "log_determinant", "conditionals"), ()),
+    (Whitening, ("factor", "root_weight", "constant"), ()),
 ):
     jax.tree_util.register_dataclass(_kind, data_fields=_fields, meta_fields=_static)
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("pricer", "space", "transport", "price", "scale"),
+    data_fields=("pricer", "space", "transport", "price", "scale", "whitening"),
     meta_fields=(),
 )
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Geometry:
     price, scale : array, shape (n_padded,)
         Prices of the quotes, and their error scales in currency. Padding has an infinite scale, so
         that its errors are zero.
+    whitening : Whitening, optional
+        Of errors in units of their scale, n_padded of them, if they are correlated.
     """
 
     pricer: CompiledPricer
@@ -82,6 +87,7 @@ class Geometry:
     transport: Transport
     price: Array
     scale: Array
+    whitening: Whitening | None
 
     def points(self, v: Array) -> tuple[Array, Array]:
         """Return points of the posterior, shape (size, …) like `v`, and log |∂z/∂v|."""
@@ -124,7 +130,10 @@ class Density:
         point, log_volume = geometry.points(v)
         errors = (geometry.pricer.prices(self.parameters(point)) - geometry.price) / geometry.scale
         noise, n_quotes = noise_at(self.noise, point), jnp.isfinite(geometry.scale).sum()
-        log_density = log_likelihood(errors, noise, self.degrees_of_freedom, n_quotes)
+        constant: Any = 0.0
+        if geometry.whitening is not None:
+            errors, constant = geometry.whitening.whiten(errors), geometry.whitening.constant
+        log_density = log_likelihood(errors, noise, self.degrees_of_freedom, n_quotes, constant)
         priors = Priors(self.model_type, dict(self.priors))
         log_density = log_density + priors.log_density_at(point[: len(self.priors)])
         log_density = log_density + log_noise_density(self.noise, point) + log_volume
@@ -171,6 +180,7 @@ class Target:
             weighted.transport(),
             jnp.asarray(np.pad(posterior.quotes.price, (0, more))),
             jnp.asarray(np.pad(posterior.scale, (0, more), constant_values=np.inf)),
+            _padded_whitening(posterior, pricer.n_contracts),
         )
         geometry = jax.tree.map(jnp.asarray, geometry)
         return cls(posterior, Density.of(posterior), geometry, fit)
@@ -220,6 +230,16 @@ class Target:
 def _compiled_prices(_density: Density, _shapes: Shapes) -> Any:
     """Return the compiled prices at parameters of shape (n_points, n_parameters)."""
     return jax.jit(jax.vmap(CompiledPricer.prices, in_axes=(None, 0)))
+
+
+def _padded_whitening(posterior: Posterior, n_padded: int) -> Whitening | None:
+    """Return the whitening of padded errors, of one width for surfaces of one padded size."""
+    if posterior.correlated is None:
+        return None
+    whitening = posterior.correlated.whitening
+    n, m = whitening.factor.shape
+    padding = (0, n_padded - n), (0, max(min(n_padded, N_CELLS) - m, 0))
+    return replace(whitening, factor=np.pad(whitening.factor, padding))
 
 
 def _pricer(posterior: Posterior, near: Model, noise: np.ndarray) -> CompiledPricer:

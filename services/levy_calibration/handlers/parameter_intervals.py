@@ -116,7 +116,12 @@ def _importance_weighted(
     result: calibration.CalibrationResult, quotes: Quotes
 ) -> ParameterIntervals:
     model_type = type(result.model)
-    posterior = Posterior.of(quotes, Priors.default(model_type), weights=result.weights)
+    posterior = Posterior.of(
+        quotes,
+        Priors.default(model_type),
+        weights=result.weights,
+        discrepancy=result.discrepancy(),
+    )
     draws = importance_sample(posterior, result.model)
     intervals = {name: finite_pair(*ends) for name, ends in draws.intervals(LEVEL).items()}
     k = min(draws.pareto_k, _LARGEST_K)

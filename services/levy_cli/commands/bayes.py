@@ -163,6 +163,19 @@ def _predicted(result: BayesianResult) -> "Table":
     return listing
 
 
+def misfit_of(result: BayesianResult) -> str:
+    """Return the errors of the posterior mean as a sentence, empty without a volatility."""
+    misfit = result.misfit
+    if misfit is None or misfit.rmse_vol_points is None:
+        return ""
+    within = misfit.within_spread
+    spread = "" if within is None else f", {within:.0%} of the quotes within the spread"
+    return (
+        f" Root mean square error of the posterior mean: {misfit.rmse_vol_points:.2f} volatility "
+        f"points{spread}."
+    )
+
+
 def _show(out: "Console", result: BayesianResult) -> None:
     verdict = "converged" if result.converged else "not converged"
     listing = table(
@@ -172,9 +185,10 @@ def _show(out: "Console", result: BayesianResult) -> None:
         title=f"{result.model_type} by {result.engine}: {verdict}",
     )
     meaning = {p.name: p.meaning for p in models.get(result.model_type).parameters()}
-    meaning[NOISE] = "scale of the quotes' errors, in the unit of the weights"
+    meaning[NOISE] = "scale of the quotes' independent errors, in the unit of the weights"
     for name, parameter in result.parameters.items():
         listing.add_row(name, *posterior_cells(parameter), meaning[name])
     out.print(listing)
     out.print(f"{sentence(result.reason)}. {result.draws:,} draws, {result.seconds:.1f} s.")
+    out.print(f"Likelihood: {result.likelihood}.{misfit_of(result)}")
     show_warnings(out, result.warnings)

@@ -87,7 +87,10 @@ def write_posterior_report(sampled: SampledSurface, path: str | Path) -> None:
         "heading": escape(heading),
         "status": "converged" if result.converged else "not converged",
         "status_class": "" if result.converged else "warn",
-        "subtitle": escape(f"{result.engine}, {result.seconds:.1f} s. {sentence(result.reason)}."),
+        "subtitle": escape(
+            f"{result.engine}, likelihood {result.likelihood}, {result.seconds:.1f} s. "
+            f"{sentence(result.reason)}."
+        ),
         "figures": html_numbers(_numbers(sampled, chains)),
         "notes": html_notes(result.warnings),
         "smiles": html_figure(
@@ -115,6 +118,11 @@ def _numbers(sampled: SampledSurface, chains: dict[str, np.ndarray]) -> list[tup
         (f"{n_chains} × {n_samples:,}", "draws"),
         (f"{inside:.0%}", "of quotes within their 95% intervals"),
     ]
+    misfit = result.misfit
+    if misfit is not None and misfit.rmse_vol_points is not None:
+        numbers.append((f"{misfit.rmse_vol_points:.2f}", "volatility points of error (RMSE)"))
+    if misfit is not None and misfit.within_spread is not None:
+        numbers.append((f"{misfit.within_spread:.0%}", "of quotes fitted within the spread"))
     parameters = result.parameters.values()
     effective = [p.ess_bulk for p in parameters if p.ess_bulk is not None]
     r_hats = [p.r_hat for p in parameters if p.r_hat is not None]
