@@ -14,6 +14,7 @@ from levy_surfaces.formats.names import squeezed
 from levy_surfaces.formats.recognise import HEADER_LINES, MIN_KNOWN_NAMES, n_known_names
 from levy_surfaces.printable import printable, shortened
 from levy_surfaces.quote_columns import is_unnamed, refuse
+from levy_surfaces.table_notes import is_note
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _BOMS: Final = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
@@ -79,7 +80,22 @@ class CsvTable:
         numbers: list[int] = []
         kept: list[list[str]] = []
         row: list[str] = []
+        notes: list[tuple[int, str]] = []
         for number, raw in self._rows:
+            if raw == self.header:
+                self.warnings.append(f"line {number} repeats the header and is not read")
+                continue
+            if is_note(raw, len(self.header)) and self._ends_in_line_break:
+                notes.append((number, next(filter(str.strip, raw)).strip()))
+                continue
+            if notes:
+                refuse(
+                    self._path,
+                    f"line {notes[0][0]} has only the text '{shortened(notes[0][1])}', as a title "
+                    "of a section: write its content in a column of each row below it, or remove "
+                    "the line",
+                    row=notes[0][0],
+                )
             row = self._checked(number, raw, unnamed)
             numbers.append(number)
             kept.append([row[k] for k in positions])
@@ -93,6 +109,9 @@ class CsvTable:
             if len(kept) == file_limits.PIECE_ROWS:
                 yield _text_frame(numbers, kept, positions)
                 numbers, kept = [], []
+        self.warnings += [
+            f"line {k} below the quotes is not read: '{shortened(text)}'" for k, text in notes
+        ]
         self._last = (number, row) if row and not self._ends_in_line_break else None
         yield _text_frame(numbers, kept, positions)
 

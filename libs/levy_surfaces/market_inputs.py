@@ -8,6 +8,7 @@ import pandas as pd
 
 from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError
+from levy_surfaces.formats.names import squeezed
 from levy_surfaces.given import GivenMarket
 from levy_surfaces.maturities import DAYS_PER_YEAR
 from levy_surfaces.quote_settings import QuoteSettings
@@ -21,6 +22,10 @@ _PER_CENT_VOL: Final = 3.0
 """Median implied volatilities above 300% are per cent."""
 _DAYS_YEARS: Final = 10.0
 """Maturities above ten years are days if all are whole numbers."""
+_LONG_YEARS: Final = 5.0
+"""Maturities beyond which options are rare, and months are likely."""
+_TIME_UNITS: Final = ("year", "yte", "month", "week")
+"""Parts of names of columns that state the unit."""
 _SAME_DAYS: Final = 0.6
 """Difference from calendar days, in days, up to which stated maturities are days."""
 
@@ -62,7 +67,13 @@ class StatedMarket:
 
 
 def decimal_rates(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Return rates and yields as decimals, where they are per cent, and what was done."""
+    """Return rates and yields as decimals, where they are per cent, and what was done.
+
+    Raises
+    ------
+    InvalidInputError
+        Dividend yields are beyond those of any underlying even as per cent.
+    """
     sizes = {name: float(frame[name].abs().max()) for name in ("rate", "dividend_yield")}
     if not max(np.nan_to_num(size) for size in sizes.values()) > _PER_CENT_RATE:
         return frame, []
@@ -70,6 +81,13 @@ def decimal_rates(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if not sizes["rate"] > _PER_CENT_RATE:
         limits["dividend_yield"] = _PER_CENT_RATE
     names = [name for name, size in sizes.items() if size > limits[name]]
+    yields = sizes["dividend_yield"]
+    if "dividend_yield" in names and yields / 100.0 > _PER_CENT_YIELD:
+        raise InvalidInputError(
+            f"dividend_yield (up to {yields:g}) is not a yield, as decimal or per cent: if it is "
+            "an amount of money or in basis points, give the continuous yield (--dividend 1.9%)",
+            column="dividend_yield",
+        )
     listed = " and ".join(f"{name} (up to {sizes[name]:g})" for name in names)
     return frame.assign(**{name: frame[name] / 100.0 for name in names}), [
         f"{listed}: read as per cent and divided by 100, because rates above 100% a year are not "
@@ -107,11 +125,46 @@ def years_of_days(stated: np.ndarray, calendar_years: np.ndarray) -> tuple[np.nd
     ]
 
 
+def unstated_unit(label: str, stated: np.ndarray, is_undated: np.ndarray) -> list[str]:
+    """Return a warning if maturities without dates may be months.
+
+    Parameters
+    ----------
+    label : str
+        The table's name of the column.
+    stated : ndarray, shape (n,)
+        Maturities in years, NaN where missing.
+    is_undated : ndarray of bool, shape (n,)
+        Whether a row has no date of expiry.
+    """
+    longest = float(np.max(stated[is_undated], initial=0.0, where=~np.isnan(stated[is_undated])))
+    if longest <= _LONG_YEARS or any(mark in squeezed(label) for mark in _TIME_UNITS):
+        return []
+    return [
+        f"maturities up to {longest:.3g} are read as years (column {label}): if they are months, "
+        f"pass --scale maturity_years={1.0 / 12.0:.6g}"
+    ]
+
+
 def decimal_vols(frame: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
-    """Return implied volatilities as decimals, and whether they were per cent."""
+    """Return implied volatilities as decimals, and whether they were per cent.
+
+    Raises
+    ------
+    InvalidInputError
+        Volatilities are beyond those of any underlying even as per cent.
+    """
     vols = frame["implied_vol"]
     usable = vols[vols > 0]
-    is_percent = not usable.empty and bool(usable.median() > _PER_CENT_VOL)
+    typical = float(usable.median()) if len(usable) else 0.0
+    if typical / 100.0 > _PER_CENT_VOL:
+        raise InvalidInputError(
+            f"implied_vol (typically {typical:g}) is not a Black volatility, as decimal or per "
+            "cent: if it is in basis points, pass --scale implied_vol=0.0001; volatilities of the "
+            "normal model are not read",
+            column="implied_vol",
+        )
+    is_percent = typical > _PER_CENT_VOL
     return (frame.assign(implied_vol=vols / 100.0) if is_percent else frame), is_percent
 
 

@@ -5,13 +5,17 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import pandas as pd
 
 from levy_surfaces import file_limits
 from levy_surfaces.formats.recognise import HEADER_LINES, MIN_KNOWN_NAMES, n_known_names
 from levy_surfaces.quote_columns import is_unnamed, refuse
+from levy_surfaces.table_notes import is_note
+
+_RECORDS_OF_API: Final = ("result", "results", "data")
+"""Names of the array of records in responses of APIs."""
 
 
 class FrameTable:
@@ -86,13 +90,17 @@ def read_sheet(path: Path, binary: IO[bytes]) -> FrameTable:
         refuse(path, "no sheet of the workbook has a header with names of quote columns")
     sheet, k = headers[counts.index(max(counts))]
     rows = sheet.iloc[k + 1 :]
+    while len(rows) and is_note([_text(value) for value in rows.iloc[-1]], rows.shape[1]):
+        rows = rows.iloc[:-1]
     above = [" ".join(map(str, row)) for row in sheet.iloc[:k].to_numpy().tolist()]
     frame = rows.set_axis([str(v) for v in sheet.iloc[k]], axis=1)
     return FrameTable(path, frame.set_axis(range(k + 2, k + 2 + len(rows)), axis=0), preamble=above)
 
 
 def read_json(path: Path, binary: IO[bytes]) -> FrameTable:
-    """Return the records of a JSON document: an array of objects, or the `result` of an API.
+    """Return the records of a JSON document: an array of objects, or the response of an API.
+
+    Nested objects become columns such as `details.strike_price`.
 
     Raises
     ------
@@ -106,10 +114,17 @@ def read_json(path: Path, binary: IO[bytes]) -> FrameTable:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         refuse(path, f"is not valid JSON: {error}")
-    records = document.get("result") if isinstance(document, dict) else document
+    keys = (key for key in _RECORDS_OF_API if isinstance(document, dict) and key in document)
+    records = document.get(next(keys, "")) if isinstance(document, dict) else document
+    if isinstance(records, dict):
+        records = records.get("list")
     if not (isinstance(records, list) and records and all(isinstance(r, dict) for r in records)):
-        refuse(path, "is JSON without an array of objects (as such, or as the value of result)")
-    frame = pd.DataFrame.from_records(records)
+        refuse(
+            path,
+            "is JSON without an array of objects (as such, or as the value of result, results or "
+            "data)",
+        )
+    frame = pd.json_normalize(records)
     return FrameTable(path, frame.set_axis(range(1, len(frame) + 1), axis=0))
 
 

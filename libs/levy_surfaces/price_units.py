@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from levy_numerics.errors import InvalidInputError
 from levy_surfaces.parity import Pairs, ParityLine
 
 PRICES: Final = ("bid", "ask", "mid", "last")
@@ -26,6 +27,10 @@ _UNIT_FORWARD: Final = 0.35
 """|ln| of the forward in units of itself: carry and rounding of premiums in the underlying."""
 _FEWEST_POWERS: Final = 1.5
 """log10 of the typical strike over the spot beyond which no listing of strikes is plausible."""
+_POWER_ERROR: Final = 0.15
+"""Difference of such a logarithm from a whole number that typical strikes may have."""
+_FAR_STRIKES: Final = 0.4
+"""|ln(K/S)| that some strike of every usable chain is within."""
 _SMALL_FORWARD: Final = 3.0
 """Forwards below this are too near to 1 to distinguish premiums in the underlying."""
 
@@ -134,12 +139,29 @@ def _anchor(frame: pd.DataFrame, spot: float | None) -> float | None:
 
 
 def _power_by_spot(frame: pd.DataFrame, spot: float | None) -> int | None:
-    """Return minus the power of ten by which the strikes exceed the spot, if two or more."""
+    """Return minus the power of ten by which the strikes exceed the spot, if two or more.
+
+    Raises
+    ------
+    InvalidInputError
+        All strikes are far from the spot, by another factor.
+    """
     anchor = _anchor(frame, spot)
     if anchor is None:
         return None
-    power = float(np.log10(frame["strike"].median() / anchor))
-    return -round(power) if abs(power) > _FEWEST_POWERS else None
+    typical = float(frame["strike"].median())
+    power = float(np.log10(typical / anchor))
+    is_power = abs(power) > _FEWEST_POWERS and abs(power - round(power)) <= _POWER_ERROR
+    if is_power:
+        return -round(power)
+    if np.all(np.abs(np.log(frame["strike"] / anchor)) > _FAR_STRIKES):
+        raise InvalidInputError(
+            f"all strikes (typically {typical:g}) are far from the spot or forward ({anchor:g}): "
+            f"if they are fractions of it, pass --scale strike={anchor:g}; if per cent of it, "
+            f"--scale strike={anchor / 100.0:g}; otherwise correct the spot or forward",
+            column="strike",
+        )
+    return None
 
 
 def _scaled(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from levy_numerics.errors import InvalidInputError
+from levy_surfaces.formats.names import squeezed
 from levy_surfaces.printable import printable, shortened
 
 POSITIVE: Final = ("strike", "spot", "forward", "discount")
@@ -53,6 +54,34 @@ QUOTE_REQUIREMENTS: Final[Requirements] = (
         "last, or implied_vol",
     ),
 )
+
+_CONVERSIONS: Final = (
+    (
+        frozenset({"moneyness", "kf", "ks", "moneynesspct", "strikepct", "pctmoneyness"}),
+        "Moneyness is not read: add a column strike, moneyness times the forward or spot",
+    ),
+    (
+        frozenset({"logmoneyness", "logstrike", "logkf", "forwardlogmoneyness"}),
+        "Log-moneyness is not read: add a column strike, forward × exp(log-moneyness)",
+    ),
+    (
+        frozenset({"delta", "deltas", "25drr", "25dbf", "25delta", "10drr"}),
+        "Quotes by delta are not read: convert each delta to its strike",
+    ),
+    (
+        frozenset({"totalvariance", "totalvar", "w", "totalimpliedvariance"}),
+        "Total variance is not read: add a column implied_vol, sqrt(total variance / years)",
+    ),
+    (
+        frozenset({"variance", "impliedvariance", "impliedvar"}),
+        "Variance is not read: add a column implied_vol, its square root",
+    ),
+    (
+        frozenset({"normalvol", "bachelliervol", "bpvol", "normaliv"}),
+        "Normal (Bachelier) volatilities are not read: convert them to prices",
+    ),
+)
+"""Columns that can be converted to a missing one, and how."""
 
 # Names that pandas and pyarrow give to an index or a column without a name.
 _UNNAMED: Final = re.compile(r"(unnamed: \d+|__index_level_\d+__)?")
@@ -118,10 +147,11 @@ def check_complete(
     ]
     if missing:
         header = ", ".join(shortened(normalized(name)) for name in names[:20])
+        remedies = [text for names_of, text in _CONVERSIONS if names_of & {*map(squeezed, names)}]
         listed = "; ".join(f"{what} (or {instead})" for what, instead in missing)
         refuse(
             path,
-            f"columns are missing: {listed}. --columns strike=K,bid=B names columns that are not "
-            f"recognised (the header has: {header})",
+            f"columns are missing: {'. '.join([listed, *remedies])}. --columns strike=K,bid=B "
+            f"names columns that are not recognised (the header has: {header})",
             columns=[what for what, _ in missing],
         )

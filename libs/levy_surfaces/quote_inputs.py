@@ -60,6 +60,9 @@ class QuoteInputs:
         frame, about = _strikes_of_symbols(frame)
         warnings += about
         market = StatedMarket(settings)
+        if settings.dividend is not None:
+            # The file's column is not used, so that its unit does not matter.
+            frame = frame.assign(dividend_yield=np.nan)
         frame, about = decimal_rates(frame)
         warnings += about
         frame = market.applied(frame)

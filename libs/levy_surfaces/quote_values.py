@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from levy_surfaces.formats.names import squeezed
 from levy_surfaces.printable import shortened
 from levy_surfaces.quote_columns import NAMES, NOT_NEGATIVE, NUMBERS, POSITIVE, refuse
 from levy_surfaces.quote_files import QuoteFile
@@ -19,9 +20,15 @@ _MISSING: Final = frozenset(
     {"", "nan", "nat", "na", "n/a", "#n/a", "null", "none", "-", "--", "—", "n.a."}
 )
 _OPTION_TYPES: Final = {
-    **dict.fromkeys(("c", "call", "calls", "ce", "call option"), True),
-    **dict.fromkeys(("p", "put", "puts", "pe", "put option"), False),
+    **dict.fromkeys(("c", "call", "calls", "ce", "call option", "european call"), True),
+    **dict.fromkeys(("p", "put", "puts", "pe", "put option", "european put"), False),
+    **dict.fromkeys(("option d'achat", "コール"), True),
+    **dict.fromkeys(("option de vente", "プット"), False),
 }
+_SIGNS: Final = {"1": True, "1.0": True, "+1": True, "-1": False, "-1.0": False}
+"""Signs of the payoff, used where both occur."""
+_TRUTHS: Final = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+"""Values of a column whose name states what is true: `is_call`."""
 
 
 def is_blank(values: pd.Series) -> pd.Series:
@@ -59,10 +66,22 @@ class QuoteColumns:
         frame["settlement"] = self._settlements()
         column = self.text["option_type"]
         kinds = column.astype(str).str.strip().str.lower()
-        self._refuse_first("option_type", ~kinds.isin(_OPTION_TYPES), "is neither C nor P")
+        meanings = self._option_types(set(kinds))
+        self._refuse_first(
+            "option_type",
+            ~kinds.isin(meanings),
+            "is neither C nor P, call nor put, and not 1 nor -1; write C or P",
+        )
         self._refuse_first("strike", frame["strike"].isna(), "is missing")
-        frame["is_call"] = kinds.map(_OPTION_TYPES).astype(bool)
+        frame["is_call"] = kinds.map(meanings).astype(bool)
         return frame.reset_index(drop=True)
+
+    def _option_types(self, written: set[str]) -> dict[str, bool]:
+        """Return whether each value is a call; 1 and 0 only where the column's name says so."""
+        label = self.file.layout.label("option_type") if self.file.layout else "option_type"
+        if squeezed(label) == "iscall":
+            return {**_OPTION_TYPES, **_TRUTHS}
+        return {**_OPTION_TYPES, **_SIGNS} if written & {"-1", "-1.0"} else _OPTION_TYPES
 
     def moments(self, name: str) -> Moments:
         """Return the dates or timestamps of a column; all missing if the file lacks it.

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from levy_numerics.errors import InvalidInputError
-from levy_surfaces.market_inputs import years_of_days
+from levy_surfaces.market_inputs import unstated_unit, years_of_days
 from levy_surfaces.maturities import (
     DAYS_PER_YEAR,
     SAME_MATURITY_YEARS,
@@ -408,6 +408,8 @@ def _with_maturities(
         frame["maturity_years"].to_numpy(float), dates.calendar_years()
     )
     is_stated = ~np.isnan(stated)
+    label = file.layout.label("maturity_years") if file.layout else "maturity_years"
+    warnings += unstated_unit(label, stated, frame["expiry"].isna().to_numpy())
     years = stated.copy()
     try:
         years[~is_stated], about = dates.select(~is_stated).years(expiry_time)

@@ -10,14 +10,13 @@ from collections.abc import Callable
 from typing import Final
 
 from levy_surfaces.printable import shortened
+from levy_surfaces.tenors import tenor_years
 
 MAX_SEED: Final = 2**31 - 1
 """That of HTTP requests; every generator accepts it."""
 MAX_PROCESSES: Final = 256
 _MAX_ENTRIES: Final = 1_000
 """Entries of a list; also the largest number of options in one request."""
-_YEARS: Final = {"d": 1 / 365, "w": 7 / 365, "m": 1 / 12, "y": 1.0}
-_TENOR: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[dwmy]", re.IGNORECASE)
 _ROUNDING: Final = 1e-9
 """Fraction of a step by which the end of a range may differ from its last entry."""
 
@@ -54,14 +53,12 @@ def tenor(text: str) -> float:
     >>> tenor("0.25"), tenor("3M"), tenor("1y6m"), round(tenor("30d"), 6)
     (0.25, 0.25, 1.5, 0.082192)
     """
-    parts = _TENOR.findall(text)
-    try:
-        if parts and "".join(parts) == text:
-            years = math.fsum(float(part[:-1]) * _YEARS[part[-1].lower()] for part in parts)
-        else:
+    years = tenor_years(text)
+    if years is None:
+        try:
             years = float(text)
-    except ValueError:
-        years = math.nan
+        except ValueError:
+            years = math.nan
     if not 0.0 <= years < math.inf:
         raise ArgumentTypeError(
             f"'{shortened(text)}' is not a maturity; write years such as 0.25, or a tenor such as "

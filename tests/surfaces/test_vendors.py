@@ -105,7 +105,7 @@ def test_a_json_document_of_an_api_is_read(tmp_path: Path) -> None:
     records = frame.to_json(orient="records", double_precision=15)
     path.write_text(f'{{"jsonrpc": "2.0", "result": {records}}}')
     pd.testing.assert_frame_equal(read_quotes(path).frame, read_quotes(frame).frame)
-    path.write_text(f'{{"data": {records}}}')
+    path.write_text(f'{{"other": {records}}}')
     with pytest.raises(InvalidInputError, match="JSON without an array of objects"):
         read_quotes(path)
     path.write_text(records[:-9])

@@ -15,6 +15,7 @@ from levy_surfaces.formats.names import (
 from levy_surfaces.formats.symbols import parse_symbol
 from levy_surfaces.number_text import NumberStyle, scaled
 from levy_surfaces.quote_columns import COLUMNS, DATES, NUMBERS
+from levy_surfaces.tenors import tenor_years
 
 _SYMBOL_COLUMNS: Final = ("strike", "option_type", "expiry", "root")
 _SIDES: Final = {"call": "C", "put": "P"}
@@ -144,6 +145,9 @@ class Layout:
             return column
         if self.missing:
             column = column.where(~column.astype(str).str.strip().isin(self.missing), "")
+        if name == "maturity_years" and column.dtype.kind not in "fiub":
+            tenors = column.map(tenor_years)
+            column = column.where(tenors.isna(), tenors.astype(str))
         numbers = self.numbers.numbers(column)
         return numbers if source.factor == 1.0 else scaled(numbers, source.factor)
 

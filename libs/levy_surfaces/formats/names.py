@@ -1,25 +1,33 @@
 """Names of columns, compared without case, blanks and punctuation, and their synonyms."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-_DECORATION: Final = re.compile(r"[^a-z0-9]")
+_DECORATION: Final = re.compile(r"[\W_]")
 
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "strike": (
         *("strike", "strikeprice", "k", "strikepx", "strk", "exerciseprice", "optionstrike"),
-        *("striketraded", "strikes"),
+        *("striketraded", "strikes", "strkpx", "strikepr", "optstrikepx"),
+        "detailsstrikeprice",
+        *("basispreis", "ausubungspreis", "prixdexercice", "ejercicio", "precioejercicio"),
+        "権利行使価格",
     ),
     "option_type": (
         *("optiontype", "cpflag", "callput", "putcall", "right", "cp", "pc", "type"),
         *("putorcall", "callorput", "cpindicator", "optionright", "optiontypecode", "kind"),
-        *("contracttype", "optionside", "pcflag", "iscall"),
+        *("contracttype", "optionside", "pcflag", "iscall", "callputflag", "putcallflag"),
+        *("optiontyp", "optputcall", "detailscontracttype", "instrumentclass"),
+        *("typ", "optionstyp", "tipo", "種類"),
     ),
     "expiry": (
         *("expiry", "expiration", "expirationdate", "expirydate", "exdate", "exp", "expdate"),
         *("expiredate", "expires", "maturitydate", "expir", "optionexpiry", "optionexpiration"),
-        *("lasttradingday", "expirationtime", "expirytime"),
+        *("lasttradingday", "expirationtime", "expirytime", "expirydt", "matdt", "optexpiredt"),
+        *("lasttradedateorcontractmonth", "detailsexpirationdate", "expirdate"),
+        *("verfall", "verfallstag", "falligkeit", "echeance", "vencimiento", "満期日"),
     ),
     "maturity_years": (
         *("maturityyears", "maturity", "ttm", "tau", "t", "timetomaturity", "timetoexpiry"),
@@ -34,38 +42,56 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         *("quotedate", "date", "asof", "asofdate", "tradedate", "tradingdate", "valuationdate"),
         *("pricingdate", "datadate", "snapshotdate", "quotedatetime", "quotetime", "datetime"),
         *("quotereadtime", "snapshottime", "snapshot", "observationdate", "timestamp"),
-        *("quotetimestamp", "valuedate"),
+        *("quotetimestamp", "valuedate", "businessdate", "bizdt", "tsevent", "updatedat"),
+        *("quotetimeinlong", "handelstag", "datum", "fecha", "日付"),
     ),
-    "bid": ("bid", "bidprice", "bestbid", "bidpx", "bestbidprice", "pricebid", "bidclose"),
+    "bid": (
+        *("bid", "bidprice", "bestbid", "bidpx", "bestbidprice", "pricebid", "bidclose"),
+        *("bid1price", "bidpx00", "pxbid", "lastquotebid", "geld", "geldkurs", "買気配"),
+    ),
     "ask": (
         *("ask", "offer", "askprice", "bestask", "bestoffer", "offerprice", "askpx"),
         *("bestaskprice", "priceask", "askclose", "bestofferprice"),
+        *("ask1price", "askpx00", "pxask", "lastquoteask", "brief", "briefkurs", "売気配"),
     ),
     "mid": (
         *("mid", "midprice", "price", "optionprice", "midpoint", "mark", "markprice", "premium"),
         *("settle", "settlementprice", "settleprice", "marketprice", "midpx", "value"),
-        *("midquote", "theoprice"),
+        *("midquote", "theoprice", "settlprice", "settlepr", "meanprice", "lastquotemidpoint"),
     ),
-    "last": ("last", "lastprice", "lastsale", "lasttraded", "close", "closeprice", "tradeprice"),
+    "last": (
+        "last",
+        "lastprice",
+        "lastsale",
+        "lasttraded",
+        "close",
+        "closeprice",
+        "tradeprice",
+        "pxlast",
+    ),
     "implied_vol": (
         *("impliedvol", "impliedvolatility", "iv", "implvolatility", "implvol", "impvol"),
         *("midiv", "markiv", "ivmid", "midvol", "blackvol", "bsvol", "volatility", "sigma"),
-        *("marketvol", "marketiv", "bsiv", "vol", "smvvol"),
+        *("marketvol", "marketiv", "bsiv", "vol", "smvvol", "markpriceiv", "ivolmid", "ivmean"),
+        "greeksmidiv",
     ),
     "underlying": (
         *("underlying", "underlyingsymbol", "ticker", "underlier", "undsymbol", "asset"),
-        *("stocksymbol", "underlyingname", "underlyingticker"),
+        *("stocksymbol", "underlyingname", "underlyingticker", "underlyingassetticker"),
+        "chainsymbol",
     ),
     "symbol": (
         *("symbol", "contractsymbol", "optionsymbol", "occsymbol", "osi", "osisymbol"),
         *("instrumentname", "instrument", "contract", "localsymbol", "contractname"),
-        *("optioncode", "contractid", "optionticker"),
+        *("optioncode", "contractid", "optionticker", "instid", "rawsymbol", "detailsticker"),
+        "security",
     ),
     "root": ("root", "rootsymbol", "optionroot", "tradingclass", "class", "optionclass"),
     "spot": (
         *("spot", "spotprice", "underlyingprice", "underlyinglast", "s", "s0", "stockprice"),
         *("underlyingclose", "underlyingvalue", "undprice", "underlyingpx", "indexlevel"),
-        *("indexprice", "activeunderlyingprice", "stkpx", "underlyingspot"),
+        *("indexprice", "activeunderlyingprice", "stkpx", "underlyingspot", "undlyspot"),
+        *("optundlpx", "underlyingassetprice", "underlyinglastprice", "stockpriceclose"),
     ),
     "rate": (
         *("rate", "riskfreerate", "interestrate", "r", "rf", "riskfree", "zerorate", "irate"),
@@ -79,7 +105,15 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "discount": ("discount", "discountfactor", "df", "zerobond"),
     "settlement": ("settlement", "amsettlement", "settlementtype", "settlementstyle", "ampm"),
-    "exercise": ("exercise", "exercisestyle", "optionstyle", "style", "exercisetype"),
+    "exercise": (
+        "exercise",
+        "exercisestyle",
+        "optionstyle",
+        "style",
+        "exercisetype",
+        "optexertyp",
+        "detailsexercisestyle",
+    ),
     "currency": ("currency", "ccy", "quotecurrency", "pricecurrency", "premiumcurrency"),
     "last_trade": ("lasttradedate", "lasttradetime", "lasttradedatetime"),
 }
@@ -94,14 +128,15 @@ PUT_MARKS: Final = ("puts", "put", "p")
 
 
 def squeezed(name: object) -> str:
-    """Return a column's name without case, blanks and punctuation.
+    """Return a column's name without case, accents, blanks and punctuation.
 
     Examples
     --------
-    >>> [squeezed(name) for name in ("[C_BID]", "Call Bid", "contractSymbol")]
-    ['cbid', 'callbid', 'contractsymbol']
+    >>> [squeezed(name) for name in ("[C_BID]", "Call Bid", "contractSymbol", "Échéance")]
+    ['cbid', 'callbid', 'contractsymbol', 'echeance']
     """
-    return _DECORATION.sub("", str(name).lower())
+    decomposed = unicodedata.normalize("NFKD", str(name).casefold())
+    return _DECORATION.sub("", decomposed)
 
 
 def field_of(name: str) -> str | None:

@@ -19,6 +19,7 @@ from levy_surfaces.formats.names import (
 )
 from levy_surfaces.formats.registry import vendor_formats
 from levy_surfaces.formats.symbols import parse_symbol
+from levy_surfaces.tenors import tenor_years
 
 ENGINE_NAME: Final = "one row per quote"
 WIDE_NAME: Final = "calls and puts on one row"
@@ -28,6 +29,12 @@ MIN_KNOWN_NAMES: Final = 2
 """Known names that make a line the header; fewer are a coincidence."""
 _MIN_SYMBOL_SHARE: Final = 0.5
 _PERCENT_ENDINGS: Final = ("pct", "percent", "inpercent", "inpct")
+_UNITS_OF_TIME: Final = {
+    **dict.fromkeys(("months", "maturitymonths", "monthstomaturity", "monthstoexpiry"), 1 / 12),
+    **dict.fromkeys(("maturityinmonths", "tenormonths", "ttmmonths"), 1 / 12),
+    **dict.fromkeys(("weeks", "maturityweeks", "weekstoexpiry", "weekstomaturity"), 7 / 365),
+}
+"""Names of maturities in other units than years and days, with the factor to years."""
 
 
 @cache
@@ -50,6 +57,7 @@ def is_known(name: str) -> bool:
         or side_field_of(name, PUT_MARKS) is not None
         or name in {*CALL_MARKS, *PUT_MARKS}
         or _without_percent(name) != name
+        or name in _UNITS_OF_TIME
     )
 
 
@@ -203,6 +211,10 @@ def _long_columns(
             continue
         factor = 1.0 if bare[position] == names[position] else 0.01
         columns[column] = Source(position, labels[position], factor)
+    if not {"maturity_years", "expiry", "days_to_expiry"} & set(columns):
+        timed = (k for k, name in enumerate(bare) if name in _UNITS_OF_TIME and k not in taken)
+        for k in timed:
+            columns["maturity_years"] = Source(k, labels[k], _UNITS_OF_TIME[bare[k]])
     return _by_content(columns, sample)
 
 
@@ -215,7 +227,9 @@ def _by_content(columns: dict[str, Source], sample: pd.DataFrame) -> dict[str, S
         if squeezed(symbol.label) == "symbol":
             columns.setdefault("underlying", symbol)
     years = columns.get("maturity_years")
-    if years is not None and not _are_numbers(sample, years.position):
+    if years is not None and not (
+        _are_numbers(sample, years.position) or _are_tenors(sample, years.position)
+    ):
         del columns["maturity_years"]
         columns.setdefault("expiry", years)
     expiry = columns.get("expiry")
@@ -245,6 +259,11 @@ def _are_numbers(sample: pd.DataFrame, position: int) -> bool:
     texts = _present(sample, position)
     numeric = pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce")
     return bool(texts.empty or (numeric.notna().mean() >= _MIN_SYMBOL_SHARE))
+
+
+def _are_tenors(sample: pd.DataFrame, position: int) -> bool:
+    texts = _present(sample, position)
+    return bool(len(texts) and texts.map(lambda t: tenor_years(t) is not None).all())
 
 
 def _are_years(sample: pd.DataFrame, position: int) -> bool:

@@ -1,4 +1,7 @@
-"""Option symbols that contain expiry, side and strike: OCC (OSI) and Deribit."""
+"""Option symbols that contain expiry, side and strike.
+
+Forms: OCC (OSI), Deribit, Bybit (with the settlement coin), OKX, Binance and Bloomberg.
+"""
 
 import re
 from datetime import date
@@ -14,7 +17,15 @@ _OCC: Final = re.compile(
 _MONTHS: Final = [month.upper() for month in MONTHS]
 _DERIBIT: Final = re.compile(
     rf"(?P<root>[A-Z0-9]+(?:_[A-Z]+)?)-(?P<d>\d{{1,2}})(?P<m>{'|'.join(_MONTHS)})(?P<y>\d\d)"
-    r"-(?P<strike>\d+(?:[dD.]\d+)?)-(?P<side>[CP])"
+    r"-(?P<strike>\d+(?:[dD.]\d+)?)-(?P<side>[CP])(?:-USD[TC])?"
+)
+_OKX_BINANCE: Final = re.compile(
+    r"(?P<root>[A-Z0-9]+(?:-USD[TC]?)?)-(?P<y>\d\d)(?P<m>\d\d)(?P<d>\d\d)"
+    r"-(?P<strike>\d+(?:\.\d+)?)-(?P<side>[CP])"
+)
+_BLOOMBERG: Final = re.compile(
+    r"(?P<root>[A-Z0-9/]+)(?: [A-Z]{2})? (?P<m>\d\d?)/(?P<d>\d\d?)/(?P<y>\d\d)"
+    r" (?P<side>[CP])(?P<strike>\d+(?:\.\d+)?)(?: (?:INDEX|EQUITY))?"
 )
 
 
@@ -39,7 +50,7 @@ class Symbol(NamedTuple):
 
 @lru_cache(maxsize=200_000)
 def parse_symbol(text: str) -> Symbol | None:
-    """Return what a symbol contains; None if it has neither form.
+    """Return what a symbol contains; None if it has none of the forms.
 
     Examples
     --------
@@ -47,13 +58,16 @@ def parse_symbol(text: str) -> Symbol | None:
     Symbol(root='SPXW', expiry='2026-04-17', option_type='C', strike=2225.0)
     >>> parse_symbol("BTC-17APR26-24000-P").expiry
     '2026-04-17'
+    >>> parse_symbol("XYZ US 04/17/26 C2225 Index").strike
+    2225.0
     """
     upper = text.strip().upper()
     occ = _OCC.fullmatch(upper)
-    match = occ or _DERIBIT.fullmatch(upper)
+    others = (form.fullmatch(upper) for form in (_DERIBIT, _OKX_BINANCE, _BLOOMBERG))
+    match = occ or next((other for other in others if other), None)
     if match is None:
         return None
-    month = int(match["m"]) if occ else _MONTHS.index(match["m"]) + 1
+    month = int(match["m"]) if match["m"].isdigit() else _MONTHS.index(match["m"]) + 1
     try:
         expiry = date(2000 + int(match["y"]), month, int(match["d"]))
     except ValueError:
