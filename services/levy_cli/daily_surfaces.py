@@ -82,6 +82,7 @@ def _days(options: argparse.Namespace) -> Iterator[argparse.Namespace]:
             raise InvalidInputError(f"{path} contains no file of quotes ({', '.join(_SUFFIXES)})")
     for name in files:
         of_file = argparse.Namespace(**vars(options) | {"quotes": str(name)})
-        days = [options.date] if options.date else quote_days(quote_file(of_file))
+        is_dated = options.date is not None
+        days = [options.date] if is_dated else quote_days(quote_file(of_file))
         for day in days or [None]:
             yield argparse.Namespace(**vars(of_file) | {"date": day})

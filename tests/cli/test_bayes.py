@@ -138,7 +138,8 @@ def test_priors_of_ones_own_move_the_posterior(
     quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     priors = {"nu": {"distribution": "normal", "mu": 0.31, "sigma": 1e-5}}
-    assert bayes(quotes, *SMALL, "--json", "--priors", json.dumps(priors)) == 0
+    own = ("--priors", json.dumps(priors), "--likelihood", "normal")
+    assert bayes(quotes, *SMALL, "--json", *own) == 0
     nu = json.loads(capsys.readouterr().out)["parameters"]["nu"]
     assert nu["mean"] == pytest.approx(0.31, abs=1e-3)
     assert nu["sd"] < 2e-5

@@ -28,6 +28,7 @@ GOOD: dict[str, list[str]] = {
     "dataset": ["--model", "VarianceGamma", "--size", "2", "--workers", "1"],
     "train": ["--model", "VarianceGamma", "--network", "mlp", "--data", "absent"],
     "registry": ["list"],
+    "validate": ["--model", "BS", "--suite", "model_comparison", "--quotes", "quotes.csv"],
     "models": [],
     "serve": ["--port", "0"],
     "completion": ["bash"],
@@ -53,15 +54,20 @@ ACCEPTED: dict[tuple[str, str], set[str]] = {
     ("calibrate", "--surface"): {"binary", "control characters"},
     ("bayes", "--out"): ANY_NAME,
     ("dataset", "--out"): set(BAD) - {"empty", "binary"},
+    ("validate", "--out"): set(BAD) - {"empty", "binary"},
     ("registry", "--registry"): {"folder"},
     ("serve", "--state-dir"): set(BAD) - {"empty", "binary"},
     # These are not used: the data, and before them the recipe, do not exist.
     ("train", "--runs"): set(BAD) - {"empty"},
     ("train", "--registry"): set(BAD) - {"empty"},
-    **{(c, f"--max-{name}"): {"huge"} for c in CLEANED for name in ("maturity", "moneyness")},
+    **{
+        (c, f"--max-{name}"): {"huge"}
+        for c in (*CLEANED, "validate")
+        for name in ("maturity", "moneyness")
+    },
     **{(c, "--plot"): ANY_NAME for c in CLEANED},
     # "nan" has the form of a currency's code.
-    **{(c, "--currency"): {"not a number"} for c in ("convert", *CLEANED)},
+    **{(c, "--currency"): {"not a number"} for c in ("convert", "validate", *CLEANED)},
 }
 """Values that are valid: a rate may be negative, and a new file may have any name."""
 

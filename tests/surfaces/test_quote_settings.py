@@ -41,7 +41,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
 
 
 def test_columns_are_named(quotes: pd.DataFrame, written: Writer, expected: list[float]) -> None:
-    odd = {"strike": "Basispreis", "bid": "Geld", "ask": "Brief", "option_type": "Art"}
+    odd = {"strike": "Stufe", "bid": "unten", "ask": "oben", "option_type": "Art"}
     path = written(quotes.rename(columns=odd))
     with pytest.raises(InvalidInputError, match=r"columns are missing: strike .* --columns"):
         read_quotes(path)
