@@ -25,13 +25,13 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def surface(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write 200 quotes with errors, which take models with a clock seconds to fit."""
+    """Write 1,000 quotes with errors, which take models with a clock seconds to fit."""
     contracts = Contracts.grid(
         spot=100.0,
         rate=0.03,
         dividend_yield=0.0,
-        strikes=np.linspace(80.0, 120.0, 20),
-        maturities=np.linspace(0.25, 2.5, 10),
+        strikes=np.linspace(80.0, 120.0, 40),
+        maturities=np.linspace(0.25, 2.5, 25),
     )
     price = pricing.price(models.CGMYCIR.example(), contracts).value
     noise = 1.0 + 0.01 * np.random.default_rng(1).standard_normal(price.size)
