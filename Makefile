@@ -128,7 +128,7 @@ real-quotes: setup ## fit real quotes; writes docs/real-quotes.md; requires LEVY
 	$(BIN)/python -m tests.benchmarks.real_quotes
 
 posterior-coverage: setup ## measure posteriors on real quotes; writes docs/posterior-coverage.md; needs LEVY_MARKET_DATA
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.posterior_coverage $(COVERAGE)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.posterior_coverage $(POSTERIOR_COVERAGE)
 
 coverage: setup ## measure the coverage of intervals; writes docs/coverage.md; COVERAGE= sets options; an hour
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coverage $(COVERAGE)

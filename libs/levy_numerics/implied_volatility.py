@@ -29,6 +29,8 @@ from levy_numerics.black import (
     SQRT_HALF_PI,
     SQRT_TWO_PI,
     TOTAL_VOL,
+    black_price,
+    black_vega,
 )
 from levy_numerics.errors import ArbitrageError, InvalidInputError
 from levy_numerics.jit import compiled, compiled_without_lock
@@ -198,6 +200,31 @@ def vols_of_prices(
     for price, error, vol in zip(*rows, strict=True):
         _fill(price, error, c.forward, c.strike, c.maturity_years, c.discount, c.is_call, vol, code)
     return vols
+
+
+def black_prices(vols: np.ndarray, contracts: Contracts) -> np.ndarray:
+    """Return Black's prices at volatilities, shape (…, n) both; see `black.black_price`."""
+    c = contracts
+    return black_price(
+        forward=c.forward,
+        strike=c.strike,
+        maturity_years=c.maturity_years,
+        discount=c.discount,
+        vol=vols,
+        is_call=c.is_call,
+    )
+
+
+def black_vegas(vols: np.ndarray, contracts: Contracts) -> np.ndarray:
+    """Return Black's vegas at volatilities, shape (…, n) both; see `black.black_vega`."""
+    c = contracts
+    return black_vega(
+        forward=c.forward,
+        strike=c.strike,
+        maturity_years=c.maturity_years,
+        discount=c.discount,
+        vol=vols,
+    )
 
 
 def _or_zeros(errors: np.ndarray | None, prices: np.ndarray) -> np.ndarray:

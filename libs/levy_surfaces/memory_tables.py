@@ -90,11 +90,17 @@ def read_sheet(path: Path, binary: IO[bytes]) -> FrameTable:
         refuse(path, "no sheet of the workbook has a header with names of quote columns")
     sheet, k = headers[counts.index(max(counts))]
     rows = sheet.iloc[k + 1 :]
+    notes = []
     while len(rows) and is_note([_text(value) for value in rows.iloc[-1]], rows.shape[1]):
+        notes.append(f"line {k + 1 + len(rows)} below the quotes is not read")
         rows = rows.iloc[:-1]
     above = [" ".join(map(str, row)) for row in sheet.iloc[:k].to_numpy().tolist()]
     frame = rows.set_axis([str(v) for v in sheet.iloc[k]], axis=1)
-    return FrameTable(path, frame.set_axis(range(k + 2, k + 2 + len(rows)), axis=0), preamble=above)
+    table = FrameTable(
+        path, frame.set_axis(range(k + 2, k + 2 + len(rows)), axis=0), preamble=above
+    )
+    table.warnings += notes[::-1]
+    return table
 
 
 def read_json(path: Path, binary: IO[bytes]) -> FrameTable:

@@ -51,6 +51,9 @@ _BINARY_SUFFIXES: Final = {
     ".xlsx": (_ZIP, "an Excel workbook"),
 }
 
+TABLE_SUFFIXES: Final = (*CSV_SUFFIXES, ".zip", *_BINARY_SUFFIXES)
+"""Ends of names of files that a folder of quotes may contain."""
+
 QuoteSource = Any
 """Path of a file, `-` for standard input, or a data frame of pandas, Polars or pyarrow."""
 

@@ -77,7 +77,7 @@ class QuoteColumns:
         return frame.reset_index(drop=True)
 
     def _option_types(self, written: set[str]) -> dict[str, bool]:
-        """Return whether each value is a call; 1 and 0 only where the column's name says so."""
+        """Return whether each value is a call; 1 and 0 require a column named is_call."""
         label = self.file.layout.label("option_type") if self.file.layout else "option_type"
         if squeezed(label) == "iscall":
             return {**_OPTION_TYPES, **_TRUTHS}

@@ -8,8 +8,8 @@ from typing import Final, Self
 
 import numpy as np
 
-from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError
+from levy_numerics.implied_volatility import black_prices
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.surface import DroppedQuote, Surface
 from levy_schemas.problems import pointer
@@ -105,14 +105,7 @@ class _Rows:
             return self
         which = ~np.isnan(self.implied_vol)
         c, price = contracts.select(which), self.price.copy()
-        price[which] = black_price(
-            forward=c.forward,
-            strike=c.strike,
-            maturity_years=c.maturity_years,
-            discount=c.discount,
-            vol=self.implied_vol[which],
-            is_call=c.is_call,
-        )
+        price[which] = black_prices(self.implied_vol[which], c)
         return replace(self, price=price)
 
 

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.black import black_price
 from levy_numerics.calibration.fit_quality import vols_of_quotes
 from levy_numerics.calibration.weights import atm_vol_estimate
+from levy_numerics.implied_volatility import black_prices
 from levy_numerics.market import Quotes
 
 Parameters = Callable[[Sequence[Quotes]], np.ndarray]
@@ -91,14 +91,7 @@ def integrated_gradients(parameters: Parameters, quotes: Quotes, n_steps: int) -
 def with_vols(quotes: Quotes, vols: np.ndarray) -> Quotes:
     """Return the quotes at other volatilities, shape (n,), with the same spreads."""
     c = quotes.contracts
-    price = black_price(
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        vol=vols,
-        is_call=c.is_call,
-    )
+    price = black_prices(vols, c)
     if quotes.bid is None or quotes.ask is None:
         return Quotes(c, price)
     move = price - quotes.price

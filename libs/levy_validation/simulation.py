@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 
 from levy_numerics import models, pricing
-from levy_numerics.black import black_vega
-from levy_numerics.implied_volatility import vols_of_prices
+from levy_numerics.implied_volatility import black_vegas, vols_of_prices
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
 from levy_surfaces.synthetic.ranges import Box
@@ -173,13 +172,7 @@ def _errors(
 def _along_the_smile(c: Contracts, exact: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return errors of 0.3 vol points, correlated over about a deviation of strikes."""
     vols = vols_of_prices(exact, c)
-    vega = black_vega(
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        vol=vols,
-    )
+    vega = black_vegas(vols, c)
     deviations = c.log_moneyness / (np.median(vols) * np.sqrt(c.maturity_years))
     apart = np.abs(deviations[:, None] - deviations)
     same_expiry = c.maturity_years[:, None] == c.maturity_years

@@ -7,6 +7,7 @@ import numpy as np
 
 from levy_numerics.calibration.fit_quality import FitQuality, in_spread_share
 from levy_numerics.inference.posterior import Posterior
+from levy_schemas.finite import finite_or_none
 from levy_schemas.jobs import Misfit
 
 # Correlation of errors at adjacent strikes, and its distance from zero in standard errors, above
@@ -30,9 +31,9 @@ def misfit_of(posterior: Posterior, model_price: np.ndarray) -> Misfit:
     least = max(_MIN_CORRELATION, _MIN_DEVIATIONS / math.sqrt(max(n_pairs, 1)))
     return Misfit(
         detected=bool(correlation > least and rmse > _NOTICEABLE),
-        rmse_vol_points=_or_none(100.0 * rmse),
-        within_spread=_or_none(in_spread_share(quotes, model_price)),
-        adjacent_correlation=_or_none(correlation),
+        rmse_vol_points=finite_or_none(100.0 * rmse),
+        within_spread=finite_or_none(in_spread_share(quotes, model_price)),
+        adjacent_correlation=finite_or_none(correlation),
     )
 
 
@@ -66,7 +67,3 @@ def _adjacent_correlation(posterior: Posterior, errors: np.ndarray) -> tuple[flo
     if not total > 0.0:
         return math.nan, 0
     return float(np.sum(products[together])) / total, int(together.sum())
-
-
-def _or_none(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.black import black_price
 from levy_numerics.calibration.weights import error_scale
-from levy_numerics.implied_volatility import vols_of_prices
+from levy_numerics.implied_volatility import black_prices, vols_of_prices
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.pricing.result import Prices
 from levy_numerics.pricing.sinh import SinhPricer
+from levy_schemas.finite import finite_or_none
 from levy_schemas.jobs import OptionPrediction, PredictiveInterval
 from levy_schemas.surface import Weights
 
@@ -110,8 +110,8 @@ def predictive_options(
             median=float(median[i]),
             interval=(float(low[i]), float(high[i])),
             quote_interval=(float(quote_low[i]), float(quote_high[i])),
-            implied_vol=_or_none(vols[1][i]),
-            implied_vol_interval=(_or_none(vols[0][i]), _or_none(vols[2][i])),
+            implied_vol=finite_or_none(vols[1][i]),
+            implied_vol_interval=(finite_or_none(vols[0][i]), finite_or_none(vols[2][i])),
         )
         for i in range(options.size)
     )
@@ -194,14 +194,7 @@ class _Market:
 
         def draw(rng: np.random.Generator) -> np.ndarray:
             vol = centre - deviations * rng.standard_normal(prices.shape)
-            market = black_price(
-                forward=c.forward,
-                strike=c.strike,
-                maturity_years=c.maturity_years,
-                discount=c.discount,
-                vol=np.maximum(vol, 0.0),
-                is_call=c.is_call,
-            )
+            market = black_prices(np.maximum(vol, 0.0), c)
             # A price that determines no volatility does not change with a realistic one.
             return np.where(exists, market, prices)
 
@@ -244,7 +237,3 @@ def _interpolated_scale(posterior: Posterior, options: Contracts) -> np.ndarray:
 def _standardised(contracts: Contracts) -> np.ndarray:
     """Return ln(F/K)/√T, shape (n,)."""
     return np.asarray(contracts.log_moneyness / np.sqrt(contracts.maturity_years))
-
-
-def _or_none(vol: float) -> float | None:
-    return float(vol) if np.isfinite(vol) else None

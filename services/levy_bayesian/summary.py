@@ -14,6 +14,7 @@ from levy_bayesian.prediction import INTERVAL, predictive_quotes
 from levy_numerics.distributions import LogNormal
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.psis import RELIABLE_K, reliable_k
+from levy_schemas.finite import finite_or_none
 from levy_schemas.jobs import Misfit, ParameterSummary, PredictiveInterval
 
 if TYPE_CHECKING:
@@ -232,15 +233,10 @@ def _diagnostics(x: np.ndarray) -> tuple[float | None, float | None, float | Non
     arviz = _arviz()
     with np.errstate(all="ignore"):
         # Constant chains give 0/0.
-        r_hat = _finite(arviz.rhat(x)) if len(x) > 1 else None
-        bulk = _finite(arviz.ess(x, method="bulk"))
-        tail = _finite(arviz.ess(x, method="tail", prob=_TAILS))
+        r_hat = finite_or_none(arviz.rhat(x)) if len(x) > 1 else None
+        bulk = finite_or_none(arviz.ess(x, method="bulk"))
+        tail = finite_or_none(arviz.ess(x, method="tail", prob=_TAILS))
     return r_hat, bulk, tail
-
-
-def _finite(value: Any) -> float | None:
-    """Return None for undefined values, as of constant chains."""
-    return float(value) if np.isfinite(value) else None
 
 
 def _correlations(values: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:

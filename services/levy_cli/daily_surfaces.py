@@ -12,20 +12,11 @@ from levy_cli.cleaned import CleanedQuotes
 from levy_cli.quote_options import quote_file
 from levy_numerics.errors import InvalidInputError, LevyError
 from levy_surfaces.cleaning import clean
+from levy_surfaces.quote_files import TABLE_SUFFIXES
 from levy_surfaces.reading import quote_days, read_quotes
 from levy_surfaces.sample import sample_chain
 from levy_validation import DatedQuotes
 
-_SUFFIXES: Final = (
-    ".csv",
-    ".csv.gz",
-    ".csv.zip",
-    ".zip",
-    ".xlsx",
-    ".parquet",
-    ".arrow",
-    ".feather",
-)
 SAMPLE: Final = "synthetic sample"
 
 
@@ -77,9 +68,11 @@ def _days(options: argparse.Namespace) -> Iterator[argparse.Namespace]:
     path = Path(options.quotes)
     files = [path]
     if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.name.lower().endswith(_SUFFIXES))
+        files = sorted(f for f in path.iterdir() if f.name.lower().endswith(TABLE_SUFFIXES))
         if not files:
-            raise InvalidInputError(f"{path} contains no file of quotes ({', '.join(_SUFFIXES)})")
+            raise InvalidInputError(
+                f"{path} contains no file of quotes ({', '.join(TABLE_SUFFIXES)})"
+            )
     for name in files:
         of_file = argparse.Namespace(**vars(options) | {"quotes": str(name)})
         is_dated = options.date is not None

@@ -119,7 +119,7 @@ def add_compare(commands: "Commands") -> None:
         "compare",
         help="calibrate several models to option quotes, and rank them",
         description="Clean the quotes of one underlying at one date, fit models to them, and rank "
-        "the models by their out-of-sample errors, on alternate strikes that were not fitted.",
+        "the models by their errors on expiries, or strikes, that were not fitted.",
     )
     add_quotes(command)
     command.add_argument(

@@ -7,7 +7,7 @@ import pytest
 
 from levy_bayesian.misfit import misfit_of, misfit_warnings
 from levy_numerics import pricing
-from levy_numerics.black import black_price
+from levy_numerics.implied_volatility import black_prices
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
@@ -25,16 +25,8 @@ MODEL = pricing.price(BlackScholes(sigma=0.2), CONTRACTS).value
 
 def posterior(vol_errors: np.ndarray) -> Posterior:
     """Return the posterior given quotes of 20% volatility and errors."""
-    c = CONTRACTS
-    price = black_price(
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        vol=0.2 + vol_errors,
-        is_call=c.is_call,
-    )
-    return Posterior.of(Quotes.of(c, price), Priors.default(BlackScholes), weights="vega")
+    price = black_prices(0.2 + vol_errors, CONTRACTS)
+    return Posterior.of(Quotes.of(CONTRACTS, price), Priors.default(BlackScholes), weights="vega")
 
 
 def test_a_smile_that_the_model_does_not_have_is_a_misfit() -> None:

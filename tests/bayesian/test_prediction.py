@@ -9,9 +9,8 @@ import pytest
 
 from levy_bayesian.handlers.sample import sample
 from levy_bayesian.prediction import predictive_options
-from levy_numerics.black import black_price
 from levy_numerics.calibration import calibrate
-from levy_numerics.implied_volatility import implied_vol
+from levy_numerics.implied_volatility import black_prices, implied_vol
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
@@ -166,7 +165,7 @@ def test_held_out_quotes_lie_in_their_intervals_under_a_smooth_discrepancy() -> 
     for _ in range(12):
         vols = 0.2 + 0.01 * root @ rng.standard_normal(x.size)
         vols += 0.001 * rng.standard_normal(x.size)
-        quotes = Quotes.of(contracts, _black(contracts, vols))
+        quotes = Quotes.of(contracts, black_prices(vols, contracts))
         used = quotes.select(~held)
         discrepancy = calibrate(BlackScholes, used, weights="vega").discrepancy()
         posterior = Posterior.of(
@@ -181,18 +180,6 @@ def test_held_out_quotes_lie_in_their_intervals_under_a_smooth_discrepancy() -> 
             assert one.quote_interval is not None
             inside.append(one.quote_interval[0] <= price <= one.quote_interval[1])
     assert 0.9 <= np.mean(inside) <= 0.995
-
-
-def _black(contracts: Contracts, vols: np.ndarray) -> np.ndarray:
-    c = contracts
-    return black_price(
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        vol=vols,
-        is_call=c.is_call,
-    )
 
 
 def test_predictions_have_the_order_of_the_request() -> None:

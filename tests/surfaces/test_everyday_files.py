@@ -171,7 +171,9 @@ def test_a_line_of_totals_in_a_workbook_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "chain.xlsx"
     total = pd.DataFrame([{"underlying": "Total", "bid": 1.0, "ask": 2.0}])
     pd.concat([chain(), total]).to_excel(path, index=False)
-    assert_same(read_quotes(path))
+    table = read_quotes(path)
+    assert_same(table)
+    assert f"line {len(chain()) + 2} below the quotes is not read" in table.warnings
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_quotes_at_other_volatilities_keep_their_spread() -> None:
 
 
 class Fitted:
-    """A network that has learnt the fit itself, or nothing."""
+    """A network that returns the least-squares fit, or constant parameters."""
 
     model_type, network, version = "VarianceGamma", "toy", "toy-1"
 
@@ -106,5 +106,5 @@ def test_the_section_maps_each_parameter(setting: Setting) -> None:
     section = get("explainability").run(setting, ignore)
     assert [plot.title.split()[2] for plot in section.plots] == ["sigma", "nu", "theta"]
     assert section.findings == (
-        "No network read the surfaces, so that there is no attribution to compare.",
+        "No network was applied to the surfaces: an attribution is not compared.",
     )

@@ -61,7 +61,7 @@ def test_no_random_quotes_between_bid_and_ask_move_a_parameter_as_far(setting: S
 
 
 class Distant:
-    """A network whose score is the misfit of its own model in half-spreads."""
+    """A network whose score is the misfit of the guess in half-spreads."""
 
     model_type, network, version = "VarianceGamma", "toy", "toy-1"
 

@@ -4,10 +4,9 @@ from typing import Final
 
 import numpy as np
 
-from levy_numerics.black import black_price
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.calibration.solver_problem import LeastSquaresProblem, Solution
-from levy_numerics.calibration.weights import vega_of
+from levy_numerics.implied_volatility import black_prices, black_vegas
 from levy_numerics.models.base import Model
 from levy_numerics.parameters import Parameter
 
@@ -73,18 +72,9 @@ def _is_gaussian(
         if not departure < _NEARLY_GAUSSIAN:
             return False
     vol = np.sqrt(variance / years)[group]
-    gaussian = black_price(
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        vol=vol,
-        is_call=c.is_call,
-    )
+    gaussian = black_prices(vol, c)
     residuals = objective.weighting.residuals(gaussian)
-    by_level = (
-        objective.weighting.residual_derivative(gaussian) * vega_of(vol, objective.quotes) * vol
-    )
+    by_level = objective.weighting.residual_derivative(gaussian) * black_vegas(vol, c) * vol
     gain = float(residuals @ by_level) ** 2 / float(by_level @ by_level)
     square = float(residuals @ residuals) - gain
     rounding = (_TOLERANCES * problem.floor) ** 2

@@ -5,9 +5,9 @@ from typing import Final, Self
 
 import numpy as np
 
-from levy_numerics.black import black_vega
 from levy_numerics.calibration.fit_quality import vols_of_quotes
 from levy_numerics.calibration.result import CalibrationResult
+from levy_numerics.implied_volatility import black_vegas
 from levy_numerics.market import Quotes
 
 # Leverage at which a quote alone determines a direction: the fit without it has none.
@@ -89,13 +89,7 @@ class Influence:
 
 def _vega(quotes: Quotes) -> np.ndarray:
     """Return ∂price/∂vol at the market's volatility; zero where a price determines none."""
-    c, vols = quotes.contracts, vols_of_quotes(quotes)
+    vols = vols_of_quotes(quotes)
     exists = vols > 0.0
-    vega = black_vega(
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        vol=np.where(exists, vols, 1.0),
-    )
+    vega = black_vegas(np.where(exists, vols, 1.0), quotes.contracts)
     return np.where(exists, vega, 0.0)

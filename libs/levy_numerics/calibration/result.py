@@ -7,7 +7,6 @@ from warnings import warn
 
 import numpy as np
 
-from levy_numerics.black import black_vega
 from levy_numerics.calibration.discrepancy import Discrepancy
 from levy_numerics.calibration.fit_quality import FitQuality, MaturityFit
 from levy_numerics.calibration.identifiability import Identifiability
@@ -22,7 +21,7 @@ from levy_numerics.calibration.uncertainty import (
 from levy_numerics.calibration.weights import Weighting, Weights
 from levy_numerics.display import Displayed, lines_by_maturity
 from levy_numerics.errors import LevyError
-from levy_numerics.implied_volatility import vols_of_prices
+from levy_numerics.implied_volatility import black_vegas, vols_of_prices
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 
@@ -152,14 +151,7 @@ class CalibrationResult(Displayed):
         vols = vols_of_prices(self.model_prices, self.contracts)
         known = np.isfinite(vols)
         vols = np.where(known, vols, np.median(vols[known]) if known.any() else 1.0)
-        c = self.contracts
-        vega = black_vega(
-            forward=c.forward,
-            strike=c.strike,
-            maturity_years=c.maturity_years,
-            discount=c.discount,
-            vol=vols,
-        )
+        vega = black_vegas(vols, self.contracts)
         return vega * self.weighting.residual_derivative(self.model_prices), vols
 
     @property

@@ -5,9 +5,8 @@ from typing import Final, Literal, NamedTuple, Self
 
 import numpy as np
 
-from levy_numerics.black import black_price, black_vega
 from levy_numerics.errors import InvalidInputError, UnsupportedError
-from levy_numerics.implied_volatility import OK, vega_at, vol_of_price, vols_of_prices
+from levy_numerics.implied_volatility import OK, black_prices, vega_at, vol_of_price, vols_of_prices
 from levy_numerics.jit import compiled_without_lock
 from levy_numerics.market import Contracts, Quotes
 
@@ -79,14 +78,7 @@ class Weighting:
         c = quotes.contracts
         at_the_money = c.discount * c.forward * np.sqrt(c.maturity_years / (2.0 * np.pi))
         vol, reached = _vol_of_least_vega(c)
-        price = black_price(
-            forward=c.forward,
-            strike=c.strike,
-            maturity_years=c.maturity_years,
-            discount=c.discount,
-            vol=vol,
-            is_call=c.is_call,
-        )
+        price = black_prices(vol, c)
         below = np.where(reached, price, np.inf)
         start = np.where(reached, price, quotes.price)
         extension = below, start, vol, _LEAST_VEGA * at_the_money
@@ -226,18 +218,6 @@ def _vol_of_least_vega(contracts: Contracts) -> tuple[np.ndarray, np.ndarray]:
     root = np.sqrt(np.where(reached, d_squared - 2.0 * x, 0.0))
     deviation = np.maximum(2.0 * np.abs(x) / (np.sqrt(d_squared) + root), _LEAST_DEVIATION)
     return deviation / np.sqrt(contracts.maturity_years), reached
-
-
-def vega_of(vol: np.ndarray, quotes: Quotes) -> np.ndarray:
-    """Return the Black vega of the quotes' contracts at `vol`, shape (n,)."""
-    c = quotes.contracts
-    return black_vega(
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        vol=vol,
-    )
 
 
 def atm_vol_estimate(quotes: Quotes) -> float:

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from levy_numerics.calibration.discrepancy import Discrepancy
-from levy_numerics.calibration.weights import vega_of
+from levy_numerics.implied_volatility import black_vegas
 from levy_numerics.market import Contracts, Quotes
 
 # Intervals of this level are those of Student's t.
@@ -74,7 +74,7 @@ class CorrelatedErrors:
     @classmethod
     def of(cls, discrepancy: Discrepancy, quotes: Quotes, scale: np.ndarray) -> Self:
         """Return the correlation of errors in units of `scale`, shape (n,), currency."""
-        by_vol = vega_of(discrepancy.vols, quotes) / scale
+        by_vol = black_vegas(discrepancy.vols, quotes.contracts) / scale
         return cls(discrepancy, by_vol, _whitening(discrepancy, by_vol))
 
     def vol_errors(self, contracts: Contracts, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

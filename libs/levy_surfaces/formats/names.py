@@ -60,13 +60,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         *("midquote", "theoprice", "settlprice", "settlepr", "meanprice", "lastquotemidpoint"),
     ),
     "last": (
-        "last",
-        "lastprice",
-        "lastsale",
-        "lasttraded",
-        "close",
-        "closeprice",
-        "tradeprice",
+        *("last", "lastprice", "lastsale", "lasttraded", "close", "closeprice", "tradeprice"),
         "pxlast",
     ),
     "implied_vol": (
@@ -106,12 +100,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "discount": ("discount", "discountfactor", "df", "zerobond"),
     "settlement": ("settlement", "amsettlement", "settlementtype", "settlementstyle", "ampm"),
     "exercise": (
-        "exercise",
-        "exercisestyle",
-        "optionstyle",
-        "style",
-        "exercisetype",
-        "optexertyp",
+        *("exercise", "exercisestyle", "optionstyle", "style", "exercisetype", "optexertyp"),
         "detailsexercisestyle",
     ),
     "currency": ("currency", "ccy", "quotecurrency", "pricecurrency", "premiumcurrency"),

@@ -239,7 +239,7 @@ def _findings(refits: Refits, compared: list[Compared]) -> Iterator[str]:
             f"to {refits.largest_difference:.2g} standard errors: the fit is strongly nonlinear."
         )
     if not compared:
-        yield "No network read the surfaces, so that there is no attribution to compare."
+        yield "No network was applied to the surfaces: an attribution is not compared."
     for comparison in compared:
         weak = [
             name

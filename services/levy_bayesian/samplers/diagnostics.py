@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from levy_schemas.finite import finite_or_none
 from levy_schemas.jobs import Diagnostics
 
 _MIN_DRAWS: Final = 100
@@ -35,7 +36,7 @@ def split_r_hat(chains: np.ndarray) -> float | None:
     between = halves.mean(axis=1).var(axis=0, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = float(np.max(between / within))
-    return _finite(math.sqrt((half - 1.0) / half + ratio)) if ratio >= 0.0 else None
+    return finite_or_none(math.sqrt((half - 1.0) / half + ratio)) if ratio >= 0.0 else None
 
 
 def chain_diagnostics(
@@ -58,20 +59,16 @@ def chain_diagnostics(
         draws=chains.shape[0] * n,
         r_hat=split_r_hat(chains),
         divergences=int(diverging[:, diverging.shape[1] - n :].sum()),
-        acceptance_rate=_finite(float(np.mean(accepted))) if accepted.size else None,
-        step_size=_finite(float(np.mean(step_sizes))) if len(step_sizes) else None,
+        acceptance_rate=finite_or_none(float(np.mean(accepted))) if accepted.size else None,
+        step_size=finite_or_none(float(np.mean(step_sizes))) if len(step_sizes) else None,
     )
 
 
 def elbo_diagnostics(elbo: float) -> Diagnostics:
     """Return the diagnostics of a variational fit so far."""
-    return Diagnostics(elbo=_finite(elbo))
+    return Diagnostics(elbo=finite_or_none(elbo))
 
 
 def weight_diagnostics(pareto_k: float | None) -> Diagnostics:
     """Return the diagnostics of weighted draws; an infinite k (too short a tail) becomes None."""
-    return Diagnostics(pareto_k=None if pareto_k is None else _finite(pareto_k))
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return Diagnostics(pareto_k=None if pareto_k is None else finite_or_none(pareto_k))

@@ -20,6 +20,7 @@ from levy_schemas.calibration import (
     MaturityFit,
     Moment,
 )
+from levy_schemas.finite import finite_or_none
 from levy_schemas.surface import DroppedQuote
 
 _BEST_FIRST: Final[tuple[FitStatus, ...]] = (
@@ -122,7 +123,7 @@ def quality(fit: calibration.FitQuality) -> FitQuality:
     return FitQuality(
         rmse=fit.rmse,
         relative_error=fit.relative_error,
-        implied_vol_rmse=_finite(fit.implied_vol_rmse),
+        implied_vol_rmse=finite_or_none(fit.implied_vol_rmse),
         aae=fit.aae,
         ape=fit.ape,
         n_quotes=fit.n_quotes,
@@ -140,7 +141,7 @@ def fit_by_maturity(
         MaturityFit(
             maturity=expiry.maturity_years,
             fit_quality=quality(expiry.fit),
-            mean_vol_error=_finite(expiry.mean_vol_error),
+            mean_vol_error=finite_or_none(expiry.mean_vol_error),
             moments=_moments(moments, with_errors=with_errors),
         )
         for expiry, moments in zip(fit.by_maturity, errors.moments_by_maturity, strict=True)
@@ -198,13 +199,9 @@ def _term_structure(
 def _moments(moments: Mapping[str, calibration.Moment], *, with_errors: bool) -> dict[str, Moment]:
     return {
         name: Moment(
-            value=_finite(moment.value),
+            value=finite_or_none(moment.value),
             interval=finite_pair(*moment.interval(LEVEL)) if with_errors else None,
             is_extrapolated=moment.is_extrapolated,
         )
         for name, moment in moments.items()
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

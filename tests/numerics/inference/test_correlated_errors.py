@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, t
 
-from levy_numerics.black import black_price
 from levy_numerics.calibration import calibrate
 from levy_numerics.calibration.discrepancy import Discrepancy
 from levy_numerics.errors import InvalidInputError
+from levy_numerics.implied_volatility import black_prices
 from levy_numerics.inference.correlated_errors import CorrelatedErrors
 from levy_numerics.inference.laplace import laplace
 from levy_numerics.inference.posterior import Posterior
@@ -26,18 +26,6 @@ VOL, NOISE = 0.2, 0.7
 N = CONTRACTS.size
 
 
-def at(contracts: Contracts, vol: np.ndarray) -> np.ndarray:
-    c = contracts
-    return black_price(
-        forward=c.forward,
-        strike=c.strike,
-        maturity_years=c.maturity_years,
-        discount=c.discount,
-        vol=vol,
-        is_call=c.is_call,
-    )
-
-
 def kernel(first: Contracts, second: Contracts, discrepancy: Discrepancy) -> np.ndarray:
     """Return the covariance by its formula; all volatilities are `VOL`."""
     (x, years), (y, other_years) = (
@@ -53,7 +41,7 @@ def kernel(first: Contracts, second: Contracts, discrepancy: Discrepancy) -> np.
 
 @pytest.fixture(scope="module")
 def quotes() -> Quotes:
-    return Quotes.of(CONTRACTS, at(CONTRACTS, np.full(N, VOL)))
+    return Quotes.of(CONTRACTS, black_prices(np.full(N, VOL), CONTRACTS))
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +135,7 @@ def test_the_mode_is_that_of_generalised_least_squares(quotes: Quotes) -> None:
     inverse = np.linalg.inv(dense(posterior.correlated))
     sigma = np.exp(0.5 * mode.centre[0])
     by_vol = posterior.correlated.by_vol
-    errors = (at(CONTRACTS, np.full(N, sigma)) - market.price) / posterior.scale
+    errors = (black_prices(np.full(N, sigma), CONTRACTS) - market.price) / posterior.scale
     weight = (1.959964 / t.ppf(0.975, 5)) ** 2
     information = weight * float(by_vol @ inverse @ by_vol) / 0.004**2
     assert abs(by_vol @ inverse @ errors) * weight / 0.004**2 < 0.1 * information**0.5
@@ -164,7 +152,7 @@ def _market(rng: np.random.Generator) -> Quotes:
     covariance = np.exp(-apart[0] - apart[1]) + 1e-10 * np.eye(N)
     smooth = np.linalg.cholesky(covariance) @ rng.standard_normal(N)
     vols = VOL + 0.006 * smooth + 0.001 * rng.standard_normal(N)
-    return Quotes.of(CONTRACTS, at(CONTRACTS, vols))
+    return Quotes.of(CONTRACTS, black_prices(vols, CONTRACTS))
 
 
 @pytest.mark.long
@@ -188,5 +176,5 @@ def test_posteriors_cover_under_a_smooth_discrepancy() -> None:
 
 def test_few_quotes_have_no_discrepancy() -> None:
     few = CONTRACTS.select(np.arange(3))
-    fit = calibrate(BlackScholes, Quotes.of(few, at(few, np.array([0.2, 0.21, 0.22]))))
+    fit = calibrate(BlackScholes, Quotes.of(few, black_prices(np.array([0.2, 0.21, 0.22]), few)))
     assert fit.discrepancy() is None
