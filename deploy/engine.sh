@@ -1,6 +1,7 @@
 # Functions for a Docker daemon in tests; sourced by the other scripts.
 #   find_engine    use the running daemon, or start one; with CI=true, install Debian's if missing
-#   stop_engine    stop the daemon if find_engine started it
+#   stop_engine    stop the daemon if find_engine started it; with CI=true, first remove what
+#                  earlier builds left, which otherwise fills the disk within tens of runs
 #   find_tools     set $docker, the client, and $compose, the command that runs Compose
 #   image_of NAME  print the image of that name in .env.example
 
@@ -81,6 +82,10 @@ start_engine() {
 
 stop_engine() {
   [ -n "$engine_folder" ] || return 0
+  if [ "${CI:-}" = true ]; then
+    { "$docker" container prune --force; "$docker" image prune --force
+      "$docker" builder prune --force --keep-storage 5GB; } >/dev/null 2>&1 || true
+  fi
   local pid
   pid=$(cat "$engine_folder/pid" 2>/dev/null) && kill "$pid" 2>/dev/null \
     && while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
