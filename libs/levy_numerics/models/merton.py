@@ -1,7 +1,8 @@
 """Jump diffusion of Merton."""
 
+import math
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace, expm1
+
+# Half-angles tried for the sector, widest first: those at which contours change.
+_ANGLES: Final = tuple(0.25 * math.pi * 2.0 ** (-0.5 * k) for k in range(1, 14))
+_SHARES: Final = np.geomspace(1e-4, 1.0, 48)
 
 
 @final
@@ -108,11 +113,42 @@ class Merton(NumbaModel):
         return infinite, infinite
 
     def sector(self, maturity_years: Any) -> Any:
-        """Return the half-angle within which λT·|exp(iμ_Jξ − σ_J²ξ²/2)| stays below λT + 1."""
-        # Along the angle a its maximum is λT·exp(g), g = μ_J² sin²a/(2σ_J² cos 2a).
-        xp = array_namespace(maturity_years, self.lam)
-        g = 2.0 * xp.log1p(1.0 / (self.lam * maturity_years)) * self.sigma_j**2
-        return xp.asin(xp.sqrt(g / (self.mu_j**2 + 2.0 * g)))
+        """Return the half-angle within which log|φ_T(ξ)| stays below 1.
+
+        Without diffusion, which is known in closed form; jumps of nearly equal sizes then leave a
+        small angle only. Where they are many and small, or diffusion outweighs them, it is larger.
+        """
+        years = np.asarray(maturity_years, dtype=float)
+        g = 2.0 * np.log1p(1.0 / (self.lam * years)) * np.square(self.sigma_j)
+        sector = np.arcsin(np.sqrt(g / (np.square(self.mu_j) + 2.0 * g)))
+        for angle in _ANGLES:
+            missing = sector < angle
+            if not missing.any():
+                break
+            suffices = missing & (self._largest_growth(angle) * years <= 1.0)
+            sector = np.where(suffices, angle, sector)
+        return sector
+
+    def _largest_growth(self, angle: float) -> Any:
+        """Return the maximum of log|φ_T(ξ)|/T on a ray.
+
+        At |ξ| = ρ it is λ(exp(E) cos p − 1) − σ²ρ² cos 2a/2, with the angle a,
+        E = |μ_J|ρ sin a − σ_J²ρ² cos 2a/2 and p = |μ_J|ρ cos a. Beyond a quarter turn of the phase
+        p its cosine is replaced by 1.
+        """
+        cosine = math.cos(2.0 * angle)
+        lam, sigma = np.asarray(self.lam)[..., None], np.asarray(self.sigma)[..., None]
+        mean, variance = np.abs(self.mu_j)[..., None], np.square(self.sigma_j)[..., None]
+        slope = mean * math.sin(angle)
+        # Up to |ξ| = 2·slope/(variance·cosine), beyond which exp(E) is below 1.
+        rho = _SHARES * 2.0 * slope / (cosine * variance)
+        phase = mean * rho * math.cos(angle)
+        turned = np.where(phase < 0.5 * math.pi, np.cos(phase), 1.0)
+        jump = slope * rho - 0.5 * cosine * variance * rho**2
+        with np.errstate(over="ignore"):
+            jumps = lam * (np.exp(jump) * turned - 1.0)
+        growth = jumps - 0.5 * cosine * np.square(sigma * rho)
+        return growth.max(axis=-1)
 
     def log_oscillating_part(self, u: Any, maturity_years: Any) -> Any:
         """Return the log of λT·exp(iμ_Ju − σ_J²u²/2)."""
