@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 # Loops that the interpreter calls; those called by other loops only are part of their callers.
-N_LOOPS = 26
+N_LOOPS = 27
 _COUNT = """
 from levy_numerics import implied_volatility, precompile
 from levy_numerics.calibration import cluster_jackknife, fit_quality, identifiability
@@ -22,7 +22,6 @@ loops = [
     implied_volatility._fill,
     implied_volatility._fill_out_of_the_money,
     integrand_factors.set_rows,
-    trust_region.propose,
     trust_region.judge,
     weights.set_weighted_errors,
     identifiability._decomposed,
@@ -32,7 +31,8 @@ loops = [
     moments._standardised,
     cluster_jackknife.jackknife_covariance,
     fit_quality._summaries,
-    *(objective.compiled_iterations(model) for model in (VarianceGamma, NIG, CGMY)),
+    *(objective.compiled_iterations(model) for model in (VarianceGamma, NIG, CGMY, Merton)),
+    compiled._half_angles(Merton),
     *(each for model in (VarianceGamma, NIG, CGMY, Merton) for each in compiled._formulas(model)),
 ]
 print(*(sum(loop.stats.cache_hits.values()) for loop in loops))

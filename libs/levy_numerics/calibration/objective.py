@@ -143,13 +143,11 @@ def compiled_iterations(model: type[Model]) -> Iterations | None:
     """
     if not issubclass(model, NumbaModel):
         return None
-    defaults = (Model.sector, Model.log_oscillating_part)
-    if defaults != (model.sector, model.log_oscillating_part):
-        # The contour's tilt and its aliasing error would have to be found at every point.
-        return None
     for helper in model.helpers:
         register_jitable(helper)
     # Captured as plain functions: Numba can cache a function on disk that captures these.
+    half_angle = register_jitable(model.half_angle)
+    log_oscillation = register_jitable(model.log_oscillation)
     exponent_and_gradient = register_jitable(model.exponent_and_gradient)
     from_coordinates = register_jitable(model.parameters_from_coordinates)
     n_parameters = len(model.parameters())
@@ -161,7 +159,13 @@ def compiled_iterations(model: type[Model]) -> Iterations | None:
                 return code
             stepped = np.stack(from_coordinates(_with_complex_steps(state.trial.point)))
             parameters = to_fixed_tuple(stepped[:, 0].real, n_parameters)
-            at_nodes = exponent_and_gradient(rule.frequencies, *parameters)
+            sector = half_angle(rule.years[-1], *parameters)
+            if not (rule.sectors[0] <= sector < rule.sectors[1]):
+                return EVALUATE
+            at_nodes = (
+                *exponent_and_gradient(rule.frequencies, *parameters),
+                log_oscillation(rule.frequencies, *parameters),
+            )
             if not _set_residuals(state.trial, stepped, at_nodes, weighting, rule):
                 return EVALUATE
             code = judge(state)
@@ -188,10 +192,22 @@ def _with_complex_steps(point: np.ndarray) -> np.ndarray:
 
 
 @compiled
+def _of_maturities(log_oscillation: np.ndarray, years: np.ndarray) -> np.ndarray:
+    """Add log T, without the last frequency; shape (1, n_maturities, n), or (0, 0, 0) for none."""
+    n = len(log_oscillation) - 1
+    of_maturities = np.empty((int(n > 0), len(years), max(n, 0)), dtype=np.complex128)
+    for rows in of_maturities:
+        for i in range(len(years)):
+            for k in range(n):
+                rows[i, k] = log_oscillation[k] + math.log(years[i])
+    return of_maturities
+
+
+@compiled
 def _set_residuals(
     trial: Iterate,
     stepped: np.ndarray,
-    at_nodes: tuple[np.ndarray, np.ndarray],
+    at_nodes: tuple[np.ndarray, np.ndarray, np.ndarray],
     weighting: WeightingArrays,
     rule: KernelRule,
 ) -> bool:
@@ -205,9 +221,10 @@ def _set_residuals(
     stepped : ndarray of complex, shape (n_parameters, n)
         Parameters, a complex step off along each variable.
     at_nodes : tuple of ndarray
-        ψ and its gradient in the parameters, at the rule's frequencies.
+        ψ, its gradient in the parameters, and the log of its oscillating part, of length zero if
+        there is none, at the rule's frequencies.
     """
-    exponent, gradient = at_nodes
+    exponent, gradient, log_oscillation = at_nodes
     at_minus_i = exponent[-1].real
     if not math.isfinite(at_minus_i):
         return False
@@ -216,14 +233,13 @@ def _set_residuals(
     parameters = stepped[:, 0].real.copy()
     set_rows(factors, magnitude, gradient, parameters, rule.frequencies, rule.probes)
     drift = (-at_minus_i * rule.years).reshape(1, -1)
-    no_oscillation = np.empty((0, 0, 0), dtype=np.complex128)
     rows = (
         exponent.reshape(1, 1, -1),
         factors.reshape(len(stepped), 1, 1, -1),
         magnitude.reshape(1, 1, -1),
         rule.years,
         drift,
-        no_oscillation,
+        _of_maturities(log_oscillation, rule.years),
     )
     covered, error, terms, _, excess = fourier_sums(
         rule.options, rule.phases, rule.contour, rule.numbers, rows

@@ -172,7 +172,8 @@ class Model(ABC):
     def sector(self, maturity_years: Any) -> Any:
         """Return the half-angle of the sectors about the real axis in which |φ_T| stays moderate.
 
-        In radians; broadcasts against `maturity_years` and the fields.
+        In radians; broadcasts against `maturity_years` and the fields. It does not grow with the
+        maturity.
         """
         # That of a Gaussian. No pricing method uses a larger angle.
         return 0.25 * np.pi

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numba.extending import register_jitable
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from levy_numerics import special_numba  # noqa: F401 - registers what formulas call
 from levy_numerics.jit import compiled_in_order
@@ -55,10 +56,37 @@ def evaluate_formula(
         return model(*parameters).exponent_with_gradient(u)
 
 
+def sector_of_sets(model: NumbaModel, maturity_years: Any) -> Any:
+    """Return `NumbaModel.half_angle`, `maturity_years` broadcast against the fields."""
+    arrays = np.broadcast_arrays(maturity_years, *model.as_mapping().values())
+    columns = np.array([np.ravel(array) for array in arrays], dtype=float)
+    return _half_angles(type(model))(columns).reshape(arrays[0].shape)
+
+
 @cache
-def _formulas(model: type[NumbaModel]) -> tuple[_Formula, _Formula]:
+def _half_angles(model: type[NumbaModel]) -> Callable[[np.ndarray], np.ndarray]:
+    _register(model)
+    half_angle = register_jitable(model.half_angle)
+    n_arguments = 1 + len(model.parameters())
+
+    def half_angles(columns: np.ndarray) -> np.ndarray:
+        angles = np.empty(columns.shape[1])
+        for k in range(len(angles)):
+            angles[k] = half_angle(*to_fixed_tuple(columns[:, k].copy(), n_arguments))
+        return angles
+
+    return compiled_in_order(half_angles)
+
+
+def _register(model: type[NumbaModel]) -> None:
+    """Let compiled formulas call the helpers of a model."""
     for helper in model.helpers:
         register_jitable(helper)
+
+
+@cache
+def _formulas(model: type[NumbaModel]) -> tuple[_Formula, _Formula]:
+    _register(model)
     return compiled_in_order(model.parameters_from_coordinates), compiled_in_order(
         model.exponent_and_gradient
     )

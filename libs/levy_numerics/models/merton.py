@@ -9,14 +9,36 @@ import numpy as np
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
+from levy_numerics.models.compiled import sector_of_sets
 from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
 from levy_numerics.special import array_namespace, expm1
 
 # Half-angles tried for the sector, widest first: those at which contours change.
-_ANGLES: Final = tuple(0.25 * math.pi * 2.0 ** (-0.5 * k) for k in range(1, 14))
-_SHARES: Final = np.geomspace(1e-4, 1.0, 48)
+_ANGLES: Final[tuple[float, ...]] = tuple(0.25 * math.pi * 2.0 ** (-0.5 * k) for k in range(1, 14))
+_SHARES: Final = tuple(10.0 ** (-4.0 + k / 12.0) for k in range(49))
+
+
+def _largest_growth(angle: float, sigma: Any, lam: Any, mu_j: Any, sigma_j: Any) -> float:
+    """Return the maximum of log|φ_T(ξ)|/T on a ray, from the parameters of Merton's model.
+
+    At |ξ| = ρ it is λ(exp(E) cos p − 1) − σ²ρ² cos 2a/2, with the angle a,
+    E = |μ_J|ρ sin a − σ_J²ρ² cos 2a/2 and p = |μ_J|ρ cos a. Beyond a quarter turn of the phase p
+    its cosine is replaced by 1. E is negative for ρ above 2|μ_J| sin a/(σ_J² cos 2a).
+    """
+    cosine, slope = math.cos(2.0 * angle), abs(mu_j) * math.sin(angle)
+    end = 2.0 * slope / (cosine * sigma_j * sigma_j)
+    largest = -math.inf
+    for share in _SHARES:
+        rho = share * end
+        phase = abs(mu_j) * rho * math.cos(angle)
+        turned = math.cos(phase) if phase < 0.5 * math.pi else 1.0
+        jump = slope * rho - 0.5 * cosine * (sigma_j * rho) ** 2
+        # Far above any admissible growth, and no overflow.
+        growth = lam * (math.exp(min(jump, 600.0)) * turned - 1.0)
+        largest = max(largest, growth - 0.5 * cosine * (sigma * rho) ** 2)
+    return largest
 
 
 @final
@@ -39,6 +61,7 @@ class Merton(NumbaModel):
     source = "Merton (1976), Journal of Financial Economics 3, 125-144"
     # Many surfaces have a second minimum, in which jumps are larger and vary less.
     min_repeat_hits = 5
+    helpers = (_largest_growth,)
     training_range = coordinates.jump_range(
         (coordinates.Axis(coordinates.JUMP_SHARE, -1.5, 2.5), 0.0),
         (coordinates.Axis(coordinates.JUMP_SIZE, -0.8, 1.3), -1.0),
@@ -88,10 +111,8 @@ class Merton(NumbaModel):
         super().check_jointly()
 
     def exponent(self, u: Any) -> Any:
-        return -0.5 * (self.sigma * u) ** 2 + self.lam * expm1(self._jump(u))
-
-    def _jump(self, u: Any) -> Any:
-        return 1j * self.mu_j * u - 0.5 * (self.sigma_j * u) ** 2
+        jump = 1j * self.mu_j * u - 0.5 * (self.sigma_j * u) ** 2
+        return -0.5 * (self.sigma * u) ** 2 + self.lam * expm1(jump)
 
     @staticmethod
     def exponent_and_gradient(
@@ -113,46 +134,33 @@ class Merton(NumbaModel):
         return infinite, infinite
 
     def sector(self, maturity_years: Any) -> Any:
+        return sector_of_sets(self, maturity_years)
+
+    @staticmethod
+    def half_angle(maturity_years: float, sigma: Any, lam: Any, mu_j: Any, sigma_j: Any) -> float:
         """Return the half-angle within which log|φ_T(ξ)| stays below 1.
 
         Without diffusion, which is known in closed form; jumps of nearly equal sizes then leave a
         small angle only. Where they are many and small, or diffusion outweighs them, it is larger.
         """
-        years = np.asarray(maturity_years, dtype=float)
-        g = 2.0 * np.log1p(1.0 / (self.lam * years)) * np.square(self.sigma_j)
-        sector = np.arcsin(np.sqrt(g / (np.square(self.mu_j) + 2.0 * g)))
+        g = 2.0 * math.log1p(1.0 / (lam * maturity_years)) * sigma_j * sigma_j
+        known = math.asin(math.sqrt(g / (mu_j * mu_j + 2.0 * g)))
         for angle in _ANGLES:
-            missing = sector < angle
-            if not missing.any():
+            if angle <= known:
                 break
-            suffices = missing & (self._largest_growth(angle) * years <= 1.0)
-            sector = np.where(suffices, angle, sector)
-        return sector
-
-    def _largest_growth(self, angle: float) -> Any:
-        """Return the maximum of log|φ_T(ξ)|/T on a ray.
-
-        At |ξ| = ρ it is λ(exp(E) cos p − 1) − σ²ρ² cos 2a/2, with the angle a,
-        E = |μ_J|ρ sin a − σ_J²ρ² cos 2a/2 and p = |μ_J|ρ cos a. Beyond a quarter turn of the phase
-        p its cosine is replaced by 1.
-        """
-        cosine = math.cos(2.0 * angle)
-        lam, sigma = np.asarray(self.lam)[..., None], np.asarray(self.sigma)[..., None]
-        mean, variance = np.abs(self.mu_j)[..., None], np.square(self.sigma_j)[..., None]
-        slope = mean * math.sin(angle)
-        # Up to |ξ| = 2·slope/(variance·cosine), beyond which exp(E) is below 1.
-        rho = _SHARES * 2.0 * slope / (cosine * variance)
-        phase = mean * rho * math.cos(angle)
-        turned = np.where(phase < 0.5 * math.pi, np.cos(phase), 1.0)
-        jump = slope * rho - 0.5 * cosine * variance * rho**2
-        with np.errstate(over="ignore"):
-            jumps = lam * (np.exp(jump) * turned - 1.0)
-        growth = jumps - 0.5 * cosine * np.square(sigma * rho)
-        return growth.max(axis=-1)
+            if _largest_growth(angle, sigma, lam, mu_j, sigma_j) * maturity_years <= 1.0:
+                return angle
+        return known
 
     def log_oscillating_part(self, u: Any, maturity_years: Any) -> Any:
         """Return the log of λT·exp(iμ_Ju − σ_J²u²/2)."""
-        return array_namespace(u, self.lam).log(self.lam * maturity_years) + self._jump(u)
+        log_years = array_namespace(u, self.lam).log(maturity_years)
+        return self.log_oscillation(u, *self.as_mapping().values()) + log_years
+
+    @staticmethod
+    def log_oscillation(u: Any, sigma: Any, lam: Any, mu_j: Any, sigma_j: Any) -> Any:
+        log_lam = array_namespace(u, lam).log(lam)
+        return 1j * mu_j * u - 0.5 * (sigma_j * u) ** 2 + log_lam
 
     def annual_cumulants(self) -> tuple[Any, Any, Any, Any]:
         lam, m, s2 = self.lam, self.mu_j, self.sigma_j**2

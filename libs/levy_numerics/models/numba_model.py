@@ -1,8 +1,11 @@
 """Models whose formulas may be compiled: those that are fitted one after another, by a service."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
+
+import numpy as np
 
 from levy_numerics.models.base import LevyModel
 
@@ -26,6 +29,19 @@ class NumbaModel(LevyModel):
     @abstractmethod
     def parameters_from_coordinates(z: Any) -> tuple[Any, ...]:
         """Return the parameters at coordinates `z`, in order."""
+
+    @staticmethod
+    def half_angle(maturity_years: float, *parameters: Any) -> float:
+        """Return `Model.sector` of one parameter set at one maturity, radians.
+
+        A model that overrides it overrides `sector` as well, see `compiled.sector_of_sets`.
+        """
+        return 0.25 * math.pi
+
+    @staticmethod
+    def log_oscillation(u: Any, *parameters: Any) -> Any:
+        """Return `Model.log_oscillating_part` less log T; of length zero if there is none."""
+        return np.empty(0, dtype=np.complex128)
 
     def exponent_gradient(self, u: Any) -> Any:
         return self.exponent_with_gradient(u)[1]

@@ -19,7 +19,14 @@ from levy_numerics.models.admissibility import require_forward
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.integrand_factors import BY_PARAMETER, VALUE_ONLY, IntegrandFactors
 from levy_numerics.pricing.result import PriceGradient, Prices
-from levy_numerics.pricing.sinh_contour import STATED_SAFETY, TILTS, Contour, step_for, tilt_index
+from levy_numerics.pricing.sinh_contour import (
+    STATED_SAFETY,
+    TILTS,
+    Contour,
+    sectors_of,
+    step_for,
+    tilt_index,
+)
 from levy_numerics.pricing.sinh_rule import (
     MAX_LENGTH,
     TRUNCATION_SHARE,
@@ -80,10 +87,12 @@ def price_gradient(
 
 
 class KernelRule(NamedTuple):
-    """Arguments of compiled callers of `fourier_sums`: n contracts, models of the widest sector.
+    """Arguments of compiled callers of `fourier_sums`, for n contracts.
 
     Attributes
     ----------
+    sectors : tuple of float
+        The rule suits models whose sector is at least the first and below the second angle.
     options, phases, contour, numbers
         The first four arguments of `fourier_sums`.
     frequencies, probes : ndarray
@@ -95,6 +104,7 @@ class KernelRule(NamedTuple):
         Present value of a covered call at zero volatility, discounted strike, and price bounds.
     """
 
+    sectors: tuple[float, float]
     options: tuple[np.ndarray, ...]
     phases: np.ndarray
     contour: tuple[np.ndarray, ...]
@@ -128,6 +138,8 @@ class SinhPricer:
     _tabulated: dict[tuple[int, float, int], Rule] = field(
         default_factory=dict, init=False, repr=False
     )
+    # Index of the tilt of the last single set.
+    _latest: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         low, high = _TOLERANCES
@@ -191,12 +203,15 @@ class SinhPricer:
         return max((rule.contour.n_nodes for rule in self._rules.values()), default=0)
 
     def kernel_rule(self) -> KernelRule:
-        """Return the rule for models of the widest sector, with phase factors."""
-        length = self._rules[0].length if 0 in self._rules else _INITIAL_LENGTH_IF_REPEATED
-        rule = self._rule(0, True, length)
+        """Return the rule of the tilt that was used last, with phase factors."""
+        index = self._latest
+        known = self._rules.get(index)
+        length = _INITIAL_LENGTH_IF_REPEATED if known is None else known.length
+        rule = self._rule(index, True, length)
         layout, c = self.contracts.by_maturity, self.contracts
         contour = rule.contour
         return KernelRule(
+            sectors_of(index),
             (layout.log_moneyness, layout.forward_ratio, self._allowed),
             rule.phases,
             contour.nodes_for_kernel,
@@ -247,7 +262,8 @@ class SinhPricer:
             sector = np.broadcast_to(sector, _count(model))
             sums = self._evaluate_batch(model, sector, factors)
         else:
-            sums = self._on_cached_rule(model, _tilt_index_of_set(float(sector)), factors)
+            self._latest = _tilt_index_of_set(float(sector))
+            sums = self._on_cached_rule(model, self._latest, factors)
         if refine and sums.largest[0] > 1.0:
             for s in np.flatnonzero((sums.excess[0] > 1.0).any(axis=1)).tolist():
                 single = model.select(s) if model.is_batch else model
@@ -329,8 +345,9 @@ class SinhPricer:
 
     def _sector(self, model: Model) -> np.ndarray:
         """Return the largest admissible angle of the wings, shape of the sets, or ()."""
-        sector = np.asarray(model.expanded(1).sector(self.contracts.by_maturity.maturity_years))
-        return sector.min(axis=-1) if sector.ndim else sector
+        longest = self.contracts.by_maturity.maturity_years[-1:]
+        sector = np.asarray(model.expanded(1).sector(longest))
+        return sector[..., 0] if sector.ndim else sector
 
     def _present_values(self, covered_value: np.ndarray, error: np.ndarray) -> Prices:
         """Return prices from E[min(S, K)]/K and its error, shapes (…, n_maturities, n_columns).

@@ -40,6 +40,8 @@ SAFETY: Final = 500.0
 # For reported errors: after the step has been halved the estimate is slightly too small.
 STATED_SAFETY: Final = 1.5 * SAFETY
 _FLAT_SAFETY: Final = 20.0
+# Without it π/4 itself would be rounded to the next tilt.
+_ROUNDING: Final = 1e-9
 # At these nodes the side of the contour is chosen and rounding errors are estimated.
 N_PROBES: Final = 9
 # Reordering would destroy the exact reduction of angles.
@@ -61,9 +63,19 @@ def tilt_index(sector: np.ndarray | float) -> np.ndarray:
     sector : float or ndarray
         Half-angle in which the characteristic function stays moderate, radians.
     """
-    # Without the small number π/4 itself would be rounded to the next index.
-    steps = np.ceil(2.0 * np.log2(2.0 * TILT / sector) - 1e-9)
+    steps = np.ceil(2.0 * np.log2(2.0 * TILT / sector) - _ROUNDING)
     return np.asarray(np.clip(steps, 0, len(TILTS) - 1), dtype=int)
+
+
+def sectors_of(index: int) -> tuple[float, float]:
+    """Return the sectors, from … to below …, for which a contour with this tilt is used again.
+
+    It suits all from the first. A wider tilt would need fewer nodes, but changing between contours
+    costs more than a few nodes up to the second, where `tilt_index` is less by two.
+    """
+    last = len(TILTS) - 1
+    narrowest = 0.0 if index == last else 2.0 * float(TILTS[index]) * (1.0 - _ROUNDING)
+    return narrowest, math.inf if index < 2 else 2.0 * float(TILTS[index - 2]) * (1.0 - _ROUNDING)
 
 
 @dataclass(frozen=True, eq=False)

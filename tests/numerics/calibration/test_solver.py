@@ -128,7 +128,7 @@ def test_the_extrapolated_last_step_reaches_its_prediction(name: str, weights: s
 
 
 @pytest.mark.parametrize("weights", ["price", "vega", "bid_ask"])
-@pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "NIG"])
+@pytest.mark.parametrize("name", ["VarianceGamma", "CGMY", "NIG", "Merton"])
 def test_compiled_iterations_are_those_of_the_interpreter(name: str, weights: str) -> None:
     cls = models.get(name)
     exact = exact_quotes(cls.example())
