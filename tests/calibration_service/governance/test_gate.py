@@ -53,7 +53,7 @@ def fine_tuned(artifact: Artifact, folder: Path, *, shuffled: bool) -> TrainedNe
     return Artifact.write(folder, description, files_of(network, [features])).load()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_network_with_shuffled_targets_fails_and_one_with_true_targets_passes(
     registry: Registry, tmp_path: Path
 ) -> None:
