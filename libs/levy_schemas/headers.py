@@ -8,6 +8,9 @@ REQUEST_ID: Final = "X-Request-ID"
 DEADLINE_SECONDS: Final = "X-Deadline-Seconds"
 """Seconds until the caller stops waiting; relative, so that clocks need not agree."""
 
+CALLER: Final = "X-Caller"
+"""Name of the caller that the gateway authenticated, for the services behind it."""
+
 API_KEY: Final = "X-API-Key"
 """API key; `Authorization: Bearer` is equivalent."""
 

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from levy_schemas.wire import ResponseModel
 
+Reads = Literal["grid", "points"]
+"""Input of a network: prices on the standard grid, or any quotes."""
 SURFACE_SIZE: Final = 200
 """Number of prices on the standard grid: 20 strikes at 10 maturities."""
 
@@ -22,9 +24,7 @@ class ServedNetwork(ResponseModel):
     )
 
     @classmethod
-    def of(
-        cls, champion: str, reads: Literal["grid", "points"], challenger: str | None = None
-    ) -> Self:
+    def of(cls, champion: str, reads: Reads, challenger: str | None = None) -> Self:
         """Describe the champion by its version and the form of its input."""
         dimension = SURFACE_SIZE if reads == "grid" else None
         return cls(champion=champion, challenger=challenger, input_dimension=dimension)

@@ -12,8 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from levy_schemas.headers import REQUEST_ID
-from levy_service import engine_version, health, problems, request_id
+from levy_schemas.headers import CALLER, REQUEST_ID
+from levy_service import caller, engine_version, health, problems, request_id
 from levy_service.body import BodyLimit
 from levy_service.documentation import document_problems
 from levy_service.metrics import ServiceMetrics
@@ -91,8 +91,10 @@ class RequestContext:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        identity = request_id.accept(Headers(scope=scope).get(REQUEST_ID))
+        headers = Headers(scope=scope)
+        identity = request_id.accept(headers.get(REQUEST_ID))
         request_id.bind(identity)
+        caller.bind(caller.accept(headers.get(CALLER)))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=identity)
         status = 0

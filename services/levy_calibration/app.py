@@ -10,7 +10,8 @@ import structlog
 from anyio import to_thread
 from fastapi import FastAPI
 
-from levy_calibration.handlers.calibrate import calibrate
+from levy_calibration.audit_log import AuditLog
+from levy_calibration.handlers.calibrate import Record, calibrate, not_recorded
 from levy_calibration.handlers.calibrate_many import calibrate_many
 from levy_calibration.handlers.champion_challenger import ChampionChallengerRouter
 from levy_calibration.handlers.compare import compare
@@ -56,13 +57,19 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
         serving.count(quotes, fit)
         watch.observe(quotes, fit)
 
-    handler = partial(handler_for_warmup, observe=observe)
+    record: Record = not_recorded
+    if settings.audit_log is not None:
+        record = AuditLog(
+            settings.audit_log, settings.audit_requests, settings.audit_file_bytes, n_starts
+        ).write
+    handler = partial(handler_for_warmup, observe=observe, record=record)
     batch_handler = partial(
         calibrate_many,
         n_starts=n_starts,
         engine_version=version,
         choose=serving.choose,
         observe=observe,
+        record=record,
     )
     comparing = partial(compare, n_starts=n_starts, model_version=version)
     checks = {"warm": False}

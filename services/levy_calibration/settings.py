@@ -34,6 +34,12 @@ class CalibrationSettings(ServiceSettings):
         Number of each model's latest surfaces, per worker, that are compared with training.
     drift_fewest : int
         Minimum number of surfaces in the window before drift is reported.
+    audit_log : Path, optional
+        Folder of the log of calibrations; none is written if absent.
+    audit_requests : bool
+        Whether that log contains requests, so that answers can be replayed, or only their hashes.
+    audit_file_bytes : int
+        Size at which another file of the log begins.
     """
 
     model_config = SettingsConfigDict(env_prefix="LEVY_CALIBRATION_")
@@ -46,6 +52,9 @@ class CalibrationSettings(ServiceSettings):
     challenger_share: float = Field(default=0.0, ge=0.0, le=1.0)
     drift_window: int = Field(default=1_000, ge=10, le=100_000)
     drift_fewest: int = Field(default=200, ge=10)
+    audit_log: Path | None = None
+    audit_requests: bool = True
+    audit_file_bytes: int = Field(default=100_000_000, ge=1)
 
     @model_validator(mode="after")
     def _has_consistent_window(self) -> Self:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from levy_cli import arguments
 from levy_cli.common_options import add_json, add_model
-from levy_cli.network_commands import add_dataset, add_registry, add_train
+from levy_cli.network_commands import add_dataset, add_registry, add_replay, add_train
 from levy_cli.quote_commands import (
     add_bayes,
     add_calibrate,
@@ -60,6 +60,7 @@ def command_line() -> argparse.ArgumentParser:
     add_dataset(commands)
     add_train(commands)
     add_registry(commands)
+    add_replay(commands)
     _add_models(commands)
     _add_serve(commands)
     _add_completion(commands)

@@ -22,7 +22,12 @@ FAILURE: Final = 1
 MISUSE: Final = 2
 INTERRUPTED: Final = 128 + signal.SIGINT
 _REPEAT_SECONDS: Final = 0.05
-_EXTRA_OF: Final = {"train": "training", "dataset": "cluster", "validate": "validation"}
+_EXTRA_OF: Final = {
+    "train": "training",
+    "dataset": "cluster",
+    "validate": "validation",
+    "registry": "validation",
+}
 """Extra that a command requires beyond `serve`."""
 
 

@@ -7,6 +7,8 @@ from levy_cli.common_options import POSITIVE, PROCESSES, SEED, add_json, add_mod
 from levy_cli.quote_options import add_selection
 
 if TYPE_CHECKING:
+    import argparse
+
     from levy_cli.common_options import Commands
 
 
@@ -61,7 +63,8 @@ def add_train(commands: "Commands") -> None:
         "train",
         help="train a network on a data set and register it",
         description="Train a network by a recipe, evaluate it on the holdout, and write an "
-        "artifact with its manifest. A model's first network becomes its champion.",
+        "artifact with its manifest. A model's first network that passes the gate becomes its "
+        "champion.",
         epilog="Example: levy train --model CGMY --network mlp --data data/",
     )
     add_model(command)
@@ -104,6 +107,7 @@ def add_train(commands: "Commands") -> None:
         default="none",
         help="distribute batches over the devices of this host (mirrored) or over hosts",
     )
+    _add_gate(command)
     folders = command.add_argument_group("folders")
     folders.add_argument(
         "--recipes",
@@ -130,10 +134,21 @@ def add_train(commands: "Commands") -> None:
 def add_registry(commands: "Commands") -> None:
     """Add `levy registry`."""
     command = commands.add_parser(
-        "registry", help="list trained networks, and show or change which one is in use"
+        "registry",
+        help="list trained networks, and show or change which one is in use",
+        description="List or show trained networks; judge one by the gate, or write its model "
+        "card; compare two on logged surfaces; train the champion further on logged surfaces; "
+        "promote one that passes the gate; or roll back to the previous one.",
+        epilog="Example: levy registry promote mlp --model CGMY --alias challenger",
     )
-    command.add_argument("action", choices=("list", "show", "promote", "rollback"))
+    command.add_argument(
+        "action",
+        choices=("list", "show", "gate", "card", "compare", "retrain", "promote", "rollback"),
+    )
     command.add_argument("version", nargs="?", help="version of a network (see levy registry list)")
+    command.add_argument(
+        "challenger", nargs="?", metavar="challenger", help="second version, of compare"
+    )
     command.add_argument("--model", help="model name; list shows all models if absent")
     command.add_argument("--alias", choices=("champion", "challenger"), default="champion")
     command.add_argument(
@@ -142,4 +157,69 @@ def add_registry(commands: "Commands") -> None:
         metavar="FOLDER",
         help="default: LEVY_CALIBRATION_REGISTRY, or the networks installed with the engine",
     )
+    _add_gate(command)
+    command.add_argument(
+        "--log",
+        type=arguments.path,
+        metavar="LOG",
+        help="file or folder of LEVY_CALIBRATION_AUDIT_LOG, for compare and retrain",
+    )
+    command.add_argument(
+        "--data",
+        type=arguments.path,
+        metavar="FOLDER",
+        help="folder of the data sets that retrain mixes with the log (default data); missing ones "
+        "are generated",
+    )
+    command.add_argument("--epochs", type=POSITIVE, help="epochs of retrain (default 6)")
+    command.add_argument(
+        "--rehearsal",
+        type=POSITIVE,
+        help="synthetic surfaces of each layout in retrain (default 8192)",
+    )
+    command.add_argument(
+        "--report",
+        type=arguments.path,
+        metavar="JSON",
+        help="document of levy validate, whose hash and findings the model card states",
+    )
     add_json(command)
+
+
+def add_replay(commands: "Commands") -> None:
+    """Add `levy replay`."""
+    command = commands.add_parser(
+        "replay",
+        help="compute logged calibrations again, and compare the answers",
+        description="Compute the calibrations in a log of the calibration service again, with the "
+        "networks of then, and compare every digit. The exit code is 1 if an answer differs.",
+        epilog="Example: levy replay audit/ --id 4f6c0c1e",
+    )
+    command.add_argument(
+        "log",
+        type=arguments.path,
+        metavar="LOG",
+        help="file or folder of LEVY_CALIBRATION_AUDIT_LOG",
+    )
+    command.add_argument("--id", help="request id; every calibration in the log if absent")
+    command.add_argument(
+        "--registry",
+        type=arguments.path,
+        metavar="FOLDER",
+        help="default: LEVY_CALIBRATION_REGISTRY, or the networks installed with the engine",
+    )
+    add_json(command)
+
+
+def _add_gate(command: "argparse._ActionsContainer") -> None:
+    command.add_argument(
+        "--gate",
+        type=arguments.path,
+        metavar="TOML",
+        help="thresholds of a promotion (default: those installed with the engine)",
+    )
+    command.add_argument(
+        "--override",
+        metavar="REASON",
+        help="promote a network that fails the gate; the reason is recorded",
+    )

@@ -12,6 +12,7 @@ from levy_gateway.keys import KeyRing
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.rate_limiter import RateLimiter
 from levy_schemas.headers import API_KEY
+from levy_service import caller
 from levy_service.problems import problem_response
 from levy_service.security_headers import NOT_STORED
 
@@ -61,16 +62,17 @@ class AuthMiddleware:
             await self.app(scope, receive, send)
             return
         scope[NOT_STORED] = bool(self._keys)
-        caller = self._caller(scope)
-        if caller is None:
+        name = self._caller(scope)
+        if name is None:
             await self._reject_key(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = caller
-        structlog.contextvars.bind_contextvars(caller=caller)
+        scope.setdefault("state", {})["caller"] = name
+        caller.bind(name)
+        structlog.contextvars.bind_contextvars(caller=name)
         if self._limiter is not None:
-            await self._limiter.require(caller)
+            await self._limiter.require(name)
         if (queue := self._queues.get(scope["path"])) is not None:
-            queue.require_room(caller)
+            queue.require_room(name)
         await self.app(scope, receive, send)
 
     def _caller(self, scope: Scope) -> str | None:

@@ -13,9 +13,9 @@ import structlog
 from levy_gateway.circuit_breaker import CircuitBreaker, Outcome, State
 from levy_gateway.metrics import GatewayMetrics
 from levy_gateway.settings import GatewaySettings
-from levy_schemas.headers import DEADLINE_SECONDS, REQUEST_ID, RETRY_AFTER
+from levy_schemas.headers import CALLER, DEADLINE_SECONDS, REQUEST_ID, RETRY_AFTER
 from levy_schemas.problems import MEDIA_TYPE
-from levy_service import request_id
+from levy_service import caller, request_id
 from levy_service.problems import ProblemError
 from levy_service.work import DeadlineError
 
@@ -181,6 +181,8 @@ class UpstreamClient:
         self, address: str, method: str, path: str, seconds: float, body: bytes | None
     ) -> Reply:
         headers = {DEADLINE_SECONDS: f"{seconds:.3f}", REQUEST_ID: request_id.current()}
+        if name := caller.accept(caller.current()):
+            headers[CALLER] = name
         if body is not None:
             headers["Content-Type"] = _JSON
         self._in_flight[address] += 1

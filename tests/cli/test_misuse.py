@@ -28,6 +28,7 @@ GOOD: dict[str, list[str]] = {
     "dataset": ["--model", "VarianceGamma", "--size", "2", "--workers", "1"],
     "train": ["--model", "VarianceGamma", "--network", "mlp", "--data", "absent"],
     "registry": ["list"],
+    "replay": ["absent.jsonl"],
     "validate": ["--model", "BS", "--suite", "model_comparison", "--quotes", "quotes.csv"],
     "models": [],
     "serve": ["--port", "0"],
@@ -89,7 +90,7 @@ def with_value(command: str, option: str, value: str) -> list[str]:
     """Return the valid arguments of a command with one of them replaced or added."""
     arguments = list(GOOD[command])
     if not option.startswith("-"):
-        if option in ("quotes", "action", "shell"):
+        if option in ("quotes", "action", "shell", "log"):
             return [command, value, *arguments[1:]]
         kept = arguments[:-1] if option == "out" else arguments
         return [command, *kept, value]

@@ -13,6 +13,8 @@ MODEL = "VarianceGamma"
 RECIPE = "network: {network}\noptions: {options}\nepochs: 3\nbatch_size: 64\nrounds: 1\n"
 OPTIONS = {"mlp": "{widths: [16]}", "cnn": "{channels: [4], widths: [16]}"}
 
+OVERRIDE = ("--override", "a test")
+
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -43,9 +45,9 @@ def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def trained(root: Path) -> Path:
-    """Train a champion and a challenger."""
-    assert train(root, "mlp") == 0
-    assert train(root, "cnn", "--promote", "challenger") == 0
+    """Train a champion and a challenger, which fail the gate after three epochs."""
+    assert train(root, "mlp", *OVERRIDE) == 0
+    assert train(root, "cnn", "--promote", "challenger", *OVERRIDE) == 0
     return root
 
 
@@ -86,8 +88,20 @@ def test_a_run_that_is_done_changes_nothing_when_it_is_resumed(
     assert (trained / "registry" / MODEL / "aliases.json").read_text() == before
 
 
+def test_a_network_that_fails_the_gate_is_written_but_not_promoted(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = ("--registry", str(tmp_path))
+    assert train(root, "mlp", *elsewhere) == 0
+    assert "mlp-" in capsys.readouterr().out
+    assert not (tmp_path / MODEL / "aliases.json").exists()
+    assert train(root, "mlp", "--promote", *elsewhere) == 2
+    assert "worst_r2 = " in capsys.readouterr().err
+    assert not (tmp_path / MODEL / "aliases.json").exists()
+
+
 def test_a_promotion_is_shown_and_undone(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert registry(trained, "promote", "cnn", "--model", MODEL) == 0
+    assert registry(trained, "promote", "cnn", "--model", MODEL, *OVERRIDE) == 0
     assert str(printed(capsys)["champion"]).startswith("cnn-")
     assert registry(trained, "rollback", "--model", MODEL) == 0
     assert str(printed(capsys)["champion"]).startswith("mlp-")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from levy_calibration.handlers.parameter_intervals import (
     parameter_intervals,
@@ -26,6 +26,21 @@ Observe = Callable[[Quotes, Fit], None]
 """Called with each fit and its quotes."""
 
 
+class Record(Protocol):
+    """Records each calibration."""
+
+    def __call__(
+        self,
+        request: CalibrationRequest,
+        fit: Fit,
+        result: CalibrationResult,
+        *,
+        networks: Sequence[str],
+        is_shared: bool,
+    ) -> None:
+        """Record a fit and its response; see `AuditLog.write`."""
+
+
 def no_networks(_model_type: str) -> Sequence[Proposer]:
     """Return no network."""
     return ()
@@ -35,12 +50,24 @@ def ignore(_quotes: Quotes, _fit: Fit) -> None:
     """Do nothing."""
 
 
+def not_recorded(
+    request: CalibrationRequest,
+    fit: Fit,
+    result: CalibrationResult,
+    *,
+    networks: Sequence[str],
+    is_shared: bool,
+) -> None:
+    """Do nothing."""
+
+
 def calibrate(
     request: CalibrationRequest,
     *,
     engine_version: str,
     choose: Choose = no_networks,
     observe: Observe = ignore,
+    record: Record = not_recorded,
     n_starts: int | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> CalibrationResult:
@@ -56,6 +83,8 @@ def calibrate(
         Returns the networks to try.
     observe : callable
         Called with the fit before the response is built.
+    record : callable
+        Called with the fit and the response.
     n_starts : int, optional
         Starts of least squares; by default until starts agree.
     checkpoint : callable, optional
@@ -71,6 +100,7 @@ def calibrate(
     return task.run(
         engine_version=engine_version,
         observe=observe,
+        record=record,
         checkpoint=checkpoint,
         preparation_seconds=time.perf_counter() - started,
     )
@@ -132,6 +162,7 @@ class CalibrationTask:
         *,
         engine_version: str,
         observe: Observe,
+        record: Record,
         checkpoint: Callable[[], None],
         preparation_seconds: float,
     ) -> CalibrationResult:
@@ -151,7 +182,7 @@ class CalibrationTask:
             should_stop=raising(checkpoint),
         )
         observe(self.quotes, fit)
-        return build_response(
+        result = build_response(
             fit,
             parameter_intervals(fit, self.quotes, uncertainty=self.request.uncertainty),
             dropped=reported(self.surface.dropped),
@@ -159,6 +190,14 @@ class CalibrationTask:
             engine_version=engine_version,
             seconds=preparation_seconds + time.perf_counter() - started,
         )
+        record(
+            self.request,
+            fit,
+            result,
+            networks=[network.version for network in self.proposers],
+            is_shared=self.pricer is not None,
+        )
+        return result
 
 
 def raising(checkpoint: Callable[[], None]) -> Callable[[], bool]:

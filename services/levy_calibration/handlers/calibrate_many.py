@@ -12,8 +12,10 @@ from levy_calibration.handlers.calibrate import (
     CalibrationTask,
     Choose,
     Observe,
+    Record,
     ignore,
     no_networks,
+    not_recorded,
 )
 from levy_numerics.calibration.batch import pricers_with_shared_tables
 from levy_numerics.calibration.hybrid import Proposal, Proposer
@@ -31,6 +33,7 @@ def calibrate_many(
     engine_version: str,
     choose: Choose = no_networks,
     observe: Observe = ignore,
+    record: Record = not_recorded,
     n_starts: int | None = None,
     checkpoint: Checkpoint = lambda: None,
 ) -> list[Work]:
@@ -42,7 +45,7 @@ def calibrate_many(
     Parameters
     ----------
     requests : sequence of CalibrationRequest
-    engine_version, choose, observe, n_starts
+    engine_version, choose, observe, record, n_starts
         As in `calibrate`; networks are chosen for each surface on its own.
     checkpoint : callable, optional
         Called before each surface is prepared.
@@ -66,6 +69,7 @@ def calibrate_many(
         CalibrationTask.run,
         engine_version=engine_version,
         observe=observe,
+        record=record,
         preparation_seconds=seconds,
     )
     return [

@@ -8,16 +8,16 @@ function, so that each output is an admissible model.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Final, Literal, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import keras
 
 from levy_numerics.errors import InvalidInputError
+from levy_schemas.networks import Reads
 from levy_surfaces.synthetic import grid
 from levy_surfaces.synthetic.features import POINT_CHANNELS
 from levy_surfaces.synthetic.scaling import StandardScaler
 
-Reads = Literal["grid", "points"]
 N_GRID: Final = grid.SHAPE[0] * grid.SHAPE[1]
 N_CHANNELS: Final = len(POINT_CHANNELS)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from levy_numerics.calibration.hybrid import Proposal
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
-from levy_schemas.networks import SURFACE_SIZE
+from levy_schemas.networks import SURFACE_SIZE, Reads
 from levy_surfaces.synthetic.features import POINT_CHANNELS, point_features
 from levy_surfaces.synthetic.priced import PricedSurfaces
 from levy_surfaces.synthetic.ranges import Box
@@ -39,7 +38,7 @@ class TrainedNetwork:
     model_type: str
     network: str
     version: str
-    reads: Literal["grid", "points"]
+    reads: Reads
     box: Box
     runtime: Runtime
     detector: OutOfDistributionDetector

@@ -16,6 +16,7 @@ from levy_calibration.networks.out_of_distribution import OutOfDistributionDetec
 from levy_calibration.networks.runtime import Runtime
 from levy_calibration.networks.trained import TrainedNetwork
 from levy_numerics.errors import InvalidInputError, LevyError
+from levy_schemas.networks import Reads
 from levy_surfaces.atomic_files import write_atomically
 from levy_surfaces.synthetic.manifest import file_hash
 from levy_surfaces.synthetic.ranges import Box
@@ -27,7 +28,8 @@ DETECTOR: Final = "novelty.npz"
 REFERENCE: Final = "training_quantiles.npz"
 FILES: Final = (SERVED, TRAINABLE, DETECTOR)
 """Files that determine the version; the reference distribution does not."""
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+"""In format 1 the version did not depend on the description: data, recipe and metrics."""
 _MAX_BYTES: Final = 1_000_000
 """Largest manifest or file of aliases; those of the engine's networks have a few kilobytes."""
 
@@ -37,11 +39,11 @@ class _Manifest(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    format: Literal[1]
+    format: Literal[1, 2]
     model: str
     network: str
     version: str
-    reads: Literal["grid", "points"]
+    reads: Reads
     box: dict[str, Any]
     sha256: dict[str, str]
 
@@ -65,23 +67,19 @@ class Artifact:
 
     @classmethod
     def write(cls, root: Path, description: Mapping[str, Any], files: Mapping[str, bytes]) -> Self:
-        """Write an artifact to `root`/model/version; the version is a hash of its `FILES`."""
+        """Write an artifact to `root`/model/version.
+
+        The version is a hash of its `FILES` and of its description.
+        """
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        joint = hashlib.sha256("".join(digests[name] for name in FILES).encode()).hexdigest()
-        version = f"{description['network']}-{joint[:10]}"
+        box = Box.of(str(description["model"])).as_mapping()
+        described = {"format": _FORMAT, **description, "box": box, "sha256": digests}
+        version = version_of(described)
         folder = root / str(description["model"]) / version
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             write_atomically(folder / name, content)
-        box = Box.of(str(description["model"])).as_mapping()
-        manifest = {
-            "format": _FORMAT,
-            "version": version,
-            **description,
-            "box": box,
-            "sha256": digests,
-        }
-        return cls._write_manifest(folder, manifest)
+        return cls._write_manifest(folder, {"version": version, **described})
 
     def with_reference(self, distribution: reference.Reference) -> "Artifact":
         """Replace the reference distribution, which does not change the version."""
@@ -153,8 +151,25 @@ class Artifact:
         """Names of the files, without the manifest."""
         return (*FILES, REFERENCE) if REFERENCE in self.manifest["sha256"] else FILES
 
+    @property
+    def covers_metrics(self) -> bool:
+        """Whether the version depends on the description; not in format 1."""
+        return int(self.manifest["format"]) > 1
+
+    def verify_description(self) -> None:
+        """Raise `InvalidInputError` if the description was changed since training."""
+        try:
+            matches = not self.covers_metrics or version_of(self.manifest) == self.version
+        except (KeyError, ValueError):  # a digest is missing, or a number is not finite
+            matches = False
+        if not matches:
+            raise InvalidInputError(
+                f"{self.folder / MANIFEST} was changed since training: its version is not the hash "
+                "of its content; restore it or train again"
+            )
+
     def verify(self) -> None:
-        """Raise `InvalidInputError` if a digest or the model's training range differs.
+        """Raise `InvalidInputError` if a digest, the description or the training range differs.
 
         Files are neither unpacked nor run before.
         """
@@ -172,6 +187,7 @@ class Artifact:
             raise InvalidInputError(
                 f"{self.version} was trained on another range of {self.model}; train it again"
             )
+        self.verify_description()
 
     def load(self) -> TrainedNetwork:
         """Return the network after verification and a trial pass.
@@ -204,6 +220,14 @@ class Artifact:
         if REFERENCE not in self.files:
             return None
         return reference.unpack((self.folder / REFERENCE).read_bytes())
+
+
+def version_of(manifest: Mapping[str, Any]) -> str:
+    """Return the version of a manifest: its network, and a hash of `FILES` and its description."""
+    covered = {name: value for name, value in manifest.items() if name != "version"}
+    covered["sha256"] = {name: manifest["sha256"][name] for name in FILES}
+    content = json.dumps(covered, sort_keys=True, allow_nan=False)
+    return f"{manifest['network']}-{hashlib.sha256(content.encode()).hexdigest()[:10]}"
 
 
 def read_small(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from levy_calibration.networks.architecture import Reads
+from levy_schemas.networks import Reads
 from levy_surfaces.synthetic.augmentation import SpreadNoise, random_subsets
 from levy_surfaces.synthetic.datasets import DataSet
 from levy_surfaces.synthetic.features import grid_features, point_features
@@ -74,12 +74,12 @@ class TrainingData:
     sources : tuple of Source
         Surfaces of each layout.
     data_hash : mapping
-        Hash of each layout's data set.
+        Hash of each layout's data set, and of others.
     """
 
     box: Box
     sources: tuple[Source, ...]
-    data_hash: Mapping[Layout, str]
+    data_hash: Mapping[str, str]
 
     @classmethod
     def open(
@@ -89,7 +89,7 @@ class TrainingData:
         sets = [
             DataSet.open(root, model, layout=layout, seed=seed) for layout in LAYOUTS_READ[reads]
         ]
-        hashes = {data.plan.layout: data.manifest.data_hash for data in sets}
+        hashes: dict[str, str] = {d.plan.layout: d.manifest.data_hash for d in sets}
         return cls(Box.of(model), tuple(Source.of(data, most) for data in sets), hashes)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from levy_calibration.drift import INPUTS, Reference, inputs
 from levy_calibration.drift.reference import pack
-from levy_calibration.networks.architecture import UNIT_PARAMETERS, Reads
+from levy_calibration.networks.architecture import UNIT_PARAMETERS
 from levy_calibration.networks.ensemble import Ensemble, assemble
 from levy_calibration.registry.artifact import REFERENCE, Artifact
 from levy_calibration.training import metrics
@@ -20,6 +20,7 @@ from levy_calibration.training.recipe import Recipe
 from levy_calibration.training.trainer import OnEpoch, TrainingRun, train
 from levy_calibration.training.transfer import initial_network
 from levy_numerics.errors import InvalidInputError
+from levy_schemas.networks import Reads
 from levy_surfaces.synthetic.datasets import folds, holdout
 
 _N_EVALUATED: Final = 4096
@@ -125,8 +126,36 @@ def publish(
             on_epoch=on_epoch,
         )
         unseen = run.held[0]
-    artifact = Artifact.write(
-        context.registry,
+    artifact = write_artifact(context.registry, model, recipe, run, data, unseen, start)
+    return artifact, run.history
+
+
+def write_artifact(
+    root: Path,
+    model: str,
+    recipe: Recipe,
+    run: TrainingRun,
+    data: TrainingData,
+    unseen: Source,
+    start: Artifact | None,
+) -> Artifact:
+    """Evaluate a trained network on unseen surfaces of the standard grid, and write its artifact.
+
+    Parameters
+    ----------
+    root : Path
+        Registry.
+    model : str
+    recipe : Recipe
+    run : TrainingRun
+    data : TrainingData
+    unseen : Source
+        Exact surfaces that were not used in training.
+    start : Artifact, optional
+        Initial network.
+    """
+    return Artifact.write(
+        root,
         {
             "model": model,
             "network": recipe.network,
@@ -144,7 +173,6 @@ def publish(
             REFERENCE: pack(reference_distribution(data, recipe)),
         },
     )
-    return artifact, run.history
 
 
 def reference_distribution(data: TrainingData, recipe: Recipe) -> Reference:

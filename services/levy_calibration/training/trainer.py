@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import keras
 import numpy as np
 
-from levy_calibration.networks.architecture import LOG_DEVIATIONS, UNIT_PARAMETERS, Reads
+from levy_calibration.networks.architecture import LOG_DEVIATIONS, UNIT_PARAMETERS
 from levy_calibration.training.checkpoint import Progress
 from levy_calibration.training.examples import (
     Examples,
@@ -23,6 +23,7 @@ from levy_calibration.training.examples import (
 )
 from levy_calibration.training.loss import loss_of, score_of
 from levy_calibration.training.recipe import Recipe
+from levy_schemas.networks import Reads
 from levy_surfaces.synthetic.datasets import holdout
 from levy_surfaces.synthetic.scaling import StandardScaler
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from levy_calibration.registry.aliases import ALIASES
-from levy_cli.output import console, print_json, table
+from levy_cli.output import console, print_json, show_warnings, table
 from levy_cli.progress import Advance, progress
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces.atomic_files import write_atomically
@@ -67,25 +67,47 @@ def _train(context: Any, recipe: Any, options: argparse.Namespace) -> int:
             strategy=strategy_of(options.strategy),
             on_epoch=_on_epoch(advance),
         )
-    _promote(Registry.open(context.registry), artifact, options.promote)
     page = _write_curves(context, options.model, recipe.network, history)
     if options.json:
         print_json({**artifact.manifest, "folder": str(artifact.folder), "history": history})
-        return 0
-    _show(artifact.manifest["metrics"])
-    console().print(f"{artifact.version} written to {artifact.folder}", soft_wrap=True)
-    if page:
-        console().print(f"Learning curves written to {page}", soft_wrap=True)
+    else:
+        _show(artifact.manifest["metrics"])
+        console().print(f"{artifact.version} written to {artifact.folder}", soft_wrap=True)
+        if page:
+            console().print(f"Learning curves written to {page}", soft_wrap=True)
+    _promote(Registry.open(context.registry), artifact, options)
     return 0
 
 
-def _promote(registry: Any, artifact: Any, requested: str | None) -> None:
-    """Set the requested alias; a model's first network becomes its champion."""
+def _promote(registry: Any, artifact: Any, options: argparse.Namespace) -> None:
+    """Set the requested alias; a model's first network that passes the gate becomes its champion.
+
+    Raises
+    ------
+    GateRefusedError
+        An alias was requested, and the network fails the gate.
+    """
+    from levy_calibration.governance.gate import PACKAGED, Gate
+    from levy_calibration.governance.promotion import GateRefusedError, promote
+
     aliases = registry.aliases(artifact.model)
+    requested = options.promote
     first = "champion" if aliases.champion is None else None
     for alias in ALIASES:
         if alias in (requested, first) and aliases.version(alias) != artifact.version:
-            registry.promote(artifact.model, artifact.version, alias=alias)
+            try:
+                promote(
+                    registry,
+                    artifact.model,
+                    artifact.version,
+                    gate=Gate.read(options.gate or PACKAGED),
+                    alias=alias,
+                    override=options.override,
+                )
+            except GateRefusedError as refused:
+                if alias == requested:
+                    raise
+                show_warnings(console(stderr=True), [refused.message])
 
 
 def _on_epoch(advance: Advance) -> Callable[[int, int, dict[str, float]], None]:
