@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Final
@@ -41,7 +41,8 @@ _UNREAD: Final = (b"PAR1", b"ARROW1")
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _OPTION: Final = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 _FIELDS: Final = {"quote_date": "date"}
-"""Fields of the request that are named after another column."""
+"""Fields of the request whose column has another name."""
+_SOURCES: Final = ("text", "data", "example")
 _APART_YEARS: Final = 2.0 * SAME_MATURITY_YEARS
 
 
@@ -154,15 +155,30 @@ def _rules(request: QuotesRequest) -> CleaningRules:
 
 def _with_pointer(error: InvalidInputError, request: QuotesRequest) -> InvalidInputError:
     """Return the error with fields of the request in place of options of the command line."""
-    options = [name.replace("-", "_") for name in _OPTION.findall(error.message)]
     message = _OPTION.sub(lambda match: match[1].replace("-", "_"), error.message)
     message = message.replace(" on the command line", "")
-    column = str(error.details.get("column", ""))
-    candidates = (_FIELDS.get(column, column), *options)
-    fields = [name for name in candidates if name in QuotesRequest.model_fields]
-    source = next(name for name in ("text", "data", "example") if getattr(request, name))
+    source = next(name for name in _SOURCES if getattr(request, name))
+    field = next(
+        (name for name in _candidates(error) if name in QuotesRequest.model_fields), source
+    )
     details = {name: value for name, value in error.details.items() if name in ("column", "values")}
-    return InvalidInputError(message, pointer=f"/{fields[0] if fields else source}", **details)
+    return InvalidInputError(message, pointer=f"/{field}", **details)
+
+
+def _candidates(error: InvalidInputError) -> Iterator[str]:
+    """Yield names of what may solve a problem: the column, the setting, the options it mentions."""
+    missing = error.details.get("columns")
+    if isinstance(missing, list):
+        # A date can be given; without other columns it is not a table of quotes.
+        yield from ("date",) if [what.split()[0] for what in missing] == ["quote_date"] else ()
+        return
+    column = str(error.details.get("column", ""))
+    yield _FIELDS.get(column, column)
+    if "file" not in error.details:  # a setting, with whose name the message begins
+        words = re.findall(r"\w+", error.message)[:2]
+        name = "_".join(words)
+        yield from (_FIELDS.get(name, name), *words[:1])
+    yield from (option.replace("-", "_") for option in _OPTION.findall(error.message))
 
 
 def _result(surface: Surface, table: QuoteTable, warnings: tuple[str, ...]) -> QuotesResult:

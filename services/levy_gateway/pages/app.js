@@ -41,9 +41,16 @@ function chosen() {
   return Object.fromEntries(fields.map((field) => [field, byId(`choice-${field}`).value]));
 }
 
+/** Choose the method that the model has: without a network, least squares. */
+function suggestMethod() {
+  const { trained } = state.models.get(byId("model-type").value);
+  fitForm.elements.method.value = trained ? "hybrid" : "least_squares";
+}
+
 function suggestModel() {
   const isOne = quotes().expiries.length === 1;
   byId("model-type").value = isOne ? "NIG" : "NIGSato";
+  suggestMethod();
   byId("model-help").textContent = isOne
     ? "NIG is suggested for one expiry."
     : "NIGSato is suggested for several expiries. “Compare models” ranks models on expiries that they have not seen.";
@@ -75,6 +82,7 @@ function runComparison() {
   return working(fitForm, byId("compare"), byId("fit-status"), "Comparing models, which takes some seconds…", async () => {
     await compare(quotes(), optionsOf(fitForm), [...state.models.keys()], (name) => {
       byId("model-type").value = name;
+      suggestMethod();
       fit();
     });
     goTo("compared");
@@ -130,6 +138,7 @@ fitForm.addEventListener("submit", (event) => {
   event.preventDefault();
   fit();
 });
+byId("model-type").addEventListener("change", suggestMethod);
 byId("compare").addEventListener("click", runComparison);
 byId("sample").addEventListener("click", startSampling);
 byId("enter-key").addEventListener("click", () => askForKey());

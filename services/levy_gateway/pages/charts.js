@@ -4,12 +4,13 @@ import { disclosure, h, s, table } from "./dom.js";
 import { number } from "./format.js";
 import { savePicture } from "./download.js";
 
-const LEFT = 48;
+const LEFT = 56;
 const RIGHT = 12;
 const GAP = 14;
 const AXIS = 38;
 const TOP = 8;
 const DEFAULT_WIDTH = 360;
+const SHORTEST_BAR = 4;
 let count = 0;
 
 /**
@@ -142,7 +143,7 @@ function drawnPanel(panel, across, [left, right], top, id) {
   const up = (value) => top + (1 - (value - low) / (high - low || 1)) * panel.height;
   const format = panel.format || number;
   const parts = [];
-  for (const value of nice([low, high], Math.max(2, Math.round(panel.height / 38)))) {
+  for (const value of nice([low, high], Math.max(3, Math.round(panel.height / 38)))) {
     parts.push(
       s("path", { d: `M${left} ${up(value)}H${right}`, class: value === 0 ? "axis" : "grid" }),
       s("text", { x: left - 6, y: up(value) + 4, class: "tick", "text-anchor": "end" }, format(value)),
@@ -169,9 +170,15 @@ function drawnMark({ kind, class: name, data }, across, up) {
       const title = d.title ? s("title", {}, d.title) : null;
       const names = d.class ? `${name} ${d.class}` : name;
       if (kind === "dot") return s("circle", { cx: at, cy: up(d.y), r: 2.5, class: names }, title);
-      const [from, to] = kind === "stem" ? [0, d.y] : [d.low, d.high];
-      return s("path", { d: `M${at} ${up(from)}V${up(to)}`, class: names }, title);
+      const [from, to] = kind === "stem" ? [up(0), up(d.y)] : lengthened(up(d.low), up(d.high));
+      return s("path", { d: `M${at} ${from}V${to}`, class: names }, title);
     });
+}
+
+/** Return the ends of a bar that is long enough to be seen. */
+function lengthened(from, to) {
+  const more = Math.max(0, SHORTEST_BAR - Math.abs(from - to)) / 2;
+  return [from + more, to - more];
 }
 
 function path(data, across, up) {

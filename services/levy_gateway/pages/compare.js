@@ -29,6 +29,7 @@ function show(result, choose) {
       isOutOfSample
         ? "Best first, by the error on every other expiry, of a fit to the expiries between."
         : "Best first, by the error on every other strike, of a fit to the strikes between.",
+      " Models on a random clock and additive models take seconds each: choose one above to include it.",
     ),
     figuresOf([
       ["best", names[0] ?? "none"],

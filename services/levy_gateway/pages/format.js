@@ -60,3 +60,6 @@ export const words = (name) => name.replaceAll("_", " ");
 
 /** Return a count with a noun. */
 export const count = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+
+/** Return text as a sentence. */
+export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

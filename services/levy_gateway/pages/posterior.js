@@ -2,7 +2,7 @@
 
 import { send } from "./api.js";
 import { byId, h, notes, table } from "./dom.js";
-import { count, interval, number, percent } from "./format.js";
+import { count, interval, number, percent, sentence } from "./format.js";
 import { figuresOf, surfaceOf } from "./quotes.js";
 
 const JOBS = "/calibrate/bayesian";
@@ -70,10 +70,10 @@ export async function sample(quotes, options, choices) {
     ...(options.weights ? { weights: options.weights } : {}),
     ...choices,
   });
-  return followed(accepted.status_url, choices.engine);
+  return followed(accepted.status_url);
 }
 
-async function followed(url, engine) {
+async function followed(url) {
   const started = Date.now();
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Progress of the job" });
   const text = h("p", { class: "soft" });
@@ -87,7 +87,7 @@ async function followed(url, engine) {
     if (!["queued", "running"].includes(job.status)) {
       byId("job").replaceChildren();
       if (job.problem) throw Object.assign(new Error(job.problem.detail), { title: job.problem.title });
-      if (job.result) show(job.result, url, engine);
+      if (job.result) show(job.result, url);
       return job.status;
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS));
@@ -122,7 +122,7 @@ function show(result, url) {
       `${result.model_type} by ${result.engine} `,
       h("span", { class: result.converged ? "badge" : "badge warn" }, result.converged ? "converged" : "not converged"),
     ),
-    h("p", { class: "soft" }, `${result.reason}.`),
+    h("p", { class: "soft" }, sentence(result.reason)),
     figuresOf([
       ["draws", String(result.draws)],
       ...(result.pareto_k == null ? [["divergences", String(result.divergences)]] : [["Pareto k", number(result.pareto_k, 3)]]),

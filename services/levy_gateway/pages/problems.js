@@ -2,6 +2,9 @@
 
 import { byId, h } from "./dom.js";
 
+/** Fields of requests that are entered under another name. */
+const ENTERED_AS = { data: "text", example: "text" };
+
 /** Remove all problems of a form. */
 export function clearProblems(form) {
   for (const field of form.querySelectorAll("[aria-invalid]")) {
@@ -19,10 +22,10 @@ export function clearProblems(form) {
  */
 export function showProblem(form, error) {
   clearProblems(form);
-  const located = (error.errors || []).map(({ pointer, parameter, detail }) => ({
-    field: form.elements.namedItem(parameter || pointer.split("/")[1] || ""),
-    detail,
-  }));
+  const located = (error.errors || []).map(({ pointer, parameter, detail }) => {
+    const name = parameter || pointer.split("/")[1] || "";
+    return { field: form.elements.namedItem(ENTERED_AS[name] ?? name), detail };
+  });
   const atFields = located.filter(({ field }) => field instanceof HTMLElement);
   for (const { field, detail } of atFields) showAtField(field, detail);
   const id = error.requestId ? h("small", {}, `Request ${error.requestId}`) : null;

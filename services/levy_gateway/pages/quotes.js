@@ -2,7 +2,7 @@
 
 import { send } from "./api.js";
 import { byId, disclosure, h, notes, table } from "./dom.js";
-import { count, fixed, maturity, number, percent, words } from "./format.js";
+import { count, fixed, maturity, number, percent, sentence, words } from "./format.js";
 import { EntryError } from "./problems.js";
 
 const NUMBERS = ["spot", "min_maturity", "max_maturity", "min_moneyness", "max_moneyness"];
@@ -105,7 +105,7 @@ export function showQuotes({ request, choices, result }, choose) {
   );
   byId("recognised").replaceChildren(
     h("h3", { id: "recognised-title" }, `Recognised: ${name}`),
-    h("p", {}, `${result.format}. ${result.exercise}; prices in ${result.currency}; ${result.day_count}.`),
+    h("p", {}, sentence(`${result.format}; ${result.exercise}; prices in ${result.currency}; ${result.day_count}`)),
     ...(selects.length ? [h("div", { class: "fields" }, selects)] : []),
     figuresOf([
       ["quotes used", `${result.n_kept} of ${result.n_read}`],

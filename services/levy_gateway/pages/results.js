@@ -4,7 +4,7 @@ import { figure, legend } from "./charts.js";
 import { byId, h, notes, table } from "./dom.js";
 import { densityOf, termStructure } from "./fit.js";
 import { greeksBox } from "./greeks.js";
-import { fixed, interval, maturity, number, percent, points, tenors, words } from "./format.js";
+import { fixed, interval, maturity, number, percent, points, sentence, tenors, words } from "./format.js";
 import { figuresOf } from "./quotes.js";
 
 const SMILE_HEIGHT = 170;
@@ -14,7 +14,7 @@ const RESIDUAL_HEIGHT = 56;
 export async function showFit(quotes, fit, entry, downloads) {
   const { result } = fit;
   const section = byId("fitted");
-  const isGood = result.status === "converged" && !result.degraded;
+  const isGood = result.status === "converged";
   const status = [words(result.status), ...result.boundary_parameters].join(", ");
   const term = await termStructure(quotes, fit);
   section.replaceChildren(
@@ -24,7 +24,7 @@ export async function showFit(quotes, fit, entry, downloads) {
       `${result.model_type} fitted`,
       h("span", { class: isGood ? "badge" : "badge warn" }, status),
     ),
-    h("p", { class: "soft" }, `${result.reason}.`),
+    h("p", { class: "soft" }, sentence(result.reason)),
     headline(fit),
     ...[notes(result.warnings)].filter(Boolean),
     h("h3", {}, result.per_maturity ? "Parameters of each expiry" : "Parameters"),
@@ -126,7 +126,7 @@ function smile({ expiry, quotes, curve }) {
       {
         label: "implied volatility",
         height: SMILE_HEIGHT,
-        format: (value) => percent(value, 0),
+        format: (value) => `${number(100 * value, 3)}%`,
         marks: [
           {
             kind: "bar",
@@ -146,7 +146,7 @@ function smile({ expiry, quotes, curve }) {
         ],
       },
       {
-        label: "error",
+        label: "error, pts",
         height: RESIDUAL_HEIGHT,
         zero: true,
         marks: [
@@ -296,7 +296,7 @@ function moments(result, quotes) {
   const cells = (values) =>
     kinds.flatMap((kind) => [
       number(values?.[kind]?.value, 4),
-      `${interval(values?.[kind]?.interval, 3)}${values?.[kind]?.is_extrapolated ? " *" : ""}`,
+      `${interval(values?.[kind]?.interval, 5)}${values?.[kind]?.is_extrapolated ? " *" : ""}`,
     ]);
   const rows = result.fit_by_maturity.map((fit) => [names.get(fit.maturity) ?? maturity(fit.maturity), ...cells(fit.moments)]);
   if (result.moments) rows.push(["one year", ...cells(result.moments)]);
