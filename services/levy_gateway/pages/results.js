@@ -1,10 +1,11 @@
 /** The third section: a fitted model. */
 
 import { figure, legend } from "./charts.js";
-import { byId, h, notes, table } from "./dom.js";
+import { byId, disclosure, h, notes, table } from "./dom.js";
 import { densityOf, termStructure } from "./fit.js";
 import { greeksBox } from "./greeks.js";
 import { fixed, interval, maturity, number, percent, points, sentence, tenors, words } from "./format.js";
+import { correlations } from "./posterior.js";
 import { figuresOf } from "./quotes.js";
 
 const SMILE_HEIGHT = 170;
@@ -29,6 +30,7 @@ export async function showFit(quotes, fit, entry, downloads) {
     ...[notes(result.warnings)].filter(Boolean),
     h("h3", {}, result.per_maturity ? "Parameters of each expiry" : "Parameters"),
     parameters(result, entry),
+    result.correlations ? disclosure("Correlations of the estimates", () => correlations(result.correlations)) : "",
     h("h3", {}, "Smiles"),
     ...smiles(fit),
     h("h3", {}, "Term structure and density"),

@@ -73,7 +73,7 @@ def fit_example(page: Page) -> None:
     page.get_by_role("button", name="use the example").click()
     page.locator("#fit").click()
     page.locator("#fitted").get_by_role("heading", name="NIGSato fitted").wait_for()
-    page.locator("figure", has_text="Implied density").locator("svg").wait_for()
+    page.get_by_role("img", name="Implied density").wait_for()
 
 
 def rows_of(page: Page, caption: str) -> list[list[str]]:
