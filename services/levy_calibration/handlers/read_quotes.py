@@ -157,6 +157,11 @@ def _with_pointer(error: InvalidInputError, request: QuotesRequest) -> InvalidIn
     """Return the error with fields of the request in place of options of the command line."""
     message = _OPTION.sub(lambda match: match[1].replace("-", "_"), error.message)
     message = message.replace(" on the command line", "")
+    if _only_date_is_missing(error):
+        message = (
+            "the quotes have no date; give date, such as 2024-07-01, or a column quote_date, "
+            "maturity_years or days_to_expiry"
+        )
     source = next(name for name in _SOURCES if getattr(request, name))
     field = next(
         (name for name in _candidates(error) if name in QuotesRequest.model_fields), source
@@ -165,12 +170,16 @@ def _with_pointer(error: InvalidInputError, request: QuotesRequest) -> InvalidIn
     return InvalidInputError(message, pointer=f"/{field}", **details)
 
 
+def _only_date_is_missing(error: InvalidInputError) -> bool:
+    missing = error.details.get("columns")
+    return isinstance(missing, list) and [str(m).split()[0] for m in missing] == ["quote_date"]
+
+
 def _candidates(error: InvalidInputError) -> Iterator[str]:
     """Yield names of what may solve a problem: the column, the setting, the options it mentions."""
-    missing = error.details.get("columns")
-    if isinstance(missing, list):
+    if "columns" in error.details:
         # A date can be given; without other columns it is not a table of quotes.
-        yield from ("date",) if [what.split()[0] for what in missing] == ["quote_date"] else ()
+        yield from ("date",) if _only_date_is_missing(error) else ()
         return
     column = str(error.details.get("column", ""))
     yield _FIELDS.get(column, column)

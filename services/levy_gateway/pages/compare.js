@@ -47,7 +47,7 @@ function show(result, choose) {
         { label: "within the spread", number: true },
         { label: "status" },
         { label: "time, s", number: true },
-        { label: "" },
+        { label: "charts" },
       ],
       result.results.map((model) => [
         model.model_type,
@@ -82,8 +82,8 @@ function parameters(result) {
     "Parameters side by side",
     [{ label: "model" }, { label: "parameter" }, { label: "value", number: true }, { label: "95% interval", number: true }],
     result.results.flatMap((model) =>
-      Object.entries(model.parameters).map(([name, value], k) => [
-        k === 0 ? model.model_type : "",
+      Object.entries(model.parameters).map(([name, value]) => [
+        model.model_type,
         name,
         number(value),
         interval(model.intervals?.[name], 4),

@@ -156,7 +156,7 @@ export function correlations(matrix) {
   const shade = (value) => `shade-${Math.min(SHADES - 1, Math.floor(SHADES * Math.abs(value)))}`;
   return table(
     "Correlations",
-    [{ label: "" }, ...names.map((label) => ({ label, number: true }))],
+    [{ label: "parameter" }, ...names.map((label) => ({ label, number: true }))],
     names.map((a) => [a, ...names.map((b) => ({ text: number(matrix[a][b], 2), class: a === b ? null : shade(matrix[a][b]) }))]),
   );
 }

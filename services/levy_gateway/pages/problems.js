@@ -4,6 +4,8 @@ import { byId, h } from "./dom.js";
 
 /** Fields of requests that are entered under another name. */
 const ENTERED_AS = { data: "text", example: "text" };
+const LONG_MESSAGE = 120;
+const TITLES = { "invalid-input": "Check the entries" };
 
 /** Remove all problems of a form. */
 export function clearProblems(form) {
@@ -27,11 +29,13 @@ export function showProblem(form, error) {
     return { field: form.elements.namedItem(ENTERED_AS[name] ?? name), detail };
   });
   const atFields = located.filter(({ field }) => field instanceof HTMLElement);
-  for (const { field, detail } of atFields) showAtField(field, detail);
+  for (const { field, detail } of atFields) {
+    showAtField(field, detail.length > LONG_MESSAGE ? "This entry solves the problem below." : detail);
+  }
   const id = error.requestId ? h("small", {}, `Request ${error.requestId}`) : null;
   form
     .querySelector(".problem")
-    .replaceChildren(h("b", {}, error.title || "Error"), h("span", {}, error.message), " ", id || "");
+    .replaceChildren(h("b", {}, TITLES[error.code] ?? error.title ?? "Error"), h("span", {}, error.message), " ", id || "");
   const box = atFields[0]?.field.closest("details");
   if (box) box.open = true;
   atFields[0]?.field.focus();
@@ -49,7 +53,7 @@ function showAtField(field, detail) {
 export class EntryError extends Error {
   constructor(field, message) {
     super(message);
-    this.title = "Check this entry";
+    this.code = "invalid-input";
     this.errors = [{ pointer: `/${field}`, detail: message }];
   }
 }

@@ -29,7 +29,7 @@ export async function requestOf(form, file, example) {
   }
   if (example) return { example, ...fields };
   if (file) return { ...(await contentOf(file)), name: file.name, ...fields };
-  const text = form.elements.text.value;
+  const text = `${form.elements.text.value.trimEnd()}\n`;
   if (!text.trim()) {
     throw new EntryError("text", "Paste a table of quotes, choose a file, or use the example.");
   }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from levy_surfaces.sample import sample_chain
 
@@ -21,6 +21,7 @@ _MILLISECONDS = 60_000
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no chromium on the path")
+    expect.set_options(timeout=_MILLISECONDS)
     with sync_playwright() as playwright:
         # Containers have neither a sandbox for it nor much shared memory.
         arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
