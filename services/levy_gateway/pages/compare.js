@@ -38,7 +38,7 @@ function show(result, choose) {
       ["time", `${number(result.comparison_time_ms / 1000, 3)} s`],
     ]),
     table(
-      "Models compared",
+      "Ranking of the models",
       [
         { label: "model" },
         { label: "unseen expiries, vol points", number: true },

@@ -168,7 +168,7 @@ def test_models_are_compared_side_by_side(visit: Visit, chain: str) -> None:
     page.get_by_role("button", name="Read quotes").click()
     page.get_by_role("button", name="Compare models").click()
     expect(page.locator("#compared")).to_be_focused()
-    ranked = [row[0] for row in rows_of(page, "Models compared")]
+    ranked = [row[0] for row in rows_of(page, "Ranking of the models")]
     assert {"NIGSato", "VarianceGamma", "BlackScholes"} <= set(ranked)
     assert ranked[-1] == "BlackScholes"
     screenshot(page, "compared")
@@ -181,7 +181,7 @@ def test_a_job_is_followed_to_its_posterior(visit: Visit) -> None:
     page = visit()
     page.get_by_role("button", name="use the example").click()
     page.get_by_role("button", name="Sample the posterior").click()
-    expect(page.get_by_label("Engine", exact=True)).to_have_value("laplace-psis")
+    expect(page.get_by_role("combobox", name="Engine")).to_have_value("laplace-psis")
     page.locator("#start-job").click()
     expect(page.get_by_label("Progress of the job")).to_be_visible()
     expect(page.locator("#job-status")).to_have_text("Job succeeded.", timeout=180_000)
