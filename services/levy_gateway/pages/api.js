@@ -21,11 +21,20 @@ export class Problem extends Error {
 }
 
 /** Send a request and return the JSON of its response; raise `Problem` for any other outcome. */
-export async function send(method, path, body, { signal } = {}) {
+export async function send(method, path, body) {
+  return (await responseTo(method, path, body)).json();
+}
+
+/** Return the body of a file of the engine, which a plain link would request without the key. */
+export async function fileOf(path) {
+  return (await responseTo("GET", path)).blob();
+}
+
+async function responseTo(method, path, body) {
   for (let attempt = 0; ; attempt += 1) {
-    const response = await fetched(method, path, body, signal);
+    const response = await fetched(method, path, body);
+    if (response.ok) return response;
     const content = await response.json().catch(() => ({}));
-    if (response.ok) return content;
     if (response.status === 401 && (await askForKey(Boolean(key())))) continue;
     const wait = Number(response.headers.get("Retry-After"));
     if (!RETRIED.includes(response.status) || !(wait > 0) || attempt >= MAX_RETRIES) {
@@ -50,15 +59,14 @@ export async function mapped(items, work, atOnce = 2) {
   return results;
 }
 
-async function fetched(method, path, body, signal) {
+async function fetched(method, path, body) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key()) headers["X-API-Key"] = key();
   const content = body === undefined ? undefined : JSON.stringify(body);
   try {
-    return await fetch(path, { method, headers, body: content, signal });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+    return await fetch(path, { method, headers, body: content });
+  } catch {
     throw new Problem({
       title: "No connection",
       detail: "The engine does not respond. Check that it runs, then try again.",

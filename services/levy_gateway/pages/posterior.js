@@ -1,7 +1,8 @@
 /** The fifth section: a Bayesian job, from its start to the posterior. */
 
-import { send } from "./api.js";
+import { fileOf, send } from "./api.js";
 import { byId, h, notes, table } from "./dom.js";
+import { save } from "./download.js";
 import { count, interval, number, percent, sentence } from "./format.js";
 import { figuresOf, surfaceOf } from "./quotes.js";
 
@@ -107,12 +108,13 @@ function described(job, seconds) {
 }
 
 function show(result, url) {
+  const hasEss = Object.values(result.parameters).some((p) => p.ess_bulk != null);
   const isMcmc = Object.values(result.parameters).some((p) => p.r_hat != null);
   const columns = [
     { label: "parameter" },
     ...["mean", "sd", "median", "95% interval"].map((label) => ({ label, number: true })),
     ...(isMcmc ? [{ label: "R-hat", number: true }] : []),
-    { label: "effective draws", number: true },
+    ...(hasEss ? [{ label: "effective draws", number: true }] : []),
   ];
   const { misfit } = result;
   byId("posterior-result").replaceChildren(
@@ -141,12 +143,20 @@ function show(result, url) {
         number(p.median),
         interval(p.interval, 4),
         ...(isMcmc ? [number(p.r_hat, 4)] : []),
-        number(p.ess_bulk, 4),
+        ...(hasEss ? [number(p.ess_bulk, 4)] : []),
       ]),
     ),
     h("h3", {}, "Posterior correlations"),
     correlations(result.correlations),
-    h("p", { class: "actions" }, h("a", { href: `${url}/inference-data`, download: "posterior.nc" }, "Draws (netCDF, for ArviZ)")),
+    h(
+      "p",
+      { class: "actions" },
+      h(
+        "button",
+        { type: "button", click: async () => save("posterior.nc", await fileOf(`${url}/inference-data`)) },
+        "Draws (netCDF, for ArviZ)",
+      ),
+    ),
   );
 }
 

@@ -68,7 +68,6 @@ export async function working(form, button, status, text, work) {
     status.textContent = result || "";
   } catch (error) {
     status.textContent = "";
-    if (error.name === "AbortError") return;
     showProblem(form, error);
   } finally {
     button.disabled = false;

@@ -191,6 +191,9 @@ def test_a_job_is_followed_to_its_posterior(visit: Visit) -> None:
         assert low < number(posterior[name][1]) < high
         assert number(posterior[name][1]) == pytest.approx(truth, rel=0.05)
     assert {row[0] for row in rows_of(page, "Correlations")} >= set(SAMPLE_PARAMETERS)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Draws (netCDF, for ArviZ)").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89HDF")
     screenshot(page, "posterior")
     assert violations(page) == []
 
