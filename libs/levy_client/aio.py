@@ -23,6 +23,7 @@ from levy_schemas.jobs import (
     JobStatus,
 )
 from levy_schemas.pricing import PriceRequest, PriceResult
+from levy_schemas.quotes import QuotesRequest, QuotesResult
 
 _Response = TypeVar("_Response", bound=BaseModel)
 
@@ -119,6 +120,12 @@ class AsyncClient:
     async def price(self, request: PriceRequest | None = None, **fields: Any) -> PriceResult:
         """Price European options."""
         return await self._send(calls.price(request, fields))
+
+    async def read_quotes(
+        self, request: QuotesRequest | None = None, **fields: Any
+    ) -> QuotesResult:
+        """Read and clean a file of quotes (`text`, `data` in Base64, or `example`)."""
+        return await self._send(calls.read_quotes(request, fields))
 
     async def sample(
         self,

@@ -33,6 +33,7 @@ from levy_schemas.health import Health
 from levy_schemas.jobs import BayesianRequest, BayesianResult, JobAccepted, JobStatus
 from levy_schemas.pricing import PriceRequest, PriceResult
 from levy_schemas.problems import MEDIA_TYPE, Problem
+from levy_schemas.quotes import QuotesRequest, QuotesResult
 
 _TIMEOUT_SECONDS: Final = 35.0
 """Longer than the gateway's deadline of a calibration, so that the gateway reports a timeout."""
@@ -163,6 +164,11 @@ def compare(
 def price(request: PriceRequest | None, fields: Mapping[str, Any]) -> Call[PriceResult]:
     """Return the call that prices options."""
     return Call("POST", "/price", PriceResult, _validated(PriceRequest, request, fields))
+
+
+def read_quotes(request: QuotesRequest | None, fields: Mapping[str, Any]) -> Call[QuotesResult]:
+    """Return the call that reads and cleans a file of quotes."""
+    return Call("POST", "/quotes", QuotesResult, _validated(QuotesRequest, request, fields))
 
 
 def sample(

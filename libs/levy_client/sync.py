@@ -22,6 +22,7 @@ from levy_schemas.jobs import (
     JobStatus,
 )
 from levy_schemas.pricing import PriceRequest, PriceResult
+from levy_schemas.quotes import QuotesRequest, QuotesResult
 
 _Response = TypeVar("_Response", bound=BaseModel)
 
@@ -121,6 +122,10 @@ class Client:
     def price(self, request: PriceRequest | None = None, **fields: Any) -> PriceResult:
         """Price European options."""
         return self._send(calls.price(request, fields))
+
+    def read_quotes(self, request: QuotesRequest | None = None, **fields: Any) -> QuotesResult:
+        """Read and clean a file of quotes (`text`, `data` in Base64, or `example`)."""
+        return self._send(calls.read_quotes(request, fields))
 
     def sample(
         self,

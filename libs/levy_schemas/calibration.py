@@ -120,6 +120,13 @@ class _Fit(ResponseModel):
         description="how the intervals were computed; null if there are none. laplace_iid replaces "
         "the others if there are at most two quotes more than parameters",
     )
+    correlations: dict[str, dict[str, FiniteFloat | None]] | None = Field(
+        default=None,
+        description="correlations of the estimates, by the uncertainty that the intervals have; "
+        "null if it is not robust, discrepancy or laplace_iid, or has fewer degrees of freedom "
+        "than parameters (robust with few expiries); an entry is null where one has no finite "
+        "standard error",
+    )
     singular_values: tuple[FiniteFloat, ...] | None = Field(
         description="of the Jacobian at the optimum; a small one is a direction not identified"
     )
@@ -168,7 +175,7 @@ class CalibrationResult(_Fit):
     """The fit of a model to a surface of quotes, with its uncertainty.
 
     With `per_maturity`, each expiry's fit is in `per_maturity`: `parameters`, `intervals`,
-    `singular_values` and `moments` are null, `status` is the worst of all expiries,
+    `correlations`, `singular_values` and `moments` are null, `status` is the worst of all expiries,
     `boundary_parameters` those of any, and `fit_quality` that of all expiries together.
     """
 

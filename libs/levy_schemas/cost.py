@@ -6,11 +6,13 @@ from typing import Final, Literal
 from levy_schemas.calibration import CalibrationBatch, CalibrationRequest
 from levy_schemas.comparison import ComparisonRequest
 from levy_schemas.pricing import PriceRequest
+from levy_schemas.quotes import QuotesRequest
 from levy_schemas.surface import SurfaceRequest
 
 Lane = Literal["brief", "long"]
 """Brief requests take milliseconds, long ones up to seconds; they do not wait for each other."""
 
+_CHARACTERS_OF_QUOTE: Final = 50
 _MODELS_IF_ALL: Final = 18
 """Models of a comparison that names none."""
 
@@ -25,7 +27,7 @@ class Cost:
     kind : str
         Requests of one kind take a time proportional to their size.
     size : int
-        Number of prices of options that an evaluation takes.
+        Number of prices of options that an evaluation takes, or of quotes to read.
     n_fits : int
         Number of fits, or one for a request to price: its weight in a rate limit.
     """
@@ -37,9 +39,14 @@ class Cost:
 
 
 def cost_of(
-    request: PriceRequest | CalibrationRequest | CalibrationBatch | ComparisonRequest,
+    request: (
+        PriceRequest | CalibrationRequest | CalibrationBatch | ComparisonRequest | QuotesRequest
+    ),
 ) -> Cost:
     """Return the expected cost of a validated request."""
+    if isinstance(request, QuotesRequest):
+        size = len(request.text or request.data or "")
+        return Cost("long", "quotes", size // _CHARACTERS_OF_QUOTE)
     if isinstance(request, PriceRequest):
         size = len(request.strikes) * len(request.maturities)
         kind = f"price {request.model_type.casefold()} {request.method}"

@@ -21,8 +21,13 @@ _PAGE: Final = (
 
 
 def with_security_headers(headers: list[Header], *, stored: bool = True) -> list[Header]:
-    """Return the headers of a response and those for its type, a page or data."""
+    """Return the headers of a response and those for its type, a page or data.
+
+    A response may have a content security policy, which is then kept.
+    """
     if not stored:
         headers = [*headers, (b"cache-control", b"no-store")]
+    if any(name == _POLICY for name, _ in headers):
+        return [*headers, *_ALWAYS]
     is_page = any(name == b"content-type" and b"text/html" in value for name, value in headers)
     return [*headers, *_ALWAYS, _PAGE if is_page else _DATA]

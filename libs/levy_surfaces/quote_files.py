@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, Final, Protocol, cast
+from typing import IO, Any, Final, Protocol, Self, cast
 
 import pandas as pd
 
@@ -94,6 +94,10 @@ class QuoteFile:
         How the table is laid out; known once a piece is read.
     description : str
         Kind of file, for people.
+    row_unit : str
+        What a row of the table is called.
+    name : str
+        Name of quotes without a path, for messages.
     """
 
     source: QuoteSource
@@ -103,7 +107,15 @@ class QuoteFile:
     layout: Layout | None = None
     description: str = ""
     row_unit: str = "row"
+    name: str = "standard input"
     _input: bytes | None = None
+
+    @classmethod
+    def in_memory(
+        cls, content: bytes, name: str, settings: QuoteSettings, quote_date: str | None = None
+    ) -> Self:
+        """Return the file of the given content; `name` is its name in messages."""
+        return cls(STANDARD_INPUT, settings, quote_date, name=name, _input=content)
 
     @property
     def is_frame(self) -> bool:
@@ -115,7 +127,7 @@ class QuoteFile:
         """The file's path; a name for messages where the quotes are not in a file."""
         if self.is_frame:
             return Path("data frame")
-        return Path("standard input") if self.source == STANDARD_INPUT else Path(self.source)
+        return Path(self.name) if self.source == STANDARD_INPUT else Path(self.source)
 
     def pieces(self, requirements: Requirements) -> Iterator[pd.DataFrame]:
         """Yield the engine's columns that the table has, indexed by line or row number.

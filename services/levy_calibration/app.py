@@ -16,11 +16,13 @@ from levy_calibration.handlers.calibrate_many import calibrate_many
 from levy_calibration.handlers.champion_challenger import ChampionChallengerRouter
 from levy_calibration.handlers.compare import compare
 from levy_calibration.handlers.drift_monitor import DriftMonitor
+from levy_calibration.handlers.read_quotes import read_quotes
 from levy_calibration.metrics import CalibrationMetrics
 from levy_calibration.registry import Registry
 from levy_calibration.routes import calibrate as calibrate_route
 from levy_calibration.routes import compare as compare_route
 from levy_calibration.routes import networks as networks_route
+from levy_calibration.routes import quotes as quotes_route
 from levy_calibration.settings import CalibrationSettings
 from levy_numerics.calibration.hybrid import Fit
 from levy_numerics.market import Quotes
@@ -104,6 +106,7 @@ def create_app(settings: CalibrationSettings) -> FastAPI:
     }
     app.include_router(calibrate_route.router(handler, batch_handler, threads, metrics))
     app.include_router(compare_route.router(comparing, threads["long"], metrics))
+    app.include_router(quotes_route.router(read_quotes, threads["long"]))
     app.include_router(networks_route.router(partial(serving.served, version)))
     return app
 

@@ -17,7 +17,7 @@ from levy_service.problems import problem_response
 from levy_service.security_headers import NOT_STORED
 
 _OPEN: Final = frozenset({"/", "/docs", "/openapi.json", "/health", "/metrics"})
-_OPEN_BELOW: Final = ("/docs/", "/health/", "/problems/")
+_OPEN_BELOW: Final = ("/assets/", "/docs/", "/health/", "/problems/")
 """Public paths. Every other path requires a key, so that a new endpoint is never public by
 oversight."""
 

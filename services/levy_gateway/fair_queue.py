@@ -152,12 +152,14 @@ class FairQueue:
     def _enter(self, caller: str, seconds: float, deadline: float) -> _Waiting:
         tag = self._tag_of(caller)
         wait = self._expected_wait(tag)
-        if wait > self._longest_wait() or self._clock() + wait + seconds > deadline:
+        # An idle slot is used whatever the estimate, which would otherwise never be corrected.
+        latest_start = deadline - seconds if wait > 0.0 else deadline
+        if wait > self._longest_wait() or self._clock() + wait > latest_start:
             raise self._refusal(wait)
         self._finish_tags[caller] = tag + seconds
         self._number += 1
         turn = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(tag, self._number, seconds, deadline - seconds, turn)
+        waiting = _Waiting(tag, self._number, seconds, latest_start, turn)
         heapq.heappush(self._queue, waiting)
         self._start_next()
         return waiting

@@ -60,7 +60,12 @@ class Upstreams:
             brief.upstream,
             Forward({"brief": prices}, settings.pricing_deadline_seconds),
             Forward({"brief": brief, "long": long}, settings.calibration_deadline_seconds),
-            {"/price": prices.queue, "/calibrate": brief.queue, "/compare": long.queue},
+            {
+                "/price": prices.queue,
+                "/calibrate": brief.queue,
+                "/compare": long.queue,
+                "/quotes": long.queue,
+            },
             instances,
             tuple(clients.opened),
         )

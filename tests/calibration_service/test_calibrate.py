@@ -372,3 +372,43 @@ def test_a_fit_stops_within_a_few_evaluations_of_its_deadline(
             checkpoint=checkpoint,
         )
     assert calls == 3
+
+
+def test_correlations_are_those_of_the_derivatives_of_the_prices(
+    client: TestClient, grid_request: dict[str, Any]
+) -> None:
+    noise = 0.01 * np.random.default_rng(1).standard_normal((3, 7))
+    noisy = grid_request | {"prices": (np.array(grid_request["prices"]) + noise).tolist()}
+    result = fit(client, noisy | {"weights": "price", "uncertainty": "laplace_iid"})
+    assert result.parameters is not None
+    assert result.correlations is not None
+    at, names, step = result.parameters, ("sigma", "nu", "theta"), 1e-5
+    contracts = Contracts.grid(
+        spot=100.0,
+        rate=grid_request["risk_free_rate"],
+        dividend_yield=grid_request["dividend_yield"],
+        strikes=grid_request["strikes"],
+        maturities=grid_request["maturities"],
+    )
+
+    def derivative(name: str) -> np.ndarray:
+        up, down = (
+            price(VarianceGamma(**(at | {name: at[name] + sign * step})), contracts).value
+            for sign in (1.0, -1.0)
+        )
+        return (up - down) / (2.0 * step)
+
+    jacobian = np.stack([derivative(name) for name in names], axis=1)
+    covariance = np.linalg.inv(jacobian.T @ jacobian)
+    scale = np.sqrt(np.diag(covariance))
+    correlations = np.array([[result.correlations[a][b] for b in names] for a in names])
+    assert correlations == pytest.approx(covariance / np.outer(scale, scale), abs=1e-4)
+
+
+def test_correlations_are_null_with_fewer_degrees_of_freedom_than_parameters(
+    client: TestClient, grid_request: dict[str, Any]
+) -> None:
+    result = fit(client, grid_request)
+    assert result.uncertainty == "robust"  # three expiries leave two degrees of freedom
+    assert result.correlations is None
+    assert fit(client, grid_request | {"uncertainty": "none"}).correlations is None

@@ -7,7 +7,7 @@ import pytest
 
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, fit_surface
-from levy_cli.reports.figures import points, smiles_of
+from levy_cli.reports.figures import maturity_axis, points, smiles_of
 from levy_cli.reports.fit import errors_by_maturity, heat_map
 from levy_numerics.calibration.hybrid import FitStrategy
 from levy_surfaces.cleaning import clean
@@ -47,3 +47,23 @@ def test_bars_of_a_smile_extend_from_bid_to_ask(fitted: FittedSurface) -> None:
     bars = points(smile).error_y
     assert np.all(bars.array > 0.0)
     assert np.all(bars.arrayminus > 0.0)
+
+
+@pytest.mark.parametrize(
+    ("years", "labels"),
+    [
+        ([0.02, 0.3, 1.2], ["1M", "3M", "6M", "1Y"]),
+        ([0.1, 0.2], ["36 days", "73 days"]),
+        ([0.2], ["73 days"]),
+    ],
+)
+def test_maturities_are_labelled_by_tenors(years: list[float], labels: list[str]) -> None:
+    axis = maturity_axis(years)
+    assert axis["ticktext"] == labels
+    assert min(years) <= min(axis["tickvals"]) <= max(axis["tickvals"]) <= max(years)
+
+
+def test_errors_are_drawn_on_an_axis_of_tenors(fitted: FittedSurface) -> None:
+    axis = errors_by_maturity(fitted).layout.xaxis
+    assert axis.type == "log"
+    assert all(label.endswith(("days", "D", "W", "M", "Y")) for label in axis.ticktext)

@@ -38,6 +38,8 @@ async def use(gateway: FastAPI) -> None:
         assert second.code == "unknown-model"
         with pytest.raises(ProblemError, match="unknown-model"):
             await levy.calibrate(surface.model_copy(update={"model_type": "Nonsense"}))
+        read = await levy.read_quotes(example="synthetic-index")
+        assert len(read.quotes) == read.n_kept
         ranked = await levy.compare(
             models=["BlackScholes"], prices=priced.prices, holdout=False, **MARKET, **GRID
         )

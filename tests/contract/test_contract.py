@@ -14,6 +14,7 @@ from levy_schemas.problems import PROBLEMS, Problem
 from levy_service.work import DeadlineError
 
 PUBLIC = {
+    ("post", "/quotes"),
     ("post", "/price"),
     ("post", "/calibrate"),
     ("post", "/compare"),

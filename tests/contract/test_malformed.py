@@ -78,7 +78,7 @@ def check(answer: Any) -> None:
         assert PROBLEMS[answer.json()["code"]].status == answer.status_code
 
 
-PATHS = ["/price", "/calibrate", "/compare", "/calibrate/bayesian"]
+PATHS = ["/price", "/calibrate", "/compare", "/calibrate/bayesian", "/quotes"]
 
 
 @given(body=st.binary(max_size=2000), path=st.sampled_from(PATHS))
@@ -103,9 +103,11 @@ FIELDS = st.sampled_from(
         *("strikes", "maturities", "option_type", "method", "greeks", "prices", "quotes"),
         *("forwards", "weights", "uncertainty", "per_maturity", "models", "holdout", "unknown"),
         *("engine", "priors", "num_samples", "seed", "likelihood"),
+        *("text", "data", "example", "date", "columns", "scale", "rate", "spot", "max_maturity"),
     ]
 )
 GOOD: dict[str, dict[str, Any]] = {
+    "/quotes": {"text": "maturity_years,strike,option_type,mid,forward\n0.5,90,C,14,101\n"},
     "/price": {
         "model_type": "VarianceGamma",
         "parameters": {"sigma": 0.2, "nu": 0.4, "theta": -0.15},

@@ -76,7 +76,8 @@ def pricing() -> FakeUpstream:
 def calibration() -> FakeUpstream:
     fitted = json_reply('{"model_type": "VarianceGamma"}')
     compared = json_reply('{"results": []}')
-    replies = {"/calibrate": fitted, "/compare": compared, "/networks": NETWORKS}
+    read = json_reply('{"n_read": 1}')
+    replies = {"/calibrate": fitted, "/compare": compared, "/quotes": read, "/networks": NETWORKS}
     return FakeUpstream("calibration", replies | {"/health/ready": READY})
 
 

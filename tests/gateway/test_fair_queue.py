@@ -173,9 +173,9 @@ def test_a_request_is_refused_if_it_cannot_end_before_its_deadline() -> None:
 
     async def scenario() -> None:
         await service.learn(0.5)
+        await service.send("first")
         await service.send_one("late", deadline=0.4)
         assert service.refused == ["late"]
-        await service.send("first")
         waiting = asyncio.create_task(service.send_one("second", deadline=1.0))
         await settle()
         await service.end_next(0.7)  # longer than expected: now it is too late for the second
@@ -184,6 +184,19 @@ def test_a_request_is_refused_if_it_cannot_end_before_its_deadline() -> None:
     service.run(scenario)
     assert service.refused == ["late", "second"]
     assert service.order == ["first"]
+
+
+def test_an_idle_service_is_tried_whatever_its_former_requests_took() -> None:
+    service = Service()
+
+    async def scenario() -> None:
+        await service.learn(40.0)
+        await service.send("desk")
+        await service.end_next(0.1)
+
+    service.run(scenario)
+    assert service.order == ["desk"]
+    assert service.refused == []
 
 
 def test_a_request_that_is_cancelled_while_it_waits_frees_its_place() -> None:

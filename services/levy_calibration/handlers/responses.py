@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from levy_calibration.handlers.parameter_intervals import (
     LEVEL,
     ParameterIntervals,
@@ -107,6 +109,7 @@ def fitted_model(
         "fit_quality": quality(fit.fit),
         "intervals": uncertainty.intervals,
         "uncertainty": uncertainty.uncertainty,
+        "correlations": _correlations(tuple(fit.parameters), uncertainty),
         "singular_values": tuple(float(v) for v in fit.singular_values if math.isfinite(v)),
         "moments": _moments(
             fit.moments if uncertainty.errors is None else uncertainty.errors.moments,
@@ -115,6 +118,28 @@ def fitted_model(
         "boundary_parameters": fit.boundary_parameters,
         "n_evaluations": fit.n_evaluations,
         "warnings": (*uncertainty.warnings, *fit.warnings),
+    }
+
+
+def _correlations(
+    names: Sequence[str], uncertainty: ParameterIntervals
+) -> dict[str, dict[str, float | None]] | None:
+    """Return the correlations of the estimates.
+
+    None where the covariance is not that of the intervals, or has fewer degrees of freedom than
+    parameters: such a matrix is singular, and its correlations would be ±1 whatever the quotes.
+    """
+    errors = uncertainty.errors
+    if errors is None or uncertainty.uncertainty != errors.error_model:
+        return None
+    if errors.degrees_of_freedom < len(names):
+        return None
+    scale = np.sqrt(np.diag(errors.covariance))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        matrix = np.clip(errors.covariance / np.outer(scale, scale), -1.0, 1.0)
+    return {
+        name: {other: finite_or_none(value) for other, value in zip(names, row, strict=True)}
+        for name, row in zip(names, matrix, strict=True)
     }
 
 

@@ -1,5 +1,6 @@
 """Elements that the figures of several reports share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,10 @@ FONT: Final = dict(  # noqa: C408 - a layout reads better as keywords
 _COLUMNS: Final = 3
 _ROW_HEIGHT: Final = 250
 _CURVE_POINTS: Final = 81
+_TENORS: Final = (
+    *((1 / DAYS_PER_YEAR, "1D"), (7 / DAYS_PER_YEAR, "1W"), (1 / 12, "1M"), (0.25, "3M")),
+    *((0.5, "6M"), (1.0, "1Y"), (2.0, "2Y"), (5.0, "5Y"), (10.0, "10Y"), (30.0, "30Y")),
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,22 @@ class Smile:
 def smiles_of(surface: Surface, market_vols: np.ndarray) -> list[Smile]:
     """Return the smile of each expiry."""
     return [_smile(surface, market_vols, int(series)) for series in np.unique(surface.series)]
+
+
+def maturity_axis(years: Sequence[float]) -> dict[str, Any]:
+    """Return a logarithmic axis of maturities, in years, whose ticks are usual tenors."""
+    low, high = min(years), max(years)
+    ticks = [(value, label) for value, label in _TENORS if low <= value <= high]
+    if len(ticks) < 2:
+        ticks = [(value, f"{DAYS_PER_YEAR * value:.0f} days") for value in sorted({low, high})]
+    return {
+        "type": "log",
+        "title_text": "maturity",
+        "tickvals": [value for value, _ in ticks],
+        "ticktext": [label for _, label in ticks],
+        "gridcolor": GRID,
+        "zeroline": False,
+    }
 
 
 def small_multiples(titles: list[str]) -> tuple[go.Figure, list[dict[str, int]]]:

@@ -21,6 +21,7 @@ from levy_cli.reports.figures import (
     axis_buttons,
     expiry_label,
     layout,
+    maturity_axis,
     points,
     small_multiples,
     smiles_of,
@@ -301,7 +302,7 @@ def errors_by_maturity(fitted: FittedSurface) -> go.Figure:
                 hovertemplate=f"%{{customdata}}<br>{name} %{{y:+.2f}} vol points<extra></extra>",
             )
         )
-    figure.update_xaxes(title_text="years", type="log", gridcolor=GRID, zeroline=False)
+    figure.update_xaxes(**maturity_axis(years))
     figure.update_yaxes(title_text="vol points", gridcolor=GRID, zerolinecolor=SPREAD)
     figure.update_layout(**layout(260, top=16))
     return figure
@@ -323,7 +324,7 @@ def parameters_by_maturity(fitted: FittedSurface) -> go.Figure:
     for i, p in enumerate(parameters):
         trace = _parameter(p.name, fits, [names[expiry.maturity] for expiry in fits])
         figure.add_trace(trace, row=i // _COLUMNS + 1, col=i % _COLUMNS + 1)
-    figure.update_xaxes(type="log", gridcolor=GRID, zeroline=False)
+    figure.update_xaxes(**maturity_axis([expiry.maturity for expiry in fits]))
     figure.update_yaxes(gridcolor=GRID, zeroline=False)
     figure.update_annotations(font_size=13)
     figure.update_layout(**layout(_ROW_HEIGHT * rows + 60, top=40))

@@ -65,6 +65,10 @@ class CachedForward:
         self._metrics = metrics
         self.deadline_seconds = forward.deadline_seconds
 
+    async def uncached(self, request: Forwardable) -> Reply:
+        """Forward a request whose result is not cached."""
+        return await self._forward(request)
+
     async def __call__(
         self, request: Forwardable, content: BaseModel, policy: CachePolicy
     ) -> CachedReply:

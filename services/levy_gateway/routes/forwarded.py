@@ -1,4 +1,4 @@
-"""`POST /price`, `/calibrate` and `/compare`: validated here, computed by an upstream service."""
+"""`POST /quotes`, `/price`, `/calibrate` and `/compare`: validated here, computed upstream."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -19,6 +19,7 @@ from levy_schemas.comparison import ComparisonRequest, ComparisonResult
 from levy_schemas.cost import Cost, cost_of
 from levy_schemas.headers import CACHE_STATUS, RETRY_AFTER
 from levy_schemas.pricing import PriceRequest, PriceResult
+from levy_schemas.quotes import QuotesRequest, QuotesResult
 from levy_service.body import StrictJsonRoute
 from levy_service.documentation import BODY_PROBLEMS, problems
 from levy_service.work import deadline_of
@@ -51,6 +52,17 @@ def router(
         response = _response(cached.reply)
         response.headers[CACHE_STATUS] = cached.cache_status
         return response
+
+    @routes.post(
+        "/quotes",
+        tags=["quotes"],
+        response_model=QuotesResult,
+        responses=problems(*BODY_PROBLEMS, *_UPSTREAM_PROBLEMS),
+    )
+    async def read_quotes(body: QuotesRequest, request: Request) -> Response:
+        """Read and clean a file of quotes, in any layout that is recognised."""
+        sent = await admitted("/quotes", cost_of(body), request, calibration.deadline_seconds)
+        return _response(await calibration.uncached(sent))
 
     @routes.post(
         "/price",
