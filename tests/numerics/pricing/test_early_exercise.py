@@ -171,9 +171,9 @@ def test_a_surface_is_one_sweep_with_the_prices_of_its_maturities() -> None:
         alone = pricing.price(
             model, put(100.0, strikes, 0.05, 0.01, years[i]), terms=AMERICAN, spot=100.0
         )
-        # 1e-5 of the spot, twice that next to the exercise boundary.
-        assert np.max(np.abs(together[i] - alone.value)) < 2e-3
-        assert np.median(np.abs(together[i] - alone.value)) < 2e-4
+        # 1e-5 of the spot, three times that next to the exercise boundary.
+        assert np.max(np.abs(together[i] - alone.value)) < 3e-3
+        assert np.median(np.abs(together[i] - alone.value)) < 1e-3
 
 
 def test_rates_between_maturities_may_differ() -> None:
