@@ -263,11 +263,10 @@ def _one_side(
     grid = _grid(side, state, path, terms, accuracy)
     total: Sweep | None = None
     for k, weight in enumerate(weights):
-        n_dates = accuracy.n_dates * 2**k
         segments = (
-            time_to_go_segments(path, n_dates if is_american else 0)
+            time_to_go_segments(path, accuracy.n_dates if is_american else 0, 2**k)
             if flat
-            else calendar_segments(path, rows, terms, n_dates)
+            else calendar_segments(path, rows, terms, accuracy.n_dates, 2**k)
         )
         result = sweep(grid, segments, knock_out)
         total = result.scaled(weight) if total is None else total.plus(result.scaled(weight))

@@ -107,8 +107,10 @@ def early_exercise(
     if terms.exercise == "american" and terms.barrier is None:
         is_exercised = values.is_exercised
         sign = np.where(contracts.is_call, 1.0, -1.0)
-        delta = np.where(is_exercised, sign, delta)
-        gamma, theta = np.where(is_exercised, 0.0, gamma), np.where(is_exercised, 0.0, theta)
+        # Extrapolation next to the boundary may exceed the bounds of a convex function.
+        delta = np.where(is_exercised, sign, sign * np.clip(sign * delta, 0.0, 1.0))
+        gamma = np.where(is_exercised, 0.0, np.maximum(gamma, 0.0))
+        theta = np.where(is_exercised, 0.0, theta)
         premium = np.maximum(premium, 0.0)
     return EarlyExercise(
         premium=premium,

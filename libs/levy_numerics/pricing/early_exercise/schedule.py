@@ -42,15 +42,22 @@ class Segment:
     recorded: bool = False
 
 
-def time_to_go_segments(path: MarketPath, n_dates: int) -> list[Segment]:
+def time_to_go_segments(path: MarketPath, n_dates: int, refinement: int) -> list[Segment]:
     """Return the segments of one row at constant rates, recorded at every maturity.
 
-    `n_dates` exercise dates lie before the first maturity; 0 for European options.
+    Parameters
+    ----------
+    path : MarketPath
+    n_dates : int
+        Exercise dates until the first maturity before refinement; 0 for European options.
+    refinement : int
+        Factor of the number of steps of American options, the same on all intervals, so that
+        errors are powers of it.
     """
     segments, start = [], 0.0
     for years, rate, carry in zip(path.years, path.rate, path.carry, strict=True):
         length = years - start
-        n_steps = max(1, int(np.ceil(length / years * n_dates * (1.0 - 1e-12))))
+        n_steps = 1 if n_dates == 0 else refinement * _n_steps(length, years, n_dates)
         segments.append(
             Segment(length / n_steps, rate, carry, n_steps, exercise=n_dates > 0, recorded=True)
         )
@@ -59,7 +66,7 @@ def time_to_go_segments(path: MarketPath, n_dates: int) -> list[Segment]:
 
 
 def calendar_segments(
-    path: MarketPath, row_years: np.ndarray, terms: Terms, n_dates: int
+    path: MarketPath, row_years: np.ndarray, terms: Terms, n_dates: int, refinement: int
 ) -> list[Segment]:
     """Return the segments from the last maturity to today.
 
@@ -70,7 +77,9 @@ def calendar_segments(
         Maturity of each row, decreasing.
     terms : Terms
     n_dates : int
-        Exercise dates of American options until the first maturity.
+        Exercise dates of American options until the first maturity before refinement.
+    refinement : int
+        As in `time_to_go_segments`.
     """
     monitored = () if terms.barrier is None else terms.barrier.dates
     last = float(row_years[0])
@@ -84,7 +93,7 @@ def calendar_segments(
         knock_out = _contains(monitored, start)
         n_steps = 1
         if is_american:
-            n_steps = max(1, int(np.ceil(length / path.years[i] * n_dates * (1.0 - 1e-12))))
+            n_steps = refinement * _n_steps(length, float(path.years[i]), n_dates)
         rates = (length / n_steps, float(path.rate[i]), float(path.carry[i]))
         exercise = is_american or _contains(terms.exercise_dates, start)
         knock_out_start = _contains(monitored, end)
@@ -97,6 +106,11 @@ def calendar_segments(
             )
         )
     return segments
+
+
+def _n_steps(length: float, years: float, n_dates: int) -> int:
+    """Return steps of an interval that are at most `years`/`n_dates` long."""
+    return max(1, int(np.ceil(length / years * n_dates * (1.0 - 1e-12))))
 
 
 _SAME = 1e-9
