@@ -80,7 +80,7 @@ class Accuracy:
     def of(cls, tolerance: float) -> "Accuracy":
         """Return the discretisation for an error, as a fraction of the spot."""
         if tolerance >= 1e-5:
-            return cls(3, 12, 0.03, 0.01 * tolerance)
+            return cls(4, 8, 0.04, 0.01 * tolerance)
         return cls(4, 16, 0.015, max(0.01 * tolerance, 1e-12))
 
     def coarser(self) -> "Accuracy":
