@@ -118,7 +118,7 @@ class AsyncClient:
         return await self._send(calls.compare(request, fields, headers))
 
     async def price(self, request: PriceRequest | None = None, **fields: Any) -> PriceResult:
-        """Price European options."""
+        """Price options; European ones by default."""
         return await self._send(calls.price(request, fields))
 
     async def read_quotes(

@@ -120,7 +120,7 @@ class Client:
         return self._send(calls.compare(request, fields, headers))
 
     def price(self, request: PriceRequest | None = None, **fields: Any) -> PriceResult:
-        """Price European options."""
+        """Price options; European ones by default."""
         return self._send(calls.price(request, fields))
 
     def read_quotes(self, request: QuotesRequest | None = None, **fields: Any) -> QuotesResult:

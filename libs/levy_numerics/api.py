@@ -20,6 +20,7 @@ from levy_numerics.market import ArrayLike, Contracts, Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.models.registry import get
 from levy_numerics.pricing import Prices
+from levy_numerics.pricing.early_exercise import Terms
 from levy_numerics.pricing.greeks import Greeks
 from levy_numerics.pricing.greeks import greeks as greeks_of
 from levy_numerics.surface import Surface, contracts_from_columns
@@ -29,9 +30,15 @@ _ADAPTATIONS = 12
 
 
 def price(
-    model: Model, contracts: Any, *, method: str = "sinh", tolerance: float = 1e-10
+    model: Model,
+    contracts: Any,
+    *,
+    method: str | None = None,
+    tolerance: float | None = None,
+    terms: Terms | None = None,
+    spot: float | None = None,
 ) -> Prices:
-    """Return present values of European options, with error estimates.
+    """Return present values of options, with error estimates.
 
     Parameters
     ----------
@@ -39,9 +46,15 @@ def price(
         Such as `models.VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15)`.
     contracts : Contracts, Quotes, Surface, DataFrame or mapping
         See `surface.contracts_from_columns` for the columns.
-    method : {"sinh", "cos", "carr_madan", "lewis"}
-    tolerance : float
-        Requested error, as a fraction of the forward's present value.
+    method : {"sinh", "cos", "carr_madan", "lewis", "conv"}, optional
+        By default `sinh` for European options, `conv` with early exercise or a barrier.
+    tolerance : float, optional
+        Requested error, as a fraction of the forward's present value; by default 1e-10 for European
+        options, 1e-7 otherwise.
+    terms : Terms, optional
+        American or Bermudan exercise, a barrier, cash dividends; European if absent.
+    spot : float, optional
+        In currency; early exercise and barriers require it.
 
     Examples
     --------
@@ -52,7 +65,9 @@ def price(
     [14.18101, 4.061714]
     """
     options = _contracts(contracts)
-    prices = pricing.price(model, options, method=method, tolerance=tolerance)
+    prices = pricing.price(
+        model, options, method=method, tolerance=tolerance, terms=terms, spot=spot
+    )
     return replace(prices, contracts=options)
 
 

@@ -49,7 +49,9 @@ def cost_of(
         return Cost("long", "quotes", size // _CHARACTERS_OF_QUOTE)
     if isinstance(request, PriceRequest):
         size = len(request.strikes) * len(request.maturities)
-        kind = f"price {request.model_type.casefold()} {request.method}"
+        barrier = "" if request.barrier is None else " barrier"
+        terms = f"{request.exercise}{barrier} {request.method or 'default'}"
+        kind = f"price {request.model_type.casefold()} {terms}"
         return Cost("brief", f"{kind} greeks" if request.greeks else kind, size)
     if isinstance(request, CalibrationBatch):
         sizes = [n_quotes(surface) for surface in request.surfaces]

@@ -1,6 +1,7 @@
 """`POST /price`."""
 
-from typing import Literal, Self
+from itertools import pairwise
+from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -9,7 +10,7 @@ from levy_schemas.wire import (
     MAX_OPTIONS,
     MAX_PARAMETERS,
     Amount,
-    Exercise,
+    FiniteFloat,
     Flag,
     Matrix,
     MaturityYears,
@@ -23,11 +24,28 @@ from levy_schemas.wire import (
 )
 
 OptionType = Literal["call", "put"]
-PricingMethod = Literal["sinh", "cos", "carr_madan", "lewis"]
+PricingMethod = Literal["sinh", "cos", "carr_madan", "lewis", "conv"]
+ExerciseStyle = Literal["european", "bermudan", "american"]
+BarrierKind = Literal["up-and-out", "up-and-in", "down-and-out", "down-and-in"]
+MAX_DATES: Final = 1_000
+"""Exercise or monitoring dates of one request."""
+
+
+class BarrierTerms(Request):
+    """A barrier, whose crossing extinguishes (out) or activates (in) the options."""
+
+    kind: BarrierKind = Field(examples=["up-and-out"])
+    level: Amount = Field(description="in the currency of the spot", examples=[120.0])
+    dates: tuple[MaturityYears, ...] = Field(
+        min_length=1,
+        max_length=MAX_DATES,
+        description="monitoring dates in years, increasing",
+        examples=[[0.25, 0.5, 0.75, 1.0]],
+    )
 
 
 class PriceRequest(Request):
-    """European options on every pair of a strike and a maturity."""
+    """Options on every pair of a strike and a maturity."""
 
     model_type: ModelName = Field(examples=["VarianceGamma"])
     parameters: dict[ParameterName, ParameterValue] = Field(
@@ -46,12 +64,23 @@ class PriceRequest(Request):
         min_length=1, max_length=MAX_OPTIONS, description="in years", examples=[[0.25, 1.0]]
     )
     option_type: OptionType = "call"
-    exercise: Exercise = Field(
-        default="european", description="of all options; others are not priced yet"
+    exercise: ExerciseStyle = Field(
+        default="european",
+        description="of all options; American and Bermudan ones, and barriers, require a model "
+        "with stationary increments",
     )
-    method: PricingMethod = Field(
-        default="sinh",
-        description="sinh is the most accurate and the fastest; carr_madan is accurate to 0.1%",
+    exercise_dates: tuple[MaturityYears, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_DATES,
+        description="of Bermudan options, in years, increasing; maturity is always one",
+    )
+    barrier: BarrierTerms | None = None
+    method: PricingMethod | None = Field(
+        default=None,
+        description="sinh (default) is the most accurate and the fastest for European options; "
+        "carr_madan is accurate to 0.1%; conv (default with early exercise or a barrier) prices "
+        "all terms",
     )
     greeks: Flag = Field(default=False, description="also return sensitivities")
 
@@ -65,6 +94,47 @@ class PriceRequest(Request):
                 {"n_options": n_options, "limit": MAX_OPTIONS, "pointer": "/strikes"},
             )
         return self
+
+    @model_validator(mode="after")
+    def _has_consistent_terms(self) -> Self:
+        if (self.exercise == "bermudan") != (self.exercise_dates is not None):
+            message = (
+                "Bermudan options require exercise_dates"
+                if self.exercise_dates is None
+                else "exercise_dates belong to Bermudan options; set exercise to bermudan"
+            )
+            raise PydanticCustomError("exercise_dates", message, {"pointer": "/exercise_dates"})
+        dates = {"/exercise_dates": self.exercise_dates or ()}
+        if self.barrier is not None:
+            dates["/barrier/dates"] = self.barrier.dates
+            self._check_barrier(self.barrier)
+        for pointer, values in dates.items():
+            if any(later <= earlier for earlier, later in pairwise(values)):
+                raise PydanticCustomError(
+                    "dates_out_of_order",
+                    "dates must increase; sort them and remove repetitions",
+                    {"pointer": pointer},
+                )
+        return self
+
+    def _check_barrier(self, barrier: BarrierTerms) -> None:
+        is_up = barrier.kind.startswith("up")
+        if (barrier.level <= self.spot_price) if is_up else (barrier.level >= self.spot_price):
+            raise PydanticCustomError(
+                "barrier_beyond_spot",
+                "the barrier of an {kind} option must be {side} the spot",
+                {
+                    "kind": barrier.kind,
+                    "side": "above" if is_up else "below",
+                    "pointer": "/barrier/level",
+                },
+            )
+        if barrier.kind.endswith("in") and self.exercise != "european":
+            raise PydanticCustomError(
+                "early_exercise_knock_in",
+                "{kind} options are priced with European exercise only",
+                {"kind": barrier.kind, "pointer": "/exercise"},
+            )
 
 
 class Greeks(ResponseModel):
@@ -87,7 +157,20 @@ class Greeks(ResponseModel):
         description="derivative with respect to the dividend yield, per unit"
     )
     parameters: dict[str, SparseMatrix] = Field(
-        description="derivative with respect to each parameter of the model"
+        description="derivative with respect to each parameter of the model; none with early "
+        "exercise or a barrier"
+    )
+
+
+class ExerciseBoundary(ResponseModel):
+    """Prices of the underlying at which early exercise becomes optimal.
+
+    Puts are exercised below them, calls above.
+    """
+
+    time_to_go: tuple[FiniteFloat, ...] = Field(description="years until maturity, increasing")
+    spot_over_strike: tuple[FiniteFloat | None, ...] = Field(
+        description="in units of the strike; null where early exercise is never optimal"
     )
 
 
@@ -95,14 +178,23 @@ class PriceResult(ResponseModel):
     """Prices; `matrix[i][j]` belongs to `maturities[i]`, `strikes[j]`."""
 
     model_type: str = Field(default="", description="name of the model, not an alias")
+    method: str = Field(default="", description="pricing method that was used")
     prices: Matrix = Field(description="present values, in the currency of the strikes")
     implied_vols: SparseMatrix = Field(
         description="Black volatilities; null where the price error makes the volatility uncertain "
-        "by more than 1%"
+        "by more than 1%, and for barriers; with early exercise those of the European options"
     )
     greeks: Greeks | None = None
     price_errors: SparseMatrix = Field(
         description="estimated absolute error of each price; null where the method gives none"
+    )
+    early_exercise_premiums: SparseMatrix | None = Field(
+        default=None,
+        description="price minus that of the European option, in currency; null unless exercise is "
+        "american or bermudan",
+    )
+    exercise_boundary: ExerciseBoundary | None = Field(
+        default=None, description="of American options at constant rates, if Greeks are requested"
     )
     warnings: tuple[str, ...] = ()
     request_id: str | None = None

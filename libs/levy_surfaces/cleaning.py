@@ -142,9 +142,14 @@ def clean(table: QuoteTable, rules: CleaningRules | None = None) -> Surface:
     Raises
     ------
     InvalidInputError
-        Nothing is left, or contracts at incompatible prices are more than half of the usable
-        quotes; the counts by reason are in the details.
+        The options are American, nothing is left, or contracts at incompatible prices are more than
+        half of the usable quotes; the counts by reason are in the details.
     """
+    if table.is_american:
+        raise InvalidInputError(
+            "the options are American, and their prices contain an early-exercise premium; levy "
+            "calibrate --exercise american removes it, --exercise european ignores it"
+        )
     rules = rules or CleaningRules()
     work = _Cleaning(table.frame.copy())
     _drop_unusable(work)

@@ -83,7 +83,7 @@ class QuoteInputs:
 
 def _exercise(file: QuoteFile, frame: pd.DataFrame, recognition: Recognition) -> Recognition:
     if file.settings.exercise == "american":
-        _refuse_american(file)
+        return recognition.with_conventions(exercise="American (stated)")
     if file.settings.exercise == "european":
         return recognition.with_conventions(exercise="European (stated)")
     kinds = set(frame["exercise"].str.strip().str.lower()) - {""}
@@ -99,9 +99,8 @@ def _exercise(file: QuoteFile, frame: pd.DataFrame, recognition: Recognition) ->
 def _refuse_american(file: QuoteFile) -> None:
     refuse(
         file.path,
-        "the options are American, whose early exercise the models do not price; fit European "
-        "options of the same underlying (index options), or pass --exercise european to treat them "
-        "as European",
+        "the options are American: pass --exercise american to levy calibrate, which removes the "
+        "model's early-exercise premium, or --exercise european to treat them as European",
         column="exercise",
     )
 

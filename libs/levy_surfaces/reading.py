@@ -75,6 +75,8 @@ class QuoteTable:
         Corrections and assumptions of reading, and possible faults of the file.
     recognition : Recognition or None
         Format, and how each column was read.
+    is_american : bool
+        Whether prices contain an early-exercise premium, which `american` removes.
     """
 
     frame: pd.DataFrame
@@ -83,6 +85,7 @@ class QuoteTable:
     spot: float | None
     warnings: tuple[str, ...] = ()
     recognition: Recognition | None = None
+    is_american: bool = False
 
 
 def read_quotes(
@@ -130,7 +133,8 @@ def read_quotes(
     dividend : float, optional
         Continuous yield, per year.
     exercise : {"european", "american"}, optional
-        American options are refused, since their prices contain an early-exercise premium.
+        `american.fit_american` fits American options; `clean` refuses them, since their prices
+        contain an early-exercise premium. A file that declares them requires a statement.
     currency : str, optional
         Of the prices; `underlying` for premiums in units of the underlying (inverse options).
 
@@ -175,6 +179,7 @@ def read_file(
         spot=inputs.spot,
         warnings=(*file.warnings, *warnings, *inputs.warnings),
         recognition=inputs.recognition,
+        is_american=file.settings.exercise == "american",
     )
 
 

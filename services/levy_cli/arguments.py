@@ -17,6 +17,7 @@ MAX_SEED: Final = 2**31 - 1
 MAX_PROCESSES: Final = 256
 _MAX_ENTRIES: Final = 1_000
 """Entries of a list; also the largest number of options in one request."""
+_BARRIERS: Final = ("up-and-out", "up-and-in", "down-and-out", "down-and-in")
 _ROUNDING: Final = 1e-9
 """Fraction of a step by which the end of a range may differ from its last entry."""
 
@@ -90,6 +91,23 @@ def path(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise ArgumentTypeError("the name is empty" if not text.strip() else "invalid name")
     return text
+
+
+def barrier(text: str) -> tuple[str, float]:
+    """Return the kind and the level of a barrier.
+
+    Examples
+    --------
+    >>> barrier("up-and-out:120")
+    ('up-and-out', 120.0)
+    """
+    kind, separator, level = text.partition(":")
+    if not separator or kind not in _BARRIERS:
+        raise ArgumentTypeError(
+            f"'{shortened(text)}' is not a barrier such as up-and-out:120; kinds are "
+            f"{', '.join(_BARRIERS)}"
+        )
+    return kind, number(level)
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:

@@ -1,6 +1,7 @@
 """Read and clean the quotes that a command selects, and report what was dropped."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -9,12 +10,14 @@ import pandas as pd
 
 from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
 from levy_cli.quote_options import quote_file
+from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.surface import Surface
+from levy_surfaces.american import AmericanFit, fit_american
 from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.printable import printable
 from levy_surfaces.quote_dates import copied_day_warning
 from levy_surfaces.quote_files import QuoteFile
-from levy_surfaces.reading import read_file
+from levy_surfaces.reading import QuoteTable, read_file
 from levy_surfaces.reasons import Reason
 from levy_surfaces.recognition import Recognition
 from levy_surfaces.summary import summary
@@ -25,10 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CleanedQuotes:
-    """Cleaned quotes of one underlying at one date."""
+    """Cleaned quotes of one underlying at one date.
+
+    Attributes
+    ----------
+    surface : Surface
+        Of American options: of their European equivalents.
+    recognition : Recognition or None
+    american : AmericanFit or None
+        The premiums that were subtracted from American quotes.
+    """
 
     surface: Surface
     recognition: Recognition | None = None
+    american: AmericanFit[CalibrationResult] | None = None
 
     @classmethod
     def of(
@@ -55,6 +68,36 @@ class CleanedQuotes:
             The file cannot be used.
         """
         file = quote_file(options) if file is None else file
+        table, rules = cls._read(options, file, fewest_per_maturity)
+        surface = clean(table, rules)
+        if file.quote_date is not None:
+            copied = copied_day_warning(file, table)
+            surface = replace(surface, warnings=(*copied, *surface.warnings))
+        return cls(surface, table.recognition)
+
+    @classmethod
+    def of_american(
+        cls,
+        options: argparse.Namespace,
+        fit: Callable[[Surface, CalibrationResult | None], CalibrationResult],
+    ) -> Self:
+        """Read American quotes, and remove the premium of the model that `fit` fits.
+
+        Raises
+        ------
+        LevyError
+            The file cannot be used, or the model does not price American options.
+        """
+        file = quote_file(options)
+        table, rules = cls._read(options, file, 1)
+        result = fit_american(table, fit, rules)
+        surface = replace(result.surface, warnings=(*result.warnings, *result.surface.warnings))
+        return cls(surface, table.recognition, result)
+
+    @staticmethod
+    def _read(
+        options: argparse.Namespace, file: QuoteFile, fewest_per_maturity: int
+    ) -> tuple[QuoteTable, CleaningRules]:
         table = read_file(file, underlying=options.underlying, expiry_time=options.expiry_time)
         rules = CleaningRules(
             maturity_years=(options.min_maturity, options.max_maturity),
@@ -63,11 +106,7 @@ class CleanedQuotes:
             forwards=options.forwards,
             fewest_per_maturity=fewest_per_maturity,
         )
-        surface = clean(table, rules)
-        if file.quote_date is not None:
-            copied = copied_day_warning(file, table)
-            surface = replace(surface, warnings=(*copied, *surface.warnings))
-        return cls(surface, table.recognition)
+        return table, rules
 
     @property
     def name(self) -> str:
@@ -87,7 +126,16 @@ class CleanedQuotes:
     def as_document(self) -> dict[str, Any]:
         """Return the part of the JSON document that describes quotes and forwards."""
         surface = self.surface
+        american = self.american
         return {
+            "early_exercise": None
+            if american is None
+            else {
+                "method": "de-americanised with the premium of the fitted model",
+                "n_fits": american.n_fits,
+                "change": american.change,
+                "premiums": american.premium.tolist(),
+            },
             "quote_date": surface.quote_date,
             "underlying": surface.underlying,
             "reading": None if self.recognition is None else asdict(self.recognition),

@@ -70,7 +70,7 @@ def command_line() -> argparse.ArgumentParser:
 def _add_price(commands: "Commands") -> None:
     command = commands.add_parser(
         "price",
-        help="price European options",
+        help="price options, also with early exercise or a barrier",
         description="Price every strike at every maturity, with implied volatilities.",
         epilog="Example: levy price --model VarianceGamma --params "
         '\'{"sigma": 0.2, "nu": 0.4, "theta": -0.15}\' '
@@ -107,7 +107,30 @@ def _add_price(commands: "Commands") -> None:
     )
     command.add_argument("--type", choices=("call", "put"), default="call")
     command.add_argument(
-        "--method", default="sinh", help="sinh (default), cos, carr_madan or lewis"
+        "--method",
+        help="sinh (default), cos, carr_madan or lewis for European options; conv (default) with "
+        "early exercise or a barrier",
+    )
+    command.add_argument(
+        "--exercise", choices=("european", "bermudan", "american"), default="european"
+    )
+    command.add_argument(
+        "--exercise-dates",
+        type=arguments.maturities,
+        metavar="T,T,…",
+        help="of Bermudan options, in years or as tenors, and ranges such as 0.1:0.9:0.1",
+    )
+    command.add_argument(
+        "--barrier",
+        type=arguments.barrier,
+        metavar="KIND:LEVEL",
+        help="up-and-out, up-and-in, down-and-out or down-and-in, and the level: up-and-out:120",
+    )
+    command.add_argument(
+        "--barrier-dates",
+        type=arguments.maturities,
+        metavar="T,T,…",
+        help="monitoring dates of the barrier, as --exercise-dates",
     )
     command.add_argument("--greeks", action="store_true", help="also print sensitivities")
     add_json(command)

@@ -68,6 +68,8 @@ class FittedSurface:
         quotes = surface.quotes
         c = quotes.contracts
         sides = {"bid": quotes.bid, "ask": quotes.ask}
+        american = self.quotes.american
+        premium = {} if american is None else {"early_exercise_premium": american.premium}
         return pd.DataFrame(
             {
                 "row": surface.row,
@@ -79,6 +81,7 @@ class FittedSurface:
                 "discount": c.discount,
                 "market_price": quotes.price,
                 **{name: side for name, side in sides.items() if side is not None},
+                **premium,
                 "model_price": self.model_prices,
                 "residual": self.model_prices - quotes.price,
                 "market_vol": self.market_vols,

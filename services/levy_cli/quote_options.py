@@ -65,7 +65,8 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--exercise",
         choices=("european", "american"),
-        help="european (default); american options are refused",
+        help="european (default) or american: levy calibrate then subtracts the early-exercise "
+        "premium of the fitted model",
     )
     group.add_argument(
         "--currency",

@@ -36,7 +36,7 @@ def create_app(settings: PricingSettings) -> FastAPI:
 
     app = service.build(
         title="Lévy pricing",
-        summary="Prices, Greeks and implied volatilities of European options.",
+        summary="Prices, Greeks and implied volatilities of options, also with early exercise.",
         metrics=metrics,
         checks=lambda: checks,
         max_body_bytes=settings.max_body_bytes,

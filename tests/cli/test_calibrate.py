@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 
 from levy_cli.main import main
+from levy_numerics import models, pricing
+from levy_numerics.market import Contracts
+from levy_numerics.pricing.early_exercise import Terms
 from levy_schemas.calibration import CalibrationResult
 from levy_surfaces.surface import read_surface
 from tests.cli.conftest import PARAMETERS
@@ -310,3 +313,46 @@ def test_a_fit_of_each_expiry_is_not_explained(
     arguments = ["calibrate", str(quotes), "--model", "vg", "--explain", "--per-maturity"]
     assert main(arguments) == 2
     assert "omit --per-maturity" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_american_quotes_are_fitted_without_their_premium(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, spot = models.CGMY(C=0.3, G=5.0, M=12.0, Y=0.9), 100.0
+    rows = []
+    for is_call in (True, False):
+        contracts = Contracts.grid(
+            spot=spot,
+            rate=0.05,
+            dividend_yield=0.02,
+            strikes=[80.0, 90.0, 95.0, 100.0, 105.0, 110.0, 120.0],
+            maturities=[0.25, 1.0],
+            is_call=is_call,
+        )
+        american = pricing.price(model, contracts, terms=Terms(exercise="american"), spot=spot)
+        rows += [
+            f"{years},{strike},{'C' if is_call else 'P'},{value:.6f}"
+            for years, strike, value in zip(
+                contracts.maturity_years, contracts.strike, american.value, strict=True
+            )
+        ]
+    path = tmp_path / "american.csv"
+    path.write_text("maturity_years,strike,option_type,mid\n" + "\n".join(rows) + "\n")
+    arguments = ["calibrate", str(path), "--model", "CGMY", "--exercise", "american"]
+    market = ["--spot", "100", "--rate", "0.05", "--dividend", "0.02"]
+    assert main([*arguments, *market, "--forwards", "given", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    for name, value in model.as_mapping().items():
+        assert document["parameters"][name] == pytest.approx(value, rel=0.02)
+    premiums = document["early_exercise"]["premiums"]
+    assert [row["early_exercise_premium"] for row in document["residuals"]] == premiums
+    assert max(premiums) > 0.01
+    assert any(text.startswith("American quotes") for text in document["warnings"])
+    assert main([*arguments, "--spot", "100"]) == 2
+    assert "pass --rate" in capsys.readouterr().err
+    assert main([*arguments, *market, "--per-maturity"]) == 2
+    assert "omit --per-maturity" in capsys.readouterr().err
+    arguments[3] = "NIGSato"
+    assert main([*arguments, *market]) == 2
+    assert "choose a Lévy model" in capsys.readouterr().err

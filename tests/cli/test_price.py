@@ -141,3 +141,28 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
 def test_an_unknown_method_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*ARGUMENTS, "--method", "guess"]) == 2
     assert "--method" in capsys.readouterr().err
+
+
+def test_an_american_put_is_printed_with_its_premium(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["price", "--model", "CGMY", "--params", '{"C": 1, "G": 5, "M": 5, "Y": 0.5}']
+    arguments += ["--spot", "1", "--rate", "0.1", "--strikes", "1", "--maturities", "1"]
+    arguments += ["--type", "put", "--exercise", "american"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "American puts by conv" in shown
+    assert "0.112152" in shown  # Fang and Oosterlee (2009), Table 5
+    assert "premium" in shown
+
+
+def test_barriers_are_read_with_their_dates(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["price", "--model", "BlackScholes", "--params", '{"sigma": 0.3}']
+    arguments += ["--spot", "100", "--rate", "0.1", "--strikes", "100", "--maturities", "0.2"]
+    arguments += ["--barrier", "down-and-out:91", "--barrier-dates", "0.004:0.2:0.004", "--json"]
+    assert main(arguments) == 0
+    # Broadie, Glasserman and Kou (1997), Table 1: 5.977.
+    assert json.loads(capsys.readouterr().out)["prices"][0][0] == pytest.approx(5.977, abs=6e-4)
+    assert main([*arguments[:-5], "--barrier-dates", "0.1"]) == 2
+    assert "--barrier-dates require --barrier" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*arguments[:-5], "--barrier", "sideways:91"])
+    assert "kinds are up-and-out" in capsys.readouterr().err

@@ -63,7 +63,10 @@ def test_every_code_of_jobs_has_its_status(error: Any, status: int) -> None:
 
 
 def test_the_methods_on_the_wire_are_those_of_numerics() -> None:
-    assert set(typing.get_args(PricingMethod)) == set(pricing.methods())
+    assert set(typing.get_args(PricingMethod)) == {
+        *pricing.methods(),
+        *pricing.early_exercise_methods(),
+    }
 
 
 def test_the_gateway_has_every_operation_of_the_design(gateway: FastAPI) -> None:

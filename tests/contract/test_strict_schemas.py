@@ -104,7 +104,7 @@ MALFORMED: dict[str, dict[str, Any]] = {
     "unknown option type": {"option_type": "straddle"},
     "unknown method": {"method": "guess"},
     "text for a flag": {"greeks": "yes"},
-    "American exercise": {"exercise": "american"},
+    "Asian exercise": {"exercise": "asian"},
 }
 
 

@@ -180,7 +180,7 @@ def test_an_implied_vol_that_is_not_a_fraction_is_refused(
 
 
 @pytest.mark.parametrize("style", ["american", "bermudan"])
-@pytest.mark.parametrize(("model", "data"), [(CalibrationRequest, QUOTES), (PriceRequest, PRICE)])
+@pytest.mark.parametrize(("model", "data"), [(CalibrationRequest, QUOTES)])
 def test_early_exercise_is_refused_with_the_remedy(
     model: Any, data: dict[str, Any], style: str
 ) -> None:

@@ -10,6 +10,7 @@ from levy_numerics.market import Contracts
 from levy_numerics.models.admissibility import convert_arithmetic_errors, representability_error
 from levy_numerics.models.base import Model
 from levy_numerics.pricing import sinh
+from levy_numerics.pricing.early_exercise import Terms, conv
 from levy_numerics.pricing.reference import carr_madan, cosine, lewis
 from levy_numerics.pricing.result import Prices
 
@@ -20,28 +21,52 @@ _METHODS: Final[dict[str, Callable[..., Prices]]] = {
     "lewis": lewis.price,
 }
 
+_EUROPEAN_TOLERANCE: Final = 1e-10
+_TOLERANCE: Final = 1e-7
+_EARLY_EXERCISE: Final[dict[str, Callable[..., Prices]]] = {"conv": conv.price}
+
 
 def methods() -> tuple[str, ...]:
-    """Return the names of the methods; the first is the default."""
+    """Return the names of the methods for European options; the first is the default."""
     return tuple(_METHODS)
 
 
+def early_exercise_methods() -> tuple[str, ...]:
+    """Return the names of the methods for all terms of exercise; the first is the default."""
+    return tuple(_EARLY_EXERCISE)
+
+
+def default_method(terms: Terms) -> str:
+    """Return the method that is used where none is named."""
+    return methods()[0] if terms.is_plain else early_exercise_methods()[0]
+
+
 def price(
-    model: Model, contracts: Contracts, *, method: str = "sinh", tolerance: float = 1e-10
+    model: Model,
+    contracts: Contracts,
+    *,
+    method: str | None = None,
+    tolerance: float | None = None,
+    terms: Terms | None = None,
+    spot: float | None = None,
 ) -> Prices:
-    """Return present values of European options.
+    """Return present values of options.
 
     Parameters
     ----------
     model : Model
-        Fields are numbers, or arrays of shape (n_sets,) for a batch.
+        Fields are numbers, or arrays of shape (n_sets,) for a batch of European options.
     contracts : Contracts
         n of them.
-    method : str
-        One of `methods()`.
-    tolerance : float
-        Requested error, as a fraction of the forward's present value; without effect for
-        "carr_madan".
+    method : str, optional
+        One of `methods()` or `early_exercise_methods()`; by default `default_method(terms)`.
+    tolerance : float, optional
+        Requested error, as a fraction of the forward's present value; by default 1e-10, or 1e-7
+        with early exercise or a barrier. Without effect for "carr_madan".
+    terms : Terms, optional
+        Exercise dates, barrier and cash dividends; European options without them if absent.
+    spot : float, optional
+        In currency; early exercise and barriers require it.
 
     Returns
     -------
@@ -58,11 +83,22 @@ def price(
     InvalidParameterError
         The model cannot be priced in double precision at one of the maturities.
     """
+    terms = terms or Terms()
+    method = method or default_method(terms)
+    if method in _EARLY_EXERCISE:
+        return _price_with_terms(method, model, contracts, tolerance, terms, spot)
+    known = (*methods(), *early_exercise_methods())
     if method not in _METHODS:
         raise UnsupportedError(
-            f"unknown pricing method {method!r}; choose one of {', '.join(_METHODS)}",
-            known=methods(),
+            f"unknown pricing method {method!r}; choose one of {', '.join(known)}", known=known
         )
+    if not terms.is_plain:
+        raise UnsupportedError(
+            f"{method} prices European options without barrier and cash dividends only; choose "
+            f"one of {', '.join(early_exercise_methods())}",
+            known=early_exercise_methods(),
+        )
+    tolerance = _EUROPEAN_TOLERANCE if tolerance is None else tolerance
     if any(np.ndim(value) for value in model.as_mapping().values()):
         with np.errstate(all="ignore"):
             return _METHODS[method](model, contracts, tolerance=tolerance)
@@ -72,6 +108,30 @@ def price(
     if not_finite.any():
         raise representability_error(model, contracts.maturity_years[not_finite])
     _require_convergence(prices, contracts, f"{method} does not converge for {model}")
+    return prices
+
+
+def _price_with_terms(
+    method: str,
+    model: Model,
+    contracts: Contracts,
+    tolerance: float | None,
+    terms: Terms,
+    spot: float | None,
+) -> Prices:
+    """Return present values by a method for early exercise and barriers."""
+    with convert_arithmetic_errors(model, contracts.maturity_years):
+        prices = _EARLY_EXERCISE[method](
+            model,
+            contracts,
+            tolerance=_TOLERANCE if tolerance is None else tolerance,
+            terms=terms,
+            spot=spot,
+        )
+    if not np.all(np.isfinite(prices.value) & np.isfinite(prices.error)):
+        raise UnsupportedError(
+            f"{method} does not converge for {model}; choose less extreme parameters"
+        )
     return prices
 
 

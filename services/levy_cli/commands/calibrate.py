@@ -1,7 +1,7 @@
 """`levy calibrate`."""
 
 import argparse
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface, check_options, fit_surface
@@ -16,8 +16,11 @@ from levy_cli.output import (
     vol_points,
 )
 from levy_cli.progress import progress
-from levy_numerics import models
+from levy_numerics import calibration, models
 from levy_numerics.calibration.hybrid import FitStrategy
+from levy_numerics.errors import InvalidInputError
+from levy_numerics.pricing.early_exercise.terms import require_stationary_increments
+from levy_numerics.surface import Surface
 from levy_schemas.calibration import Interval
 from levy_surfaces.printable import printable
 from levy_surfaces.surface import write_surface
@@ -41,8 +44,7 @@ def run(options: argparse.Namespace) -> int:
         per_maturity=options.per_maturity,
         explain=options.explain,
     )
-    needed = len(models.get(options.model).parameters()) if options.per_maturity else 1
-    quotes = CleanedQuotes.of(options, fewest_per_maturity=needed)
+    quotes = _quotes(options)
     counted = "expiries" if options.per_maturity else "starts"
     with progress(f"Fitting {options.model}: {counted}") as advance:
         fitted = fit_surface(
@@ -73,6 +75,31 @@ def run(options: argparse.Namespace) -> int:
         if options.plot:
             console().print(f"Report written to {printable(options.plot)}")
     return 0
+
+
+def _quotes(options: argparse.Namespace) -> CleanedQuotes:
+    """Return cleaned quotes; of American ones, the European equivalents."""
+    model = models.get(options.model)
+    if options.exercise != "american":
+        needed = len(model.parameters()) if options.per_maturity else 1
+        return CleanedQuotes.of(options, fewest_per_maturity=needed)
+    if options.per_maturity:
+        raise InvalidInputError(
+            "--exercise american requires one model for all expiries; omit --per-maturity"
+        )
+    require_stationary_increments(model.example())
+
+    def fit(surface: Surface, last: calibration.CalibrationResult | None) -> Any:
+        return calibration.calibrate(
+            model,
+            surface.quotes,
+            weights=options.weights,
+            start=None if last is None else last.parameters,
+            seed=options.seed,
+        )
+
+    with progress(f"Removing early-exercise premiums by {options.model}: fits"):
+        return CleanedQuotes.of_american(options, fit)
 
 
 def _show(fitted: FittedSurface) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from levy_cli.output import console, print_json, show_warnings, table
 from levy_numerics.errors import InvalidInputError
 from levy_pricing.handlers.price import price
-from levy_schemas.pricing import PriceRequest, PriceResult
+from levy_schemas.pricing import BarrierTerms, PriceRequest, PriceResult
 from levy_service import strict_json
 
 _OPTIONS: Final = {
@@ -23,6 +23,11 @@ _OPTIONS: Final = {
     "maturities": "--maturities",
     "option_type": "--type",
     "method": "--method",
+    "exercise": "--exercise",
+    "exercise_dates": "--exercise-dates",
+    "barrier": "--barrier",
+    "level": "--barrier",
+    "dates": "--barrier-dates",
 }
 
 
@@ -38,6 +43,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> PriceRequest:
+    if options.barrier is None and options.barrier_dates is not None:
+        raise InvalidInputError("--barrier-dates require --barrier")
     try:
         return PriceRequest(
             model_type=options.model,
@@ -48,11 +55,25 @@ def _request(options: argparse.Namespace) -> PriceRequest:
             strikes=tuple(options.strikes),
             maturities=tuple(options.maturities),
             option_type=options.type,
+            exercise=options.exercise,
+            exercise_dates=_dates(options.exercise_dates),
+            barrier=_barrier(options),
             method=options.method,
             greeks=options.greeks,
         )
     except ValidationError as error:
         raise InvalidInputError("; ".join(_messages(error))) from None
+
+
+def _barrier(options: argparse.Namespace) -> BarrierTerms | None:
+    if options.barrier is None:
+        return None
+    kind, level = options.barrier
+    return BarrierTerms(kind=kind, level=level, dates=tuple(options.barrier_dates or ()))
+
+
+def _dates(dates: list[float] | None) -> tuple[float, ...] | None:
+    return None if dates is None else tuple(dates)
 
 
 def _parameters(text: str) -> dict[str, Any]:
@@ -80,9 +101,17 @@ def _messages(error: ValidationError) -> Iterator[str]:
 
 def _show(request: PriceRequest, result: PriceResult) -> None:
     out = console()
+    premiums = result.early_exercise_premiums
     listing = table(
-        right=["maturity", "strike", "price", "implied vol", *_greek_names(result)],
-        title=f"{result.model_type} {request.option_type}s by {request.method}",
+        right=[
+            "maturity",
+            "strike",
+            "price",
+            *([] if premiums is None else ["premium"]),
+            "implied vol",
+            *_greek_names(result),
+        ],
+        title=f"{result.model_type} {_terms(request)}{request.option_type}s by {result.method}",
     )
     for i, maturity in enumerate(request.maturities):
         for j, strike in enumerate(request.strikes):
@@ -91,12 +120,23 @@ def _show(request: PriceRequest, result: PriceResult) -> None:
                 f"{maturity:g}",
                 f"{strike:g}",
                 f"{result.prices[i][j]:.8g}",
-                "–" if vol is None else f"{vol:.4%}",
+                *([] if premiums is None else [_number(premiums[i][j], ".6g")]),
+                _number(vol, ".4%"),
                 *_greek_cells(result, i, j),
             )
         listing.add_section()
     out.print(listing)
     show_warnings(out, result.warnings)
+
+
+def _terms(request: PriceRequest) -> str:
+    """Return the terms that are not those of plain European options."""
+    exercise = "" if request.exercise == "european" else f"{request.exercise.capitalize()} "
+    return exercise if request.barrier is None else f"{exercise}{request.barrier.kind} "
+
+
+def _number(value: float | None, format_spec: str) -> str:
+    return "–" if value is None else f"{value:{format_spec}}"
 
 
 def _greek_names(result: PriceResult) -> list[str]:
@@ -118,4 +158,4 @@ def _greek_cells(result: PriceResult, i: int, j: int) -> list[str]:
     g = result.greeks
     matrices = (g.delta, g.gamma, g.vega, g.theta, g.rho, *g.parameters.values())
     values = (matrix[i][j] for matrix in matrices)
-    return ["–" if value is None else f"{value:.6g}" for value in values]
+    return [_number(value, ".6g") for value in values]

@@ -71,7 +71,7 @@ def router(
         responses=problems(*BODY_PROBLEMS, *_PRICE_PROBLEMS, *_UPSTREAM_PROBLEMS),
     )
     async def price(body: PriceRequest, request: Request) -> Response:
-        """Price European options, with implied volatilities and optional Greeks."""
+        """Price European, American, Bermudan and barrier options, with optional Greeks."""
         sent = await admitted("/price", cost_of(body), request, pricing.deadline_seconds)
         return _response(await pricing(sent))
 

@@ -8,8 +8,12 @@ from levy_numerics import models, pricing
 from levy_numerics.implied_volatility import implied_vol_or_reason, rounding_error
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
+from levy_numerics.pricing.early_exercise import Barrier, Terms
+from levy_numerics.pricing.early_exercise.premium import EarlyExercise, early_exercise
 from levy_numerics.pricing.greeks import greeks
-from levy_schemas.pricing import Greeks, PriceRequest, PriceResult
+from levy_numerics.pricing.registry import default_method
+from levy_numerics.pricing.result import Prices
+from levy_schemas.pricing import ExerciseBoundary, Greeks, PriceRequest, PriceResult
 from levy_schemas.wire import Matrix, SparseMatrix
 
 _WARNING_ERROR: Final = 1e-6
@@ -33,8 +37,66 @@ def price(request: PriceRequest) -> PriceResult:
         maturities=np.asarray(request.maturities),
         is_call=request.option_type == "call",
     )
+    terms = _terms(request)
+    method = request.method or default_method(terms)
+    prices = pricing.price(model, contracts, method=method, terms=terms, spot=request.spot_price)
+    if terms.is_plain:
+        return _result(request, model, contracts, prices, prices, method)
+    european = pricing.price(model, contracts)
+    details = (
+        early_exercise(model, contracts, terms, request.spot_price) if request.greeks else None
+    )
+    return _result(request, model, contracts, prices, european, method, details)
+
+
+def _terms(request: PriceRequest) -> Terms:
+    barrier = request.barrier
+    return Terms(
+        exercise=request.exercise,
+        exercise_dates=request.exercise_dates or (),
+        barrier=None
+        if barrier is None
+        else Barrier(barrier.kind, barrier.level, barrier.dates or ()),
+    )
+
+
+def _result(
+    request: PriceRequest,
+    model: Model,
+    contracts: Contracts,
+    prices: Prices,
+    european: Prices,
+    method: str,
+    details: EarlyExercise | None = None,
+) -> PriceResult:
     shape = (len(request.maturities), len(request.strikes))
-    prices = pricing.price(model, contracts, method=request.method)
+    has_premium = request.exercise != "european" and request.barrier is None
+    if request.barrier is not None:
+        vols, n_missing = np.full(contracts.size, np.nan), 0
+    else:
+        vols = _implied_vols(european, contracts)
+        n_missing = int(np.sum(np.isnan(vols)))
+    return PriceResult(
+        model_type=model.name,
+        method=method,
+        prices=_matrix(prices.value, shape),
+        implied_vols=_sparse(vols, shape),
+        greeks=_greeks(model, contracts, request, shape, details) if request.greeks else None,
+        price_errors=_sparse(prices.error, shape),
+        early_exercise_premiums=_sparse(prices.value - european.value, shape)
+        if has_premium
+        else None,
+        exercise_boundary=None if details is None else _boundary(details),
+        warnings=(
+            *prices.notes,
+            *_error_warning(prices.error, contracts),
+            *_missing_vol_warning(n_missing, contracts.size),
+        ),
+    )
+
+
+def _implied_vols(prices: Prices, contracts: Contracts) -> np.ndarray:
+    """Return Black volatilities, NaN where the price does not determine one, shape (n,)."""
     vols = implied_vol_or_reason(
         prices.value,
         forward=contracts.forward,
@@ -44,24 +106,27 @@ def price(request: PriceRequest) -> PriceResult:
         is_call=contracts.is_call,
         price_error=np.maximum(prices.error, rounding_error(prices.value, contracts)),
     )
-    has_vol = vols.ok & (vols.vol > 0.0)
-    return PriceResult(
-        model_type=model.name,
-        prices=_matrix(prices.value, shape),
-        implied_vols=_sparse(np.where(has_vol, vols.vol, np.nan), shape),
-        greeks=_greeks(model, contracts, request, shape) if request.greeks else None,
-        price_errors=_sparse(prices.error, shape),
-        warnings=(
-            *prices.notes,
-            *_error_warning(prices.error, contracts),
-            *_missing_vol_warning(int(np.sum(~has_vol)), contracts.size),
-        ),
-    )
+    return np.where(vols.ok & (vols.vol > 0.0), vols.vol, np.nan)
 
 
 def _greeks(
-    model: Model, contracts: Contracts, request: PriceRequest, shape: tuple[int, int]
+    model: Model,
+    contracts: Contracts,
+    request: PriceRequest,
+    shape: tuple[int, int],
+    details: EarlyExercise | None,
 ) -> Greeks:
+    if details is not None:
+        nothing = _sparse(np.full(contracts.size, np.nan), shape)
+        return Greeks(
+            delta=_sparse(details.delta, shape),
+            gamma=_sparse(details.gamma, shape),
+            vega=nothing,
+            theta=_sparse(details.theta, shape),
+            rho=nothing,
+            dividend_rho=nothing,
+            parameters={},
+        )
     result = greeks(model, contracts, spot=request.spot_price)
     return Greeks(
         delta=_sparse(result.delta, shape),
@@ -71,6 +136,15 @@ def _greeks(
         rho=_sparse(result.rho, shape),
         dividend_rho=_sparse(result.dividend_rho, shape),
         parameters={name: _sparse(values, shape) for name, values in result.parameters.items()},
+    )
+
+
+def _boundary(details: EarlyExercise) -> ExerciseBoundary | None:
+    if details.boundary_years.size == 0:
+        return None
+    return ExerciseBoundary(
+        time_to_go=tuple(details.boundary_years.tolist()),
+        spot_over_strike=tuple(None if np.isnan(b) else b for b in details.boundary.tolist()),
     )
 
 

@@ -33,12 +33,12 @@ def router(handler: Handler, threads: Threads, metrics: PricingMetrics) -> APIRo
 
     @routes.post("/price", responses=problems(*_PROBLEMS))
     async def price(body: PriceRequest, request: Request) -> PriceResult:
-        """Price European options, with implied volatilities and optional Greeks."""
+        """Price European, American, Bermudan and barrier options, with optional Greeks."""
 
         def work(_: Checkpoint) -> PriceResult:
             started = time.perf_counter()
             result = handler(body)
-            labels = (result.model_type, body.method)
+            labels = (result.model_type, result.method)
             metrics.price_seconds.labels(*labels).observe(time.perf_counter() - started)
             metrics.options.labels(*labels).inc(len(body.strikes) * len(body.maturities))
             return result
