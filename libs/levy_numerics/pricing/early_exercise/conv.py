@@ -185,12 +185,11 @@ def checked_model(model: Model, contracts: Contracts, terms: Terms, spot: float)
     if any(d.amount > 0.0 for d in terms.dividends):
         raise UnsupportedError(
             "conv does not support cash dividends: the price is not homogeneous in spot and "
-            "strike; choose method pide, or a dividend yield"
+            "strike; give a dividend yield"
         )
     if terms.barrier is not None and not terms.barrier.dates:
         raise UnsupportedError(
-            "conv prices barriers with monitoring dates; give dates, or choose method pide for "
-            "continuous monitoring"
+            "barriers are monitored at dates, not continuously; give the monitoring dates"
         )
     return require_stationary_increments(model)
 
