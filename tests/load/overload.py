@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import uvloop
@@ -30,9 +30,12 @@ KEYS: Final = ("polite", "other")
 OVERLOAD: Final = (1.5, 3.0)
 COLUMNS: Final = (
     *("case", "goodput_per_s", "of_capacity", "p50_ms", "p99_ms", "of_p99_alone"),
-    *("refused_p50_ms", "refused_p99_ms", "statuses", "mib"),
+    *("refused_p50_ms", "refused_p99_ms", "fit_cores", "other_cores", "statuses", "mib"),
 )
-"""`goodput` and percentiles are of requests with a result."""
+"""`goodput` and percentiles are of requests with a result; cores are processor seconds a second, of
+the calibration services, and of the gateway with this load generator."""
+
+_Found = TypeVar("_Found")
 
 
 def start(stack: Stack, instances: int) -> tuple[Service, ...]:
@@ -72,25 +75,26 @@ class Measurement:
         self.section = report.Section("Overload and fairness", COLUMNS)
         self.capacity = 0.0
         self.p99_alone = 0.0
+        self._cores = (0.0, 0.0)
 
     def run(self) -> None:
         """Run every case."""
         uvloop.run(self._load(self.other, 10.0))  # warm-up
-        found = uvloop.run(self._load(self.other, self.seconds))
+        found = self._measured(self._load(self.other, self.seconds))
         self.capacity = found.count().get(200, 0) / self.seconds
         self._add("capacity: 4 connections", found)
-        alone = uvloop.run(open_loop(self._port, self.other, 0.3 * self.capacity, self.seconds))
+        alone = self._measured(open_loop(self._port, self.other, 0.3 * self.capacity, self.seconds))
         self.p99_alone = float(np.percentile(alone.latencies(accepted=True), 99))
         self._add("open loop, 0.3 of capacity", alone)
         for factor in OVERLOAD:
             rate = factor * self.capacity
-            found = uvloop.run(open_loop(self._port, self.other, rate, self.seconds))
+            found = self._measured(open_loop(self._port, self.other, rate, self.seconds))
             self._add(f"open loop, {factor:g} of capacity", found)
             self._add_recovery(factor)
         self._fairness()
 
     def _fairness(self) -> None:
-        alone = uvloop.run(self._polite())
+        alone = self._measured(self._polite())
         self.p99_alone = float(np.percentile(alone.latencies(accepted=True), 99))
         self._add("polite caller alone", alone)
         for name, requests, connections in (
@@ -98,8 +102,22 @@ class Measurement:
             ("6 comparisons of another", self.compare, 6),
         ):
             other = self._load(requests, self.seconds, connections)
-            polite, _ = uvloop.run(_both(self._polite(), other))
+            polite, _ = self._measured(_both(self._polite(), other))
             self._add(f"polite caller beside {name}", polite)
+
+    def _measured(self, work: Coroutine[Any, Any, _Found]) -> _Found:
+        """Return the result of a case, and note the processor time that it takes."""
+        before, began = self._cpu_seconds(), time.perf_counter()
+        found = uvloop.run(work)
+        seconds = time.perf_counter() - began
+        fits, others = (a - b for a, b in zip(self._cpu_seconds(), before, strict=True))
+        self._cores = fits / seconds, others / seconds
+        return found
+
+    def _cpu_seconds(self) -> tuple[float, float]:
+        gateway, *calibrations = self._services
+        fits = sum(service.cpu_seconds() for service in calibrations)
+        return fits, gateway.cpu_seconds() + time.process_time()
 
     async def _polite(self) -> Responses:
         return await callers(self._port, self.polite, 1, self.seconds, pause=0.05)
@@ -120,6 +138,7 @@ class Measurement:
             p99,
             p99 / (1e3 * self.p99_alone) if self.p99_alone else np.nan,
             *slow,
+            *self._cores,
             ", ".join(f"{n}×{status}" for status, n in sorted(found.count().items())),
             round(sum(service.resident_mib() for service in self._services)),
         )
@@ -132,7 +151,7 @@ class Measurement:
             if found.statuses == [200] and found.seconds[0] <= 2.0 * self.p99_alone:
                 break
         seconds = time.perf_counter() - ended
-        self.section.add(f"recovery after {factor:g}, {seconds:.2f} s", *[np.nan] * 7, "", "")
+        self.section.add(f"recovery after {factor:g}, {seconds:.2f} s", *[np.nan] * 9, "", "")
 
 
 async def _both(
