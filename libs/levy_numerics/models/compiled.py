@@ -56,11 +56,14 @@ def evaluate_formula(
         return model(*parameters).exponent_with_gradient(u)
 
 
-def sector_of_sets(model: NumbaModel, maturity_years: Any) -> Any:
-    """Return `NumbaModel.half_angle`, `maturity_years` broadcast against the fields."""
+def sector(model: Model, maturity_years: np.ndarray) -> np.ndarray:
+    """Return `Model.sector`, `maturity_years` broadcast against the fields."""
+    cls = type(model)
+    if not issubclass(cls, NumbaModel) or cls.half_angle is NumbaModel.half_angle:
+        return np.asarray(model.sector(maturity_years))
     arrays = np.broadcast_arrays(maturity_years, *model.as_mapping().values())
     columns = np.array([np.ravel(array) for array in arrays], dtype=float)
-    return _half_angles(type(model))(columns).reshape(arrays[0].shape)
+    return _half_angles(cls)(columns).reshape(arrays[0].shape)
 
 
 @cache

@@ -9,7 +9,6 @@ import numpy as np
 from levy_numerics.errors import InvalidParameterError
 from levy_numerics.models import coordinates
 from levy_numerics.models.base import Bounds
-from levy_numerics.models.compiled import sector_of_sets
 from levy_numerics.models.numba_model import NumbaModel
 from levy_numerics.models.registry import register
 from levy_numerics.parameters import parameter, positive, real
@@ -134,7 +133,7 @@ class Merton(NumbaModel):
         return infinite, infinite
 
     def sector(self, maturity_years: Any) -> Any:
-        return sector_of_sets(self, maturity_years)
+        return np.vectorize(self.half_angle)(maturity_years, *self.as_mapping().values())
 
     @staticmethod
     def half_angle(maturity_years: float, sigma: Any, lam: Any, mu_j: Any, sigma_j: Any) -> float:

@@ -34,7 +34,7 @@ class NumbaModel(LevyModel):
     def half_angle(maturity_years: float, *parameters: Any) -> float:
         """Return `Model.sector` of one parameter set at one maturity, radians.
 
-        A model that overrides it overrides `sector` as well, see `compiled.sector_of_sets`.
+        A model that overrides it overrides `sector` as well.
         """
         return 0.25 * math.pi
 

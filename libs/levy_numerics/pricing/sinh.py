@@ -15,6 +15,7 @@ import numpy as np
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.jit import compiled
 from levy_numerics.market import Contracts
+from levy_numerics.models import compiled as compiled_models
 from levy_numerics.models.admissibility import require_forward
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.integrand_factors import BY_PARAMETER, VALUE_ONLY, IntegrandFactors
@@ -346,7 +347,7 @@ class SinhPricer:
     def _sector(self, model: Model) -> np.ndarray:
         """Return the largest admissible angle of the wings, shape of the sets, or ()."""
         longest = self.contracts.by_maturity.maturity_years[-1:]
-        sector = np.asarray(model.expanded(1).sector(longest))
+        sector = compiled_models.sector(model.expanded(1), longest)
         return sector[..., 0] if sector.ndim else sector
 
     def _present_values(self, covered_value: np.ndarray, error: np.ndarray) -> Prices:

@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from levy_numerics.display import Displayed, contract_columns, lines_by_maturity
+from levy_numerics.display import (
+    Displayed,
+    contract_columns,
+    graph_objects,
+    lines_by_maturity,
+)
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
 from levy_numerics.pricing.early_exercise import conv
@@ -49,11 +54,8 @@ class EarlyExercise(Displayed):
 
     def plot_boundary(self) -> Any:
         """Return a Plotly figure of the exercise boundary against the time to go."""
-        from plotly import graph_objects
-
-        figure = graph_objects.Figure(
-            graph_objects.Scatter(x=self.boundary_years, y=self.boundary, mode="lines")
-        )
+        plotly = graph_objects()
+        figure = plotly.Figure(plotly.Scatter(x=self.boundary_years, y=self.boundary, mode="lines"))
         figure.update_layout(
             title="Exercise boundary",
             xaxis_title="time to maturity (years)",
