@@ -194,7 +194,7 @@ def read_entries(path: str | Path) -> Iterator[Entry]:
     Raises
     ------
     InvalidInputError
-        There is no log, or a line is not an entry.
+        The path contains no log, or a line is not a valid entry.
     """
     for file in _files(Path(path)):
         for number, line in enumerate(file.read_bytes().splitlines(keepends=True), start=1):

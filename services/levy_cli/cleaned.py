@@ -69,10 +69,7 @@ class CleanedQuotes:
         """
         file = quote_file(options) if file is None else file
         table, rules = cls._read(options, file, fewest_per_maturity)
-        surface = clean(table, rules)
-        if file.quote_date is not None:
-            copied = copied_day_warning(file, table)
-            surface = replace(surface, warnings=(*copied, *surface.warnings))
+        surface = _with_warnings(clean(table, rules), _copied_day(file, table))
         return cls(surface, table.recognition)
 
     @classmethod
@@ -91,8 +88,8 @@ class CleanedQuotes:
         file = quote_file(options)
         table, rules = cls._read(options, file, 1)
         result = fit_american(table, fit, rules)
-        surface = replace(result.surface, warnings=(*result.warnings, *result.surface.warnings))
-        return cls(surface, table.recognition, result)
+        warnings = (*result.warnings, *_copied_day(file, table))
+        return cls(_with_warnings(result.surface, warnings), table.recognition, result)
 
     @staticmethod
     def _read(
@@ -226,6 +223,15 @@ class CleanedQuotes:
         out.print(f"Forwards by {common}{'; but' if rare else '.'}")
         for source in rare:
             out.print(f"  by {source}: {', '.join(by_source[source])}")
+
+
+def _copied_day(file: QuoteFile, table: QuoteTable) -> tuple[str, ...]:
+    """Return a warning if the quotes of a chosen date repeat those of the date before."""
+    return () if file.quote_date is None else copied_day_warning(file, table)
+
+
+def _with_warnings(surface: Surface, warnings: tuple[str, ...]) -> Surface:
+    return replace(surface, warnings=(*warnings, *surface.warnings))
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

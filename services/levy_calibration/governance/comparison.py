@@ -83,7 +83,7 @@ def compare_networks(
     Raises
     ------
     InvalidInputError
-        The networks are of different models, or there is no surface that both read.
+        The networks were trained for different models, or no surface can be read by both.
     """
     if champion.model_type != challenger.model_type:
         raise InvalidInputError(

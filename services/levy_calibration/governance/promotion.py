@@ -57,7 +57,7 @@ def promote(
     Raises
     ------
     GateRefusedError
-        The network fails and there is no reason to override the gate.
+        The network fails, and `override` is None.
     InvalidInputError
         The network cannot be loaded, or the reason is blank.
     """
@@ -90,7 +90,7 @@ def roll_back(
     Raises
     ------
     InvalidInputError
-        There is no previous network, or it cannot be loaded.
+        The alias has no previous network, or that cannot be loaded.
     """
     before = registry.aliases(model).version(alias)
     changed = registry.rollback(model, alias)

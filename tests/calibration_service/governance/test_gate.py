@@ -1,4 +1,4 @@
-"""The gate passes networks that learnt to calibrate, and no others."""
+"""The gate accepts trained networks and rejects untrained ones."""
 
 from pathlib import Path
 from typing import Any

@@ -105,7 +105,7 @@ def root(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     theta = at_zero / (at_zero - at_one)
     for _ in range(2):
         value, slope = np.moveaxis(_evaluate(polynomials[..., :2, :], theta), -1, 0)
-        # A slope of zero occurs only where there is no root between the nodes.
+        # The slope vanishes only where no root lies between the nodes.
         theta = np.clip(theta - value / np.where(slope == 0.0, np.inf, slope), 0.0, 1.0)
     jumps = _evaluate(polynomials, theta)
     jumps[..., 0] = 0.0
