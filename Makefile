@@ -15,7 +15,7 @@ AUDIT := build/audit
 SOURCES := libs services tests
 # One test process per core, at most four, because each imports the numerical libraries.
 # Each process begins with its own part of the files, so that few import TensorFlow or PyMC.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_OPTIONS)
 
 .PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench optimum load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes whole-surfaces coverage posterior-coverage reports extras clean
 
