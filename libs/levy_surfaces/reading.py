@@ -216,7 +216,7 @@ def files_by_day(file: QuoteFile) -> dict[str, QuoteFile]:
         return {}
     moments = QuoteColumns(file, text).moments("quote_date")
     labels = np.array(["" if m is None else m.day.isoformat() for m in moments.distinct])
-    rows_of = text.groupby(labels[moments.codes], sort=True).indices
+    rows_of = {str(day): rows for day, rows in text.groupby(labels[moments.codes]).indices.items()}
     days = sorted(day for day in rows_of if day)
     return {
         day: replace(

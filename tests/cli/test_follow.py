@@ -116,6 +116,7 @@ def test_a_damaged_day_does_not_stop_the_others(
     text = page.read_text(encoding="utf-8")
     assert "<h1>VarianceGamma through time</h1>" in text
     assert "<script src=" not in text
+    assert '"tickformat":"~g"' in text
 
 
 def test_a_file_without_a_usable_day_is_refused(

@@ -210,7 +210,7 @@ def effective_error_variance(fit: CalibrationResult) -> float:
     directions = geometry.left[:, geometry.identified]
     clusters = error_clusters(fit.contracts)
     covariance, _ = jackknife_covariance(directions, geometry.residuals, clusters)
-    return max(float(np.trace(covariance)) / directions.shape[1], geometry.residual_variance)
+    return float(max(np.trace(covariance) / directions.shape[1], geometry.residual_variance))
 
 
 def log_forward_of(contracts: Contracts) -> float:

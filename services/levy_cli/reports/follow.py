@@ -64,6 +64,7 @@ def _paths(frame: pd.DataFrame, names: list[str]) -> go.Figure:
         figure.add_trace(go.Scatter(y=low, fill="tonexty", fillcolor=_BAND, **band), **position)
         line = go.Scatter(x=day, y=frame[name], mode="lines+markers", line={"color": MODEL})
         figure.add_trace(line, **position)
+    figure.update_yaxes(tickformat="~g")  # small multiples are of volatilities, in per cent
     figure.update_layout(showlegend=False)
     return figure
 
@@ -81,5 +82,6 @@ def _errors(frame: pd.DataFrame) -> go.Figure:
             ),
             **position,
         )
+    figure.update_yaxes(tickformat="~g")
     figure.update_layout(showlegend=True)
     return figure
