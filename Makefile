@@ -17,7 +17,7 @@ SOURCES := libs services tests
 # Each process begins with its own part of the files, so that few import TensorFlow or PyMC.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_OPTIONS)
 
-.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench optimum load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes whole-surfaces coverage posterior-coverage reports extras clean
+.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench optimum load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes following whole-surfaces coverage posterior-coverage reports extras clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -137,6 +137,9 @@ reports: setup ## validate the models that have networks; writes build/validatio
 	for model in VarianceGamma NIG CGMY Merton; do \
 	  OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/levy validate --model $$model \
 	    --out build/validation/$$model $(REPORTS) || exit 1; done
+
+following: setup ## compare filters with warm starts on real days; writes docs/following.md; requires LEVY_MARKET_DATA
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.following
 
 whole-surfaces: setup ## fit real surfaces with every model; writes docs/whole-surfaces.md; requires LEVY_MARKET_DATA
 	$(BIN)/python -m tests.benchmarks.whole_surfaces

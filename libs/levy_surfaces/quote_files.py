@@ -77,6 +77,14 @@ class Table(Protocol):
         """Warn if the end of the table may be missing."""
 
 
+@dataclass(frozen=True)
+class _Retained:
+    """Rows of a file, and the warnings of its reader."""
+
+    pieces: tuple[pd.DataFrame, ...]
+    warnings: tuple[str, ...]
+
+
 @dataclass
 class QuoteFile:
     """A file or data frame of quotes, read a piece at a time.
@@ -109,6 +117,7 @@ class QuoteFile:
     row_unit: str = "row"
     name: str = "standard input"
     _input: bytes | None = None
+    _retained: _Retained | None = None
 
     @classmethod
     def in_memory(
@@ -140,9 +149,17 @@ class QuoteFile:
             The file cannot be read, exceeds a limit, or its header lacks a column.
         """
         self.warnings.clear()
+        if self._retained is not None:
+            yield from self._retained.pieces
+            self.warnings += self._retained.warnings
+            return
         with _refusing(self.path), self._opened() as table:
             self.row_unit = table.row_unit
             yield from self._converted(table, requirements)
+
+    def with_pieces(self, *pieces: pd.DataFrame) -> Self:
+        """Return the file, which has been read, with these of its rows in memory."""
+        return replace(self, warnings=[], _retained=_Retained(pieces, tuple(self.warnings)))
 
     def _converted(self, table: Table, requirements: Requirements) -> Iterator[pd.DataFrame]:
         named = {squeezed(label) for label in self.settings.columns.values()}

@@ -1,7 +1,7 @@
 """Read option quotes from files, standard input and data frames."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final, NoReturn
@@ -198,6 +198,33 @@ def quote_days(file: QuoteFile) -> list[str]:
         moments = QuoteColumns(file, _without_blank_rows(piece)).moments("quote_date")
         days |= {moment.day.isoformat() for moment in moments.present}
     return sorted(days)
+
+
+def files_by_day(file: QuoteFile) -> dict[str, QuoteFile]:
+    """Return, for each day of a file, a file of its rows and of those of the day before.
+
+    The file is read once. It is empty if the file has no column of quote dates.
+
+    Raises
+    ------
+    InvalidInputError
+        The file cannot be read.
+    """
+    pieces = [_without_blank_rows(piece) for piece in file.pieces(QUOTE_REQUIREMENTS)]
+    text = pd.concat(pieces)
+    if "quote_date" not in text:
+        return {}
+    moments = QuoteColumns(file, text).moments("quote_date")
+    labels = np.array(["" if m is None else m.day.isoformat() for m in moments.distinct])
+    rows_of = {str(day): rows for day, rows in text.groupby(labels[moments.codes]).indices.items()}
+    days = sorted(day for day in rows_of if day)
+    return {
+        day: replace(
+            file.with_pieces(text.iloc[np.sort(np.concatenate([rows_of[d] for d in near]))]),
+            quote_date=day,
+        )
+        for day, near in ((day, days[max(k - 1, 0) : k + 1]) for k, day in enumerate(days))
+    }
 
 
 def read_options(

@@ -11,6 +11,7 @@ from levy_cli.quote_commands import (
     add_calibrate,
     add_compare,
     add_convert,
+    add_follow,
     add_inspect,
     add_sample,
     add_validate,
@@ -56,6 +57,7 @@ def command_line() -> argparse.ArgumentParser:
     add_calibrate(commands)
     add_compare(commands)
     add_bayes(commands)
+    add_follow(commands)
     add_validate(commands)
     add_dataset(commands)
     add_train(commands)

@@ -12,8 +12,8 @@ from levy_cli.cleaned import CleanedQuotes
 from levy_cli.quote_options import quote_file
 from levy_numerics.errors import InvalidInputError, LevyError
 from levy_surfaces.cleaning import clean
-from levy_surfaces.quote_files import TABLE_SUFFIXES
-from levy_surfaces.reading import quote_days, read_quotes
+from levy_surfaces.quote_files import TABLE_SUFFIXES, QuoteFile
+from levy_surfaces.reading import files_by_day, read_quotes
 from levy_surfaces.sample import sample_chain
 from levy_validation import DatedQuotes
 
@@ -46,25 +46,61 @@ class DailySurfaces:
         if options.quotes is None:
             surface = clean(read_quotes(sample_chain()))
             return cls((DatedQuotes(SAMPLE, surface.quotes),))
-        days = list(_days(options))
+        days = list(days_of(options))
         chosen = np.unique(np.linspace(0, len(days) - 1, min(most, len(days))).round().astype(int))
         surfaces, skipped = [], []
-        for selected in (days[k] for k in chosen):
-            name = selected.date or Path(selected.quotes).name
+        for day in (days[k] for k in chosen):
             try:
-                surface = CleanedQuotes.of(selected).surface
+                surface = day.cleaned().surface
             except LevyError as error:
-                skipped.append(f"{name} is left out: {error.message}")
+                skipped.append(f"{day.name} is left out: {error.message}")
                 continue
-            surfaces.append(DatedQuotes(surface.quote_date or name, surface.quotes))
+            surfaces.append(DatedQuotes(surface.quote_date or day.name, surface.quotes))
         if not surfaces:
             reason = f": {skipped[0]}" if skipped else ""
             raise InvalidInputError(f"{options.quotes} contains no surface{reason}")
         return cls(tuple(sorted(surfaces, key=lambda s: s.name)), tuple(skipped))
 
 
-def _days(options: argparse.Namespace) -> Iterator[argparse.Namespace]:
-    """Yield the options that select each day of each file."""
+@dataclass(frozen=True)
+class Day:
+    """A day of a file of quotes, to be read when it is needed.
+
+    Attributes
+    ----------
+    options : Namespace
+        Those of the command, which select the file and the day.
+    file : QuoteFile, optional
+        Of the rows of the day, if the file has dates.
+    """
+
+    options: argparse.Namespace
+    file: QuoteFile | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the date, or the name of a file without dates."""
+        return str(self.options.date or Path(self.options.quotes).name)
+
+    def cleaned(self) -> CleanedQuotes:
+        """Read and clean the quotes of the day.
+
+        Raises
+        ------
+        LevyError
+            The file cannot be used.
+        """
+        return CleanedQuotes.of(self.options, file=self.file)
+
+
+def days_of(options: argparse.Namespace) -> Iterator[Day]:
+    """Yield each day of `options.quotes`, a file or a folder of files, file by file.
+
+    Raises
+    ------
+    InvalidInputError
+        The folder contains no file of quotes.
+    """
     path = Path(options.quotes)
     files = [path]
     if path.is_dir():
@@ -75,7 +111,14 @@ def _days(options: argparse.Namespace) -> Iterator[argparse.Namespace]:
             )
     for name in files:
         of_file = argparse.Namespace(**vars(options) | {"quotes": str(name)})
-        is_dated = options.date is not None
-        days = [options.date] if is_dated else quote_days(quote_file(of_file))
-        for day in days or [None]:
-            yield argparse.Namespace(**vars(of_file) | {"date": day})
+        if options.date is not None:
+            yield Day(of_file)
+            continue
+        try:
+            by_day = files_by_day(quote_file(of_file))
+        except LevyError:
+            by_day = {}  # `Day.cleaned` raises again
+        if not by_day:
+            yield Day(of_file)
+        for day, file in by_day.items():
+            yield Day(argparse.Namespace(**vars(of_file) | {"date": day}), file)

@@ -193,6 +193,43 @@ def add_bayes(commands: "Commands") -> None:
     add_json(outputs)
 
 
+def add_follow(commands: "Commands") -> None:
+    """Add `levy follow`."""
+    command = commands.add_parser(
+        "follow",
+        help="follow a model through daily surfaces",
+        description="Fit a model to each day of a file or folder of quotes in turn, with what the "
+        "days before it show; report parameters, intervals, and the errors of the parameters that "
+        "were predicted for each day.",
+        epilog="Example: levy follow quotes/ --model CGMYSato --out path.parquet --plot path.html",
+    )
+    command.add_argument(
+        "quotes", type=arguments.path, help="file of several days, or folder of files"
+    )
+    add_model(command)
+    command.add_argument(
+        "--estimator",
+        choices=("filter", "warm"),
+        default="filter",
+        help="filter (default): an extended Kalman filter, whose parameters move with the return "
+        "of the underlying; warm: each day alone, begun at the parameters of the day before",
+    )
+    command.add_argument(
+        "--restart", action="store_true", help="replace the file of --out instead of continuing it"
+    )
+    add_weights(command)
+    add_selection(command)
+    outputs = command.add_argument_group("outputs")
+    outputs.add_argument(
+        "--out",
+        type=arguments.path,
+        metavar="PARQUET",
+        help="write a row for each day; a file that exists is continued after its last day",
+    )
+    add_plot(outputs, "write the paths of parameters and errors")
+    add_json(outputs)
+
+
 def add_validate(commands: "Commands") -> None:
     """Add `levy validate`."""
     command = commands.add_parser(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from levy_numerics.errors import InvalidInputError
 from levy_surfaces import file_limits, reading
-from levy_surfaces.reading import read_quotes
+from levy_surfaces.quote_files import QuoteFile
+from levy_surfaces.reading import files_by_day, quote_days, read_file, read_quotes
 
 Writer = Callable[[pd.DataFrame], Path]
 
@@ -240,3 +241,18 @@ def test_whatever_a_file_holds_is_read_or_rejected(
         numbers = frame[["strike", "bid", "ask", "mid", "maturity_years"]].to_numpy()
         assert not np.isinf(numbers).any()
         assert (frame["strike"] > 0).all()
+
+
+def test_the_files_of_days_contain_their_rows_and_those_of_the_day_before(tmp_path: Path) -> None:
+    path = tmp_path / "days.csv"
+    lines = ["quote_date,maturity_years,strike,option_type,bid,ask"]
+    for day in ("2024-01-05", "2024-01-03", "2024-01-04"):
+        lines += [f"{day},0.5,{strike},C,{ord(day[-1])},60" for strike in (90, 100, 110)]
+    path.write_text("\n".join([lines[0], lines[4], *lines[1:4], *lines[5:]]), encoding="utf-8")
+    by_day = files_by_day(QuoteFile(str(path)))
+    assert list(by_day) == ["2024-01-03", "2024-01-04", "2024-01-05"]
+    assert quote_days(by_day["2024-01-05"]) == ["2024-01-04", "2024-01-05"]
+    for day, file in by_day.items():
+        pd.testing.assert_frame_equal(
+            read_file(file).frame, read_quotes(str(path), quote_date=day).frame
+        )
