@@ -10,7 +10,7 @@ import pytest
 from levy_cli.command_line import command_line
 from levy_cli.main import main
 
-CLEANED = ("inspect", "calibrate", "compare", "bayes")
+CLEANED = ("inspect", "calibrate", "compare", "bayes", "follow")
 GOOD: dict[str, list[str]] = {
     "price": [
         *("--model", "BS", "--params", '{"sigma": 0.2}', "--spot", "100"),
@@ -30,6 +30,7 @@ GOOD: dict[str, list[str]] = {
     "registry": ["list"],
     "replay": ["absent.jsonl"],
     "validate": ["--model", "BS", "--suite", "model_comparison", "--quotes", "quotes.csv"],
+    "follow": ["quotes.csv", "--model", "BS"],
     "models": [],
     "serve": ["--port", "0"],
     "completion": ["bash"],
