@@ -1,8 +1,17 @@
 """`POST /calibrate`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AliasChoices, ConfigDict, Discriminator, Field, Tag, computed_field
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    computed_field,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from levy_schemas.problems import Problem
 from levy_schemas.surface import (
@@ -26,6 +35,19 @@ FitStatus = Literal["converged", "max_evaluations", "stalled", "diverged", "at_b
 Interval = tuple[FiniteFloat, FiniteFloat]
 
 
+_AMERICAN_EXAMPLE: Final[dict[str, Any]] = {
+    "model_type": "BlackScholes",
+    "spot_price": 100.0,
+    "risk_free_rate": 0.05,
+    "exercise": "american",
+    "quotes": [
+        {"strike": 95, "maturity": 1, "option_type": "put", "bid": 3.99, "ask": 4.03},
+        {"strike": 105, "maturity": 1, "option_type": "put", "bid": 8.72, "ask": 8.76},
+        {"strike": 105, "maturity": 1, "option_type": "call", "bid": 8.00, "ask": 8.04},
+    ],
+}
+
+
 class CalibrationRequest(SurfaceRequest):
     """Quotes of one underlying, as a grid or as a list, and how to fit them.
 
@@ -36,9 +58,14 @@ class CalibrationRequest(SurfaceRequest):
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": ONE_SURFACE_AND_ONE_MARKET,
-            "examples": [EXAMPLE_GRID | {"model_type": "VarianceGamma"}],
+            "examples": [
+                EXAMPLE_GRID | {"model_type": "VarianceGamma"},
+                _AMERICAN_EXAMPLE,
+            ],
         }
     )
+
+    allows_american: ClassVar[bool] = True
 
     model_type: ModelName
     per_maturity: Flag = Field(
@@ -52,6 +79,21 @@ class CalibrationRequest(SurfaceRequest):
         "slower; laplace_iid: for independent errors of equal variance; psis: from the posterior; "
         "none. laplace is a deprecated name of robust",
     )
+
+    @model_validator(mode="after")
+    def _fits_american_quotes_together(self) -> Self:
+        if not self.has_american:
+            return self
+        if self.per_maturity:
+            message = "American quotes require one model for all expiries; omit per_maturity"
+            raise PydanticCustomError("american", message, {"pointer": "/per_maturity"})
+        if self.method == "neural":
+            message = (
+                "American quotes require a fit, which determines their early-exercise premium; "
+                "request hybrid or least_squares"
+            )
+            raise PydanticCustomError("american", message, {"pointer": "/method"})
+        return self
 
 
 class FitQuality(ResponseModel):
@@ -171,6 +213,45 @@ class MaturityCalibration(FittedModel):
     maturity: FiniteFloat = Field(description="in years")
 
 
+class EarlyExercisePremium(ResponseModel):
+    """Early-exercise premium that was subtracted from one American quote."""
+
+    pointer: str = Field(description="JSON pointer into the request")
+    premium: FiniteFloat = Field(description="in currency")
+    premium_vol: FiniteFloat | None = Field(
+        description="volatility by which the quote would be overstated as European; null where "
+        "price or European equivalent implies none"
+    )
+
+
+class QuotedForward(ResponseModel):
+    """Forward of one expiry, by put-call parity between European equivalents or as requested."""
+
+    maturity: FiniteFloat = Field(description="in years")
+    forward: FiniteFloat
+    discount: FiniteFloat
+    source: str = Field(description="put-call parity, or the request")
+
+
+class RemovedEarlyExercise(ResponseModel):
+    """How American quotes were fitted: by their European equivalents, at a fixed point.
+
+    The premiums that were subtracted are those of the fitted model.
+    """
+
+    method: Literal["de-americanised with the premium of the fitted model"]
+    n_fits: int = Field(description="fits until the premiums repeated")
+    converged: bool = Field(description="whether the premiums are those of the fitted model")
+    change: FiniteFloat = Field(
+        description="largest difference of the premiums subtracted from those of the fitted model, "
+        "in currency"
+    )
+    largest_premium: FiniteFloat = Field(description="in currency")
+    largest_premium_vol: FiniteFloat | None = Field(description="largest premium_vol")
+    premiums: tuple[EarlyExercisePremium, ...] = Field(description="of the quotes fitted")
+    forwards: tuple[QuotedForward, ...] = Field(description="forwards that were used")
+
+
 class CalibrationResult(_Fit):
     """The fit of a model to a surface of quotes, with its uncertainty.
 
@@ -192,6 +273,9 @@ class CalibrationResult(_Fit):
     )
     degraded: bool = Field(description="whether the result is less than requested; see warnings")
     out_of_distribution: bool = False
+    early_exercise: RemovedEarlyExercise | None = Field(
+        default=None, description="of American quotes: the premiums that were subtracted"
+    )
     model_version: str
     dropped: tuple[DroppedQuote, ...] = ()
     request_id: str | None = None

@@ -15,6 +15,8 @@ Lane = Literal["brief", "long"]
 _CHARACTERS_OF_QUOTE: Final = 50
 _MODELS_IF_ALL: Final = 18
 """Models of a comparison that names none."""
+_FITS_IF_AMERICAN: Final = 6
+"""Usual number of fits until early-exercise premiums repeat."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,12 @@ def cost_of(
         kind = f"price {request.model_type.casefold()} {terms}"
         return Cost("brief", f"{kind} greeks" if request.greeks else kind, size)
     if isinstance(request, CalibrationBatch):
-        sizes = [n_quotes(surface) for surface in request.surfaces]
+        costs = [_cost_of_fit(surface) for surface in request.surfaces]
         # Not by model: a list of unknown models succeeds, with problems, and kinds are remembered.
         options = sorted({_options(surface) for surface in request.surfaces})
-        return Cost("long", f"list {', '.join(options)}", sum(sizes), len(sizes))
+        size = sum(cost.size for cost in costs)
+        n_fits = sum(cost.n_fits for cost in costs)
+        return Cost("long", f"list {', '.join(options)}", size, n_fits)
     if isinstance(request, ComparisonRequest):
         n_models = _MODELS_IF_ALL if request.models is None else len(request.models)
         n_fits = n_models * (3 if request.holdout else 1)
@@ -75,11 +79,16 @@ def n_quotes(request: SurfaceRequest) -> int:
 def _cost_of_fit(request: CalibrationRequest) -> Cost:
     # A network's initial guess usually leaves only a few evaluations.
     has_guess = request.method != "least_squares" and not request.per_maturity
-    brief = has_guess and request.uncertainty not in ("psis", "discrepancy")
+    # Several fits, and an early-exercise premium for each.
+    american = request.has_american
+    brief = has_guess and not american and request.uncertainty not in ("psis", "discrepancy")
     kind = f"calibrate {request.model_type.casefold()} {_options(request)}"
-    return Cost("brief" if brief else "long", kind, n_quotes(request))
+    n_fits = _FITS_IF_AMERICAN if american else 1
+    return Cost("brief" if brief else "long", kind, n_quotes(request) * n_fits, n_fits)
 
 
 def _options(request: CalibrationRequest) -> str:
     options = f"{request.method} {request.uncertainty}"
+    if request.has_american:
+        options = f"{options} american"
     return f"{options} per_maturity" if request.per_maturity else options

@@ -86,7 +86,9 @@ class QuotesRequest(Request):
         default=None, description="continuously compounded yield, per year"
     )
     exercise: Literal["european", "american"] | None = Field(
-        default=None, description="american options are refused"
+        default=None,
+        description="american quotes are refused here; send them to POST /calibrate, which "
+        "subtracts their early-exercise premium",
     )
     currency: Name | None = Field(
         default=None, description="of the prices; underlying for inverse options"

@@ -1,7 +1,7 @@
 """Request schema of a volatility surface: quotes of one underlying and their market."""
 
 from statistics import median
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -10,8 +10,8 @@ from levy_schemas.pricing import OptionType
 from levy_schemas.wire import (
     MAX_OPTIONS,
     Amount,
+    CalibratedExercise,
     Discount,
-    Exercise,
     FiniteFloat,
     ImpliedVol,
     MaturityYears,
@@ -88,6 +88,9 @@ class Quote(Request):
     )
     bid: QuotedPrice | None = None
     ask: QuotedPrice | None = None
+    exercise: CalibratedExercise | None = Field(
+        default=None, description="of this option; that of the request if absent"
+    )
 
     @model_validator(mode="after")
     def _has_a_price(self) -> Self:
@@ -141,8 +144,10 @@ class SurfaceRequest(Request):
         default=None, description="type of all options of the grid; call if absent"
     )
     quotes: tuple[Quote, ...] | None = Field(default=None, min_length=1, max_length=MAX_OPTIONS)
-    exercise: Exercise = Field(
-        default="european", description="of all options; others are not priced yet"
+    exercise: CalibratedExercise = Field(
+        default="european",
+        description="of all options, unless a quote states its own; american only in POST "
+        "/calibrate",
     )
     weights: Weights | None = Field(
         default=None,
@@ -150,6 +155,34 @@ class SurfaceRequest(Request):
         "volatility) or bid_ask (half the spread); if absent, bid_ask where every quote has bid "
         "and ask, else vega",
     )
+
+    allows_american: ClassVar[bool] = False
+    """Whether quotes may be American."""
+
+    @model_validator(mode="after")
+    def _has_supported_exercise(self) -> Self:
+        pointer = self._american_pointer()
+        if pointer is None:
+            return self
+        if not self.allows_american:
+            raise _error(
+                "early_exercise",
+                "American quotes are fitted by POST /calibrate only: elsewhere their "
+                "early-exercise premium would be fitted as if it were volatility; send prices or "
+                "implied volatilities of the European equivalents",
+                pointer,
+            )
+        if self.spot_price is None:
+            raise _error("no_spot", "American quotes require spot_price", "/spot_price")
+        for i, quote in enumerate(self.quotes or ()):
+            if (quote.exercise or self.exercise) == "american" and quote.implied_vol is not None:
+                raise _error(
+                    "vol_of_american",
+                    "an implied volatility does not determine the price of an American option; "
+                    "give price, or bid and ask",
+                    f"/quotes/{i}/implied_vol",
+                )
+        return self
 
     @model_validator(mode="after")
     def _has_one_surface(self) -> Self:
@@ -228,6 +261,20 @@ class SurfaceRequest(Request):
                     f"/quotes/{i}",
                 )
         return self
+
+    @property
+    def has_american(self) -> bool:
+        """Whether some quotes are American."""
+        return self._american_pointer() is not None
+
+    def _american_pointer(self) -> str | None:
+        """Return the pointer to the first statement that quotes are American."""
+        quotes = self.quotes or ()
+        is_default_used = not quotes or any(q.exercise is None for q in quotes)
+        if self.exercise == "american" and is_default_used:
+            return "/exercise"
+        stated = (f"/quotes/{i}/exercise" for i, q in enumerate(quotes) if q.exercise == "american")
+        return next(stated, None)
 
     def _maturity_pointers(self) -> list[tuple[float, str]]:
         if self.quotes is not None:

@@ -69,19 +69,18 @@ ImpliedVol = Annotated[
 """Black volatility, a fraction per year: 0.2 is 20%."""
 
 
-def _refuse_early_exercise(value: Any) -> Any:
-    if value in ("american", "bermudan"):
+def _refuse_bermudan(value: Any) -> Any:
+    if value == "bermudan":
         raise PydanticCustomError(
             "early_exercise",
-            "{value} options are not priced: their early-exercise premium would be fitted as if it "
+            "Bermudan quotes are not fitted: their early-exercise premium would be fitted as if it "
             "were volatility; send prices or implied volatilities of the European equivalents",
-            {"value": value},
         )
     return value
 
 
-Exercise = Annotated[Literal["european"], BeforeValidator(_refuse_early_exercise)]
-"""Exercise style; American and Bermudan options are refused with the remedy."""
+CalibratedExercise = Annotated[Literal["european", "american"], BeforeValidator(_refuse_bermudan)]
+"""Exercise style of quotes; Bermudan ones are refused with the remedy."""
 
 Rate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-MAX_RATE, le=MAX_RATE)]
 """Continuously compounded, per year: 0.05 is 5%."""

@@ -48,8 +48,9 @@ class CleaningRules:
     sides : {"prefer_otm", "otm", "all"}
         Whether to drop in-the-money quotes: where the other side of the strike is quoted, always,
         or never.
-    forwards : {"parity", "given"}
-        Preferred source of forwards and discounts: put-call parity, or the file's columns.
+    forwards : {"parity", "given", "stated_rate"}
+        Preferred source of forwards and discounts: put-call parity, or the file's columns, or
+        put-call parity at the file's discount factors.
     static_arbitrage : bool
         Whether to drop quotes that admit arbitrage by a vertical, butterfly or calendar spread,
         and quotes that violate put-call parity.

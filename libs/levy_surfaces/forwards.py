@@ -19,7 +19,7 @@ from levy_surfaces.notes import MIN_PAIRS, Note, sentences
 from levy_surfaces.parity import Pairs, ParityLine, bounds_on_forward, forward_at
 from levy_surfaces.reading import QuoteTable
 
-ForwardSource = Literal["parity", "given"]
+ForwardSource = Literal["parity", "given", "stated_rate"]
 
 MIN_MATURITY_OF_RATE_YEARS: Final = 14.0 / 365.0
 """Maturity below which other sources of the discount are preferred to the slope."""
@@ -118,9 +118,10 @@ def derive_forwards(
     table : QuoteTable
     price : Series
         For each row of `table.frame` the usable price; NaN where there is none.
-    source : {"parity", "given"}
+    source : {"parity", "given", "stated_rate"}
         Preferred source: put-call parity, or the file's own columns (`forward` and `discount`
-        or `rate`, or `spot`, `rate` and `dividend_yield`).
+        or `rate`, or `spot`, `rate` and `dividend_yield`), or put-call parity at the discount
+        factors of the file, whatever the slope of the pairs is.
 
     Raises
     ------
@@ -211,9 +212,11 @@ class _Series:
         fault = self._unit_error()
         if fault is not None:
             return fault
-        parity = self._by_parity(determined) if self.near.size else None
+        if source == "stated_rate":
+            return self._at_stated_rate() or self._as_given(determined) or self._without()
+        parity = self._by_parity(self._discount(determined)) if self.near.size else None
         if parity is None:
-            return self._as_given(determined) or Note("no_forward", self.given.lacking)
+            return self._as_given(determined) or self._without()
         own = self._completed(parity)
         contradictions = self._contradictions(parity, own, source)
         if source == "given" and self.given.is_complete:
@@ -223,6 +226,22 @@ class _Series:
             return replace(own, n_pairs=parity.n_pairs, source=_WITHIN_BOUNDS, notes=about_discount)
         not_given = (Note("not_given", self.given.lacking),) if source == "given" else ()
         return replace(parity, notes=(*parity.notes, *contradictions, *not_given))
+
+    def _without(self) -> Note:
+        return Note("no_forward", self.given.lacking)
+
+    def _at_stated_rate(self) -> SeriesForward | None:
+        """Return the forward by parity at the file's discount; None without pairs or discount."""
+        if self.given.discount is None or not self.near.size:
+            return None
+        by_parity = self._by_parity((self.given.discount, "discount from the file", ()))
+        if by_parity is None:
+            return None
+        tolerance = max(_RATE_TOLERANCE, 4.0 * self.rate_error)
+        if not self.determines_rate or abs(self.rate - by_parity.rate) <= tolerance:
+            return by_parity
+        detail = f"parity implies rate {self.rate:.1%}; the stated {by_parity.rate:.1%} is used"
+        return replace(by_parity, notes=(*by_parity.notes, Note("contradiction", detail)))
 
     def _unit_error(self) -> Note | None:
         """Return why no discount factor can be the slope of the pairs; None where one can."""
@@ -238,8 +257,9 @@ class _Series:
         limit = factor * float(np.exp(MAX_RATE * self.years))
         return None if 1.0 / limit <= line.discount <= limit else Note("units", detail)
 
-    def _by_parity(self, determined: list[tuple[float, float]]) -> SeriesForward | None:
-        discount, source, notes = self._discount(determined)
+    def _by_parity(self, discounting: tuple[float, str, tuple[Note, ...]]) -> SeriesForward | None:
+        """Return the forward by parity, given what `_discount` returns."""
+        discount, source, notes = discounting
         root = self.line.forward if source == "" and self.line else np.nan
         forward = root if root > 0 else forward_at(self.near, discount)
         low, high, n_excluding = bounds_on_forward(self.pairs, discount)

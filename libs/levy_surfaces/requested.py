@@ -1,7 +1,7 @@
 """Clean the quotes of a request, with the checks that files go through."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, Self
@@ -9,104 +9,27 @@ from typing import Final, Self
 import numpy as np
 
 from levy_numerics.errors import InvalidInputError
-from levy_numerics.implied_volatility import black_prices
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.surface import DroppedQuote, Surface
-from levy_schemas.problems import pointer
 from levy_schemas.surface import DroppedQuote as ReportedQuote
-from levy_schemas.surface import Quote, SurfaceRequest
+from levy_schemas.surface import SurfaceRequest
 from levy_surfaces.given import discount_limits
-from levy_surfaces.maturities import group_maturities
 from levy_surfaces.notes import first_of
 from levy_surfaces.parity import ParityLine, forward_at, last_digit
 from levy_surfaces.plausibility import bounds_warning, no_market_warning, volatility_warning
 from levy_surfaces.reasons import Reason
+from levy_surfaces.request_forwards import (
+    FORWARD_TOLERANCE,
+    contracts_by_expiry,
+    derives_forwards,
+    forwards_of,
+    with_parity_forwards,
+)
+from levy_surfaces.request_rows import NO_TIME_VALUE, RequestRows
 from levy_surfaces.screening import Markets, Masks, QuoteArrays, equal_strikes
 
-_NO_TIME_VALUE: Final = 1e-12
-"""Time value, as a fraction of the discounted forward, lost in the rounding of a double."""
-
-_FORWARD_TOLERANCE: Final = 1e-3
-"""Relative difference of forwards of one expiry, or from parity, that is not reported."""
 _REASONS: Final = ("", *Reason)
 """By the number of a reason in `_Screening`; 0 is that of a quote that is kept."""
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The quotes of a request as arrays, shape (n,); NaN where a side or a price is absent.
-
-    Attributes
-    ----------
-    strike, maturity_years, price, bid, ask : ndarray
-    implied_vol : ndarray or None
-        None if no quote has one.
-    is_call : ndarray of bool
-    pointer_to : callable
-        Index ↦ JSON pointer into the request.
-    """
-
-    strike: np.ndarray
-    maturity_years: np.ndarray
-    price: np.ndarray
-    bid: np.ndarray
-    ask: np.ndarray
-    is_call: np.ndarray
-    pointer_to: Callable[[int], str]
-    implied_vol: np.ndarray | None = None
-
-    @classmethod
-    def of(cls, request: SurfaceRequest) -> Self:
-        """Read a list of quotes, or a grid."""
-        if request.quotes is not None:
-            return cls._listed(request.quotes)
-        return cls._on_grid(request)
-
-    @classmethod
-    def _listed(cls, quotes: tuple[Quote, ...]) -> Self:
-        numbers = [(q.strike, q.maturity, q.price, q.bid, q.ask) for q in quotes]
-        strike, maturity, price, bid, ask = np.array(numbers, dtype=float).T
-        return cls(
-            strike,
-            maturity,
-            price,
-            bid,
-            ask,
-            np.array([q.option_type == "call" for q in quotes]),
-            lambda i: pointer("quotes", i),
-            np.array([q.implied_vol for q in quotes], dtype=float)
-            if any(q.implied_vol is not None for q in quotes)
-            else None,
-        )
-
-    @classmethod
-    def _on_grid(cls, request: SurfaceRequest) -> Self:
-        """Read every strike at every maturity, except where the price is null."""
-        price = np.array(request.prices, dtype=float)
-        row, column = np.nonzero(~np.isnan(price))
-        unknown = np.full(row.size, np.nan)
-        return cls(
-            np.array(request.strikes, dtype=float)[column],
-            np.array(request.maturities, dtype=float)[row],
-            price[row, column],
-            unknown,
-            unknown,
-            np.full(row.size, request.option_type != "put"),
-            lambda i: pointer("prices", int(row[i]), int(column[i])),
-        )
-
-    @property
-    def size(self) -> int:
-        return int(self.strike.size)
-
-    def priced(self, contracts: Contracts) -> Self:
-        """Return the quotes with the prices that implied volatilities stand for."""
-        if self.implied_vol is None:
-            return self
-        which = ~np.isnan(self.implied_vol)
-        c, price = contracts.select(which), self.price.copy()
-        price[which] = black_prices(self.implied_vol[which], c)
-        return replace(self, price=price)
 
 
 def surface_of(
@@ -115,6 +38,7 @@ def surface_of(
     n_parameters: int,
     model_type: str,
     at_each_maturity: bool = False,
+    premium: np.ndarray | None = None,
 ) -> Surface:
     """Return the quotes of a request that can be fitted, and those dropped with their reasons.
 
@@ -130,19 +54,34 @@ def surface_of(
         Name of the model, for the message.
     at_each_maturity : bool
         Whether every expiry needs as many; an expiry with fewer is dropped.
+    premium : ndarray, optional
+        Early-exercise premium of each quote, in the order of the request; required if some are
+        American. The surface then contains the European equivalents, with `row`, `series`, `spot`
+        and `forwards`.
 
     Raises
     ------
     InvalidInputError
         Fewer quotes are left than needed, or one expiry has several forwards.
     """
-    rows = _Rows.of(request)
+    rows = RequestRows.of(request)
+    if premium is None and rows.is_american.any():
+        raise InvalidInputError(
+            "American quotes contain an early-exercise premium, which POST /calibrate removes",
+            pointer="/exercise",
+        )
     if rows.size < n_parameters:
         raise _too_few(request, rows.size, n_parameters, model_type, ())
-    contracts, grouped = _contracts_by_expiry(request, rows)
+    contracts, grouped = contracts_by_expiry(request, rows)
     rows = rows.priced(contracts)
+    is_exercised = rows.is_exercised(request.spot_price)
+    if premium is not None:
+        rows = rows.less(premium)
+    if derives_forwards(request):
+        contracts = with_parity_forwards(rows, contracts)
     work = _Screening.of(rows, contracts, needs_spreads=request.weights == "bid_ask")
     work.warnings += (*grouped, *_about_discounts(request), *_about_forwards(request))
+    work.drop([(Reason.NO_TIME_VALUE, is_exercised)])
     work.run()
     is_zero = (rows.bid == 0) & (rows.ask == 0)
     work.warnings += no_market_warning(is_zero & work.kept, "field price")
@@ -167,7 +106,18 @@ def surface_of(
         *work.about_sides(),
         *volatility_warning(quotes),
     )
-    return Surface(quotes, dropped, warnings)
+    if premium is None:
+        return Surface(quotes, dropped, warnings)
+    series = work.quotes.series[work.kept]
+    return Surface(
+        quotes,
+        dropped,
+        warnings,
+        spot=request.spot_price,
+        row=np.flatnonzero(work.kept),
+        series=series,
+        forwards=forwards_of(request, work.quotes.select(work.kept), contracts),
+    )
 
 
 def reported(dropped: Sequence[DroppedQuote]) -> tuple[ReportedQuote, ...]:
@@ -179,7 +129,7 @@ def reported(dropped: Sequence[DroppedQuote]) -> tuple[ReportedQuote, ...]:
 class _Screening:
     """The quotes of a request, and the reasons so far, as positions in `_REASONS` (0: kept)."""
 
-    rows: _Rows
+    rows: RequestRows
     contracts: Contracts
     quotes: QuoteArrays
     masks: Masks
@@ -188,7 +138,7 @@ class _Screening:
     warnings: list[str]
 
     @classmethod
-    def of(cls, rows: _Rows, contracts: Contracts, *, needs_spreads: bool) -> Self:
+    def of(cls, rows: RequestRows, contracts: Contracts, *, needs_spreads: bool) -> Self:
         """Convert the quotes to those of `screening`; without a spread, zeros are not a market."""
         _, series = contracts.by_maturity.maturity_groups
         arrays = (equal_strikes(rows.strike), rows.is_call, rows.price, rows.bid, rows.ask)
@@ -219,7 +169,7 @@ class _Screening:
         self.warnings += bounds_warning(quotes, self.kept, lower, upper, unit)
         self.drop(
             [
-                (Reason.NO_TIME_VALUE, quotes.price <= lower + _NO_TIME_VALUE * unit),
+                (Reason.NO_TIME_VALUE, quotes.price <= lower + NO_TIME_VALUE * unit),
                 (Reason.ABOVE_MAXIMUM, quotes.price >= upper),
             ]
         )
@@ -247,7 +197,7 @@ class _Screening:
             implied = forward_at(pairs, float(markets.discount[mine[0]]))
             if line is not None and line.is_verified and line.forward > 0:
                 lines[series], implied = line, line.forward
-            if abs(implied / forward - 1.0) > _FORWARD_TOLERANCE:
+            if abs(implied / forward - 1.0) > FORWARD_TOLERANCE:
                 years = self.rows.maturity_years[mine[0]]
                 contradictions.append(f"at {years:g} years {implied:.6g} for {forward:.6g}")
         if contradictions:
@@ -294,56 +244,6 @@ class _Screening:
             )
             for i in np.flatnonzero(self.reason).tolist()
         )
-
-
-def _contracts_by_expiry(request: SurfaceRequest, rows: _Rows) -> tuple[Contracts, list[str]]:
-    """Return the contracts, maturities within a minute being one, and warnings."""
-    years, warnings = group_maturities(rows.maturity_years)
-    contracts = contracts_of(
-        request, maturity_years=years, strike=rows.strike, is_call=rows.is_call
-    )
-    if warnings:
-        sent = contracts_of(
-            request, maturity_years=rows.maturity_years, strike=rows.strike, is_call=rows.is_call
-        )
-        for name in ("forward", "discount"):
-            off = np.abs(getattr(sent, name) / getattr(contracts, name) - 1.0)
-            if off.max() > _FORWARD_TOLERANCE:
-                raise InvalidInputError(
-                    f"forwards give one expiry, at {years[off.argmax()]:g} years, several values "
-                    f"of {name}; maturities within a minute are one expiry: give it one",
-                    pointer="/forwards",
-                )
-    return contracts, warnings
-
-
-def contracts_of(
-    request: SurfaceRequest,
-    *,
-    maturity_years: np.ndarray,
-    strike: np.ndarray,
-    is_call: np.ndarray,
-) -> Contracts:
-    """Return options in a request's market, shape (n,) all.
-
-    The request's forwards must have their maturities, but those of one expiry may be grouped to a
-    maturity between them.
-    """
-    if request.forwards is not None:
-        given = sorted((f.maturity, f.forward, f.discount) for f in request.forwards)
-        known_years, *markets = np.array(given).T
-        forward, discount = (np.interp(maturity_years, known_years, values) for values in markets)
-    else:
-        rate, dividend = request.risk_free_rate or 0.0, request.dividend_yield or 0.0
-        forward = (request.spot_price or 0.0) * np.exp((rate - dividend) * maturity_years)
-        discount = np.exp(-rate * maturity_years)
-    return Contracts.of(
-        maturity_years=maturity_years,
-        strike=strike,
-        forward=forward,
-        discount=discount,
-        is_call=is_call,
-    )
 
 
 def _about_discounts(request: SurfaceRequest) -> tuple[str, ...]:

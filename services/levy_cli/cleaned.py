@@ -12,7 +12,7 @@ from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
 from levy_cli.quote_options import quote_file
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.surface import Surface
-from levy_surfaces.american import AmericanFit, fit_american
+from levy_surfaces.american import AmericanFit, AmericanTable, fit_american
 from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.printable import printable
 from levy_surfaces.quote_dates import copied_day_warning
@@ -87,7 +87,7 @@ class CleanedQuotes:
         """
         file = quote_file(options)
         table, rules = cls._read(options, file, 1)
-        result = fit_american(table, fit, rules)
+        result = fit_american(AmericanTable(table, rules), fit)
         warnings = (*result.warnings, *_copied_day(file, table))
         return cls(_with_warnings(result.surface, warnings), table.recognition, result)
 

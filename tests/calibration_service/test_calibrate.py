@@ -88,20 +88,13 @@ def test_implied_vols_give_the_parameters_back(
     assert result.dropped == ()
 
 
-def test_duplicate_quotes_and_american_options_are_reported(
-    client: TestClient, quotes_request: dict[str, Any]
-) -> None:
+def test_duplicate_quotes_are_reported(client: TestClient, quotes_request: dict[str, Any]) -> None:
     twice = copy.deepcopy(quotes_request)
     twice["quotes"].append(twice["quotes"][0])
     result = fit(client, twice)
     assert [(quote.pointer, quote.reason) for quote in result.dropped] == [
         ("/quotes/10", "duplicate")
     ]
-    answer = client.post("/calibrate", json=quotes_request | {"exercise": "american"})
-    assert answer.status_code == 422
-    (error,) = answer.json()["errors"]
-    assert error["pointer"] == "/exercise"
-    assert "European equivalents" in error["detail"]
 
 
 @pytest.mark.parametrize("weights", ["price", "vega", "bid_ask"])

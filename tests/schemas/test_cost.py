@@ -30,6 +30,14 @@ def test_only_fits_from_a_network_are_brief(options: dict[str, Any], lane: str) 
     assert (cost.lane, cost.size, cost.n_fits) == (lane, 15, 1)
 
 
+def test_american_quotes_take_several_fits_and_do_not_delay_brief_ones() -> None:
+    american = CalibrationRequest(**(FIT | {"exercise": "american"}))
+    cost = cost_of(american)
+    assert (cost.lane, cost.size, cost.n_fits) == ("long", 15 * 6, 6)
+    batch = cost_of(CalibrationBatch(surfaces=(american, CalibrationRequest(**FIT))))
+    assert (batch.lane, batch.size, batch.n_fits) == ("long", 15 * 7, 7)
+
+
 def test_kinds_that_take_different_times_differ() -> None:
     changes: list[dict[str, Any]] = [
         {},
@@ -37,6 +45,7 @@ def test_kinds_that_take_different_times_differ() -> None:
         {"method": "least_squares"},
         {"uncertainty": "psis"},
         {"per_maturity": True},
+        {"exercise": "american"},
     ]
     kinds = {cost_of(CalibrationRequest(**(FIT | change))).kind for change in changes}
     assert len(kinds) == len(changes)

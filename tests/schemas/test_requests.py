@@ -7,6 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from levy_schemas.calibration import CalibrationRequest
+from levy_schemas.comparison import ComparisonRequest
+from levy_schemas.jobs import BayesianRequest
 from levy_schemas.pricing import PriceRequest
 
 PRICE: dict[str, Any] = {
@@ -179,14 +181,61 @@ def test_an_implied_vol_that_is_not_a_fraction_is_refused(
     assert places(CalibrationRequest, changed_quote(**changes)) == [place]
 
 
-@pytest.mark.parametrize("style", ["american", "bermudan"])
-@pytest.mark.parametrize(("model", "data"), [(CalibrationRequest, QUOTES)])
-def test_early_exercise_is_refused_with_the_remedy(
-    model: Any, data: dict[str, Any], style: str
-) -> None:
+@pytest.mark.parametrize(
+    ("model", "style"),
+    [
+        (CalibrationRequest, "bermudan"),
+        (ComparisonRequest, "american"),
+        (BayesianRequest, "american"),
+    ],
+)
+def test_early_exercise_is_refused_with_the_remedy(model: Any, style: str) -> None:
+    data = {name: value for name, value in QUOTES.items() if name in model.model_fields}
     assert model.model_validate(data).exercise == "european"
     assert model.model_validate(data | {"exercise": "european"}).exercise == "european"
     with pytest.raises(ValidationError, match="of the European equivalents"):
         model.model_validate(data | {"exercise": style})
     assert places(model, data | {"exercise": style}) == ["/exercise"]
     assert places(model, data | {"exercise": "asian"}) == ["/exercise"]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        (
+            {
+                "spot_price": None,
+                "forwards": [{"maturity": 0.5, "forward": 101.0, "discount": 0.98}],
+                "risk_free_rate": None,
+                "dividend_yield": None,
+            },
+            "/spot_price",
+        ),
+        ({"per_maturity": True}, "/per_maturity"),
+        ({"method": "neural"}, "/method"),
+        (
+            {"quotes": [{"strike": 100.0, "maturity": 0.5, "implied_vol": 0.2}]},
+            "/quotes/0/implied_vol",
+        ),
+    ],
+)
+def test_american_quotes_are_refused_where_they_lack_what_a_fit_requires(
+    change: dict[str, Any], pointer: str
+) -> None:
+    market = {"spot_price": 100.0, "risk_free_rate": 0.05}
+    quotes = {"quotes": [{"strike": 100.0, "maturity": 0.5, "price": 6.0}]}
+    data = {"model_type": "BlackScholes", "exercise": "american"} | market | quotes
+    assert CalibrationRequest.model_validate(data).has_american
+    assert places(CalibrationRequest, data | change) == [pointer]
+
+
+def test_a_quote_may_state_its_own_exercise() -> None:
+    quote = {"strike": 100.0, "maturity": 0.5, "price": 6.0}
+    data = {"model_type": "BlackScholes", "spot_price": 100.0, "risk_free_rate": 0.05}
+    american = quote | {"exercise": "american"}
+    for exercise, quotes, expected in (
+        ("european", [quote, american], True),
+        ("american", [quote | {"exercise": "european"}], False),
+    ):
+        request = CalibrationRequest.model_validate(data | {"exercise": exercise, "quotes": quotes})
+        assert request.has_american is expected

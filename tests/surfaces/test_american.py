@@ -12,7 +12,7 @@ from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts
 from levy_numerics.pricing.early_exercise import Terms
 from levy_numerics.surface import Surface
-from levy_surfaces.american import fit_american
+from levy_surfaces.american import AmericanTable, fit_american
 from levy_surfaces.cleaning import clean
 from levy_surfaces.reading import QuoteTable, read_quotes
 
@@ -70,7 +70,7 @@ def forward_errors(surface: Surface) -> np.ndarray:
 
 @pytest.mark.long
 def test_an_american_chain_gives_back_its_model_and_its_forwards(path: Path) -> None:
-    american = fit_american(read(path, "american"), fit)
+    american = fit_american(AmericanTable(read(path, "american")), fit)
     fitted = american.fit.model.as_mapping()
     # In a European fit, C is 16% too large and forwards are up to 22 basis points too low.
     treated_as_european = clean(read(path, "european"))
@@ -91,6 +91,6 @@ def test_an_american_chain_gives_back_its_model_and_its_forwards(path: Path) -> 
 
 def test_american_quotes_require_spot_and_rate(path: Path) -> None:
     with pytest.raises(InvalidInputError, match="--spot"):
-        fit_american(read_quotes(path, exercise="american", rate=RATE), fit)
+        AmericanTable(read_quotes(path, exercise="american", rate=RATE))
     with pytest.raises(InvalidInputError, match="--rate"):
-        fit_american(read_quotes(path, exercise="american", spot=SPOT), fit)
+        AmericanTable(read_quotes(path, exercise="american", spot=SPOT))

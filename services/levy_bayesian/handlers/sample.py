@@ -23,7 +23,8 @@ from levy_numerics.inference.priors import Priors
 from levy_numerics.market import Contracts, Quotes
 from levy_schemas.jobs import BayesianRequest, BayesianResult, Engine, Likelihood, OptionPrediction
 from levy_schemas.surface import DroppedQuote, Weights
-from levy_surfaces.requested import contracts_of, reported, surface_of
+from levy_surfaces.request_forwards import contracts_of
+from levy_surfaces.requested import reported, surface_of
 
 if TYPE_CHECKING:
     from xarray import DataTree

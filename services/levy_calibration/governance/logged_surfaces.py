@@ -50,7 +50,9 @@ def logged_surfaces(entries: Iterable[Entry], model_type: str) -> list[LoggedSur
     for entry in entries:
         if entry.model_type == model_type:
             n_entries += 1
-            if entry.request is not None and not entry.request.per_maturity:
+            request = entry.request
+            # Networks read European quotes; American ones are fitted by their equivalents.
+            if request is not None and not (request.per_maturity or request.has_american):
                 by_hash.setdefault(entry.request_sha256, entry)
     surfaces = [
         LoggedSurface(entry, request, _quotes(entry, request))

@@ -5,6 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
+from levy_calibration.handlers.american import (
+    EquivalentFit,
+    fit_american_request,
+    removed_early_exercise,
+)
 from levy_calibration.handlers.parameter_intervals import (
     parameter_intervals,
     refuse_psis_of_a_network,
@@ -18,6 +23,7 @@ from levy_numerics.models.base import Model
 from levy_numerics.pricing.sinh import SinhPricer
 from levy_numerics.surface import Surface
 from levy_schemas.calibration import CalibrationRequest, CalibrationResult
+from levy_surfaces.american import AmericanFit
 from levy_surfaces.requested import reported, surface_of
 
 Choose = Callable[[str], Sequence[Proposer]]
@@ -96,7 +102,7 @@ def calibrate(
         The model is unknown, the quotes are too few, or the requested network is not available.
     """
     started = time.perf_counter()
-    task = CalibrationTask.of(request, choose, n_starts)
+    task = CalibrationTask.of(request, choose, n_starts, checkpoint)
     return task.run(
         engine_version=engine_version,
         observe=observe,
@@ -120,6 +126,8 @@ class CalibrationTask:
         Networks to try, in order.
     pricer : SinhPricer, optional
         Of the surface's contracts, with tables computed before.
+    american : AmericanFit, optional
+        Of American quotes: the fit to their European equivalents, which `surface` contains.
     """
 
     request: CalibrationRequest
@@ -128,10 +136,19 @@ class CalibrationTask:
     strategy: FitStrategy
     proposers: Sequence[Proposer]
     pricer: SinhPricer | None = None
+    american: AmericanFit[EquivalentFit] | None = None
 
     @classmethod
-    def of(cls, request: CalibrationRequest, choose: Choose, n_starts: int | None) -> Self:
+    def of(
+        cls,
+        request: CalibrationRequest,
+        choose: Choose,
+        n_starts: int | None,
+        checkpoint: Callable[[], None],
+    ) -> Self:
         """Clean the quotes of a request and choose the networks to try.
+
+        American quotes are fitted here, since their European equivalents depend on the fit.
 
         Raises
         ------
@@ -142,14 +159,19 @@ class CalibrationTask:
         refuse_psis_of_a_network(request.method, request.uncertainty)
         if request.per_maturity:
             refuse_time_inhomogeneous(model.name)
+        strategy = FitStrategy(request.method, request.weights, request.per_maturity, n_starts)
+        proposers = () if request.method == "least_squares" else choose(model.name)
+        if request.has_american:
+            american = fit_american_request(
+                request, model, strategy, proposers, raising(checkpoint)
+            )
+            return cls(request, model, american.surface, strategy, proposers, american=american)
         surface = surface_of(
             request,
             n_parameters=len(model.parameters()),
             model_type=model.name,
             at_each_maturity=request.per_maturity,
         )
-        strategy = FitStrategy(request.method, request.weights, request.per_maturity, n_starts)
-        proposers = () if request.method == "least_squares" else choose(model.name)
         return cls(request, model, surface, strategy, proposers)
 
     @property
@@ -174,22 +196,19 @@ class CalibrationTask:
             The fit failed, or the requested network is not available.
         """
         started = time.perf_counter()
-        fit = self.strategy.fit(
-            self.model,
-            self.quotes,
-            self.proposers,
-            pricer=self.pricer,
-            should_stop=raising(checkpoint),
-        )
+        fit = self._fit(checkpoint)
         observe(self.quotes, fit)
         result = build_response(
             fit,
             parameter_intervals(fit, self.quotes, uncertainty=self.request.uncertainty),
             dropped=reported(self.surface.dropped),
-            quote_warnings=self.surface.warnings,
+            quote_warnings=self._quote_warnings,
             engine_version=engine_version,
             seconds=preparation_seconds + time.perf_counter() - started,
         )
+        if self.american is not None:
+            removed = removed_early_exercise(self.request, self.american)
+            result = result.model_copy(update={"early_exercise": removed})
         record(
             self.request,
             fit,
@@ -198,6 +217,22 @@ class CalibrationTask:
             is_shared=self.pricer is not None,
         )
         return result
+
+    @property
+    def _quote_warnings(self) -> tuple[str, ...]:
+        about = () if self.american is None else self.american.warnings
+        return (*about, *self.surface.warnings)
+
+    def _fit(self, checkpoint: Callable[[], None]) -> Fit:
+        if self.american is not None:
+            return self.american.fit.fit
+        return self.strategy.fit(
+            self.model,
+            self.quotes,
+            self.proposers,
+            pricer=self.pricer,
+            should_stop=raising(checkpoint),
+        )
 
 
 def raising(checkpoint: Callable[[], None]) -> Callable[[], bool]:

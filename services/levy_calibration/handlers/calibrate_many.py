@@ -13,6 +13,7 @@ from levy_calibration.handlers.calibrate import (
     Choose,
     Observe,
     Record,
+    calibrate,
     ignore,
     no_networks,
     not_recorded,
@@ -40,7 +41,8 @@ def calibrate_many(
     """Prepare several calibrations together and return the fit of each, to run in any thread.
 
     Quotes are cleaned, and networks propose initial guesses for all surfaces in one pass. Each fit
-    is that of a single request; surfaces of one listing share tables of phase factors.
+    is that of a single request; surfaces of one listing share tables of phase factors. American
+    quotes are cleaned in the work of their own fit, which changes them.
 
     Parameters
     ----------
@@ -58,9 +60,11 @@ def calibrate_many(
     started = time.perf_counter()
     tasks: list[CalibrationTask | LevyError] = []
     for request in requests:
+        if request.has_american:
+            continue
         checkpoint()
         try:
-            tasks.append(CalibrationTask.of(request, choose, n_starts))
+            tasks.append(CalibrationTask.of(request, choose, n_starts, checkpoint))
         except LevyError as error:
             tasks.append(error)
     prepared = _with_proposals(tasks)
@@ -72,10 +76,28 @@ def calibrate_many(
         record=record,
         preparation_seconds=seconds,
     )
-    return [
+    alone = partial(
+        calibrate,
+        engine_version=engine_version,
+        choose=choose,
+        observe=observe,
+        record=record,
+        n_starts=n_starts,
+    )
+    works = iter(
         partial(_raise, task) if isinstance(task, LevyError) else partial(_run_with, run, task)
         for task in prepared
+    )
+    return [
+        partial(_fit_alone, alone, request) if request.has_american else next(works)
+        for request in requests
     ]
+
+
+def _fit_alone(
+    fit: Callable[..., CalibrationResult], request: CalibrationRequest, checkpoint: Checkpoint
+) -> CalibrationResult:
+    return fit(request, checkpoint=checkpoint)
 
 
 def _run_with(
