@@ -21,11 +21,11 @@ def execute(notebook: Path) -> Path:
     nbclient.exceptions.CellExecutionError
         A cell raised an exception.
     """
-    content = nbformat.read(notebook, as_version=4)
+    content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(content, timeout=CELL_SECONDS, kernel_name="python3").execute()
     EXECUTED.mkdir(parents=True, exist_ok=True)
     path = EXECUTED / notebook.name
-    nbformat.write(content, path)
+    nbformat.write(content, path)  # type: ignore[no-untyped-call]
     return path
 
 

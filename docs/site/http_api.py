@@ -1,7 +1,7 @@
 """The page of the HTTP API, from the OpenAPI document of the gateway."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from levy_gateway.app import create_app
@@ -64,20 +64,20 @@ def _operation(
 ) -> str:
     lines = [f"## {method} {path}", operation["description"]]
     if parameters := operation.get("parameters"):
-        rows = [
+        described = [
             (f"`{p['name']}`", p["in"], _type(p["schema"]), p.get("description", ""))
             for p in parameters
         ]
-        lines.append(_table(("parameter", "in", "type", "meaning"), rows))
+        lines.append(_table(("parameter", "in", "type", "meaning"), described))
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if body:
         lines.append(f"Body: {_type(body['schema'])}.")
     lines.append("```sh\n" + curl(method, path, _example(body, schemas)) + "\n```")
-    rows = [
+    responses = [
         (status, _content(response), response.get("description", ""))
         for status, response in sorted(operation["responses"].items())
     ]
-    lines.append(_table(("status", "body", "meaning"), rows))
+    lines.append(_table(("status", "body", "meaning"), responses))
     return "\n\n".join(lines)
 
 
@@ -200,7 +200,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     return str(kind)
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join(
         "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |"
