@@ -82,8 +82,9 @@ def _output(output: dict[str, Any], name: str, images: dict[str, bytes]) -> str:
         images[f"{name}.png"] = base64.b64decode(data["image/png"])
         return f"![Output of the cell above]({name}.png)"
     if "text/html" in data:
-        # On one line, as Markdown would read indented lines as code.
-        return re.sub(r"\s*\n\s*", " ", "".join(data["text/html"]))
+        # Without classes, tables look like those of pages; Markdown reads indented lines as code.
+        table = re.sub(r"<table\b[^>]*>", "<table>", "".join(data["text/html"]))
+        return re.sub(r"\s*\n\s*", " ", table)
     return _text("".join(data.get("text/plain", "")))
 
 

@@ -41,7 +41,7 @@ def test_figures_and_tables_of_outputs_become_parts_of_the_page(
         "f()",
         outputs=[
             nbformat.v4.new_output("stream", text="printed\n"),
-            nbformat.v4.new_output("display_data", data={"text/html": "<table>\n  <td>1\n"}),
+            nbformat.v4.new_output("display_data", data={"text/html": "<table border=1>\n  <td>1"}),
             nbformat.v4.new_output("display_data", data={"image/png": "UE5H"}),
             nbformat.v4.new_output("display_data", data=figure),
         ],
