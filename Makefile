@@ -17,7 +17,7 @@ SOURCES := libs services tests
 # Each process begins with its own part of the files, so that few import TensorFlow or PyMC.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_OPTIONS)
 
-.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit bench optimum load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes following whole-surfaces coverage posterior-coverage reports extras clean
+.PHONY: help setup run test quick test-all check check-prices format lint types contracts manifests system audit docs notebooks bench optimum load overload slow-clients faults worker-memory sbc posteriors networks train real-quotes following whole-surfaces coverage posterior-coverage reports extras clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -73,6 +73,12 @@ types: setup ## check the types (mypy, strict)
 
 contracts: setup ## check import-layer contracts (import-linter)
 	$(BIN)/lint-imports --no-logo
+
+docs: setup ## build the documentation site into build/site; warnings are errors
+	$(BIN)/python -m mkdocs --quiet build --strict
+
+notebooks: setup ## run the notebooks of docs/notebooks; `make docs` shows their outputs
+	$(BIN)/python -m docs.site.execute
 
 manifests: setup ## generate the Grafana dashboards and the PrometheusRule manifest
 	$(BIN)/python -m grafana

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from levy_schemas.descriptions import describe_fields
 from levy_schemas.problems import MEDIA_TYPE, PROBLEMS, Problem
 
 Responses = dict[int | str, dict[str, Any]]
@@ -46,7 +47,7 @@ def problems(*codes: str) -> Responses:
 
 
 def document_problems(app: FastAPI) -> None:
-    """Add the schema of a problem, to which the responses refer."""
+    """Add the schema of a problem, to which the responses refer, and descriptions of fields."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -56,6 +57,7 @@ def document_problems(app: FastAPI) -> None:
             schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schema.pop("$defs", {})
             schemas["Problem"] = schema
+        describe_fields(schemas)
         _remove_framework_errors(document)
         return document
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 
 from levy_gateway.handlers.submit import Submit
 from levy_gateway.job_store import JobStore
@@ -16,6 +16,8 @@ NETCDF: Final = "application/x-netcdf"
 _PATH: Final = "/calibrate/bayesian"
 _POLL_SECONDS: Final = 1
 """Recommended interval between two polls."""
+
+_JobId = Annotated[str, Path(description="id of the job, from the response that accepted it")]
 
 _ANONYMOUS: Final = ""
 """Owner of jobs if no API keys are configured: the id alone gives access."""
@@ -98,12 +100,12 @@ def router(jobs: JobStore | None, submit: Submit | None) -> APIRouter:
         return JobAccepted(job_id=job_id, status_url=status_url)
 
     @routes.get(_PATH + "/{job_id}", responses=_STATUS | problems(*_JOB_PROBLEMS))
-    async def follow_job(job_id: str, request: Request, response: Response) -> JobStatus:
+    async def follow_job(job_id: _JobId, request: Request, response: Response) -> JobStatus:
         """Return the status of a job, and its result once it has succeeded."""
         return _with_retry_after(await required_jobs().status(job_id, _owner(request)), response)
 
     @routes.delete(_PATH + "/{job_id}", responses=_STATUS | problems(*_JOB_PROBLEMS))
-    async def cancel_job(job_id: str, request: Request, response: Response) -> JobStatus:
+    async def cancel_job(job_id: _JobId, request: Request, response: Response) -> JobStatus:
         """Cancel a job; a running one stops at its next block of draws."""
         return _with_retry_after(await required_jobs().cancel(job_id, _owner(request)), response)
 
@@ -112,7 +114,7 @@ def router(jobs: JobStore | None, submit: Submit | None) -> APIRouter:
         response_class=Response,
         responses=_DRAWS | problems("no-draws", *_JOB_PROBLEMS),
     )
-    async def download_draws(job_id: str, request: Request) -> Response:
+    async def download_draws(job_id: _JobId, request: Request) -> Response:
         """Return the draws of a job that succeeded."""
         draws = await required_jobs().draws(job_id, _owner(request))
         headers = {"Content-Disposition": f'attachment; filename="{job_id}.nc"'}

@@ -2,9 +2,9 @@
 
 from hashlib import sha256
 from importlib.resources import files
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
@@ -48,7 +48,9 @@ def router() -> APIRouter:
         return Response(assets[name], media_type=media_type, headers={"cache-control": _FOREVER})
 
     @routes.get("/problems/{code}", tags=["operations"], responses=problems("not-found"))
-    async def explain(code: str) -> ProblemExplanation:
+    async def explain(
+        code: Annotated[str, Path(description="code of the problem, such as invalid-input")],
+    ) -> ProblemExplanation:
         """Explain a problem type; the member `type` of every problem is this URL."""
         code = current_code(code)
         if code not in PROBLEMS:
