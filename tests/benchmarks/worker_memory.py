@@ -3,7 +3,7 @@
 Run as `python -m tests.benchmarks.worker_memory --jobs 200`: a gateway, a pricing service, Redis
 and one worker, as real processes. First it submits surfaces of several sizes that are padded to the
 same one, and measures when the jobs after the first start sampling. Then it prints the memory after
-each random job. It fails if the worker's peak or a start exceeds its limit.
+each random job. It fails if the worker's peak or a start exceeds its limit, or if a job fails.
 """
 
 import argparse
@@ -119,15 +119,26 @@ def request(
     }
 
 
-def random_jobs(worker: Worker, n_jobs: int, seconds: float, rng: np.random.Generator) -> float:
-    """Run jobs of random sizes, models and engines; return the worker's largest memory in MiB."""
+def random_jobs(
+    worker: Worker, n_jobs: int, seconds: float, rng: np.random.Generator
+) -> tuple[float, int]:
+    """Run jobs of random sizes, models and engines.
+
+    Returns
+    -------
+    peak : float
+        The worker's largest memory in MiB.
+    n_failed : int
+        Jobs that did not succeed.
+    """
     engines, names = installed(), models.names()
-    peak, began = 0.0, time.monotonic()
+    peak, n_failed, began = 0.0, 0, time.monotonic()
     for n in range(1, n_jobs + 1):
         name, engine = str(rng.choice(names)), str(rng.choice(engines))
         size = int(rng.integers(1, 13)), int(rng.integers(5, 31))
         done = worker.run(request(name, engine, *size, rng))
         peak = max(peak, done.peak_mib)
+        n_failed += done.status != "succeeded"
         print(
             f"{n:4d} {name:24s} {engine:14s} {size[0]:3d} x {size[1]:2d} {done.status:10s} "
             f"{done.seconds:6.1f} s, started after {done.started_seconds:5.1f} s, "
@@ -136,7 +147,7 @@ def random_jobs(worker: Worker, n_jobs: int, seconds: float, rng: np.random.Gene
         )
         if time.monotonic() - began > seconds:
             break
-    return peak
+    return peak, n_failed
 
 
 def second_jobs(worker: Worker, engine: str, rng: np.random.Generator) -> list[float]:
@@ -148,7 +159,7 @@ def second_jobs(worker: Worker, engine: str, rng: np.random.Generator) -> list[f
 
 
 def main() -> int:
-    """Print the figures; return 1 if memory or a start exceeds its limit."""
+    """Print the figures; return 1 if memory or a start exceeds its limit, or if a job fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="time limit")
@@ -163,10 +174,11 @@ def main() -> int:
             times = second_jobs(worker, engine, rng)
             print(f"{engine}: second jobs start sampling after", np.round(times, 2), "s")
             starts += times
-        peak = random_jobs(worker, options.jobs, options.seconds, rng)
+        peak, n_failed = random_jobs(worker, options.jobs, options.seconds, rng)
     print(f"peak {peak:.0f} MiB (limit {LIMIT_MIB:.0f})")
     print(f"longest start of a second job {max(starts):.2f} s (limit {SECONDS} s)")
-    return int(peak > LIMIT_MIB or max(starts) > SECONDS)
+    print(f"{n_failed} jobs did not succeed")
+    return int(peak > LIMIT_MIB or max(starts) > SECONDS or n_failed > 0)
 
 
 if __name__ == "__main__":
