@@ -29,6 +29,8 @@ def run(options: argparse.Namespace) -> int:
     """Follow the model through the days; print and write the path."""
     if options.each:
         return _run_each(options)
+    if options.workers or options.cluster:
+        raise InvalidInputError("--workers and --cluster require --each")
     refuse_unwritable(options.out, options.plot, inputs=[options.quotes])
     if options.out and not options.out.lower().endswith(PARQUET_SUFFIXES):
         raise InvalidInputError(f"{options.out}: paths are written as .parquet")
