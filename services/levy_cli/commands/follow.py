@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     """Follow the model through the days; print and write the path."""
     if options.each:
         return _run_each(options)
-    if options.workers or options.cluster:
+    if options.workers is not None or options.cluster is not None:
         raise InvalidInputError("--workers and --cluster require --each")
     refuse_unwritable(options.out, options.plot, inputs=[options.quotes])
     if options.out and not options.out.lower().endswith(PARQUET_SUFFIXES):
@@ -59,7 +59,7 @@ def _run_each(options: argparse.Namespace) -> int:
     model = models.get(options.model)
     n_workers = min(options.workers or os.cpu_count() or 1, len(underlyings))
     executor: Executor = ProcessExecutor(n_workers) if n_workers > 1 else SerialExecutor()
-    if options.cluster:
+    if options.cluster is not None:
         executor = DaskExecutor(options.cluster, n_workers)
     started = time.perf_counter()
     with progress(f"Following {model.name}: underlyings") as advance:
