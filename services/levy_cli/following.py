@@ -87,12 +87,7 @@ class Walk:
         """
         if not Path(path).exists():
             return cls(identity)
-        try:
-            table = pq.read_table(path)
-            state = json.loads((table.schema.metadata or {})[_METADATA])
-        except (pa.ArrowInvalid, KeyError, json.JSONDecodeError) as error:
-            message = f"{path} exists and is not a file of levy follow; choose another name"
-            raise InvalidInputError(message) from error
+        table, state = _read(path)
         if state["identity"] != identity:
             there, here = (
                 ", ".join(str(value) for value in one.values() if value)
@@ -103,6 +98,27 @@ class Walk:
                 "--restart to replace it"
             )
         return cls(identity, table.to_pylist(), state["skipped"], state["memory"])
+
+    @staticmethod
+    def rows_of(path: str | Path) -> list[dict[str, Any]]:
+        """Return the rows of a file.
+
+        Raises
+        ------
+        InvalidInputError
+            The file is not a walk.
+        """
+        rows: list[dict[str, Any]] = _read(path)[0].to_pylist()
+        return rows
+
+
+def _read(path: str | Path) -> tuple[pa.Table, dict[str, Any]]:
+    try:
+        table = pq.read_table(path)
+        return table, json.loads((table.schema.metadata or {})[_METADATA])
+    except (pa.ArrowInvalid, KeyError, json.JSONDecodeError) as error:
+        message = f"{path} exists and is not a file of levy follow; choose another name"
+        raise InvalidInputError(message) from error
 
 
 def follow(

@@ -217,6 +217,20 @@ def add_follow(commands: "Commands") -> None:
     command.add_argument(
         "--restart", action="store_true", help="replace the file of --out instead of continuing it"
     )
+    many = command.add_argument_group("many underlyings")
+    many.add_argument(
+        "--each",
+        action="store_true",
+        help="quotes is a folder of underlyings, each a file or folder; --out is a folder",
+    )
+    many.add_argument(
+        "--workers", type=PROCESSES, help="processes for --each (default: one per core)"
+    )
+    many.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="run --each on a Dask cluster that shares these folders: tcp://host:8786, or local",
+    )
     add_weights(command)
     add_selection(command)
     outputs = command.add_argument_group("outputs")

@@ -1,6 +1,11 @@
 """`levy follow`: daily files, resumption, and days that cannot be used."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from levy_cli.main import main
+from tests.processes import family_of
 
+RUN = "import sys; from levy_cli.main import main; sys.exit(main())"
 DAYS = ("2024-01-03", "2024-01-04", "2024-01-05", "2024-01-08")
 
 
@@ -126,3 +133,89 @@ def test_a_file_without_a_usable_day_is_refused(
     bad.write_text("strike,bid\n100,1\n", encoding="utf-8")
     assert follow(bad) == 2
     assert capsys.readouterr().err.startswith("levy follow: ")
+
+
+@pytest.fixture
+def universe(days: Path, tmp_path: Path) -> Path:
+    """Write a folder of three underlyings: a folder, a file of all days, and a damaged file."""
+    folder = tmp_path / "universe"
+    (folder / "first").mkdir(parents=True)
+    frames = []
+    for path in sorted(days.iterdir()):
+        frame = pd.read_csv(path)
+        frame.to_csv(folder / "first" / path.name, index=False)
+        frames.append(frame)
+    pd.concat(frames).to_csv(folder / "second.csv", index=False)
+    (folder / "third.csv").write_text("strike,bid\n100,1\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        ("--workers", "1"),
+        pytest.param(("--workers", "2"), marks=pytest.mark.long),
+        pytest.param(("--workers", "2", "--cluster", "local"), marks=pytest.mark.long),
+    ],
+    ids=["one process", "two processes", "Dask"],
+)
+def test_each_underlying_of_a_folder_has_a_path_and_a_failure_stops_none(
+    where: tuple[str, ...], universe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "paths"
+    assert follow(universe, "--each", "--out", str(out), "--json", *where) == 0
+    results = json.loads(capsys.readouterr().out)["underlyings"]
+    assert list(results) == ["first", "second", "third"]
+    assert "columns are missing" in results["third"]["failure"]
+    first, second = (pd.read_parquet(out / f"{name}.parquet") for name in ("first", "second"))
+    assert list(first["day"]) == list(DAYS)
+    np.testing.assert_allclose(first["theta"], second["theta"], rtol=1e-6)
+    assert follow(universe, "--each", "--out", str(out), *where) == 0
+    assert "2 of 3 underlyings" in capsys.readouterr().out
+
+
+def test_each_requires_a_folder_of_underlyings_and_one_for_their_paths(
+    quotes: Path, universe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert follow(universe, "--each") == 2
+    assert "give --out FOLDER alone" in capsys.readouterr().err
+    assert follow(quotes, "--each", "--out", str(tmp_path / "paths")) == 2
+    assert "is not a folder of underlyings" in capsys.readouterr().err
+    (universe / "first.csv").write_text("", encoding="utf-8")
+    assert follow(universe, "--each", "--out", str(tmp_path / "paths")) == 2
+    assert "two underlyings named first" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_a_killed_worker_loses_no_day(universe: Path, tmp_path: Path) -> None:
+    for k in range(12):
+        text = (universe / "second.csv").read_text(encoding="utf-8")
+        (universe / f"more{k}.csv").write_text(text, encoding="utf-8")
+    out = tmp_path / "paths"
+    command = [
+        *(sys.executable, "-c", RUN, "follow", str(universe), "--model", "vg"),
+        *("--each", "--out", str(out), "--workers", "2"),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(out.glob("*.parquet")):
+        time.sleep(0.02)
+    workers = [
+        pid
+        for pid in family_of(process.pid)
+        if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    os.kill(workers[0], signal.SIGKILL)
+    _, error = process.communicate(timeout=120.0)
+    assert process.returncode == 1
+    assert "run the command again to continue" in error
+    before = {path.name: pd.read_parquet(path) for path in out.glob("*.parquet")}
+    assert 0 < len(before) < 14
+    assert follow(universe, "--each", "--out", str(out), "--workers", "2") == 0
+    after = {path.name: pd.read_parquet(path) for path in out.glob("*.parquet")}
+    assert len(after) == 14
+    for name, rows in after.items():
+        assert list(rows["day"]) == list(DAYS)
+        if name in before:  # rows that were written are kept, with their times
+            columns = ["day", "theta", "seconds"]
+            kept = rows.head(len(before[name]))[columns]
+            pd.testing.assert_frame_equal(kept, before[name][columns])
