@@ -180,4 +180,4 @@ def test_cash_dividends_are_read(capsys: pytest.CaptureFixture[str]) -> None:
         main([*arguments, "--cash-dividends", "2"])
     assert "times and amounts" in capsys.readouterr().err
     assert main([*arguments, "--cash-dividends", "0.5:120"]) == 2
-    assert "--cash-dividends" in capsys.readouterr().err
+    assert "not below the spot" in capsys.readouterr().err
