@@ -8,9 +8,9 @@ contract has its own grid. Calls are puts under the measure whose numeraire is t
 
 Errors are of second order in the spacing and in the step. Three grids, each with half the spacing
 and half the steps of the one before, give two extrapolated prices (Richardson); the result is that
-of the finer pair, and its differences from the others estimate its error. An option with other terms is worth
-its European price by `sinh` plus the difference of both on the grid, so that errors at the strike
-cancel.
+of the finer pair, and its differences from the others estimate its error. An option with other
+terms is worth its European price by `sinh` plus the difference of both on the grid, so that errors
+at the strike cancel.
 """
 
 from typing import Final
