@@ -46,11 +46,12 @@ def price(
         Such as `models.VarianceGamma(sigma=0.2, nu=0.4, theta=-0.15)`.
     contracts : Contracts, Quotes, Surface, DataFrame or mapping
         See `surface.contracts_from_columns` for the columns.
-    method : {"sinh", "cos", "carr_madan", "lewis", "conv"}, optional
-        By default `sinh` for European options, `conv` with early exercise or a barrier.
+    method : {"sinh", "cos", "carr_madan", "lewis", "conv", "pide"}, optional
+        By default `sinh` for European options, `conv` with early exercise or a
+        barrier at dates, `pide` with cash dividends or a barrier monitored continuously.
     tolerance : float, optional
         Requested error, as a fraction of the forward's present value; by default 1e-10 for European
-        options, 1e-7 otherwise.
+        options, 1e-7 otherwise (`pide`: 1e-5).
     terms : Terms, optional
         American or Bermudan exercise, a barrier, cash dividends; European if absent.
     spot : float, optional

@@ -24,11 +24,22 @@ from levy_schemas.wire import (
 )
 
 OptionType = Literal["call", "put"]
-PricingMethod = Literal["sinh", "cos", "carr_madan", "lewis", "conv"]
+PricingMethod = Literal["sinh", "cos", "carr_madan", "lewis", "conv", "pide"]
 ExerciseStyle = Literal["european", "bermudan", "american"]
 BarrierKind = Literal["up-and-out", "up-and-in", "down-and-out", "down-and-in"]
 MAX_DATES: Final = 1_000
 """Exercise or monitoring dates of one request."""
+MAX_GRIDS: Final = 100
+"""Options of one request that each require a grid."""
+MAX_DIVIDENDS: Final = 100
+"""Cash dividends of one request."""
+
+
+class CashDividend(Request):
+    """A cash dividend, by which the spot falls."""
+
+    years: MaturityYears = Field(description="until the ex-dividend date", examples=[0.25])
+    amount: Amount = Field(description="in the currency of the spot", examples=[1.5])
 
 
 class BarrierTerms(Request):
@@ -37,9 +48,9 @@ class BarrierTerms(Request):
     kind: BarrierKind = Field(examples=["up-and-out"])
     level: Amount = Field(description="in the currency of the spot", examples=[120.0])
     dates: tuple[MaturityYears, ...] = Field(
-        min_length=1,
+        default=(),
         max_length=MAX_DATES,
-        description="monitoring dates in years, increasing",
+        description="monitoring dates in years, increasing; empty for continuous monitoring",
         examples=[[0.25, 0.5, 0.75, 1.0]],
     )
 
@@ -76,11 +87,18 @@ class PriceRequest(Request):
         description="of Bermudan options, in years, increasing; maturity is always one",
     )
     barrier: BarrierTerms | None = None
+    dividends: tuple[CashDividend, ...] = Field(
+        default=(),
+        max_length=MAX_DIVIDENDS,
+        description="cash dividends in order of time, in addition to the yield; those at or after "
+        "a maturity do not concern it",
+    )
     method: PricingMethod | None = Field(
         default=None,
         description="sinh (default) is the most accurate and the fastest for European options; "
-        "carr_madan is accurate to 0.1%; conv (default with early exercise or a barrier) prices "
-        "all terms",
+        "carr_madan is accurate to 0.1%; conv (default) and pide (finite differences) price "
+        "early exercise; barriers that are monitored at dates require conv, those monitored "
+        "continuously and cash dividends pide",
     )
     greeks: Flag = Field(default=False, description="also return sensitivities")
 
@@ -93,6 +111,16 @@ class PriceRequest(Request):
                 "{n_options} options; at most {limit} are allowed in one request",
                 {"n_options": n_options, "limit": MAX_OPTIONS, "pointer": "/strikes"},
             )
+        has_own_grids = bool(self.dividends) or (
+            self.barrier is not None and not self.barrier.dates
+        )
+        if has_own_grids and n_options > MAX_GRIDS:
+            raise PydanticCustomError(
+                "too_many_options",
+                "{n_options} options; at most {limit} are allowed in one request with cash "
+                "dividends or a barrier that is monitored continuously",
+                {"n_options": n_options, "limit": MAX_GRIDS, "pointer": "/strikes"},
+            )
         return self
 
     @model_validator(mode="after")
@@ -104,7 +132,16 @@ class PriceRequest(Request):
                 else "exercise_dates belong to Bermudan options; set exercise to bermudan"
             )
             raise PydanticCustomError("exercise_dates", message, {"pointer": "/exercise_dates"})
+        total = sum(d.amount for d in self.dividends if d.years < max(self.maturities))
+        if total >= self.spot_price:
+            raise PydanticCustomError(
+                "dividends_above_spot",
+                "dividends of {total} until the last maturity are not below the spot; state them "
+                "in the currency of the spot",
+                {"total": total, "pointer": "/dividends"},
+            )
         dates = {"/exercise_dates": self.exercise_dates or ()}
+        dates["/dividends"] = tuple(d.years for d in self.dividends)
         if self.barrier is not None:
             dates["/barrier/dates"] = self.barrier.dates
             self._check_barrier(self.barrier)
@@ -182,7 +219,8 @@ class PriceResult(ResponseModel):
     prices: Matrix = Field(description="present values, in the currency of the strikes")
     implied_vols: SparseMatrix = Field(
         description="Black volatilities; null where the price error makes the volatility uncertain "
-        "by more than 1%, and for barriers; with early exercise those of the European options"
+        "by more than 1%, and for barriers and cash dividends; with early exercise those of the "
+        "European options"
     )
     greeks: Greeks | None = None
     price_errors: SparseMatrix = Field(

@@ -110,6 +110,23 @@ def barrier(text: str) -> tuple[str, float]:
     return kind, number(level)
 
 
+def dividends(text: str) -> list[tuple[float, float]]:
+    """Return times in years and amounts of cash dividends.
+
+    Examples
+    --------
+    >>> dividends("3M:1.5,0.5:1.5")
+    [(0.25, 1.5), (0.5, 1.5)]
+    """
+    pairs = [entry.partition(":") for entry in text.split(",")]
+    if not all(separator for _, separator, _ in pairs):
+        raise ArgumentTypeError(
+            f"'{shortened(text)}' is not a list of dividends such as 0.25:1.5,0.5:1.5, times and "
+            "amounts"
+        )
+    return [(tenor(years), number(amount)) for years, _, amount in pairs]
+
+
 def integer(low: int, high: int) -> Callable[[str], int]:
     """Return the type of integers from `low` to `high`."""
 

@@ -110,8 +110,9 @@ def _add_price(commands: "Commands") -> None:
     command.add_argument("--type", choices=("call", "put"), default="call")
     command.add_argument(
         "--method",
-        help="sinh (default), cos, carr_madan or lewis for European options; conv (default) with "
-        "early exercise or a barrier",
+        help="sinh (default), cos, carr_madan or lewis for European options; conv (default) or "
+        "pide (finite differences) with early exercise; pide with cash dividends or a barrier that "
+        "is monitored continuously",
     )
     command.add_argument(
         "--exercise", choices=("european", "bermudan", "american"), default="european"
@@ -132,7 +133,13 @@ def _add_price(commands: "Commands") -> None:
         "--barrier-dates",
         type=arguments.maturities,
         metavar="T,T,…",
-        help="monitoring dates of the barrier, as --exercise-dates",
+        help="monitoring dates of the barrier, as --exercise-dates; continuous without them",
+    )
+    command.add_argument(
+        "--cash-dividends",
+        type=arguments.dividends,
+        metavar="T:D,T:D,…",
+        help="times and amounts of cash dividends, in addition to --dividend: 3M:1.5,9M:1.5",
     )
     command.add_argument("--greeks", action="store_true", help="also print sensitivities")
     add_json(command)

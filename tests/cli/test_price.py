@@ -166,3 +166,18 @@ def test_barriers_are_read_with_their_dates(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit):
         main([*arguments[:-5], "--barrier", "sideways:91"])
     assert "kinds are up-and-out" in capsys.readouterr().err
+
+
+def test_cash_dividends_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["price", "--model", "BlackScholes", "--params", '{"sigma": 0.3}', "--json"]
+    arguments += ["--spot", "100", "--rate", "0.05", "--strikes", "100", "--maturities", "1"]
+    assert main([*arguments, "--cash-dividends", "3M:2,0.75:2"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    # Between the price of a stock without dividends and that of one without their present value.
+    assert 11.8 < result["prices"][0][0] < 14.23
+    assert result["method"] == "pide"
+    with pytest.raises(SystemExit):
+        main([*arguments, "--cash-dividends", "2"])
+    assert "times and amounts" in capsys.readouterr().err
+    assert main([*arguments, "--cash-dividends", "0.5:120"]) == 2
+    assert "not below the spot" in capsys.readouterr().err

@@ -35,6 +35,26 @@ def test_an_american_put_is_priced_with_premium_greeks_and_boundary(client: Test
     assert 0.5 < answer["exercise_boundary"]["spot_over_strike"][-1] < 1.0
 
 
+def test_finite_differences_price_the_same_put(client: TestClient) -> None:
+    answer = client.post("/price", json=AMERICAN | {"method": "pide", "greeks": True}).json()
+    other = client.post("/price", json=AMERICAN | {"greeks": True}).json()
+    assert answer["method"] == "pide"
+    assert answer["prices"][0] == pytest.approx(other["prices"][0], abs=1e-5)
+    assert answer["greeks"]["delta"][0] == pytest.approx(other["greeks"]["delta"][0], abs=1e-4)
+
+
+def test_cash_dividends_raise_puts_and_are_priced_by_finite_differences(
+    client: TestClient,
+) -> None:
+    request = AMERICAN | {"dividends": [{"years": 0.5, "amount": 0.05}]}
+    answer = client.post("/price", json=request).json()
+    without = client.post("/price", json=AMERICAN).json()
+    assert answer["method"] == "pide"
+    assert answer["prices"][0][1] > without["prices"][0][1] + 0.01
+    assert answer["early_exercise_premiums"][0][1] > 0.0
+    assert answer["implied_vols"] == [[None, None]]
+
+
 def test_bermudan_options_lie_between_european_and_american_ones(client: TestClient) -> None:
     low, middle, high = (
         client.post("/price", json=request).json()["prices"][0][1]
@@ -70,6 +90,17 @@ def test_in_and_out_barriers_add_up_to_the_european_option(client: TestClient) -
             "increase",
         ),
         (BERMUDAN | {"exercise_dates": [0.5, 0.5]}, "/exercise_dates", "increase"),
+        (AMERICAN | {"dividends": [{"years": 0.5, "amount": 2}]}, "/dividends", "not below"),
+        (
+            AMERICAN | {"dividends": [{"years": t, "amount": 0.1} for t in (0.5, 0.2)]},
+            "/dividends",
+            "increase",
+        ),
+        (
+            AMERICAN | {"dividends": [{"years": 0.5, "amount": 0.1}], "strikes": [1.0] * 101},
+            "/strikes",
+            "at most 100",
+        ),
         (BERMUDAN | {"exercise_dates": None}, "/exercise_dates", "require exercise_dates"),
         (AMERICAN | {"exercise_dates": [0.5]}, "/exercise_dates", "belong to Bermudan"),
         (

@@ -10,7 +10,7 @@ from levy_numerics.market import Contracts
 from levy_numerics.models.admissibility import convert_arithmetic_errors, representability_error
 from levy_numerics.models.base import Model
 from levy_numerics.pricing import sinh
-from levy_numerics.pricing.early_exercise import Terms, conv
+from levy_numerics.pricing.early_exercise import Terms, conv, pide
 from levy_numerics.pricing.reference import carr_madan, cosine, lewis
 from levy_numerics.pricing.result import Prices
 
@@ -22,8 +22,7 @@ _METHODS: Final[dict[str, Callable[..., Prices]]] = {
 }
 
 _EUROPEAN_TOLERANCE: Final = 1e-10
-_TOLERANCE: Final = 1e-7
-_EARLY_EXERCISE: Final[dict[str, Callable[..., Prices]]] = {"conv": conv.price}
+_EARLY_EXERCISE: Final[dict[str, Callable[..., Prices]]] = {"conv": conv.price, "pide": pide.price}
 
 
 def methods() -> tuple[str, ...]:
@@ -38,7 +37,10 @@ def early_exercise_methods() -> tuple[str, ...]:
 
 def default_method(terms: Terms) -> str:
     """Return the method that is used where none is named."""
-    return methods()[0] if terms.is_plain else early_exercise_methods()[0]
+    if terms.is_plain:
+        return methods()[0]
+    is_continuous = terms.barrier is not None and not terms.barrier.dates
+    return "pide" if terms.has_dividends or is_continuous else early_exercise_methods()[0]
 
 
 def price(
@@ -61,8 +63,9 @@ def price(
     method : str, optional
         One of `methods()` or `early_exercise_methods()`; by default `default_method(terms)`.
     tolerance : float, optional
-        Requested error, as a fraction of the forward's present value; by default 1e-10, or 1e-7
-        with early exercise or a barrier. Without effect for "carr_madan".
+        Requested error, as a fraction of the forward's present value; by default 1e-10 for the
+        methods for European options, 1e-7 for "conv" and 1e-5 for "pide". Without effect for
+        "carr_madan".
     terms : Terms, optional
         Exercise dates, barrier and cash dividends; European options without them if absent.
     spot : float, optional
@@ -120,14 +123,9 @@ def _price_with_terms(
     spot: float | None,
 ) -> Prices:
     """Return present values by a method for early exercise and barriers."""
+    options = {} if tolerance is None else {"tolerance": tolerance}
     with convert_arithmetic_errors(model, contracts.maturity_years):
-        prices = _EARLY_EXERCISE[method](
-            model,
-            contracts,
-            tolerance=_TOLERANCE if tolerance is None else tolerance,
-            terms=terms,
-            spot=spot,
-        )
+        prices = _EARLY_EXERCISE[method](model, contracts, terms=terms, spot=spot, **options)
     if not np.all(np.isfinite(prices.value) & np.isfinite(prices.error)):
         raise UnsupportedError(
             f"{method} does not converge for {model}; choose less extreme parameters"

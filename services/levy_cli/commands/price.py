@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from levy_cli.output import console, print_json, show_warnings, table
 from levy_numerics.errors import InvalidInputError
 from levy_pricing.handlers.price import price
-from levy_schemas.pricing import BarrierTerms, PriceRequest, PriceResult
+from levy_schemas.pricing import BarrierTerms, CashDividend, PriceRequest, PriceResult
 from levy_service import strict_json
 
 _OPTIONS: Final = {
@@ -28,6 +28,7 @@ _OPTIONS: Final = {
     "barrier": "--barrier",
     "level": "--barrier",
     "dates": "--barrier-dates",
+    "dividends": "--cash-dividends",
 }
 
 
@@ -58,6 +59,10 @@ def _request(options: argparse.Namespace) -> PriceRequest:
             exercise=options.exercise,
             exercise_dates=_dates(options.exercise_dates),
             barrier=_barrier(options),
+            dividends=tuple(
+                CashDividend(years=years, amount=amount)
+                for years, amount in options.cash_dividends or ()
+            ),
             method=options.method,
             greeks=options.greeks,
         )

@@ -8,7 +8,7 @@ from levy_numerics import models, pricing
 from levy_numerics.implied_volatility import implied_vol_or_reason, rounding_error
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.early_exercise import Barrier, Terms
+from levy_numerics.pricing.early_exercise import Barrier, Dividend, Terms
 from levy_numerics.pricing.early_exercise.premium import EarlyExercise, early_exercise
 from levy_numerics.pricing.greeks import greeks
 from levy_numerics.pricing.registry import default_method
@@ -42,9 +42,17 @@ def price(request: PriceRequest) -> PriceResult:
     prices = pricing.price(model, contracts, method=method, terms=terms, spot=request.spot_price)
     if terms.is_plain:
         return _result(request, model, contracts, prices, prices, method)
-    european = pricing.price(model, contracts)
+    # European options without barrier and with the same dividends.
+    same = Terms(dividends=terms.dividends)
+    european = (
+        prices
+        if terms == same
+        else pricing.price(model, contracts, terms=same, spot=request.spot_price)
+    )
     details = (
-        early_exercise(model, contracts, terms, request.spot_price) if request.greeks else None
+        early_exercise(model, contracts, terms, request.spot_price, method=method)
+        if request.greeks
+        else None
     )
     return _result(request, model, contracts, prices, european, method, details)
 
@@ -57,6 +65,7 @@ def _terms(request: PriceRequest) -> Terms:
         barrier=None
         if barrier is None
         else Barrier(barrier.kind, barrier.level, barrier.dates or ()),
+        dividends=tuple(Dividend(d.years, d.amount) for d in request.dividends),
     )
 
 
@@ -71,7 +80,7 @@ def _result(
 ) -> PriceResult:
     shape = (len(request.maturities), len(request.strikes))
     has_premium = request.exercise != "european" and request.barrier is None
-    if request.barrier is not None:
+    if request.barrier is not None or request.dividends:
         vols, n_missing = np.full(contracts.size, np.nan), 0
     else:
         vols = _implied_vols(european, contracts)

@@ -182,14 +182,15 @@ def required_spot(terms: Terms, contracts: Contracts, spot: float | None) -> flo
 def checked_model(model: Model, contracts: Contracts, terms: Terms, spot: float) -> LevyModel:
     """Return the model after checks of what this method supports."""
     terms.check(model, contracts, spot)
-    if any(d.amount > 0.0 for d in terms.dividends):
+    if terms.has_dividends:
         raise UnsupportedError(
             "conv does not support cash dividends: the price is not homogeneous in spot and "
-            "strike; give a dividend yield"
+            "strike; choose pide, or give a dividend yield"
         )
     if terms.barrier is not None and not terms.barrier.dates:
         raise UnsupportedError(
-            "barriers are monitored at dates, not continuously; give the monitoring dates"
+            "conv monitors barriers at dates, not continuously; give the monitoring dates, or "
+            "choose pide"
         )
     return require_stationary_increments(model)
 
@@ -207,6 +208,15 @@ def combine(
         return np.asarray(np.maximum(value, european))
     signed = np.where(contracts.is_call, spot - contracts.strike, contracts.strike - spot)
     return np.asarray(np.maximum(np.maximum(value, european), signed))
+
+
+def extrapolated_values(
+    model: Model, contracts: Contracts, terms: Terms, spot: float, tolerance: float = 1e-7
+) -> Values:
+    """Return premiums and sensitivities, extrapolated to continuous exercise."""
+    levy = checked_model(model, contracts, terms, spot)
+    path = MarketPath.of(contracts, spot)
+    return values(levy, contracts, path, spot, terms, Accuracy.of(tolerance))
 
 
 def values(

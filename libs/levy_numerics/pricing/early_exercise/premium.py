@@ -1,8 +1,8 @@
 """Early-exercise premiums, Greeks and exercise boundary of American and Bermudan options."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -12,12 +12,17 @@ from levy_numerics.display import (
     graph_objects,
     lines_by_maturity,
 )
+from levy_numerics.errors import UnsupportedError
 from levy_numerics.market import Contracts
 from levy_numerics.models.base import Model
-from levy_numerics.pricing.early_exercise import conv
-from levy_numerics.pricing.early_exercise.market_path import MarketPath
+from levy_numerics.pricing.early_exercise import conv, pide
 from levy_numerics.pricing.early_exercise.terms import Terms
 from levy_numerics.pricing.greeks import greeks
+
+_VALUES: Final[dict[str, Callable[..., conv.Values]]] = {
+    "conv": conv.extrapolated_values,
+    "pide": pide.extrapolated_values,
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class EarlyExercise(Displayed):
     Attributes
     ----------
     premium : ndarray, shape (n,)
-        Value minus European value, in currency.
+        Value minus that of the European option with the same dividends, in currency.
     delta, gamma, theta : ndarray, shape (n,)
         ∂V/∂S, ∂²V/∂S², and −∂V/∂T per year, where the option is not exercised at once; −1 or 1, 0
         and 0 where it is.
@@ -75,9 +80,14 @@ class EarlyExercise(Displayed):
 
 
 def early_exercise(
-    model: Model, contracts: Contracts, terms: Terms, spot: float, tolerance: float = 1e-7
+    model: Model,
+    contracts: Contracts,
+    terms: Terms,
+    spot: float,
+    tolerance: float | None = None,
+    method: str = "conv",
 ) -> EarlyExercise:
-    """Return premium, Greeks and exercise boundary by convolution.
+    """Return premium, Greeks and exercise boundary.
 
     Parameters
     ----------
@@ -89,21 +99,26 @@ def early_exercise(
         With a barrier, the premium is the value minus that of the European option without one.
     spot : float
         In currency.
-    tolerance : float
-        Requested error of the premium, as a fraction of the spot.
+    tolerance : float, optional
+        Requested error of the premium, as a fraction of the spot; by default that of the method.
+    method : {"conv", "pide"}
 
     Raises
     ------
     UnsupportedError
-        The increments are not stationary, or `conv` does not support the terms.
+        The increments are not stationary, or the method does not support the terms.
     """
-    levy = conv.checked_model(model, contracts, terms, spot)
-    path = MarketPath.of(contracts, spot)
-    values = conv.values(levy, contracts, path, spot, terms, conv.Accuracy.of(tolerance))
+    if method not in _VALUES:
+        raise UnsupportedError(f"{method} does not price early exercise; choose conv or pide")
+    options = {} if tolerance is None else {"tolerance": tolerance}
+    values = _VALUES[method](model, contracts, terms, spot, **options)
     european = greeks(model, contracts, spot=spot)
     delta, gamma = european.delta + values.delta, european.gamma + values.gamma
     theta = european.theta - values.by_time
     premium = values.premium
+    if terms.has_dividends:
+        same = replace(terms, exercise="european", exercise_dates=(), barrier=None)
+        premium = premium - _VALUES[method](model, contracts, same, spot, **options).premium
     if terms.barrier is not None and terms.barrier.is_in:
         delta, gamma, theta = -values.delta, -values.gamma, values.by_time
     if terms.exercise == "american" and terms.barrier is None:

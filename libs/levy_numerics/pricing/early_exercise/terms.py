@@ -93,7 +93,7 @@ class Terms:
         Years, increasing, for Bermudan options; maturity is always an exercise date.
     barrier : Barrier or None
     dividends : tuple of Dividend
-        Cash dividends, in order of time.
+        Cash dividends, in order of time; those at or after a contract's maturity do not concern it.
     """
 
     exercise: ExerciseStyle = "european"
@@ -115,8 +115,10 @@ class Terms:
             )
         _check_dates("exercise dates", self.exercise_dates, "exercise_dates")
         times = [dividend.years for dividend in self.dividends]
-        if times != sorted(times):
-            raise InvalidInputError("dividends must be in order of time", field="dividends")
+        if any(later <= earlier for earlier, later in pairwise(times)):
+            raise InvalidInputError(
+                "dividends must be in order of time, one for each date", field="dividends"
+            )
         if self.barrier is not None and self.barrier.is_in and self.exercise != "european":
             raise UnsupportedError(
                 f"{self.barrier.kind} options are priced with European exercise only; choose an "
@@ -127,6 +129,16 @@ class Terms:
     def is_plain(self) -> bool:
         """Whether the options are European without barrier and cash dividends."""
         return self.exercise == "european" and self.barrier is None and not self.dividends
+
+    @property
+    def has_dividends(self) -> bool:
+        """Whether the stock pays cash dividends."""
+        return any(dividend.amount > 0.0 for dividend in self.dividends)
+
+    @property
+    def is_homogeneous(self) -> bool:
+        """Whether prices are homogeneous in spot and strike: no barrier, no cash dividends."""
+        return self.barrier is None and not self.has_dividends
 
     def check(self, model: Model, contracts: Contracts, spot: float) -> None:
         """Raise an error if the terms contradict the spot, the contracts or the model."""
@@ -147,7 +159,7 @@ class Terms:
                     f"maturity {longest:g}",
                     field="barrier",
                 )
-        total = sum(d.amount for d in self.dividends if d.years <= longest)
+        total = sum(d.amount for d in self.dividends if d.years < longest)
         if total >= spot:
             raise InvalidInputError(
                 f"dividends of {total:g} until the last maturity are not below the spot {spot:g}; "
