@@ -267,6 +267,12 @@ class SurfaceRequest(Request):
         """Whether some quotes are American."""
         return self._american_pointer() is not None
 
+    @property
+    def states_exercise(self) -> bool:
+        """Whether the request states the exercise of some quotes, rather than by default."""
+        stated = (q.exercise is not None for q in self.quotes or ())
+        return "exercise" in self.model_fields_set or any(stated)
+
     def _american_pointer(self) -> str | None:
         """Return the pointer to the first statement that quotes are American."""
         quotes = self.quotes or ()

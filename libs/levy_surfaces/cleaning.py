@@ -8,6 +8,7 @@ import pandas as pd
 
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.surface import DroppedQuote, Surface
+from levy_surfaces.american_signs import american_warning
 from levy_surfaces.forwards import ForwardSet, ForwardSource, derive_forwards
 from levy_surfaces.plausibility import (
     bounds_warning,
@@ -170,6 +171,7 @@ def clean(table: QuoteTable, rules: CleaningRules | None = None) -> Surface:
     )
     about = (
         *closed_market_warning(table),
+        *(american_warning(forwards.bends) if table.exercise_is_assumed else ()),
         *forwards.warnings(set(kept["series"])),
         *constant_warning(table.frame),
         *damage_warning(work.reason),

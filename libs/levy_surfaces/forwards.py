@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from levy_numerics.surface import Forward
+from levy_surfaces.american_signs import ParityBend
 from levy_surfaces.given import GivenMarket
 from levy_surfaces.notes import MIN_PAIRS, Note, sentences
 from levy_surfaces.parity import Pairs, ParityLine, bounds_on_forward, forward_at
@@ -77,11 +78,14 @@ class ForwardSet:
         By series: why it has no forward, and what to do about it.
     names : mapping of int to str
         By series: expiry and root, or the maturity.
+    bends : mapping of str to ParityBend
+        By name: signs of early exercise; None where there are too few pairs.
     """
 
     forwards: tuple[SeriesForward, ...]
     missing: Mapping[int, Note]
     names: Mapping[int, str]
+    bends: Mapping[str, ParityBend | None]
 
     def warnings(self, kept: set[int]) -> tuple[str, ...]:
         """Return one sentence for each kind of note, with the first expiry it holds for.
@@ -139,7 +143,9 @@ def derive_forwards(
             forwards.append(found)
         else:
             missing[series.number] = found
-    return ForwardSet(tuple(forwards), missing, {s.number: s.name for s in every})
+    names = {s.number: s.name for s in every}
+    bends = {s.name: ParityBend.of(s.near, s.line, s.years) for s in every}
+    return ForwardSet(tuple(forwards), missing, names, bends)
 
 
 @dataclass(frozen=True)

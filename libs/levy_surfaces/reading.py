@@ -31,7 +31,7 @@ from levy_surfaces.quote_inputs import QuoteInputs
 from levy_surfaces.quote_settings import Exercise, QuoteSettings
 from levy_surfaces.quote_values import QuoteColumns, is_blank, names
 from levy_surfaces.rate_curves import RateCurve
-from levy_surfaces.recognition import Recognition
+from levy_surfaces.recognition import ASSUMED_EXERCISE, Recognition
 from levy_surfaces.settlement import ExpiryTime
 from levy_surfaces.timestamps import EXPECTED_FORM, Moment, parse_moment
 
@@ -86,6 +86,11 @@ class QuoteTable:
     warnings: tuple[str, ...] = ()
     recognition: Recognition | None = None
     is_american: bool = False
+
+    @property
+    def exercise_is_assumed(self) -> bool:
+        """Whether neither the file nor the user states how the options are exercised."""
+        return self.recognition is None or self.recognition.exercise == ASSUMED_EXERCISE
 
 
 def read_quotes(

@@ -7,6 +7,8 @@ from typing import Final
 from levy_surfaces.formats.layout import Layout
 from levy_surfaces.printable import shortened
 
+ASSUMED_EXERCISE: Final = "European (assumed)"
+"""Where neither the file nor the user states it."""
 _UNITS: Final = {
     "strike": "price",
     "bid": "price",
@@ -57,7 +59,7 @@ class Recognition:
     format: str
     columns: tuple[ColumnReading, ...]
     day_count: str = "ACT/365 fixed"
-    exercise: str = "European (assumed)"
+    exercise: str = ASSUMED_EXERCISE
     currency: str = "that of the strikes (assumed)"
 
     @classmethod

@@ -13,6 +13,7 @@ from levy_numerics.market import Contracts, Quotes
 from levy_numerics.surface import DroppedQuote, Surface
 from levy_schemas.surface import DroppedQuote as ReportedQuote
 from levy_schemas.surface import SurfaceRequest
+from levy_surfaces.american_signs import ParityBend, american_warning
 from levy_surfaces.given import discount_limits
 from levy_surfaces.notes import first_of
 from levy_surfaces.parity import ParityLine, forward_at, last_digit
@@ -79,7 +80,7 @@ def surface_of(
         rows = rows.less(premium)
     if derives_forwards(request):
         contracts = with_parity_forwards(rows, contracts)
-    work = _Screening.of(rows, contracts, needs_spreads=request.weights == "bid_ask")
+    work = _Screening.of(rows, contracts, request)
     work.warnings += (*grouped, *_about_discounts(request), *_about_forwards(request))
     work.drop([(Reason.NO_TIME_VALUE, is_exercised)])
     work.run()
@@ -136,17 +137,19 @@ class _Screening:
     reason: np.ndarray
     kept: np.ndarray
     warnings: list[str]
+    exercise_is_assumed: bool
 
     @classmethod
-    def of(cls, rows: RequestRows, contracts: Contracts, *, needs_spreads: bool) -> Self:
+    def of(cls, rows: RequestRows, contracts: Contracts, request: SurfaceRequest) -> Self:
         """Convert the quotes to those of `screening`; without a spread, zeros are not a market."""
         _, series = contracts.by_maturity.maturity_groups
         arrays = (equal_strikes(rows.strike), rows.is_call, rows.price, rows.bid, rows.ask)
         quotes, masks = QuoteArrays(series, *arrays).with_prices()
-        if needs_spreads:
+        if request.weights == "bid_ask":
             masks.append((Reason.NO_MARKET, np.isnan(quotes.bid)))
         reason, kept = np.zeros(rows.size, dtype=int), np.ones(rows.size, dtype=bool)
-        return cls(rows, contracts, quotes, masks, reason, kept, [])
+        is_assumed = not request.states_exercise
+        return cls(rows, contracts, quotes, masks, reason, kept, [], is_assumed)
 
     def drop(self, masks: Masks) -> None:
         """Give each reason to the quotes of its mask, unless an earlier one applied."""
@@ -189,17 +192,21 @@ class _Screening:
         """Drop stale pairs; warn where the pairs as a whole contradict the forward sent."""
         lines: dict[int, ParityLine] = {}
         contradictions = []
+        bends: dict[str, ParityBend | None] = {}
         for series in sorted(self.quotes.contradicted(self.kept, markets)):
             mine = np.flatnonzero(self.kept & (self.quotes.series == series))
             pairs = self.quotes.select(mine).pairs().near_the_money()
+            years = float(self.rows.maturity_years[mine[0]])
             line = ParityLine.fit(pairs)
+            bends[f"{years:g} years"] = ParityBend.of(pairs, line, years)
             forward = float(markets.forward[mine[0]])
             implied = forward_at(pairs, float(markets.discount[mine[0]]))
             if line is not None and line.is_verified and line.forward > 0:
                 lines[series], implied = line, line.forward
             if abs(implied / forward - 1.0) > FORWARD_TOLERANCE:
-                years = self.rows.maturity_years[mine[0]]
                 contradictions.append(f"at {years:g} years {implied:.6g} for {forward:.6g}")
+        if self.exercise_is_assumed:
+            self.warnings += american_warning(bends)
         if contradictions:
             self.warnings.append(
                 "put-call parity of the quotes implies other forwards than the request gives "

@@ -130,8 +130,12 @@ class CleanedQuotes:
             else {
                 "method": "de-americanised with the premium of the fitted model",
                 "n_fits": american.n_fits,
+                "converged": american.converged,
                 "change": american.change,
                 "premiums": american.premium.tolist(),
+                "premium_vols": [
+                    vol if np.isfinite(vol) else None for vol in american.premium_vol.tolist()
+                ],
             },
             "quote_date": surface.quote_date,
             "underlying": surface.underlying,

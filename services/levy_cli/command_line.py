@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, NoReturn
 
 from levy_cli import arguments
-from levy_cli.common_options import add_json, add_model
+from levy_cli.common_options import add_json, add_model, add_plot
 from levy_cli.network_commands import add_dataset, add_registry, add_replay, add_train
 from levy_cli.quote_commands import (
     add_bayes,
@@ -142,6 +142,7 @@ def _add_price(commands: "Commands") -> None:
         help="times and amounts of cash dividends, in addition to --dividend: 3M:1.5,9M:1.5",
     )
     command.add_argument("--greeks", action="store_true", help="also print sensitivities")
+    add_plot(command, "write early-exercise premiums and the exercise boundary as a page")
     add_json(command)
 
 

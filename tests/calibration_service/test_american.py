@@ -63,6 +63,10 @@ def test_american_quotes_give_back_model_premiums_and_forwards(
     european = CalibrationResult.model_validate(
         client.post("/calibrate", json=american_request | {"exercise": "european"}).json()
     )
+    unstated = {name: value for name, value in american_request.items() if name != "exercise"}
+    assumed = CalibrationResult.model_validate(client.post("/calibrate", json=unstated).json())
+    assert any("look American" in warning for warning in assumed.warnings)
+    assert not any("look American" in w for w in (*result.warnings, *european.warnings))
     assert max(parameter_errors(result, truth).values()) < 0.01
     assert max(parameter_errors(european, truth).values()) > 0.05
     removed = result.early_exercise

@@ -341,8 +341,14 @@ def test_american_quotes_are_fitted_without_their_premium(
     path.write_text("maturity_years,strike,option_type,mid\n" + "\n".join(rows) + "\n")
     arguments = ["calibrate", str(path), "--model", "CGMY", "--exercise", "american"]
     market = ["--spot", "100", "--rate", "0.05", "--dividend", "0.02"]
-    assert main([*arguments, *market, "--forwards", "given", "--json"]) == 0
+    page = tmp_path / "american.html"
+    plotted = ["--forwards", "given", "--json", "--plot", str(page)]
+    assert main([*arguments, *market, *plotted]) == 0
+    assert "Early-exercise premium" in (text := page.read_text())
+    assert "Exercise boundary" in text
     document = json.loads(capsys.readouterr().out)
+    assert document["early_exercise"]["converged"]
+    assert max(document["early_exercise"]["premium_vols"]) > 1e-3
     for name, value in model.as_mapping().items():
         assert document["parameters"][name] == pytest.approx(value, rel=0.02)
     premiums = document["early_exercise"]["premiums"]

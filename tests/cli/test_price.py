@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -152,6 +153,22 @@ def test_an_american_put_is_printed_with_its_premium(capsys: pytest.CaptureFixtu
     assert "American puts by conv" in shown
     assert "0.112152" in shown  # Fang and Oosterlee (2009), Table 5
     assert "premium" in shown
+
+
+def test_the_page_of_american_prices_shows_premiums_and_the_boundary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "american.html"
+    arguments = ["price", "--model", "BlackScholes", "--params", '{"sigma": 0.2}']
+    arguments += ["--spot", "100", "--rate", "0.05", "--strikes", "90,100", "--maturities", "0.5"]
+    arguments += ["--type", "put", "--plot", str(page)]
+    assert main([*arguments, "--exercise", "american"]) == 0
+    assert str(page) in capsys.readouterr().out.replace("\n", "")
+    text = page.read_text()
+    assert "BlackScholes American puts" in text
+    assert "time to maturity, years" in text
+    assert main(arguments) == 2
+    assert "--plot shows early exercise" in capsys.readouterr().err
 
 
 def test_barriers_are_read_with_their_dates(capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,6 +90,15 @@ def test_forwards_are_those_of_the_sets_own_parity(name: str) -> None:
         assert line.forward.discount == pytest.approx(own["discount"], abs=1.5e-3)
 
 
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_european_options_do_not_look_american(name: str) -> None:
+    path = BY_NAME[name].path(folder())
+    days = pd.read_csv(path, usecols=["quote_date"])["quote_date"].unique()
+    for day in days[:: max(1, len(days) // 4)]:
+        surface = clean(read_quotes(path, quote_date=day))
+        assert not [w for w in surface.warnings if "look American" in w], day
+
+
 def test_a_performance_index_keeps_its_negative_dividend_yield() -> None:
     surface = BY_NAME["dax_2012_nmof"].surface(folder())
     yields = [line.dividend_yield for line in summary(surface)]

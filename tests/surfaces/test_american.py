@@ -24,6 +24,10 @@ MATURITIES = [30 / 365, 91 / 365, 182 / 365, 1.0]
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """American calls and puts of a CGMY model, in ticks of a cent, with spreads."""
+    return written(tmp_path_factory.mktemp("american"), Terms(exercise="american"))
+
+
+def written(folder: Path, terms: Terms) -> Path:
     rows = []
     for is_call in (True, False):
         contracts = Contracts.grid(
@@ -34,7 +38,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
             maturities=MATURITIES,
             is_call=is_call,
         )
-        prices = pricing.price(TRUTH, contracts, terms=Terms(exercise="american"), spot=SPOT)
+        prices = pricing.price(TRUTH, contracts, terms=terms, spot=SPOT)
         half_spread = np.maximum(0.02, 0.005 * prices.value)
         rows.append(
             pd.DataFrame(
@@ -47,12 +51,12 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 }
             )
         )
-    file = tmp_path_factory.mktemp("american") / "chain.csv"
+    file = folder / "chain.csv"
     pd.concat(rows).to_csv(file, index=False)
     return file
 
 
-def read(path: Path, exercise: str) -> QuoteTable:
+def read(path: Path, exercise: str | None) -> QuoteTable:
     return read_quotes(path, exercise=exercise, spot=SPOT, rate=RATE)  # type: ignore[arg-type]
 
 
@@ -87,6 +91,28 @@ def test_an_american_chain_gives_back_its_model_and_its_forwards(path: Path) -> 
     assert np.max(np.abs(american.premium - exact)) < 0.02
     assert "American quotes" in american.warnings[0]
     assert len(american.warnings) == 1, "the iteration converges"
+
+
+LOOK_AMERICAN = "these quotes look American"
+
+
+def test_american_quotes_of_unknown_exercise_are_reported(path: Path) -> None:
+    (warning,) = [w for w in clean(read(path, None)).warnings if LOOK_AMERICAN in w]
+    assert "set exercise american" in warning
+    for rate in (0.05, None):
+        table = read_quotes(path, spot=SPOT, rate=rate)
+        assert any(LOOK_AMERICAN in w for w in clean(table).warnings)
+    # Without a rate, the slope of American pairs implies a negative one.
+    assert "implied rate -" in next(w for w in clean(table).warnings if LOOK_AMERICAN in w)
+    stated = clean(read(path, "european"))
+    assert not any(LOOK_AMERICAN in w for w in stated.warnings)
+
+
+def test_european_quotes_of_unknown_exercise_do_not_look_american(tmp_path: Path) -> None:
+    european = written(tmp_path, Terms())
+    for rate in (0.05, None):
+        surface = clean(read_quotes(european, spot=SPOT, rate=rate))
+        assert not any(LOOK_AMERICAN in w for w in surface.warnings)
 
 
 def test_american_quotes_require_spot_and_rate(path: Path) -> None:

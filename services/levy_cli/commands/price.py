@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from levy_cli.output import console, print_json, show_warnings, table
+from levy_cli.output import console, print_json, refuse_unwritable, show_warnings, table
 from levy_numerics.errors import InvalidInputError
 from levy_pricing.handlers.price import price
 from levy_schemas.pricing import BarrierTerms, CashDividend, PriceRequest, PriceResult
 from levy_service import strict_json
+from levy_surfaces.printable import printable
 
 _OPTIONS: Final = {
     "model_type": "--model",
@@ -34,12 +35,26 @@ _OPTIONS: Final = {
 
 def run(options: argparse.Namespace) -> int:
     """Price the options; print the result."""
+    refuse_unwritable(options.plot)
     request = _request(options)
+    if options.plot and (request.exercise == "european" or request.barrier is not None):
+        raise InvalidInputError(
+            "--plot shows early exercise; give --exercise american or bermudan without --barrier"
+        )
     result = price(request)
+    if options.plot:
+        from levy_cli.reports.early_exercise import write_price_report
+
+        # The boundary comes with Greeks.
+        write_price_report(
+            request, price(request.model_copy(update={"greeks": True})), options.plot
+        )
     if options.json:
         print_json(result)
     else:
         _show(request, result)
+        if options.plot:
+            console().print(f"Report written to {printable(options.plot)}")
     return 0
 
 

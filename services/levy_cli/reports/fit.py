@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.fitting import FittedSurface
 from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, vol_points
+from levy_cli.reports.early_exercise import fitted_section
 from levy_cli.reports.figures import (
     GRID,
     MARKET,
@@ -54,6 +55,7 @@ def write_fit_report(fitted: FittedSurface, path: str | Path) -> None:
         "with_sides": " from bid to ask" if quotes.surface.quotes.bid is not None else "",
         "smiles": html_figure(smiles(fitted), with_library=True),
         "term_structure": _term_structure(fitted),
+        "early_exercise": fitted_section(fitted),
         "parameters": _parameters(fitted),
         "moments": _moments(fitted),
         "by_maturity": html_figure(errors_by_maturity(fitted)) + _by_maturity(fitted),
