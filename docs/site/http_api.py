@@ -26,8 +26,8 @@ Every operation of the gateway, from its OpenAPI document (`/openapi.json`; `/do
 interactive version). The examples assume `make run`, which serves at `http://localhost:8000`.
 Bodies are JSON. Unknown fields are rejected, and every error is a problem document (RFC 9457) with
 a code, the field concerned and a remedy. If API keys are required, send one as `Authorization:
-Bearer KEY` or `X-API-Key: KEY`. [Requests](../requests.md) describes quotes,
-[Bayesian jobs](../bayesian-jobs.md) jobs.
+Bearer KEY` or `X-API-Key: KEY`. `$JOB_ID` is the `job_id` in the response that accepted a job.
+[Requests](../requests.md) describes quotes, [Bayesian jobs](../bayesian-jobs.md) jobs.
 """
 _PLACEHOLDERS: Final = {"{job_id}": "$JOB_ID", "{code}": "invalid-input"}
 
