@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, ConfigDict, Discriminator, Field, Tag, computed_field
 
+from levy_schemas.pricing import OptionType
 from levy_schemas.problems import Problem
 from levy_schemas.surface import (
     EXAMPLE_GRID,
@@ -52,6 +53,11 @@ class CalibrationRequest(SurfaceRequest):
         "slower; laplace_iid: for independent errors of equal variance; psis: from the posterior; "
         "none. laplace is a deprecated name of robust",
     )
+    explain: Flag = Field(
+        default=False,
+        description="add the influence of each quote on the parameters; requires one fit of all "
+        "expiries",
+    )
 
 
 class FitQuality(ResponseModel):
@@ -95,6 +101,26 @@ class MaturityFit(ResponseModel):
     )
     moments: dict[str, Moment] = Field(
         description="variance, skewness and excess_kurtosis of the log return at this maturity"
+    )
+
+
+class QuoteInfluence(ResponseModel):
+    """How much a fit rests on a quote, by the derivatives of Gauss-Newton, (JᵀWJ)⁻¹JᵀW."""
+
+    strike: FiniteFloat
+    maturity: FiniteFloat = Field(description="in years")
+    option_type: OptionType
+    leverage: FiniteFloat = Field(
+        description="diagonal of the hat matrix: from 0 to 1, where the quote alone determines a "
+        "direction"
+    )
+    cook_distance: FiniteFloat
+    per_vol_point: dict[str, FiniteFloat] = Field(
+        description="change of each parameter per point (0.01) of the quote's implied volatility; "
+        "0 where its price determines none"
+    )
+    without: dict[str, FiniteFloat] = Field(
+        description="change of each parameter where the quote is left out, to first order"
     )
 
 
@@ -194,6 +220,9 @@ class CalibrationResult(_Fit):
     out_of_distribution: bool = False
     model_version: str
     dropped: tuple[DroppedQuote, ...] = ()
+    influence: tuple[QuoteInfluence, ...] | None = Field(
+        default=None, description="of the fitted quotes, largest Cook's distance first; if explain"
+    )
     request_id: str | None = None
 
 

@@ -81,5 +81,5 @@ def _cost_of_fit(request: CalibrationRequest) -> Cost:
 
 
 def _options(request: CalibrationRequest) -> str:
-    options = f"{request.method} {request.uncertainty}"
-    return f"{options} per_maturity" if request.per_maturity else options
+    flags = [name for name in ("per_maturity", "explain") if getattr(request, name)]
+    return " ".join((request.method, request.uncertainty, *flags))

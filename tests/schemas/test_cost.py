@@ -37,6 +37,7 @@ def test_kinds_that_take_different_times_differ() -> None:
         {"method": "least_squares"},
         {"uncertainty": "psis"},
         {"per_maturity": True},
+        {"explain": True},
     ]
     kinds = {cost_of(CalibrationRequest(**(FIT | change))).kind for change in changes}
     assert len(kinds) == len(changes)

@@ -140,6 +140,8 @@ class CalibrationTask:
         """
         model = models.get(request.model_type)
         refuse_psis_of_a_network(request.method, request.uncertainty)
+        if request.explain:
+            _refuse_unexplained(request)
         if request.per_maturity:
             refuse_time_inhomogeneous(model.name)
         surface = surface_of(
@@ -189,6 +191,7 @@ class CalibrationTask:
             quote_warnings=self.surface.warnings,
             engine_version=engine_version,
             seconds=preparation_seconds + time.perf_counter() - started,
+            explained=self.quotes if self.request.explain else None,
         )
         record(
             self.request,
@@ -198,6 +201,16 @@ class CalibrationTask:
             is_shared=self.pricer is not None,
         )
         return result
+
+
+def _refuse_unexplained(request: CalibrationRequest) -> None:
+    """Raise `UnsupportedError` if there is no fit of all quotes together to explain."""
+    if request.per_maturity or request.method == "neural":
+        message = (
+            "explain requires a least-squares fit of all expiries together; omit per_maturity, "
+            "and request method = hybrid or least_squares"
+        )
+        raise UnsupportedError(message, pointer="/explain")
 
 
 def raising(checkpoint: Callable[[], None]) -> Callable[[], bool]:
