@@ -13,6 +13,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from levy_schemas.pricing import OptionType
 from levy_schemas.problems import Problem
 from levy_schemas.surface import (
     EXAMPLE_GRID,
@@ -79,6 +80,11 @@ class CalibrationRequest(SurfaceRequest):
         "slower; laplace_iid: for independent errors of equal variance; psis: from the posterior; "
         "none. laplace is a deprecated name of robust",
     )
+    explain: Flag = Field(
+        default=False,
+        description="add the influence of each quote on the parameters; requires one fit of all "
+        "expiries",
+    )
 
     @model_validator(mode="after")
     def _fits_american_quotes_together(self) -> Self:
@@ -137,6 +143,26 @@ class MaturityFit(ResponseModel):
     )
     moments: dict[str, Moment] = Field(
         description="variance, skewness and excess_kurtosis of the log return at this maturity"
+    )
+
+
+class QuoteInfluence(ResponseModel):
+    """How much a fit rests on a quote, by the derivatives of Gauss-Newton, (JᵀWJ)⁻¹JᵀW."""
+
+    strike: FiniteFloat
+    maturity: FiniteFloat = Field(description="in years")
+    option_type: OptionType
+    leverage: FiniteFloat = Field(
+        description="diagonal of the hat matrix: from 0 to 1, where the quote alone determines a "
+        "direction"
+    )
+    cook_distance: FiniteFloat
+    per_vol_point: dict[str, FiniteFloat] = Field(
+        description="change of each parameter per point (0.01) of the quote's implied volatility; "
+        "0 where its price determines none"
+    )
+    without: dict[str, FiniteFloat] = Field(
+        description="change of each parameter where the quote is left out, to first order"
     )
 
 
@@ -278,6 +304,9 @@ class CalibrationResult(_Fit):
     )
     model_version: str
     dropped: tuple[DroppedQuote, ...] = ()
+    influence: tuple[QuoteInfluence, ...] | None = Field(
+        default=None, description="of the fitted quotes, largest Cook's distance first; if explain"
+    )
     request_id: str | None = None
 
 

@@ -88,7 +88,7 @@ def _cost_of_fit(request: CalibrationRequest) -> Cost:
 
 
 def _options(request: CalibrationRequest) -> str:
-    options = f"{request.method} {request.uncertainty}"
+    flags = [name for name in ("per_maturity", "explain") if getattr(request, name)]
     if request.has_american:
-        options = f"{options} american"
-    return f"{options} per_maturity" if request.per_maturity else options
+        flags.append("american")
+    return " ".join((request.method, request.uncertainty, *flags))

@@ -70,6 +70,10 @@ _DRAW_BYTES: Final = 8 * 14
 """Eight parameters and the noise, four statistics and a coordinate."""
 _RESULT_BYTES: Final = 2**20
 """Importance-weighted points, the summary and the file's structure."""
+_POINTWISE_BYTES: Final = 8 + 4
+"""Log density and replicate of a quote at a draw."""
+_MAX_POINTWISE_DRAWS: Final = 1000
+_MAX_POINTWISE_VALUES: Final = 2**17
 
 Engine = Literal["numpyro-nuts", "numpyro-svi", "pymc-nuts", "pymc-advi", "laplace-psis"]
 Likelihood = Literal["discrepancy", "normal", "student_t"]
@@ -379,7 +383,17 @@ class JobStatus(ResponseModel):
 
 def result_bytes(request: BayesianRequest) -> int:
     """Return an upper estimate of the memory for the draws and the result of a job."""
-    return _RESULT_BYTES + _DRAW_BYTES * request.num_chains * request.num_samples
+    n_draws = request.num_chains * request.num_samples
+    n_quotes = len(request.quotes or ()) or len(request.strikes or ()) * len(
+        request.maturities or ()
+    )
+    n_values = n_quotes * min(n_pointwise_draws(n_quotes), n_draws)
+    return _RESULT_BYTES + _DRAW_BYTES * n_draws + _POINTWISE_BYTES * n_values
+
+
+def n_pointwise_draws(n_quotes: int) -> int:
+    """Return the most draws, of all chains together, for which values of each quote are stored."""
+    return min(_MAX_POINTWISE_DRAWS, _MAX_POINTWISE_VALUES // n_quotes)
 
 
 def job_key(job_id: str) -> str:

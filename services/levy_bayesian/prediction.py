@@ -1,7 +1,7 @@
 """Posterior predictive distributions of quotes and of other options."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from levy_numerics.calibration.weights import error_scale
 from levy_numerics.implied_volatility import black_prices, vols_of_prices
+from levy_numerics.inference.leave_one_out import log_conditional_densities
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.pricing.result import Prices
@@ -72,6 +73,40 @@ def predictive_quotes(posterior: Posterior, points: np.ndarray, seed: int) -> Qu
         )
     )
     return QuotePredictions(prices.mean(axis=0), intervals)
+
+
+@dataclass(frozen=True)
+class PointwiseDraws:
+    """What draws of the posterior imply for each quote.
+
+    Attributes
+    ----------
+    log_likelihood : ndarray, shape (n_draws, n)
+        Log density of each quote given the others; see `log_conditional_densities`.
+    replicates : ndarray, shape (n_draws, n)
+        A random quote of each option, of the predictive distribution.
+    """
+
+    log_likelihood: np.ndarray
+    replicates: np.ndarray
+
+
+def pointwise_draws(posterior: Posterior, points: np.ndarray, seed: int) -> PointwiseDraws:
+    """Return the density and a replicate of each quote at draws.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    points : ndarray, shape (n_draws, size)
+    seed : int
+        Random seed of the replicates.
+    """
+    c = posterior.quotes.contracts
+    prices = _prices(posterior, points.T, c).value
+    noise = np.asarray(posterior.noise_at(points.T))
+    market = _Market(posterior, points.T, prices, seed)
+    _, replicates = next(market.replicates(c, prices, posterior.scale))
+    return PointwiseDraws(log_conditional_densities(posterior, prices, noise), replicates)
 
 
 def predictive_options(
@@ -166,18 +201,30 @@ class _Market:
         scale : ndarray, shape (n_contracts,)
             Unit of the noise, currency.
         """
+        n_errors = max(_N_PREDICTED // len(prices), _MIN_ERRORS_PER_DRAW)
+        drawn, total = np.empty((n_errors, *prices.shape)), np.zeros(contracts.size)
+        for k, (market, quotes) in zip(
+            range(n_errors), self.replicates(contracts, prices, scale), strict=False
+        ):
+            total += market.mean(axis=0)
+            drawn[k] = quotes
+        low, high = np.quantile(drawn.reshape(-1, contracts.size), INTERVAL, axis=0)
+        return total / n_errors, low, high
+
+    def replicates(
+        self, contracts: Contracts, prices: np.ndarray, scale: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield random prices without noise and the quotes of them, shape of `prices`, endlessly.
+
+        Parameters are those of `quotes`.
+        """
         rng = np.random.default_rng(self.seed)
         noise = np.asarray(self.posterior.noise_at(self.chosen))[:, None]
         with_discrepancy = self._with_discrepancy(contracts, prices, noise)
-        n_errors = max(_N_PREDICTED // len(prices), _MIN_ERRORS_PER_DRAW)
-        drawn, total = np.empty((n_errors, *prices.shape)), np.zeros(contracts.size)
-        for k in range(n_errors):
+        while True:
             market = with_discrepancy(rng)
-            total += market.mean(axis=0)
             errors = scale * noise * self._draw(rng, prices.shape)
-            drawn[k] = np.clip(market + errors, contracts.lower_bound, contracts.upper_bound)
-        low, high = np.quantile(drawn.reshape(-1, contracts.size), INTERVAL, axis=0)
-        return total / n_errors, low, high
+            yield market, np.clip(market + errors, contracts.lower_bound, contracts.upper_bound)
 
     def _with_discrepancy(
         self, contracts: Contracts, prices: np.ndarray, noise: np.ndarray

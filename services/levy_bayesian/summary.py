@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from levy_bayesian.misfit import misfit_of, misfit_warnings
-from levy_bayesian.prediction import INTERVAL, predictive_quotes
+from levy_bayesian.prediction import INTERVAL, pointwise_draws, predictive_quotes
 from levy_numerics.distributions import LogNormal
 from levy_numerics.inference.posterior import Posterior
 from levy_numerics.inference.psis import RELIABLE_K, reliable_k
 from levy_schemas.finite import finite_or_none
-from levy_schemas.jobs import Misfit, ParameterSummary, PredictiveInterval
+from levy_schemas.jobs import Misfit, ParameterSummary, PredictiveInterval, n_pointwise_draws
 
 if TYPE_CHECKING:
     from xarray import Dataset, DataTree
@@ -104,9 +104,12 @@ def inference_data(
 
     Groups are `posterior` (each parameter, and the noise if it is sampled), `sample_stats` if the
     engine has any, `observed_data` (`price`) and `constant_data` (contracts, error scales, and
-    fixed parameters). Importance samplers have no chains: their `posterior` is one chain in which
-    repetitions of a draw are adjacent, so that ArviZ's effective sample size counts them once, and
-    `weighted_draws` has every draw with its `log_weight`. Attributes describe the sampler.
+    fixed parameters). `log_likelihood` has the log density of each quote given the others, and
+    `posterior_predictive` a replicate of each quote, at draws that are spaced evenly: `draw` is
+    their number in the chain. Importance samplers have no chains: their `posterior` is one chain in
+    which repetitions of a draw are adjacent, so that ArviZ's effective sample size counts them
+    once, and `weighted_draws` has every draw with its `log_weight`. Attributes describe the
+    sampler.
 
     Parameters
     ----------
@@ -122,11 +125,13 @@ def inference_data(
     fields = ("strike", "maturity_years", "forward", "discount", "is_call")
     constant = {name: getattr(c, name) for name in fields} | {"error_scale": posterior.scale}
     sampled, by_quote = ("chain", "draw"), ("quote",)
+    points = stored_points(draws, seed)
     groups = {
-        "posterior": _dataset(parameter_draws(posterior, stored_points(draws, seed)), sampled),
+        "posterior": _dataset(parameter_draws(posterior, points), sampled),
         "observed_data": _dataset({"price": quotes.price}, by_quote),
         "constant_data": _dataset(constant | _fixed_parameters(posterior, draws.points), by_quote),
     }
+    groups |= _pointwise_groups(posterior, points, seed)
     if draws.statistics:
         groups["sample_stats"] = _dataset(draws.statistics, sampled)
     if draws.weighted is not None:
@@ -136,6 +141,25 @@ def inference_data(
     data = DataTree.from_dict(groups)
     data.attrs = _attributes(posterior, draws, engine, seed)
     return data
+
+
+def _pointwise_groups(posterior: Posterior, points: np.ndarray, seed: int) -> dict[str, "Dataset"]:
+    """Return the groups that have a value for each quote, for a subset of the draws."""
+    n_chains, n_samples, size = points.shape
+    n_kept = min(n_pointwise_draws(posterior.quotes.size) // n_chains, n_samples)
+    kept = np.linspace(0, n_samples - 1, n_kept).round().astype(int)
+    values = pointwise_draws(posterior, points[:, kept].reshape(-1, size), seed)
+    shape = (n_chains, n_kept, -1)
+    by_draw = ("chain", "draw", "quote")
+    groups = {
+        "log_likelihood": values.log_likelihood.reshape(shape),
+        # Replicates are random: the rounding of 32 bits does not matter.
+        "posterior_predictive": values.replicates.reshape(shape).astype(np.float32),
+    }
+    return {
+        name: _dataset({"price": array}, by_draw).assign_coords(draw=kept)
+        for name, array in groups.items()
+    }
 
 
 def _dataset(values: Mapping[str, Any], dimensions: tuple[str, ...]) -> "Dataset":

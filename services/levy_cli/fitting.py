@@ -41,15 +41,12 @@ class FittedSurface:
         The fitted model of each maturity; all are the same unless fitted per maturity.
     model_prices : ndarray, shape (n,)
     result : CalibrationResult
-    influence : Influence, optional
-        Of each quote, where requested.
     """
 
     quotes: CleanedQuotes
     by_maturity: Mapping[float, Model]
     model_prices: np.ndarray
     result: CalibrationResult
-    influence: calibration.Influence | None = None
 
     @cached_property
     def market_vols(self) -> np.ndarray:
@@ -89,38 +86,12 @@ class FittedSurface:
             }
         )
 
-    def influences(self) -> pd.DataFrame:
-        """Return a row for each quote, those of most influence first.
-
-        Columns are the contract, leverage, Cook's distance and, for each parameter, its change per
-        vol point of the quote and where the quote is left out.
-        """
-        if self.influence is None:
-            return pd.DataFrame()
-        surface, influence = self.quotes.surface, self.influence
-        c = surface.quotes.contracts
-        columns = {
-            "row": surface.row,
-            "expiry": surface.expiry,
-            "maturity": c.maturity_years,
-            "strike": c.strike,
-            "option_type": np.where(c.is_call, "call", "put"),
-            "leverage": influence.leverage,
-            "cook_distance": influence.cook,
-        }
-        for k, name in enumerate(influence.parameters):
-            columns[f"{name}_per_vol_point"] = 0.01 * influence.by_vol[k]
-            columns[f"{name}_without"] = influence.without[k]
-        return pd.DataFrame(columns).sort_values("cook_distance", ascending=False, kind="stable")
-
     def as_document(self) -> dict[str, Any]:
         """Return the result of `/calibrate` with residuals and the report of cleaning."""
-        explained = {} if self.influence is None else {"influence": records(self.influences())}
         return {
             **self.result.model_dump(mode="json", exclude={"request_id"}),
             **self.quotes.as_document(),
             "residuals": records(self.residuals()),
-            **explained,
         }
 
 
@@ -151,12 +122,10 @@ def fit_surface(
         quote_warnings=quotes.surface.warnings,
         engine_version=engine_version(),
         seconds=time.perf_counter() - started,
+        explained=quotes.surface.quotes if explain else None,
     )
-    influence = None
-    if explain and isinstance(fit.result, calibration.CalibrationResult):
-        influence = calibration.Influence.of(fit.result, quotes.surface.quotes)
     by_maturity = _by_maturity(fit.result, quotes)
-    return FittedSurface(quotes, by_maturity, fit.result.model_prices, result, influence)
+    return FittedSurface(quotes, by_maturity, fit.result.model_prices, result)
 
 
 def check_options(

@@ -13,7 +13,7 @@ from levy_numerics import models, pricing
 from levy_numerics.black import black_price
 from levy_numerics.errors import InvalidInputError, InvalidParameterError, UnknownModelError
 from levy_numerics.market import Contracts
-from levy_schemas.jobs import BayesianRequest, BayesianResult
+from levy_schemas.jobs import BayesianRequest, BayesianResult, result_bytes
 
 jax = pytest.importorskip("jax")
 pytest.importorskip("numpyro")
@@ -121,6 +121,12 @@ def test_arviz_counts_no_more_draws_than_the_weights_are_worth(tmp_path: Path) -
         assert 0.5 * worth < float(_arviz().ess(data)[name]) < 1.5 * worth
         weighted = float(np.sum(weights * data.weighted_draws[name].to_numpy()))
         assert weighted == pytest.approx(float(data.posterior[name].mean()), rel=1e-3)
+
+
+def test_results_are_not_larger_than_the_memory_that_is_reserved_for_them() -> None:
+    asked = request(num_chains=4, num_samples=5000)
+    _, kept = sample(asked, lambda _: None)
+    assert len(kept) < result_bytes(asked) - 2**19
 
 
 def test_a_prior_that_is_given_counts() -> None:

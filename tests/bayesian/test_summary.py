@@ -1,12 +1,15 @@
 """Posterior summaries against quadrature, and convergence verdicts."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.signal import lfilter
+from scipy.stats import norm
 
 from levy_bayesian.summary import Summary, inference_data, parameter_draws, summarise
 from levy_numerics import pricing
@@ -24,9 +27,9 @@ NOISE = 1e-3
 N_CHAINS, N_SAMPLES = 4, 2500
 
 
-def black_scholes(**options: Any) -> Posterior:
+def black_scholes(strikes: Sequence[float] = (90.0, 100.0, 110.0), **options: Any) -> Posterior:
     contracts = Contracts.grid(
-        spot=100.0, rate=0.02, dividend_yield=0.0, strikes=[90.0, 100.0, 110.0], maturities=[0.5]
+        spot=100.0, rate=0.02, dividend_yield=0.0, strikes=strikes, maturities=[0.5]
     )
     exact = pricing.price(BlackScholes(sigma=0.2), contracts).value
     errors = NOISE * 100.0 * np.random.default_rng(2).standard_normal(exact.size)
@@ -232,7 +235,7 @@ def test_inference_data_holds_draws_statistics_and_what_they_rest_on() -> None:
     points = np.random.default_rng(0).normal((-3.2, -7.0), 0.01, (2, 50, 2))
     data = inference_data(posterior, samplers.Draws(points, {"n_steps": np.ones((2, 50))}))
     groups = {"posterior", "sample_stats", "observed_data", "constant_data"}
-    assert set(data.children) == groups
+    assert set(data.children) == groups | {"log_likelihood", "posterior_predictive"}
     np.testing.assert_allclose(data.posterior["sigma"], np.exp(0.5 * points[..., 0]))
     np.testing.assert_allclose(data.posterior["noise"], 1e-8 + np.exp(points[..., 1]))
     np.testing.assert_array_equal(data.observed_data["price"], posterior.quotes.price)
@@ -247,3 +250,53 @@ def test_a_fixed_parameter_is_not_part_of_the_posterior() -> None:
     fixed = {p.name for p in VarianceGammaCIR.parameters()} - set(data.posterior.data_vars)
     assert fixed
     assert fixed <= set(data.constant_data.data_vars)
+
+
+def test_arviz_finds_the_density_of_quotes_left_out(tmp_path: Path) -> None:
+    """PSIS of draws given all quotes, against quadrature given all but one."""
+    from levy_bayesian.summary import _arviz
+
+    posterior = black_scholes(strikes=range(86, 118, 2), weights="price")
+    path = tmp_path / "draws.nc"
+    # Before 1.0, ArviZ reads files as InferenceData, and does not accept a DataTree.
+    inference_data(posterior, exact_draws(posterior)).to_netcdf(path, engine="h5netcdf")
+    loo = _arviz().loo(_arviz().from_netcdf(path), pointwise=True, reff=1.0)
+    # Renamed in 1.0.
+    pointwise = loo.loo_i if hasattr(loo, "loo_i") else loo.elpd_i
+    z, _, _ = by_quadrature(posterior)
+    prices = SinhPricer(posterior.quotes.contracts).price(BlackScholes.from_coordinates(z[None]))
+    unit = NOISE * posterior.scale
+    log_density = norm.logpdf((posterior.quotes.price - prices.value) / unit) - np.log(unit)
+    log_prior = posterior.priors.log_density_at(z[None])
+    for i in range(posterior.quotes.size):
+        others = log_prior + np.delete(log_density, i, axis=1).sum(axis=1)
+        weight = np.exp(others - others.max()) * np.gradient(z)
+        density = np.sum(weight * np.exp(log_density[:, i])) / weight.sum()
+        assert float(pointwise[i]) == pytest.approx(math.log(density), abs=0.1)
+
+
+def test_replicates_have_the_mean_and_deviation_of_predicted_quotes() -> None:
+    posterior = black_scholes()
+    draws = exact_draws(posterior)
+    data = inference_data(posterior, draws)
+    replicates = data.posterior_predictive["price"]
+    assert dict(replicates.sizes) == {"chain": N_CHAINS, "draw": 250, "quote": 3}
+    for predicted, quotes in zip(
+        summarise(posterior, draws).predictive, replicates.to_numpy().reshape(-1, 3).T, strict=True
+    ):
+        deviation = (predicted.interval[1] - predicted.interval[0]) / (2 * 1.96)
+        assert quotes.mean() == pytest.approx(predicted.mean, abs=0.15 * deviation)
+        assert quotes.std() == pytest.approx(deviation, rel=0.1)
+
+
+def test_values_of_each_quote_have_the_draws_of_their_coordinates() -> None:
+    posterior = black_scholes()
+    draws = exact_draws(posterior)
+    data = inference_data(posterior, draws)
+    kept = data.log_likelihood["draw"].to_numpy()
+    assert (kept[0], kept[-1], len(kept)) == (0, N_SAMPLES - 1, 250)
+    sigma = data.posterior["sigma"].sel(draw=kept).to_numpy()
+    prices = SinhPricer(posterior.quotes.contracts).price(BlackScholes(sigma=sigma[1, 7])).value
+    unit = NOISE * posterior.scale
+    expected = norm.logpdf((posterior.quotes.price - prices) / unit) - np.log(unit)
+    np.testing.assert_allclose(data.log_likelihood["price"][1, 7], expected, atol=1e-4)

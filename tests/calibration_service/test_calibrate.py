@@ -61,6 +61,51 @@ def test_puts_of_the_same_surface_give_the_same_parameters(
     check_recovered(fit(client, put), truth)
 
 
+def test_an_explained_fit_has_the_influence_of_each_quote(
+    client: TestClient, grid_request: dict[str, Any]
+) -> None:
+    """Change a quote by 0.1 volatility points, and leave one out, and fit again."""
+    request = grid_request | {"method": "least_squares", "weights": "vega"}
+    prices = np.array(request["prices"]) * (1.0 + 0.002 * np.sin(np.arange(21.0)).reshape(3, 7))
+    result = fit(client, request | {"prices": prices.tolist(), "explain": True})
+    influence = result.influence
+    assert influence is not None
+    assert sum(quote.leverage for quote in influence) == pytest.approx(3.0)
+    cook = [quote.cook_distance for quote in influence]
+    assert cook == sorted(cook, reverse=True)
+    most = influence[0]
+    i, j = request["maturities"].index(most.maturity), request["strikes"].index(most.strike)
+    assert most.option_type == "call"
+    without: list[list[float | None]] = prices.tolist()
+    without[i][j] = None
+    refitted = fit(client, request | {"prices": without})
+    assert result.parameters is not None
+    assert refitted.parameters is not None
+    for name, change in most.without.items():
+        actual = refitted.parameters[name] - result.parameters[name]
+        assert change == pytest.approx(actual, rel=0.15, abs=1e-4)
+
+
+def test_the_influence_of_quotes_is_added_only_if_requested(
+    client: TestClient, grid_request: dict[str, Any]
+) -> None:
+    assert fit(client, grid_request).influence is None
+    surfaces = [grid_request | {"explain": explain} for explain in (True, False)]
+    results = client.post("/calibrate", json={"surfaces": surfaces}).json()["results"]
+    assert len(results[0]["result"]["influence"]) == 21
+    assert results[1]["result"]["influence"] is None
+
+
+@pytest.mark.parametrize("option", [{"per_maturity": True}, {"method": "neural"}])
+def test_only_one_fit_of_all_expiries_is_explained(
+    client: TestClient, grid_request: dict[str, Any], option: dict[str, Any]
+) -> None:
+    answer = client.post("/calibrate", json=grid_request | {"explain": True} | option)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/explain"
+    assert "least-squares fit of all expiries" in answer.json()["detail"]
+
+
 def test_implied_vols_give_the_parameters_back(
     client: TestClient, grid_request: dict[str, Any], truth: VarianceGamma
 ) -> None:

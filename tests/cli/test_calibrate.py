@@ -304,7 +304,7 @@ def test_explain_lists_the_quotes_of_most_influence(
     assert sum(row["leverage"] for row in influence) == pytest.approx(3.0)
     cook = [row["cook_distance"] for row in influence]
     assert cook == sorted(cook, reverse=True)
-    assert {"sigma_per_vol_point", "theta_without", "strike", "row"} <= set(influence[0])
+    assert set(influence[0]["per_vol_point"]) == {"sigma", "nu", "theta"}
 
 
 def test_a_fit_of_each_expiry_is_not_explained(

@@ -46,6 +46,7 @@ def test_kinds_that_take_different_times_differ() -> None:
         {"uncertainty": "psis"},
         {"per_maturity": True},
         {"exercise": "american"},
+        {"explain": True},
     ]
     kinds = {cost_of(CalibrationRequest(**(FIT | change))).kind for change in changes}
     assert len(kinds) == len(changes)

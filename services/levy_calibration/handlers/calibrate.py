@@ -157,6 +157,8 @@ class CalibrationTask:
         """
         model = models.get(request.model_type)
         refuse_psis_of_a_network(request.method, request.uncertainty)
+        if request.explain:
+            _refuse_unexplained(request)
         if request.per_maturity:
             refuse_time_inhomogeneous(model.name)
         strategy = FitStrategy(request.method, request.weights, request.per_maturity, n_starts)
@@ -205,6 +207,7 @@ class CalibrationTask:
             quote_warnings=self._quote_warnings,
             engine_version=engine_version,
             seconds=preparation_seconds + time.perf_counter() - started,
+            explained=self.quotes if self.request.explain else None,
         )
         if self.american is not None:
             removed = removed_early_exercise(self.request, self.american)
@@ -233,6 +236,16 @@ class CalibrationTask:
             pricer=self.pricer,
             should_stop=raising(checkpoint),
         )
+
+
+def _refuse_unexplained(request: CalibrationRequest) -> None:
+    """Raise `UnsupportedError` if there is no fit of all quotes together to explain."""
+    if request.per_maturity or request.method == "neural":
+        message = (
+            "explain requires a least-squares fit of all expiries together; omit per_maturity, "
+            "and request method = hybrid or least_squares"
+        )
+        raise UnsupportedError(message, pointer="/explain")
 
 
 def raising(checkpoint: Callable[[], None]) -> Callable[[], bool]:

@@ -14,6 +14,7 @@ from levy_calibration.handlers.parameter_intervals import (
 from levy_numerics import calibration
 from levy_numerics.calibration.hybrid import Fit
 from levy_numerics.errors import UnsupportedError
+from levy_numerics.market import Quotes
 from levy_schemas.calibration import (
     CalibrationResult,
     FitQuality,
@@ -21,6 +22,7 @@ from levy_schemas.calibration import (
     MaturityCalibration,
     MaturityFit,
     Moment,
+    QuoteInfluence,
 )
 from levy_schemas.finite import finite_or_none
 from levy_schemas.surface import DroppedQuote
@@ -42,6 +44,7 @@ def build_response(
     quote_warnings: tuple[str, ...] = (),
     engine_version: str,
     seconds: float,
+    explained: Quotes | None = None,
 ) -> CalibrationResult:
     """Return the response of `/calibrate`.
 
@@ -58,6 +61,8 @@ def build_response(
         The version in the response where no network's guess was accepted.
     seconds : float
         Elapsed in all.
+    explained : Quotes, optional
+        The fitted quotes, if their influence was requested.
 
     Raises
     ------
@@ -65,9 +70,12 @@ def build_response(
         The fit ended in parameters that are not finite.
     """
     result = fit.result
+    influence = None
     if isinstance(result, calibration.TermStructure):
         fields = _term_structure(result, intervals)
     else:
+        if explained is not None:
+            influence = _influences(result, explained)
         fields = fitted_model(result, intervals[0])
         fields |= {"fit_by_maturity": fit_by_maturity(result, intervals[0])}
     if fit.method == "neural":
@@ -86,6 +94,25 @@ def build_response(
         dropped=dropped,
         warnings=warnings,
         calibration_time_ms=1e3 * seconds,
+        influence=influence,
+    )
+
+
+def _influences(fit: calibration.CalibrationResult, quotes: Quotes) -> tuple[QuoteInfluence, ...]:
+    """Return the influence of each fitted quote, in the order of Cook's distance, largest first."""
+    influence, c = calibration.Influence.of(fit, quotes), quotes.contracts
+    per_point = 0.01 * influence.by_vol
+    return tuple(
+        QuoteInfluence(
+            strike=float(c.strike[i]),
+            maturity=float(c.maturity_years[i]),
+            option_type="call" if c.is_call[i] else "put",
+            leverage=float(influence.leverage[i]),
+            cook_distance=float(influence.cook[i]),
+            per_vol_point=dict(zip(influence.parameters, per_point[:, i].tolist(), strict=True)),
+            without=dict(zip(influence.parameters, influence.without[:, i].tolist(), strict=True)),
+        )
+        for i in np.argsort(-influence.cook, kind="stable").tolist()
     )
 
 

@@ -116,24 +116,24 @@ def _show(fitted: FittedSurface) -> None:
 
 
 def _show_influence(out: "Console", fitted: FittedSurface) -> None:
-    influence = fitted.influence
-    if influence is None:
+    influence = fitted.result.influence
+    if not influence:
         return
-    names = influence.parameters
+    names = tuple(influence[0].without)
     listing = table(
         left=["expiry"],
         right=["strike", "type", "leverage", "Cook", *(f"{name}/vol point" for name in names)],
         title="Quotes of most influence on the fit (changes per vol point of the quote)",
     )
     maturities = fitted.quotes.maturity_names()
-    for _, row in fitted.influences().head(_MOST_INFLUENTIAL).iterrows():
+    for quote in influence[:_MOST_INFLUENTIAL]:
         listing.add_row(
-            maturities[row["maturity"]],
-            f"{row['strike']:g}",
-            row["option_type"],
-            f"{row['leverage']:.3f}",
-            f"{row['cook_distance']:.3g}",
-            *(f"{row[f'{name}_per_vol_point']:.3g}" for name in names),
+            maturities[quote.maturity],
+            f"{quote.strike:g}",
+            quote.option_type,
+            f"{quote.leverage:.3f}",
+            f"{quote.cook_distance:.3g}",
+            *(f"{quote.per_vol_point[name]:.3g}" for name in names),
         )
     out.print(listing)
 
