@@ -81,6 +81,8 @@ def test_an_american_chain_gives_back_its_model_and_its_forwards(path: Path) -> 
     biased = fit(treated_as_european, None).model.as_mapping()
     assert abs(fitted["C"] / TRUTH.C - 1.0) < 0.03 < 0.1 < abs(biased["C"] / TRUTH.C - 1.0)
     assert abs(fitted["Y"] - TRUTH.Y) < 0.01 < 0.03 < abs(biased["Y"] - TRUTH.Y)
+    for name, (low, high) in american.fit.intervals().items():
+        assert low <= getattr(TRUTH, name) <= high
     assert np.max(np.abs(forward_errors(american.surface))) < 2e-4
     assert np.max(np.abs(forward_errors(treated_as_european))) > 1e-3
     contracts = american.surface.quotes.contracts

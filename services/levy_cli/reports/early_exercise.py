@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import plotly.graph_objects as go
@@ -89,7 +89,7 @@ def fitted_section(fitted: FittedSurface) -> str:
     )
 
 
-def premiums_by_expiry(surface: Surface, american: AmericanFit) -> go.Figure:
+def premiums_by_expiry(surface: Surface, american: AmericanFit[Any]) -> go.Figure:
     """Return the premium of each quote, in vol points, against ln(K/F)."""
     log_strike, vols = -surface.quotes.contracts.log_moneyness, 100.0 * american.premium_vol
     curves: list[Curve] = []
