@@ -75,7 +75,7 @@ contracts: setup ## check import-layer contracts (import-linter)
 	$(BIN)/lint-imports --no-logo
 
 docs: setup ## build the documentation site into build/site; warnings are errors
-	$(BIN)/python -m mkdocs --quiet build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build --strict
 
 notebooks: setup ## run the notebooks of docs/notebooks; `make docs` shows their outputs
 	$(BIN)/python -m docs.site.execute

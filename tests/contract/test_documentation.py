@@ -36,18 +36,6 @@ def test_every_common_description_is_used(gateway: FastAPI) -> None:
     assert set(DESCRIPTIONS.values()) <= used
 
 
-def test_the_examples_of_operations_without_a_body_are_accepted(
-    gateway: FastAPI, client: Any
-) -> None:
-    paths = [
-        path.replace("{code}", "invalid-input")
-        for path, methods in gateway.openapi()["paths"].items()
-        if "get" in methods and "{job_id}" not in path
-    ]
-    assert len(paths) >= 6
-    assert {path: client.get(path).status_code for path in paths} == dict.fromkeys(paths, 200)
-
-
 def test_the_example_of_every_operation_with_a_body_is_accepted(
     gateway: FastAPI, client: Any
 ) -> None:
