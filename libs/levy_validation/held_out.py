@@ -48,4 +48,4 @@ def held_out(fit: CalibrationResult, quotes: Quotes) -> HeldOut:
 
 def _vol_errors(quotes: Quotes, prices: np.ndarray) -> np.ndarray:
     """Return errors of volatility in basis points."""
-    return 1e4 * (vols_of_prices(prices, quotes.contracts) - vols_of_quotes(quotes))
+    return np.asarray(1e4 * (vols_of_prices(prices, quotes.contracts) - vols_of_quotes(quotes)))
