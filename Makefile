@@ -12,6 +12,7 @@ INSTALLED_SERVE := $(VENV)/.installed-serve
 INSTALLED_BENCH := $(VENV)/.installed-bench
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 AUDIT := build/audit
+SUITE ?= quick
 SOURCES := libs services tests
 # One test process per core, at most four, because each imports the numerical libraries.
 # Each process begins with its own part of the files, so that few import TensorFlow or PyMC.
@@ -139,10 +140,12 @@ posterior-coverage: setup ## measure posteriors on real quotes; writes docs/post
 coverage: setup ## measure the coverage of intervals; writes docs/coverage.md; COVERAGE= sets options; an hour
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.coverage $(COVERAGE)
 
-reports: setup ## validate the models that have networks; writes build/validation; REPORTS= sets options
+reports: setup ## validate the models that have networks; writes docs/validation-reports.md and model cards; SUITE=all, REPORTS= set options
 	for model in VarianceGamma NIG CGMY Merton; do \
-	  OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/levy validate --model $$model \
-	    --out build/validation/$$model $(REPORTS) || exit 1; done
+	  OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/levy validate --model $$model --suite $(SUITE) \
+	    --out build/validation/$$model $(REPORTS) && \
+	  $(BIN)/levy registry card set --model $$model --report build/validation/$$model/validation.json || exit 1; done
+	$(BIN)/python -m tests.benchmarks.validation_reports build/validation
 
 following: setup ## compare filters with warm starts on real days; writes docs/following.md; requires LEVY_MARKET_DATA
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.following

@@ -21,6 +21,12 @@ def test_the_model_that_made_the_quotes_is_the_best(setting: Setting) -> None:
     )
     assert section.figures["best model out of sample"] == "Merton"
     assert any(text.startswith("Merton has the smallest error") for text in section.findings)
+    scores = {row["model"]: row for row in section.tables[1].as_document()["rows"]}
+    assert max(scores, key=lambda name: scores[name]["log score"]) == "Merton"
+    assert min(scores, key=lambda name: scores[name]["CRPS"]) == "Merton"
+    assert sum(row["stacking weight"] for row in scores.values()) == pytest.approx(1.0)
+    assert scores["Merton"]["stacking weight"] > 0.9
+    assert scores["Merton"]["coverage 95%"] > 0.8
 
 
 def test_criteria_are_those_of_normal_errors() -> None:
