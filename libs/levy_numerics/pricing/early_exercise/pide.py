@@ -7,8 +7,8 @@ contract has its own grid. Calls are puts under the measure whose numeraire is t
 `conv`.
 
 Errors are of second order in the spacing and in the step. Three grids, each with half the spacing
-and half the steps of the one before, give two extrapolated prices (Richardson); the result is that
-of the finer pair, and its differences from the others estimate its error. An option with other
+and half the time step of the one before, give two extrapolated prices (Richardson); the result is
+that of the finer pair, and its differences from the others estimate its error. An option with other
 terms is worth its European price by `sinh` plus the difference of both on the grid, so that errors
 at the strike cancel.
 """
@@ -62,7 +62,7 @@ def price(
     -------
     Prices
         Shape (n,). `error` is the difference from the price of the next coarser pair of grids, or
-        that of the finest grid if it is larger.
+        from that of the finest grid alone if it is larger, times 3.
 
     Raises
     ------
@@ -80,21 +80,23 @@ def price(
     coarse, fine = _extrapolated(grids[0], grids[1]), _extrapolated(grids[1], grids[2])
     scale = np.where(contracts.is_call, spot, contracts.strike)
     if terms.is_plain:
-        error = _largest_change(fine.european, coarse.european, grids[2].european)
+        error = _error_estimate(fine.european, coarse.european, grids[2].european)
         return Prices(fine.european, error + accuracy.tail * scale)
     european = sinh.price(model, contracts)
     value = _combined(european.value, fine.premium, contracts, spot, terms)
-    # The boundary lies between nodes, so that the extrapolated premium converges irregularly.
-    error = _SAFETY * _largest_change(fine.premium, coarse.premium, grids[2].premium)
+    error = _error_estimate(fine.premium, coarse.premium, grids[2].premium)
     return Prices(value, error + european.error + accuracy.tail * scale)
 
 
-def _largest_change(fine: np.ndarray, coarse: np.ndarray, finest: np.ndarray) -> np.ndarray:
-    """Return the difference from the coarser pair, or from the finest grid alone if larger.
+def _error_estimate(fine: np.ndarray, coarse: np.ndarray, finest: np.ndarray) -> np.ndarray:
+    """Return the change from the coarser pair, or from the finest grid alone if larger.
 
-    The latter bounds the error where the coarser pair happens to err by as much as the finer one.
+    It is multiplied by a factor of safety. The second change bounds the error where the coarser
+    pair happens to err by as much as the finer one.
     """
-    return np.maximum(np.abs(fine - coarse), np.abs(fine - finest))
+    # Exercise boundaries between nodes, and steps that stability shortens by a factor that differs
+    # between grids, make the extrapolated value converge irregularly.
+    return np.asarray(_SAFETY * np.maximum(np.abs(fine - coarse), np.abs(fine - finest)))
 
 
 def checked_model(model: Model, contracts: Contracts, terms: Terms, spot: float) -> LevyModel:

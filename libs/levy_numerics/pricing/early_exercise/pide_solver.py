@@ -11,14 +11,30 @@ _ROUNDING: Final = 1e-15
 
 
 @compiled_without_lock
-def solve(right, diagonal, low, up, ends, out):  # type: ignore[no-untyped-def]
+def solve(
+    right: np.ndarray,
+    diagonal: float,
+    low: float,
+    up: float,
+    ends: tuple[float, float],
+    out: np.ndarray,
+) -> None:
     """Solve (diagonal + low + up)x_i − low·x_{i−1} − up·x_{i+1} = right_i with both ends given."""
     active = np.zeros(right.size, dtype=np.bool_)
     _solve_policy(right, diagonal, low, up, ends, right, active, out)
 
 
 @compiled_without_lock
-def solve_with_obstacle(right, diagonal, low, up, ends, obstacle, active, out):  # type: ignore[no-untyped-def]
+def solve_with_obstacle(
+    right: np.ndarray,
+    diagonal: float,
+    low: float,
+    up: float,
+    ends: tuple[float, float],
+    obstacle: np.ndarray,
+    active: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Solve the linear complementarity problem of the same equations and x ≥ obstacle.
 
     Policy iteration: the equation and the obstacle are the two policies of a node, and each
@@ -39,7 +55,16 @@ def solve_with_obstacle(right, diagonal, low, up, ends, obstacle, active, out): 
 
 
 @compiled_without_lock
-def _solve_policy(right, diagonal, low, up, ends, obstacle, active, out):  # type: ignore[no-untyped-def]
+def _solve_policy(
+    right: np.ndarray,
+    diagonal: float,
+    low: float,
+    up: float,
+    ends: tuple[float, float],
+    obstacle: np.ndarray,
+    active: np.ndarray,
+    out: np.ndarray,
+) -> None:
     n = right.size
     ratio = np.empty(n)
     out[0], ratio[0] = ends[0], 0.0

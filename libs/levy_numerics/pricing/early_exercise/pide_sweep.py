@@ -309,7 +309,7 @@ def _before_dividend(
     result[inside] = frame.interpolate(values, z[inside])[:, 0]
     below = z < frame.z[0]
     stock = growth * np.exp(after[below])
-    result[below] = np.maximum(*(tail.at(stock) for tail in tails))
+    result[below] = np.maximum(tails[0].at(stock), tails[1].at(stock))
     return np.asarray(np.maximum(share, 0.0) * result)
 
 
