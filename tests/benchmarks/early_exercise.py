@@ -21,6 +21,7 @@ from levy_numerics.market import Contracts
 from levy_numerics.models.base import LevyModel
 from levy_numerics.pricing.early_exercise import Terms, pide
 from levy_numerics.pricing.early_exercise.market_path import MarketPath
+from levy_numerics.pricing.early_exercise.pide_grid import Accuracy
 from tests.benchmarks.random_models import draw
 
 mpl.use("svg")
@@ -52,7 +53,7 @@ def convergence(path: Path) -> None:
         is_call=False,
     )
     market = MarketPath.of(contracts, 100.0)
-    finest = replace(pide.Accuracy.of(_TOLERANCE), tail=1e-12)
+    finest = replace(Accuracy.of(_TOLERANCE), tail=1e-12)
     spacings = [factor * finest.spacing for factor in _FACTORS]
     plt.rcParams.update({"svg.hashsalt": "levy", "font.size": 8, "svg.fonttype": "none"})
     figure, axes = plt.subplots(figsize=(5.0, 3.4))
