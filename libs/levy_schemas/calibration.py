@@ -156,7 +156,10 @@ class QuoteInfluence(ResponseModel):
         description="diagonal of the hat matrix: from 0 to 1, where the quote alone determines a "
         "direction"
     )
-    cook_distance: FiniteFloat
+    cook_distance: FiniteFloat = Field(
+        description="distance by which the fit moves without this quote, in standard errors, "
+        "squared, per parameter (Cook 1977)"
+    )
     per_vol_point: dict[str, FiniteFloat] = Field(
         description="change of each parameter per point (0.01) of the quote's implied volatility; "
         "0 where its price determines none"
