@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from levy_numerics.calibration.cluster_jackknife import error_clusters, jackknife_covariance
 from levy_numerics.calibration.least_squares import calibrate, require_enough_quotes, result_of
-from levy_numerics.calibration.objective import Objective
+from levy_numerics.calibration.objective import TOLERANCE, Objective
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
@@ -205,12 +205,17 @@ def effective_error_variance(fit: CalibrationResult) -> float:
 
     The factor, the design effect (Kish, 1965), is the mean variance of the estimate along the
     identified directions by the jackknife over expiries, relative to that of independent errors.
+    The variance is at least that of the rounding of prices, for quotes that the model fits exactly.
     """
     geometry = fit.identifiability
     directions = geometry.left[:, geometry.identified]
     clusters = error_clusters(fit.contracts)
     covariance, _ = jackknife_covariance(directions, geometry.residuals, clusters)
-    return float(max(np.trace(covariance) / directions.shape[1], geometry.residual_variance))
+    c = fit.contracts
+    rounding = TOLERANCE * c.discount * c.forward
+    rounding = rounding * fit.weighting.residual_derivative(fit.model_prices)
+    of_direction = np.trace(covariance) / directions.shape[1]
+    return float(max(of_direction, geometry.residual_variance, np.mean(rounding**2)))
 
 
 def log_forward_of(contracts: Contracts) -> float:

@@ -117,11 +117,15 @@ class FilterState:
             I.
         """
         k = self.n_coordinates
-        before = self.point_covariance
-        gain = np.linalg.solve(before, self.covariance[:k]).T  # (2k, k), the first k rows are 1
-        after = before @ np.linalg.inv(np.eye(k) + information @ before)
-        mean = self.mean + gain @ (point - self.point)
-        covariance = self.covariance - gain @ (before - after) @ gain.T
+        before, root = self.point_covariance, np.linalg.cholesky(self.point_covariance)
+        gain = np.linalg.solve(before, self.covariance[:k, k:]).T
+        # In this form exact quotes, of nearly infinite information, leave no negative variance.
+        shrunk = np.linalg.inv(np.eye(k) + root.T @ information @ root)
+        after = root @ (0.5 * (shrunk + shrunk.T)) @ root.T
+        moved = point - self.point
+        sensitivities = self.covariance[k:, k:] - gain @ (before - after) @ gain.T
+        covariance = np.block([[after, after @ gain.T], [gain @ after, sensitivities]])
+        mean = self.mean + np.concatenate([moved, gain @ moved])
         return type(self)(mean, 0.5 * (covariance + covariance.T))
 
     def given(self, information: Information) -> tuple[Self, float]:

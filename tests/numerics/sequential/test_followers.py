@@ -129,3 +129,14 @@ def test_the_forward_of_returns_is_that_of_three_months(days: list[tuple[VG, Quo
 def test_an_unknown_estimator_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="must be one of filter, warm"):
         follower_of("smoother", VG)
+
+
+def test_exact_prices_leave_intervals() -> None:
+    follower, rng = follower_of("filter", VG), np.random.default_rng(5)
+    for k in range(8):
+        model = VG(sigma=0.2, nu=0.3, theta=-0.15 - 0.002 * k)
+        contracts = surface(model, 100.0 * np.exp(0.01 * rng.standard_normal()), rng).contracts
+        followed = follower.update(Quotes.of(contracts, pricing.price(model, contracts).value))
+        for name, (low, high) in followed.intervals().items():
+            assert low <= followed.fit.parameters[name] <= high
+            assert high - low < 0.01
