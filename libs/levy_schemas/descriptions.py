@@ -1,6 +1,6 @@
 """Descriptions of fields that mean the same wherever they occur, for the OpenAPI documents.
 
-A field that has a meaning of its own in one schema is described there, or below as
+A field whose meaning differs in one schema is described in that schema, or below as
 `Schema.field`.
 """
 

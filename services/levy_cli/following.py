@@ -15,17 +15,15 @@ import pyarrow.parquet as pq
 
 from levy_cli.daily_surfaces import Day
 from levy_cli.progress import Advance
-from levy_numerics.calibration.fit_quality import PricingErrors
 from levy_numerics.errors import InvalidInputError, LevyError
 from levy_numerics.market import Quotes
 from levy_numerics.models.base import Model
-from levy_numerics.pricing import price
 from levy_numerics.sequential import Followed, Follower
 from levy_surfaces.atomic_files import write_atomically
+from levy_validation.error_statistics import BASIS_POINTS, repricing_errors, root_mean_square
 
 LEVEL: Final = 0.95
 _METADATA: Final = b"levy_follow"
-_PRICE_TOLERANCE: Final = 1e-9
 
 
 @dataclass
@@ -38,16 +36,24 @@ class Walk:
         Model, estimator and weights: a file of other ones is not continued.
     rows : list of dict
         One for each day; `docs/following.md` lists the members.
-    skipped : list of str
-        A sentence for each day that could not be fitted.
+    left_out : dict of str
+        Reason by day, for days that could not be read or fitted.
     memory : dict, optional
         Of the follower after the last row.
+    n_before : int
+        Rows that the file contained when it was opened.
     """
 
     identity: dict[str, Any]
     rows: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
     memory: dict[str, Any] | None = None
+    n_before: int = 0
+
+    @property
+    def skipped(self) -> list[str]:
+        """Return a sentence for each day that is left out."""
+        return [f"{day} is left out: {reason}" for day, reason in self.left_out.items()]
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -68,7 +74,7 @@ class Walk:
 
     def save(self, path: str | Path) -> None:
         """Write the rows as Parquet, with the memory in its metadata."""
-        state = {"identity": self.identity, "skipped": self.skipped, "memory": self.memory}
+        state = {"identity": self.identity, "left_out": self.left_out, "memory": self.memory}
         table = pa.Table.from_pandas(self.frame, preserve_index=False)
         metadata = dict(table.schema.metadata or {})
         table = table.replace_schema_metadata(metadata | {_METADATA: json.dumps(state).encode()})
@@ -87,7 +93,12 @@ class Walk:
         """
         if not Path(path).exists():
             return cls(identity)
-        table, state = _read(path)
+        try:
+            table = pq.read_table(path)
+            state = json.loads((table.schema.metadata or {})[_METADATA])
+        except (pa.ArrowInvalid, KeyError, json.JSONDecodeError) as error:
+            message = f"{path} exists and is not a file of levy follow; choose another name"
+            raise InvalidInputError(message) from error
         if state["identity"] != identity:
             there, here = (
                 ", ".join(str(value) for value in one.values() if value)
@@ -97,28 +108,8 @@ class Walk:
                 f"{path} contains days of {there}, not of {here}; choose another name, or pass "
                 "--restart to replace it"
             )
-        return cls(identity, table.to_pylist(), state["skipped"], state["memory"])
-
-    @staticmethod
-    def rows_of(path: str | Path) -> list[dict[str, Any]]:
-        """Return the rows of a file.
-
-        Raises
-        ------
-        InvalidInputError
-            The file is not a walk.
-        """
-        rows: list[dict[str, Any]] = _read(path)[0].to_pylist()
-        return rows
-
-
-def _read(path: str | Path) -> tuple[pa.Table, dict[str, Any]]:
-    try:
-        table = pq.read_table(path)
-        return table, json.loads((table.schema.metadata or {})[_METADATA])
-    except (pa.ArrowInvalid, KeyError, json.JSONDecodeError) as error:
-        message = f"{path} exists and is not a file of levy follow; choose another name"
-        raise InvalidInputError(message) from error
+        rows = table.to_pylist()
+        return cls(identity, rows, state["left_out"], state["memory"], n_before=len(rows))
 
 
 def follow(
@@ -136,16 +127,15 @@ def follow(
     if walk.memory is not None:
         follower.restore(walk.memory)
     last = max((row["day"] for row in walk.rows), default="")
-    left_out = {line.split(":")[0] for line in walk.skipped}
     for k, day in enumerate(days):
-        if day.name > last and day.name not in left_out:
+        if day.name > last and day.name not in walk.left_out:
             started = time.perf_counter()
             try:
                 surface = day.cleaned().surface
                 read = time.perf_counter()
                 followed = follower.update(surface.quotes)
             except LevyError as error:
-                walk.skipped.append(f"{day.name}: left out, {error.message}")
+                walk.left_out[day.name] = error.message
             else:
                 row = _row(day.name, surface.quotes, followed)
                 ended = time.perf_counter()
@@ -179,12 +169,10 @@ def predicted_error(quotes: Quotes, predicted: Model | None) -> float | None:
     if predicted is None:
         return None
     try:
-        prices = price(predicted, quotes.contracts, tolerance=_PRICE_TOLERANCE).value
+        errors = repricing_errors(quotes, predicted)
     except LevyError:  # the prediction has no forward
         return None
-    errors = PricingErrors.of(quotes, prices).vol
-    errors = errors[np.isfinite(errors)]
-    return float(np.sqrt(np.mean(errors**2))) if errors.size else None
+    return _finite(root_mean_square(errors) / BASIS_POINTS)
 
 
 def parameters_of(walk: Walk) -> Iterator[str]:

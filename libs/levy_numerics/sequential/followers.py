@@ -238,7 +238,7 @@ def follower_of(estimator: str, model: type[Model], weights: str | None = None) 
     Raises
     ------
     InvalidInputError
-        There is no such estimator.
+        The estimator is unknown.
     """
     if estimator not in ESTIMATORS:
         raise InvalidInputError(f"estimator = {estimator!r} must be one of {', '.join(ESTIMATORS)}")

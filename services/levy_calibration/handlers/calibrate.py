@@ -239,7 +239,7 @@ class CalibrationTask:
 
 
 def _refuse_unexplained(request: CalibrationRequest) -> None:
-    """Raise `UnsupportedError` if there is no fit of all quotes together to explain."""
+    """Raise `UnsupportedError` unless the request fits one model to all quotes together."""
     if request.per_maturity or request.method == "neural":
         message = (
             "explain requires a least-squares fit of all expiries together; omit per_maturity, "

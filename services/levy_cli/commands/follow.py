@@ -34,9 +34,6 @@ def run(options: argparse.Namespace) -> int:
     refuse_unwritable(options.out, options.plot, inputs=[options.quotes])
     if options.out and not options.out.lower().endswith(PARQUET_SUFFIXES):
         raise InvalidInputError(f"{options.out}: paths are written as .parquet")
-    n_before = 0
-    if options.out and Path(options.out).exists() and not options.restart:
-        n_before = len(Walk.rows_of(options.out))
     with progress(f"Following {models.get(options.model).name}: days") as advance:
         walk = follow_one(options, options.out, advance)
     if options.plot:
@@ -46,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(walk.identity | {"days": walk.rows, "skipped": walk.skipped, **walk.summary})
     else:
-        _show(walk, n_before, options)
+        _show(walk, options)
     return 0
 
 
@@ -97,10 +94,10 @@ def _show_each(
     )
 
 
-def _show(walk: Walk, n_before: int, options: argparse.Namespace) -> None:
+def _show(walk: Walk, options: argparse.Namespace) -> None:
     out = console()
-    if n_before:
-        out.print(f"{n_before} days were followed before; {options.out} is continued.")
+    if walk.n_before:
+        out.print(f"{walk.n_before} days were followed before; {options.out} is continued.")
     _show_days(out, walk)
     show_warnings(out, walk.skipped)
     summary = walk.summary
