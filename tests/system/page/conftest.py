@@ -78,6 +78,8 @@ def fit_example(page: Page) -> None:
 
 
 def rows_of(page: Page, caption: str) -> list[list[str]]:
-    """Return the cells of the body of a table, by its caption."""
+    """Return the cells of the body of a table, by its caption, once the page has drawn it."""
     body = page.get_by_role("region", name=caption, exact=True).first.locator("tbody tr")
+    # A disclosure draws its table after the click that opens it, on the event "toggle".
+    body.first.wait_for()
     return [row.locator("th, td").all_inner_texts() for row in body.all()]
