@@ -29,8 +29,8 @@ class GatewaySettings(ServiceSettings):
     max_connections : int
         Size of each upstream service's connection pool.
     concurrency : int
-        Brief requests in flight to each instance of a service: one that is computed, and one that
-        follows without delay. Further requests wait in the gateway.
+        Brief requests in flight to each instance of a service: one that is computed, and some that
+        follow without delay while the gateway refuses others. Further requests wait in the gateway.
     long_concurrency : int
         Long requests in flight to each instance.
     queue_seconds : float
@@ -81,7 +81,7 @@ class GatewaySettings(ServiceSettings):
     connect_seconds: Seconds = 1.0
     health_seconds: Seconds = 1.0
     max_connections: PositiveInt = 100
-    concurrency: PositiveInt = 2
+    concurrency: PositiveInt = 4
     long_concurrency: PositiveInt = 1
     queue_seconds: Seconds = 0.05
     long_queue_seconds: Seconds = 5.0

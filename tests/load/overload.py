@@ -11,8 +11,9 @@ import json
 import os
 import time
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import uvloop
@@ -35,7 +36,18 @@ COLUMNS: Final = (
 """`goodput` and percentiles are of requests with a result; cores are processor seconds a second, of
 the calibration services, and of the gateway with this load generator."""
 
-_Found = TypeVar("_Found")
+
+@dataclass(frozen=True)
+class Case:
+    """Responses, and processor seconds a second of fits and of all other processes."""
+
+    responses: Responses
+    fit_cores: float
+    other_cores: float
+
+    def p99(self) -> float:
+        """Return the 99th percentile of the latencies of results, in seconds."""
+        return float(np.percentile(self.responses.latencies(accepted=True), 99))
 
 
 def start(stack: Stack, instances: int) -> tuple[Service, ...]:
@@ -75,44 +87,52 @@ class Measurement:
         self.section = report.Section("Overload and fairness", COLUMNS)
         self.capacity = 0.0
         self.p99_alone = 0.0
-        self._cores = (0.0, 0.0)
 
     def run(self) -> None:
         """Run every case."""
         uvloop.run(self._load(self.other, 10.0))  # warm-up
-        found = self._measured(self._load(self.other, self.seconds))
-        self.capacity = found.count().get(200, 0) / self.seconds
-        self._add("capacity: 4 connections", found)
-        alone = self._measured(open_loop(self._port, self.other, 0.3 * self.capacity, self.seconds))
-        self.p99_alone = float(np.percentile(alone.latencies(accepted=True), 99))
+        before = self._measured_capacity()
+        alone = self._measured(open_loop(self._port, self.other, 0.3 * before, self.seconds))
+        self.p99_alone = alone.p99()
         self._add("open loop, 0.3 of capacity", alone)
         for factor in OVERLOAD:
-            rate = factor * self.capacity
+            rate = factor * before
             found = self._measured(open_loop(self._port, self.other, rate, self.seconds))
+            recovery = self._recovery_seconds()
+            after = self._measured_capacity()
+            # Other programs on the machine change its capacity from minute to minute.
+            self.capacity = 0.5 * (before + after)
             self._add(f"open loop, {factor:g} of capacity", found)
-            self._add_recovery(factor)
+            self.section.add(f"recovery after {factor:g}, {recovery:.2f} s", *[np.nan] * 9, "", "")
+            before = after
         self._fairness()
+
+    def _measured_capacity(self) -> float:
+        """Return the results per second of a closed loop, and add its row."""
+        found = self._measured(self._load(self.other, self.seconds))
+        self.capacity = found.responses.count().get(200, 0) / self.seconds
+        self._add("capacity: 4 connections", found)
+        return self.capacity
 
     def _fairness(self) -> None:
         alone = self._measured(self._polite())
-        self.p99_alone = float(np.percentile(alone.latencies(accepted=True), 99))
+        self.p99_alone = alone.p99()
         self._add("polite caller alone", alone)
         for name, requests, connections in (
             ("64 connections of another", self.other, 64),
             ("6 comparisons of another", self.compare, 6),
         ):
             other = self._load(requests, self.seconds, connections)
-            polite, _ = self._measured(_both(self._polite(), other))
+            polite = self._measured(_first(self._polite(), other))
             self._add(f"polite caller beside {name}", polite)
 
-    def _measured(self, work: Coroutine[Any, Any, _Found]) -> _Found:
-        """Return the result of a case, and note the processor time that it takes."""
+    def _measured(self, work: Coroutine[Any, Any, Responses]) -> Case:
+        """Return the responses of a case, and the processor time that it takes."""
         before, began = self._cpu_seconds(), time.perf_counter()
         found = uvloop.run(work)
         seconds = time.perf_counter() - began
         fits, others = (a - b for a, b in zip(self._cpu_seconds(), before, strict=True))
-        self._cores = fits / seconds, others / seconds
-        return found
+        return Case(found, fits / seconds, others / seconds)
 
     def _cpu_seconds(self) -> tuple[float, float]:
         gateway, *calibrations = self._services
@@ -125,39 +145,40 @@ class Measurement:
     async def _load(self, requests: list[bytes], seconds: float, connections: int = 4) -> Responses:
         return await callers(self._port, requests, connections, seconds)
 
-    def _add(self, case: str, found: Responses) -> None:
+    def _add(self, name: str, case: Case) -> None:
+        found = case.responses
         accepted, refused = found.latencies(accepted=True), found.latencies(accepted=False)
         goodput = accepted.size / self.seconds
         p50, p99 = 1e3 * np.percentile(accepted, (50, 99)) if accepted.size else (np.nan, np.nan)
         slow = 1e3 * np.percentile(refused, (50, 99)) if refused.size else (np.nan, np.nan)
         self.section.add(
-            case,
+            name,
             goodput,
             goodput / self.capacity,
             p50,
             p99,
             p99 / (1e3 * self.p99_alone) if self.p99_alone else np.nan,
             *slow,
-            *self._cores,
+            case.fit_cores,
+            case.other_cores,
             ", ".join(f"{n}×{status}" for status, n in sorted(found.count().items())),
             round(sum(service.resident_mib() for service in self._services)),
         )
 
-    def _add_recovery(self, factor: float) -> None:
-        """Add the time until a request takes at most twice the unloaded 99th percentile."""
+    def _recovery_seconds(self) -> float:
+        """Return the time until a request takes at most twice the unloaded 99th percentile."""
         ended = time.perf_counter()
         while True:
             found = uvloop.run(self._load(self.other, 0.001, 1))
             if found.statuses == [200] and found.seconds[0] <= 2.0 * self.p99_alone:
-                break
-        seconds = time.perf_counter() - ended
-        self.section.add(f"recovery after {factor:g}, {seconds:.2f} s", *[np.nan] * 9, "", "")
+                return time.perf_counter() - ended
 
 
-async def _both(
+async def _first(
     first: Coroutine[Any, Any, Responses], second: Coroutine[Any, Any, Responses]
-) -> tuple[Responses, Responses]:
-    return await asyncio.gather(first, second)
+) -> Responses:
+    """Run both at once, and return the responses of the first."""
+    return (await asyncio.gather(first, second))[0]
 
 
 def main() -> None:
