@@ -156,6 +156,7 @@ def _row(name: str, quotes: Quotes, followed: Followed) -> dict[str, Any]:
         "rmse_vol": _finite(fit.fit.implied_vol_rmse),
         "predicted_rmse_vol": predicted_error(quotes, followed.predicted),
         "n_evaluations": fit.n_evaluations,
+        "strength": followed.strength,
         "warnings": "; ".join(fit.warnings),
     }
     for parameter, (low, high) in followed.intervals(LEVEL).items():

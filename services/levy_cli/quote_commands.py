@@ -209,10 +209,11 @@ def add_follow(commands: "Commands") -> None:
     add_model(command)
     command.add_argument(
         "--estimator",
-        choices=("filter", "warm"),
+        choices=("filter", "penalised", "warm"),
         default="filter",
         help="filter (default): an extended Kalman filter, whose parameters move with the return "
-        "of the underlying; warm: each day alone, begun at the parameters of the day before",
+        "of the underlying; penalised: least squares, drawn towards the day before as much as "
+        "predicts best; warm: each day alone, begun at the parameters of the day before",
     )
     command.add_argument(
         "--restart", action="store_true", help="replace the file of --out instead of continuing it"

@@ -1,4 +1,4 @@
-"""Compare the filter of `levy follow` with warm starts on real days; writes docs/following.md.
+"""Compare the estimators of `levy follow` with warm starts on real days; writes docs/following.md.
 
 Run as `make following`, with LEVY_MARKET_DATA set.
 """
@@ -32,7 +32,7 @@ _NORMAL_95: Final = 1.96
 
 @dataclass(frozen=True)
 class Compared:
-    """The filter relative to warm starts.
+    """An estimator relative to warm starts.
 
     Attributes
     ----------
@@ -63,30 +63,42 @@ def daily_quotes(folder: Path, name: str) -> list[Quotes]:
     return [day.cleaned().surface.quotes for day in days_of(options)]
 
 
-def compared(model: type[Model], days: Sequence[Quotes]) -> Compared:
-    """Follow the days by both estimators."""
-    walks: dict[str, list[Followed]] = {}
-    seconds: list[float] = []
-    for estimator in ("warm", "filter"):
-        follower, walks[estimator] = follower_of(estimator, model), []
-        for quotes in days:
+@dataclass(frozen=True)
+class Walk:
+    """Days followed by one estimator, and its median processor time."""
+
+    days: Sequence[Followed]
+    predicted_error: float
+    seconds: float
+
+    @classmethod
+    def of(cls, estimator: str, model: type[Model], surfaces: Sequence[Quotes]) -> "Walk":
+        """Follow the days."""
+        follower, days, seconds = follower_of(estimator, model), [], []
+        for quotes in surfaces:
             began = time.process_time()
-            walks[estimator].append(follower.update(quotes))
+            days.append(follower.update(quotes))
             seconds.append(time.process_time() - began)
-    warm, filtered = walks["warm"], walks["filter"]
-    predicted = [
-        np.mean([predicted_error(q, f.predicted) for q, f in zip(days[1:], walk[1:], strict=True)])
-        for walk in (filtered, warm)
-    ]
-    moves = [np.median(np.abs(np.diff(_points(walk), axis=0)), axis=0) for walk in (filtered, warm)]
+        errors = [
+            predicted_error(quotes, one.predicted)
+            for quotes, one in zip(surfaces[1:], days[1:], strict=True)
+        ]
+        # None where a prediction has no forward becomes NaN, and is seen in the table.
+        mean = float(np.mean(np.array(errors, dtype=float)))
+        return cls(days, mean, float(np.median(seconds)))
+
+
+def compared(walk: Walk, warm: Walk) -> Compared:
+    """Compare an estimator with warm starts."""
+    moves = [np.median(np.abs(np.diff(_points(one.days), axis=0)), axis=0) for one in (walk, warm)]
     with np.errstate(divide="ignore", invalid="ignore"):
         move_ratio = np.where(moves[1] > 0.0, moves[0] / moves[1], np.nan)
     return Compared(
-        predicted_ratio=float(predicted[0] / predicted[1]),
-        cost_ratio=sum(f.fit.cost for f in filtered) / sum(f.fit.cost for f in warm),
+        predicted_ratio=walk.predicted_error / warm.predicted_error,
+        cost_ratio=sum(f.fit.cost for f in walk.days) / sum(f.fit.cost for f in warm.days),
         move_ratio=move_ratio,
-        covered=_covered(filtered, warm),
-        seconds=float(np.median(seconds[len(days) + 1 :])),
+        covered=_covered(walk.days, warm.days),
+        seconds=walk.seconds,
     )
 
 
@@ -94,10 +106,11 @@ def _points(walk: Sequence[Followed]) -> np.ndarray:
     return np.array([np.asarray(f.fit.model.to_coordinates(), dtype=float) for f in walk])
 
 
-def _covered(filtered: Sequence[Followed], warm: Sequence[Followed]) -> float:
+def _covered(walk: Sequence[Followed], warm: Sequence[Followed]) -> float:
     hits = []
-    for one, other, point in zip(filtered[1:], warm[1:], _points(warm)[1:], strict=True):
-        assert one.prediction is not None
+    for one, other, point in zip(walk[1:], warm[1:], _points(warm)[1:], strict=True):
+        if one.prediction is None:
+            continue
         # Parameters may be more than coordinates, so that the inverse is a pseudo-inverse.
         by_coordinate = other.fit.model.coordinate_jacobian(point)
         covariance = other.fit.covariance
@@ -113,20 +126,22 @@ def _covered(filtered: Sequence[Followed], warm: Sequence[Followed]) -> float:
 def page(folder: Path) -> Iterator[str]:
     """Yield the lines of the table."""
     yield (
-        "| days | model | predicted error | error on the day | median move of coordinates | "
-        "predicted intervals | update |"
+        "| days | model | estimator | predicted error | error on the day | "
+        "median move of coordinates | predicted intervals | update |"
     )
-    yield "|---|---|---:|---:|---:|---:|---:|"
+    yield "|---|---|---|---:|---:|---:|---:|---:|"
     for name, title in SETS.items():
         days = daily_quotes(folder, name)
         for model in MODELS:
-            found = compared(models.get(model), days)
-            covered = "–" if np.isnan(found.covered) else f"{found.covered:.0%}"
-            yield (
-                f"| {title} | {model} | {found.predicted_ratio:.3f} | "
-                f"{np.sqrt(found.cost_ratio):.3f} | {np.nanmedian(found.move_ratio):.2f} | "
-                f"{covered} | {1e3 * found.seconds:.0f} ms |"
-            )
+            warm = Walk.of("warm", models.get(model), days)
+            for estimator in ("filter", "penalised"):
+                found = compared(Walk.of(estimator, models.get(model), days), warm)
+                covered = "–" if np.isnan(found.covered) else f"{found.covered:.0%}"
+                yield (
+                    f"| {title} | {model} | {estimator} | {found.predicted_ratio:.3f} | "
+                    f"{np.sqrt(found.cost_ratio):.3f} | {np.nanmedian(found.move_ratio):.2f} | "
+                    f"{covered} | {1e3 * found.seconds:.0f} ms |"
+                )
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Estimators that follow one model through a sequence of surfaces."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ from levy_numerics.calibration.cluster_jackknife import error_clusters, jackknif
 from levy_numerics.calibration.least_squares import calibrate, require_enough_quotes, result_of
 from levy_numerics.calibration.objective import TOLERANCE, Objective
 from levy_numerics.calibration.result import CalibrationResult
-from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
 from levy_numerics.models.base import Model
 from levy_numerics.sequential.kalman import FilterState, Information, learned_process_variance
@@ -38,12 +37,15 @@ class Followed:
         The state from which these are taken. None where an estimator has no state.
     state : FilterState, optional
         Given all quotes so far.
+    strength : float, optional
+        Of the penalty towards the day before; None where there is no such penalty.
     """
 
     fit: CalibrationResult
     predicted: Model | None = None
     prediction: FilterState | None = None
     state: FilterState | None = None
+    strength: float | None = None
 
     def intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
         """Return intervals by parameter: of the state, or of the fit where there is none."""
@@ -223,23 +225,3 @@ def log_forward_of(contracts: Contracts) -> float:
     years, expiry = contracts.by_maturity.maturity_groups
     first = np.unique(expiry, return_index=True)[1]
     return float(np.interp(_MATURITY_OF_RETURNS, years, np.log(contracts.forward[first])))
-
-
-ESTIMATORS: Final[dict[str, Callable[[type[Model], str | None], Follower]]] = {
-    "filter": KalmanFollower,
-    "warm": WarmStart,
-}
-"""Estimators by name."""
-
-
-def follower_of(estimator: str, model: type[Model], weights: str | None = None) -> Follower:
-    """Return a new follower of a model.
-
-    Raises
-    ------
-    InvalidInputError
-        The estimator is unknown.
-    """
-    if estimator not in ESTIMATORS:
-        raise InvalidInputError(f"estimator = {estimator!r} must be one of {', '.join(ESTIMATORS)}")
-    return ESTIMATORS[estimator](model, weights)

@@ -10,7 +10,7 @@ from levy_numerics import models, pricing
 from levy_numerics.calibration.objective import Objective
 from levy_numerics.errors import InvalidInputError
 from levy_numerics.market import Contracts, Quotes
-from levy_numerics.sequential import follower_of
+from levy_numerics.sequential import ESTIMATORS, follower_of
 from levy_numerics.sequential.followers import log_forward_of
 from levy_numerics.sequential.penalised import solve_penalised
 
@@ -95,7 +95,7 @@ def test_intervals_of_the_filter_contain_the_truth(days: list[tuple[VG, Quotes]]
     assert 0.88 <= np.mean(hits) <= 1.0
 
 
-@pytest.mark.parametrize("estimator", ["filter", "warm"])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_a_follower_continues_from_its_memory(
     estimator: str, days: list[tuple[VG, Quotes]]
 ) -> None:
@@ -107,6 +107,34 @@ def test_a_follower_continues_from_its_memory(
     second = follower_of(estimator, VG)
     second.restore(json.loads(json.dumps(first.memory())))
     assert [second.update(quotes).fit.parameters for _, quotes in days[4:9]][-1] == expected
+
+
+@pytest.mark.parametrize("moves", [0.0, 0.3])
+def test_the_penalty_is_strong_where_parameters_stay(moves: float) -> None:
+    rng = np.random.default_rng(5)
+    point = np.array(VG.example().to_coordinates(), dtype=float)
+    penalised, warm = follower_of("penalised", VG), follower_of("warm", VG)
+    fits, strength = {"penalised": [], "warm": []}, None
+    for _ in range(12):
+        point = point + moves * rng.standard_normal(3)
+        quotes = surface(VG.from_coordinates(point), 100.0, rng)
+        for name, follower in (("penalised", penalised), ("warm", warm)):
+            followed = follower.update(quotes)
+            fits[name].append(followed.fit)
+            strength = followed.strength if name == "penalised" else strength
+    cost = {name: sum(fit.cost for fit in found[1:]) for name, found in fits.items()}
+    assert cost["penalised"] <= 1.03**2 * 1.02 * cost["warm"]
+    points = {
+        name: np.array([fit.model.to_coordinates() for fit in found[2:]], dtype=float)
+        for name, found in fits.items()
+    }
+    total = {name: np.abs(np.diff(z, axis=0)).sum() for name, z in points.items()}
+    if moves:
+        assert strength < 0.1
+        assert total["penalised"] > 0.9 * total["warm"]
+    else:
+        assert strength >= 0.1
+        assert total["penalised"] < 0.8 * total["warm"]
 
 
 def test_a_day_without_enough_quotes_changes_nothing(days: list[tuple[VG, Quotes]]) -> None:
@@ -127,7 +155,7 @@ def test_the_forward_of_returns_is_that_of_three_months(days: list[tuple[VG, Quo
 
 
 def test_an_unknown_estimator_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="must be one of filter, warm"):
+    with pytest.raises(InvalidInputError, match="must be one of filter, penalised, warm"):
         follower_of("smoother", VG)
 
 
