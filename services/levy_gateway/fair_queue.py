@@ -42,9 +42,10 @@ class FairQueue:
 
     Requests start in the order of start-time fair queueing: each caller with requests in the queue
     receives an equal share of the service's time, whatever the number and the cost of its requests.
-    A request is refused at once if its wait would exceed the limit or its deadline. The limit is
-    long until a request is refused, so that bursts are served, and then short until none has been
-    refused for ten seconds, so that steady overload does not make every request slow.
+    A request is refused at once if others are ahead of it and its wait would exceed the limit, or
+    if it could not end before its deadline. The limit is long until a request is refused, so that
+    bursts are served, and then short until none has been refused for ten seconds, so that steady
+    overload does not make every request slow.
 
     Costs are the durations of former requests of the same kind, proportional to their size.
 
@@ -135,8 +136,9 @@ class FairQueue:
 
         Called before the body is read: refusing requests must cost much less than serving them.
         """
-        wait = self._expected_wait(self._tag_of(caller))
-        if wait > self._longest_wait():
+        tag = self._tag_of(caller)
+        wait = self._expected_wait(tag)
+        if self._is_too_long(wait, tag):
             raise self._refusal(wait)
 
     def _tag_of(self, caller: str) -> float:
@@ -154,7 +156,7 @@ class FairQueue:
         wait = self._expected_wait(tag)
         # An idle slot is used whatever the estimate, which would otherwise never be corrected.
         latest_start = deadline - seconds if wait > 0.0 else deadline
-        if wait > self._longest_wait() or self._clock() + wait > latest_start:
+        if self._is_too_long(wait, tag) or self._clock() + wait > latest_start:
             raise self._refusal(wait)
         self._finish_tags[caller] = tag + seconds
         self._number += 1
@@ -164,9 +166,12 @@ class FairQueue:
         self._start_next()
         return waiting
 
-    def _longest_wait(self) -> float:
+    def _is_too_long(self, wait: float, tag: float) -> bool:
+        # Whoever is next waits for one slot only, and is served however long that takes: a caller
+        # who sends one request at a time is not refused because of the requests of another.
+        is_next = all(other.tag > tag for other in self._queue)
         is_calm = self._clock() - self._refused_at > _CALM_SECONDS
-        return self._wait_seconds * (_BURST if is_calm else 1.0)
+        return not is_next and wait > self._wait_seconds * (_BURST if is_calm else 1.0)
 
     def _refusal(self, wait: float) -> OverloadedError:
         """Count a refusal and return its error."""

@@ -168,6 +168,23 @@ def test_a_caller_without_a_backlog_is_served_while_another_is_refused() -> None
     assert set(service.refused) == {"greedy"}
 
 
+def test_whoever_is_next_waits_for_a_slow_request_of_another() -> None:
+    service = Service(wait_seconds=0.05)
+
+    async def scenario() -> None:
+        await service.learn(2.0)
+        await service.send(*["greedy"] * 3)
+        service.queue.require_room("polite")
+        await service.send(*["polite"] * 3)
+        for _ in range(3):
+            await service.end_next(2.0)
+
+    service.run(scenario)
+    # One request of each waits: others have too much work ahead.
+    assert service.order == ["greedy", "polite", "greedy"]
+    assert service.refused == ["greedy", "polite", "polite"]
+
+
 def test_a_request_is_refused_if_it_cannot_end_before_its_deadline() -> None:
     service = Service(wait_seconds=10.0)
 
