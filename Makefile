@@ -13,6 +13,7 @@ INSTALLED_BENCH := $(VENV)/.installed-bench
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 AUDIT := build/audit
 SUITE ?= quick
+REPORTS ?= $(if $(LEVY_MARKET_DATA),--quotes $(LEVY_MARKET_DATA)/spx_cboe_2019)
 SOURCES := libs services tests
 # One test process per core, at most four, because each imports the numerical libraries.
 # Each process begins with its own part of the files, so that few import TensorFlow or PyMC.

@@ -150,7 +150,8 @@ def clean(table: QuoteTable, rules: CleaningRules | None = None) -> Surface:
     if table.is_american:
         raise InvalidInputError(
             "the options are American, and their prices contain an early-exercise premium; levy "
-            "calibrate --exercise american removes it, --exercise european ignores it"
+            "calibrate removes it, --exercise european ignores it",
+            column="exercise",
         )
     rules = rules or CleaningRules()
     work = _Cleaning(table.frame.copy())

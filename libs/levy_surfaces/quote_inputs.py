@@ -49,7 +49,8 @@ class QuoteInputs:
         Raises
         ------
         InvalidInputError
-            The options are American, prices are in several currencies, or a forward is missing.
+            Some options are American and some are not, prices are in several currencies, or a
+            forward is missing.
         """
         assert file.layout is not None, "the file has been read"
         recognition = Recognition.of(file.layout, file.description)
@@ -89,20 +90,18 @@ def _exercise(file: QuoteFile, frame: pd.DataFrame, recognition: Recognition) ->
     kinds = set(frame["exercise"].str.strip().str.lower()) - {""}
     if not kinds:
         return recognition
-    if kinds & _AMERICAN:
-        _refuse_american(file)
     if kinds <= _EUROPEAN:
         return recognition.with_conventions(exercise="European")
+    if kinds <= _AMERICAN:
+        return recognition.with_conventions(exercise="American")
+    if kinds & _AMERICAN:
+        refuse(
+            file.path,
+            f"the column of exercise has several values, {', '.join(sorted(kinds))}: keep the rows "
+            "of one, or state exercise american or european for all (--exercise)",
+            column="exercise",
+        )
     return recognition
-
-
-def _refuse_american(file: QuoteFile) -> None:
-    refuse(
-        file.path,
-        "the options are American: pass --exercise american to levy calibrate, which removes the "
-        "model's early-exercise premium, or --exercise european to treat them as European",
-        column="exercise",
-    )
 
 
 def _currency(

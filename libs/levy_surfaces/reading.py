@@ -139,7 +139,7 @@ def read_quotes(
         Continuous yield, per year.
     exercise : {"european", "american"}, optional
         `american.fit_american` fits American options; `clean` refuses them, since their prices
-        contain an early-exercise premium. A file that declares them requires a statement.
+        contain an early-exercise premium. By default what the file states, and else European.
     currency : str, optional
         Of the prices; `underlying` for premiums in units of the underlying (inverse options).
 
@@ -184,7 +184,7 @@ def read_file(
         spot=inputs.spot,
         warnings=(*file.warnings, *warnings, *inputs.warnings),
         recognition=inputs.recognition,
-        is_american=file.settings.exercise == "american",
+        is_american=inputs.recognition.is_american,
     )
 
 

@@ -62,6 +62,11 @@ class Recognition:
     exercise: str = ASSUMED_EXERCISE
     currency: str = "that of the strikes (assumed)"
 
+    @property
+    def is_american(self) -> bool:
+        """Whether the file or the user states that the options are American."""
+        return self.exercise.startswith("American")
+
     @classmethod
     def of(cls, layout: Layout, description: str) -> "Recognition":
         """Return the columns of a layout."""

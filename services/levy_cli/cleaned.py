@@ -12,7 +12,7 @@ from levy_cli.output import EXPIRY_COLUMNS, expiry_cells, table
 from levy_cli.quote_options import quote_file
 from levy_numerics.calibration.result import CalibrationResult
 from levy_numerics.surface import Surface
-from levy_surfaces.american import AmericanFit, AmericanTable, fit_american
+from levy_surfaces.american import AmericanFit, AmericanTable
 from levy_surfaces.cleaning import CleaningRules, clean
 from levy_surfaces.printable import printable
 from levy_surfaces.quote_dates import copied_day_warning
@@ -50,6 +50,7 @@ class CleanedQuotes:
         *,
         fewest_per_maturity: int = 1,
         file: QuoteFile | None = None,
+        fit_quotes: Callable[[AmericanTable], AmericanFit[CalibrationResult]] | None = None,
     ) -> Self:
         """Read and clean what the command line selects.
 
@@ -61,35 +62,22 @@ class CleanedQuotes:
             Quotes that each maturity needs.
         file : QuoteFile, optional
             The file of the command line, if it is open already.
-
-        Raises
-        ------
-        LevyError
-            The file cannot be used.
-        """
-        file = quote_file(options) if file is None else file
-        table, rules = cls._read(options, file, fewest_per_maturity)
-        surface = _with_warnings(clean(table, rules), _copied_day(file, table))
-        return cls(surface, table.recognition)
-
-    @classmethod
-    def of_american(
-        cls,
-        options: argparse.Namespace,
-        fit: Callable[[Surface, CalibrationResult | None], CalibrationResult],
-    ) -> Self:
-        """Read American quotes, and remove the premium of the model that `fit` fits.
+        fit_quotes : callable, optional
+            Fits American quotes; without it they are refused.
 
         Raises
         ------
         LevyError
             The file cannot be used, or the model does not price American options.
         """
-        file = quote_file(options)
-        table, rules = cls._read(options, file, 1)
-        result = fit_american(AmericanTable(table, rules), fit)
-        warnings = (*result.warnings, *_copied_day(file, table))
-        return cls(_with_warnings(result.surface, warnings), table.recognition, result)
+        file = quote_file(options) if file is None else file
+        table, rules = cls._read(options, file, fewest_per_maturity)
+        if table.is_american and fit_quotes is not None:
+            result = fit_quotes(AmericanTable(table, rules))
+            warnings = (*result.warnings, *_copied_day(file, table))
+            return cls(_with_warnings(result.surface, warnings), table.recognition, result)
+        surface = _with_warnings(clean(table, rules), _copied_day(file, table))
+        return cls(surface, table.recognition)
 
     @staticmethod
     def _read(

@@ -18,7 +18,8 @@ _HEAD: Final = (
     "reports in `build/validation`, and the [model cards](governance.md#model-cards) of the "
     "networks, which state the hash of their report. An analysis without a finding is within its "
     "thresholds. The suite `quick` has few repetitions; `make reports SUITE=all` measures with "
-    "more.",
+    "more. The quotes are those of the S&P 500 on days of 2019 where `LEVY_MARKET_DATA` is set, "
+    "as here, and else a synthetic sample.",
 )
 
 
@@ -29,7 +30,8 @@ class Summary:
     Attributes
     ----------
     model, network, suite, sha256 : str
-    n_surfaces : int
+    surfaces : tuple of str
+        Names, of the quotes that were given.
     findings : tuple of (str, str)
         Title of the analysis, and a sentence.
     not_made : tuple of (str, str)
@@ -40,7 +42,7 @@ class Summary:
     network: str
     suite: str
     sha256: str
-    n_surfaces: int
+    surfaces: tuple[str, ...]
     findings: tuple[tuple[str, str], ...]
     not_made: tuple[tuple[str, str], ...]
 
@@ -55,7 +57,7 @@ class Summary:
             document["network"] or "none",
             document["suite"],
             hashlib.sha256(content).hexdigest(),
-            len(document["surfaces"]),
+            tuple(surface["name"] for surface in document["surfaces"]),
             tuple((a["title"], text) for a in analyses for text in a.get("findings", ())),
             tuple((a["title"], a["reason"]) for a in analyses if a["reason"]),
         )
@@ -63,10 +65,13 @@ class Summary:
     def lines(self) -> Iterator[str]:
         """Yield the section of the page."""
         yield f"## {self.model}"
-        surfaces = "surface" if self.n_surfaces == 1 else "surfaces"
+        names = self.surfaces
+        quotes = (
+            names[0] if len(names) == 1 else f"{len(names)} surfaces, {names[0]} to {names[-1]}"
+        )
         yield (
-            f"Network `{self.network}`, suite `{self.suite}`, {self.n_surfaces} {surfaces} of "
-            f"quotes. SHA-256 of the document: `{self.sha256}`."
+            f"Network `{self.network}`, suite `{self.suite}`, quotes: {quotes}. SHA-256 of the "
+            f"document: `{self.sha256}`."
         )
         yield _listed(self.findings) or "No weakness was found."
         if self.not_made:

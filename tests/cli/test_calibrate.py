@@ -355,6 +355,12 @@ def test_american_quotes_are_fitted_without_their_premium(
     assert [row["early_exercise_premium"] for row in document["residuals"]] == premiums
     assert max(premiums) > 0.01
     assert any(text.startswith("American quotes") for text in document["warnings"])
+    path.write_text(path.read_text().replace("\n", ",A\n").replace("mid,A", "mid,exercise_style"))
+    declared = [name for name in arguments if name not in ("--exercise", "american")]
+    assert main([*declared, *market, "--forwards", "given", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parameters"] == document["parameters"]
+    assert main(["compare", str(path), *market]) == 2
+    assert "levy calibrate removes it" in capsys.readouterr().err
     assert main([*arguments, "--spot", "100"]) == 2
     assert "pass --rate" in capsys.readouterr().err
     assert main([*arguments, *market, "--per-maturity"]) == 2

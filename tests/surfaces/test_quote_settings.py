@@ -149,18 +149,29 @@ def test_ambiguous_numbers_are_refused_with_the_option(tmp_path: Path) -> None:
     assert list(read_quotes(path, decimal="comma").frame["strike"]) == [2.225, 2.25]
 
 
-def test_american_options_are_refused_unless_stated(quotes: pd.DataFrame, written: Writer) -> None:
+def test_american_options_are_not_cleaned_as_european(
+    quotes: pd.DataFrame, written: Writer
+) -> None:
     path = written(quotes.assign(exercise_style="A"))
-    with pytest.raises(InvalidInputError, match=r"American.*--exercise european"):
-        read_quotes(path)
     table = read_quotes(path, exercise="european")
     assert table.recognition is not None
     assert table.recognition.exercise == "European (stated)"
-    american = read_quotes(path, exercise="american")
-    assert american.recognition is not None
-    assert american.recognition.exercise == "American (stated)"
-    with pytest.raises(InvalidInputError, match=r"American.*--exercise european ignores it"):
-        clean(american)
+    for stated, exercise in ((None, "American"), ("american", "American (stated)")):
+        american = read_quotes(path, exercise=stated)
+        assert american.is_american
+        assert american.recognition is not None
+        assert american.recognition.exercise == exercise
+        with pytest.raises(InvalidInputError, match=r"American.*--exercise european ignores it"):
+            clean(american)
+
+
+def test_a_file_of_american_and_european_options_requires_a_choice(
+    quotes: pd.DataFrame, written: Writer
+) -> None:
+    path = written(quotes.assign(exercise_style=["A", *["E"] * (len(quotes) - 1)]))
+    with pytest.raises(InvalidInputError, match=r"several values, a, e: keep the rows of one"):
+        read_quotes(path)
+    assert read_quotes(path, exercise="american").is_american
 
 
 def test_premiums_in_the_underlying_may_be_stated(

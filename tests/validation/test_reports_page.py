@@ -10,7 +10,12 @@ from tests.benchmarks.validation_reports import Summary, page
 
 def document(**changes: Any) -> dict[str, Any]:
     analysis = {"title": "Coverage", "reason": None, "findings": ["Intervals are too narrow."]}
-    content = {"model_type": "NIG", "network": "set-1 set-1", "suite": "quick", "surfaces": [{}]}
+    content = {
+        "model_type": "NIG",
+        "network": "set-1 set-1",
+        "suite": "quick",
+        "surfaces": [{"name": "2026-03-16"}],
+    }
     return content | {"analyses": [analysis, {"title": "Robustness", "reason": None}]} | changes
 
 
@@ -20,6 +25,7 @@ def test_the_page_states_each_finding_and_the_hash_of_the_document(tmp_path: Pat
     text = page([Summary.read(path)])
     assert "## NIG\n" in text
     assert "- **Coverage.** Intervals are too narrow.\n" in text
+    assert "quotes: 2026-03-16." in text
     assert hashlib.sha256(path.read_bytes()).hexdigest() in text
     assert max(map(len, text.splitlines())) <= 120
 

@@ -22,6 +22,7 @@ from levy_numerics.errors import InvalidInputError
 from levy_numerics.pricing.early_exercise.terms import require_stationary_increments
 from levy_numerics.surface import Surface
 from levy_schemas.calibration import Interval
+from levy_surfaces.american import AmericanTable, fit_american
 from levy_surfaces.printable import printable
 from levy_surfaces.surface import write_surface
 from levy_surfaces.writing import check_table_name
@@ -80,14 +81,6 @@ def run(options: argparse.Namespace) -> int:
 def _quotes(options: argparse.Namespace) -> CleanedQuotes:
     """Return cleaned quotes; of American ones, the European equivalents."""
     model = models.get(options.model)
-    if options.exercise != "american":
-        needed = len(model.parameters()) if options.per_maturity else 1
-        return CleanedQuotes.of(options, fewest_per_maturity=needed)
-    if options.per_maturity:
-        raise InvalidInputError(
-            "--exercise american requires one model for all expiries; omit --per-maturity"
-        )
-    require_stationary_increments(model.example())
 
     def fit(surface: Surface, last: calibration.CalibrationResult | None) -> Any:
         return calibration.calibrate(
@@ -98,8 +91,18 @@ def _quotes(options: argparse.Namespace) -> CleanedQuotes:
             seed=options.seed,
         )
 
-    with progress(f"Removing early-exercise premiums by {options.model}: fits"):
-        return CleanedQuotes.of_american(options, fit)
+    def fit_quotes(quotes: AmericanTable) -> Any:
+        if options.per_maturity:
+            raise InvalidInputError(
+                "American options require one model for all expiries; omit --per-maturity, or pass "
+                "--exercise european to ignore early exercise"
+            )
+        require_stationary_increments(model.example())
+        with progress(f"Removing early-exercise premiums by {options.model}: fits"):
+            return fit_american(quotes, fit)
+
+    needed = len(model.parameters()) if options.per_maturity else 1
+    return CleanedQuotes.of(options, fewest_per_maturity=needed, fit_quotes=fit_quotes)
 
 
 def _show(fitted: FittedSurface) -> None:
