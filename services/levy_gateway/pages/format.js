@@ -55,6 +55,12 @@ export function tenors(low, high) {
   return inside.map(([value, label]) => ({ value, label }));
 }
 
+/** Return a duration in seconds or minutes. */
+export function duration(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return `${Math.round(seconds / 60)} min`;
+}
+
 /** Return an identifier in words. */
 export const words = (name) => name.replaceAll("_", " ");
 

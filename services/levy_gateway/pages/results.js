@@ -102,6 +102,7 @@ function smiles(fit) {
     legend([
       hasSides ? ["bar", "market, bid to ask"] : ["dot", "market"],
       ["line", "model"],
+      ...(fit.hasBand ? [["band", "95% interval of the model"]] : []),
       ["stem", "model minus market, vol points"],
       ...(hasSides ? [["stem outside", "the same, outside the spread"]] : []),
     ]),
@@ -116,6 +117,11 @@ function smile({ expiry, quotes, curve }) {
   const text = (q) => `strike ${number(q.strike, 7)}, market ${percent(q.implied_vol)}, model ${percent(q.model_vol)}`;
   const known = quotes.filter((q) => q.implied_vol != null);
   const rows = [...quotes].sort((a, b) => a.strike - b.strike);
+  const ends = new Map(curve.map((point) => [point.strike, point]));
+  const bandAt = (strike) => {
+    const { low, high } = ends.get(strike);
+    return low == null ? "–" : `${percent(low)} to ${percent(high)}`;
+  };
   const worst = Math.max(...known.map((q) => Math.abs(q.model_vol - q.implied_vol)));
   const chart = {
     title: expiry.name,
@@ -130,6 +136,11 @@ function smile({ expiry, quotes, curve }) {
         height: SMILE_HEIGHT,
         format: (value) => `${number(100 * value, 3)}%`,
         marks: [
+          {
+            kind: "band",
+            class: "band",
+            data: curve.map(({ strike, low, high }) => ({ x: ratio(strike), low, high })),
+          },
           {
             kind: "bar",
             class: "bar",
@@ -172,7 +183,7 @@ function smile({ expiry, quotes, curve }) {
     columns: [
       { label: "strike", number: true },
       { label: "side" },
-      ...["bid vol", "ask vol", "market vol", "model vol", "error"].map((label) => ({ label, number: true })),
+      ...["bid vol", "ask vol", "market vol", "model vol", "95% interval", "error"].map((label) => ({ label, number: true })),
     ],
     rows: () =>
       rows.map((q) => [
@@ -182,6 +193,7 @@ function smile({ expiry, quotes, curve }) {
         percent(q.ask_vol),
         percent(q.implied_vol),
         percent(q.model_vol),
+        bandAt(q.strike),
         q.implied_vol == null || q.model_vol == null ? "–" : points(q.model_vol - q.implied_vol),
       ]),
   });
