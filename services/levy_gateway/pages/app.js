@@ -3,6 +3,7 @@
 import { askForKey, send } from "./api.js";
 import { compare } from "./compare.js";
 import { byId } from "./dom.js";
+import { fitDates } from "./dates.js";
 import { fitted, loadModels, optionsOf } from "./fit.js";
 import { count } from "./format.js";
 import { sample, showSampling } from "./posterior.js";
@@ -27,7 +28,8 @@ async function read(overrides = {}) {
     state.quotes = await readQuotes({ ...request, ...overrides });
     if (!state.models) ({ models: state.models, engines: state.engines } = await loadModels(DEFAULT_ENGINES));
     showQuotes(state.quotes, (field, value) => read({ ...chosen(), [field]: value }));
-    for (const id of ["fitted", "compared", "posterior"]) byId(id).hidden = true;
+    for (const id of ["fitted", "compared", "dates", "posterior"]) byId(id).hidden = true;
+    byId("fit-dates").hidden = !state.quotes.choices.date;
     byId("model").hidden = false;
     suggestModel();
     return `${quotes().n_kept} of ${count(quotes().n_read, "quote")} can be used.`;
@@ -90,6 +92,19 @@ function runComparison() {
   });
 }
 
+function runDates() {
+  const dates = state.quotes.choices.date;
+  let n = 0;
+  return working(fitForm, byId("fit-dates"), byId("fit-status"), "Fitting each date…", async () => {
+    await fitDates(state.quotes.request, dates, optionsOf(fitForm), () => {
+      n += 1;
+      byId("fit-status").textContent = `Fitting each date: ${n} done`;
+    });
+    goTo("dates");
+    return `${count(n, "date")} fitted.`;
+  });
+}
+
 function startSampling() {
   showSampling(state.engines, (form, choices) =>
     working(form, byId("start-job"), byId("job-status"), "Sampling…", async () => {
@@ -141,6 +156,7 @@ fitForm.addEventListener("submit", (event) => {
 byId("model-type").addEventListener("change", suggestMethod);
 byId("compare").addEventListener("click", runComparison);
 byId("sample").addEventListener("click", startSampling);
+byId("fit-dates").addEventListener("click", runDates);
 byId("enter-key").addEventListener("click", () => askForKey());
 byId("text").addEventListener("input", () => Object.assign(state, { file: null, example: null }));
 byId("file").addEventListener("change", (event) => useFile(event.target.files[0]));

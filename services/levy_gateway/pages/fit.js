@@ -110,7 +110,7 @@ function halfWidth({ parameters, vega }, k, covariance) {
 }
 
 /** Return spot and rates that give an expiry its forward and discount. */
-function marketOf({ forward, rate }) {
+export function marketOf({ forward, rate }) {
   return { spot_price: forward, risk_free_rate: rate, dividend_yield: rate };
 }
 

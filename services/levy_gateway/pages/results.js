@@ -7,6 +7,7 @@ import { greeksBox } from "./greeks.js";
 import { fixed, interval, maturity, number, percent, points, sentence, tenors, words } from "./format.js";
 import { correlations } from "./posterior.js";
 import { figuresOf } from "./quotes.js";
+import { surfaceBox } from "./surface.js";
 
 const SMILE_HEIGHT = 170;
 const RESIDUAL_HEIGHT = 56;
@@ -35,6 +36,8 @@ export async function showFit(quotes, fit, entry, downloads) {
     ...smiles(fit),
     h("h3", {}, "Term structure and density"),
     h("div", { class: "charts wide" }, totalVariance(term), densityBox(fit)),
+    h("h3", {}, "Surface"),
+    surfaceBox(fit),
     h("h3", {}, "Errors by expiry"),
     byExpiry(result, quotes),
     h("h3", {}, "Moments of the log return"),
