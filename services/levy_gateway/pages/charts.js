@@ -4,7 +4,7 @@ import { disclosure, h, s, table } from "./dom.js";
 import { number } from "./format.js";
 import { savePicture } from "./download.js";
 
-const LEFT = 56;
+const LEFT = 66;
 const RIGHT = 12;
 const GAP = 14;
 const AXIS = 38;

@@ -11,6 +11,8 @@ import { surfaceBox } from "./surface.js";
 
 const SMILE_HEIGHT = 170;
 const RESIDUAL_HEIGHT = 56;
+/** Vol points; smaller errors are not enlarged. */
+const SMALL_ERROR = 0.01;
 
 /** Show a fit; `downloads` are the elements that save it. */
 export async function showFit(quotes, fit, entry, downloads) {
@@ -165,6 +167,7 @@ function smile({ expiry, quotes, curve }) {
         label: "error, pts",
         height: RESIDUAL_HEIGHT,
         zero: true,
+        extent: [-SMALL_ERROR, SMALL_ERROR],
         marks: [
           {
             kind: "stem",

@@ -11,8 +11,8 @@ const N_RATIOS = 25;
 const N_MATURITIES = 16;
 const SHADES = 5;
 const WIDTH = 620;
-const HEIGHT = 430;
-const SCALE = 330;
+const HEIGHT = 470;
+const SCALE = 350;
 const TALL = 0.62;
 const DEGREE = Math.PI / 180;
 
@@ -63,7 +63,7 @@ function spaced(low, high, n, scale, inverse = scale) {
 function figureOf(surface) {
   const title = `${surface.name}: implied volatility surface`;
   const holder = h("div", { class: "chart" });
-  const turn = h("input", { type: "range", min: -90, max: 90, value: -38, step: 2 });
+  const turn = h("input", { type: "range", min: -90, max: 90, value: 40, step: 2 });
   const tilt = h("input", { type: "range", min: 5, max: 85, value: 26, step: 1 });
   const draw = () => holder.replaceChildren(drawn(surface, title, turn.valueAsNumber, tilt.valueAsNumber));
   for (const input of [turn, tilt]) input.addEventListener("input", draw);
@@ -133,25 +133,30 @@ function drawn({ ratios, maturities, rows, quotes }, title, turn, tilt) {
   return svg;
 }
 
-/** Return the edges of the floor and an upright, with ticks, on the sides that face the viewer. */
+/** Return the floor, lines on the far walls, and ticks on the edges that face the viewer. */
 function axes(at, unit, ticks, maturities, turn) {
   const floor = -TALL / 2;
-  const side = turn < 0 ? 0.5 : -0.5;
-  const line = (...points) => s("path", { d: `M${points.map((p) => at(...p).join(" ")).join("L")}`, class: "axis" });
-  const label = (point, value, anchor, dx, dy) => {
+  const near = turn < 0 ? -0.5 : 0.5;
+  const outward = near < 0 ? "end" : "start";
+  const inward = near < 0 ? "start" : "end";
+  const side = Math.sign(near);
+  const line = (name, ...points) => s("path", { d: `M${points.map((p) => at(...p).join(" ")).join("L")}`, class: name });
+  const label = (point, value, anchor, dx, dy, name = "tick") => {
     const [x, y] = at(...point);
-    return s("text", { x: x + dx, y: y + dy, "text-anchor": anchor }, value);
+    return s("text", { x: x + dx, y: y + dy, "text-anchor": anchor, class: name }, value);
   };
+  const wall = (z) => [[near, 0.5, z], [-near, 0.5, z], [-near, -0.5, z]];
   const every = Math.max(1, Math.ceil(maturities.length / 5));
-  const years = maturities.filter((_, k) => k % every === 0 || k === maturities.length - 1);
-  const outward = side > 0 ? "start" : "end";
+  const years = maturities.filter((_, k) => k % every === 0);
   return [
-    line([-0.5, -0.5, floor], [0.5, -0.5, floor], [0.5, 0.5, floor], [-0.5, 0.5, floor], [-0.5, -0.5, floor]),
-    line([-side, -0.5, floor], [-side, -0.5, -floor]),
-    ...ticks.x.map((x) => label([unit.x(x), -0.5, floor], percent(x, 0), "middle", 0, 16)),
-    label([0, -0.5, floor], "strike / forward", "middle", 0, 34),
-    ...years.map((t) => label([side, unit.t(t), floor], maturity(t), outward, 8 * Math.sign(side), 10)),
-    ...ticks.z.map((z) => label([-side, -0.5, unit.z(z)], `${number(100 * z, 3)}%`, side > 0 ? "end" : "start", -8 * Math.sign(side), 4)),
+    ...ticks.z.map((z) => line("grid", ...wall(unit.z(z)))),
+    line("axis", [-0.5, -0.5, floor], [0.5, -0.5, floor], [0.5, 0.5, floor], [-0.5, 0.5, floor], [-0.5, -0.5, floor]),
+    ...[[near, 0.5], [-near, 0.5], [-near, -0.5]].map(([a, b]) => line("axis", [a, b, floor], [a, b, -floor])),
+    ...ticks.x.map((x) => label([unit.x(x), -0.5, floor], percent(x, 0), inward, -6 * side, 16)),
+    label([0, -0.5, floor], "strike / forward", inward, -44 * side, 34, "label"),
+    ...years.map((t) => label([near, unit.t(t), floor], maturity(t), outward, 8 * side, 12)),
+    ...ticks.z.map((z) => label([near, 0.5, unit.z(z)], `${number(100 * z, 3)}%`, outward, 8 * side, 4)),
+    label([near, 0.5, -floor], "implied volatility", "middle", 0, -10, "label"),
   ];
 }
 
