@@ -90,7 +90,9 @@ async function smileOf(quotes, expiry, result, parameters, covariance) {
 export function covarianceOf({ intervals, correlations, parameters }) {
   if (!intervals || !correlations || !parameters) return null;
   const names = Object.keys(parameters);
-  const half = (name) => (intervals[name] ? (intervals[name][1] - intervals[name][0]) / 2 : NaN);
+  // An interval may end at the domain on one side: the other has the whole half-width.
+  const half = (name) =>
+    intervals[name] ? Math.max(...intervals[name].map((end) => Math.abs(end - parameters[name]))) : NaN;
   const entries = names.flatMap((a) =>
     names.map((b) => [a, b, half(a) * half(b) * (a === b ? 1 : (correlations[a][b] ?? NaN))]),
   );

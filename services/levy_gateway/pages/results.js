@@ -11,6 +11,14 @@ import { surfaceBox } from "./surface.js";
 
 const SMILE_HEIGHT = 170;
 const RESIDUAL_HEIGHT = 56;
+const FLAT = /nu → 0|lam → 0|alpha → ∞, delta → ∞|a → 0, d → ∞|G → ∞, M → ∞|lambda_p → ∞.*lambda_m → ∞/;
+/** Other limits of models, and what they mean. */
+const LIMITS = [
+  [/_2\b/, "the second component of the model is not needed; use the Sato process of the same base"],
+  [/^(M|eta1|lambda_p) → ∞/, "the quotes need no upward jumps, or contain few calls out of the money; add calls, or use a model with fewer parameters"],
+  [/^(G|eta2|lambda_m) → 0/, "the left tail does not end within the quoted strikes; add puts with low strikes"],
+  [/^Y → 2/, "the model is nearly Brownian, with heavy tails; try NIG, or several expiries with a Sato process"],
+];
 /** Vol points; smaller errors are not enlarged. */
 const SMALL_ERROR = 0.01;
 
@@ -30,7 +38,7 @@ export async function showFit(quotes, fit, entry, downloads) {
     ),
     h("p", { class: "soft" }, sentence(result.reason)),
     headline(fit),
-    ...[notes(result.warnings)].filter(Boolean),
+    ...[notes(result.warnings), boundaryNotes(result)].filter(Boolean),
     h("h3", {}, result.per_maturity ? "Parameters of each expiry" : "Parameters"),
     parameters(result, entry),
     result.correlations ? disclosure("Correlations of the estimates", () => correlations(result.correlations)) : "",
@@ -50,6 +58,23 @@ export async function showFit(quotes, fit, entry, downloads) {
     downloads,
   );
   section.hidden = false;
+}
+
+/** Explain parameters at a bound, or return null without any. */
+function boundaryNotes(result) {
+  const limits = result.boundary_parameters;
+  if (!limits.length) return null;
+  const meaning = (limit) => LIMITS.find(([pattern]) => pattern.test(limit))?.[1] ?? "the quotes do not determine it";
+  return notes(
+    [
+      ...(FLAT.test(limits.join(", "))
+        ? [`${limits.join(", ")}: the smile is nearly flat; Black-Scholes is sufficient.`]
+        : limits.map((limit) => `${limit}: ${meaning(limit)}.`)),
+      "The prices of the fit can be used. The parameter at the bound, and moments that depend on it, cannot. " +
+        "“Compare models” shows whether another model fits as well without a bound.",
+    ],
+    "The best fit is a limit of the model",
+  );
 }
 
 function headline({ result, smiles: all }) {
@@ -91,7 +116,7 @@ function parameters(result, entry) {
       { label: "meaning", text: true },
     ],
     Object.entries(result.parameters).map(([name, value]) => [
-      `${declared.get(name)?.symbol ?? ""} ${name}`.trim(),
+      [...new Set([declared.get(name)?.symbol ?? "", name])].join(" ").trim(),
       number(value, 6),
       interval(result.intervals?.[name]),
       declared.get(name)?.unit ?? "",
