@@ -20,14 +20,18 @@ const quotesForm = byId("quotes-form");
 const fitForm = byId("fit-form");
 const quotes = () => state.quotes.result;
 
-/** Read the quotes of the form, or of a link; return whether they can be used. */
-async function read(overrides = {}) {
+/**
+ * Read the quotes of the form, or of a link; return whether they can be used.
+ *
+ * `choices` has the values from which `overrides` were chosen.
+ */
+async function read(overrides = {}, choices = {}) {
   state.quotes = null;
   await working(quotesForm, byId("read"), byId("quotes-status"), "Reading…", async () => {
     const request = state.request ?? (await requestOf(quotesForm, state.file, state.example));
-    state.quotes = await readQuotes({ ...request, ...overrides });
+    state.quotes = await readQuotes({ ...request, ...overrides }, choices);
     if (!state.models) ({ models: state.models, engines: state.engines } = await loadModels(DEFAULT_ENGINES));
-    showQuotes(state.quotes, (field, value) => read({ ...chosen(), [field]: value }));
+    showQuotes(state.quotes, choiceOf(state.quotes.choices));
     for (const id of ["fitted", "compared", "dates", "posterior"]) byId(id).hidden = true;
     byId("fit-dates").hidden = !state.quotes.choices.date;
     byId("model").hidden = false;
@@ -37,10 +41,14 @@ async function read(overrides = {}) {
   return state.quotes !== null;
 }
 
-/** Return the choices of date and underlying that are shown now. */
-function chosen() {
-  const fields = Object.keys(state.quotes.choices);
-  return Object.fromEntries(fields.map((field) => [field, byId(`choice-${field}`).value]));
+/** Return a function that reads again with another date or underlying. */
+function choiceOf(choices) {
+  return (field, value) => {
+    // Another underlying may have other dates.
+    const kept = field === "underlying" ? { underlying: choices.underlying } : choices;
+    const values = Object.keys(kept).map((name) => [name, byId(`choice-${name}`).value]);
+    return read({ ...Object.fromEntries(values), [field]: value }, kept);
+  };
 }
 
 /** Choose the method that the model has: without a network, least squares. */

@@ -1,8 +1,6 @@
 /** A Jupyter notebook that reproduces a fit in Python. */
 
-import { quotesCsv } from "./share.js";
-
-const REPLACED = /["\\]/g;
+import { csv } from "./download.js";
 
 /** Return a notebook, in version 4.5 of its format, that fits the cleaned quotes again. */
 export function notebookOf(quotes, options, fit) {
@@ -13,7 +11,7 @@ export function notebookOf(quotes, options, fit) {
       `# ${title}\n\nFits the cleaned quotes of the web page again, on this machine. Requires the package ` +
         "`levy-calibration-engine[surfaces]`, and `[cli]` for the last cell.",
     ),
-    code(`QUOTES = """\\\n${quotesCsv(quotes).replace(REPLACED, "\\$&")}"""`),
+    code(`QUOTES = """\\\n${quotesCsv(quotes)}"""`),
     code(
       [
         "from io import StringIO",
@@ -38,6 +36,18 @@ export function notebookOf(quotes, options, fit) {
     null,
     1,
   );
+}
+
+/** Return the quotes as the columns of a fit in Python; sides only where all quotes have them. */
+function quotesCsv(quotes) {
+  const markets = new Map(quotes.forwards.map((forward) => [forward.maturity, forward]));
+  const sides = quotes.quotes.every((q) => q.bid != null && q.ask != null) ? ["bid", "ask"] : ["price"];
+  const head = ["maturity_years", "forward", "discount", "strike", "option_type", ...sides.map((side) => side.replace("price", "mid"))];
+  const rows = quotes.quotes.map((q) => {
+    const { forward, discount } = markets.get(q.maturity);
+    return [q.maturity, forward, discount, q.strike, q.option_type, ...sides.map((side) => q[side])];
+  });
+  return csv(head, rows);
 }
 
 const argument = ({ weights }) => (weights ? `, weights="${weights}"` : "");

@@ -72,10 +72,10 @@ async function contentOf(blob, text) {
 /**
  * Read quotes; where a file has several dates or underlyings, use the last and offer the others.
  *
- * `choices` has the values of the fields that were chosen so.
+ * `choices` of the result has the values of the fields that were chosen so, and the earlier ones.
  */
-export async function readQuotes(request) {
-  const choices = {};
+export async function readQuotes(request, earlier = {}) {
+  const choices = { ...earlier };
   for (;;) {
     try {
       return { request, choices, result: await send("POST", "/quotes", request) };

@@ -131,7 +131,7 @@ def test_a_notebook_of_the_fit_finds_the_same_parameters(visit: Visit) -> None:
     names: dict[str, Any] = {}
     for cell in notebook.cells:
         if cell.cell_type == "code" and ".plot()" not in cell.source:
-            exec(cell.source, names)  # noqa: S102 - the code that the page wrote
+            exec(cell.source, names)
     assert names["result"].parameters == pytest.approx(names["of_page"], rel=1e-4)
     assert names["of_page"] == pytest.approx(fitted_values(page), rel=1e-4)
 
@@ -145,8 +145,11 @@ def test_the_band_of_black_scholes_is_the_interval_of_its_volatility(visit: Visi
     (sigma,) = rows_of(page, "Parameters")
     half = np.subtract(*map(number, reversed(sigma[2].split(" to ")))) / 2
     page.locator("#smiles figure").first.get_by_text("Table").click()
-    for row in rows_of(page, "2026-04-17"):
-        low, high = map(number, row[6].split(" to "))
+    # Far from the forward, prices of Black-Scholes do not determine a volatility.
+    bands = [row[6] for row in rows_of(page, "2026-04-17") if row[6] != "–"]
+    assert len(bands) > 20
+    for band in bands:
+        low, high = map(number, band.split(" to "))
         assert low == pytest.approx(100 * (number(sigma[1]) - half), abs=0.02)
         assert high == pytest.approx(100 * (number(sigma[1]) + half), abs=0.02)
 
@@ -158,13 +161,16 @@ def test_the_surface_has_the_volatilities_of_the_model(visit: Visit) -> None:
     page.locator("#fit").click()
     page.get_by_text("Surface in three dimensions, and heat map").click()
     title = "BlackScholes: implied volatility surface"
-    expect(page.get_by_role("img", name=title).locator("path.cell")).to_have_count(15 * 24)
+    expect(page.get_by_role("img", name=title).locator("path.cell").nth(300)).to_be_visible()
     rows = rows_of(page, "BlackScholes: implied volatility by maturity and strike over forward")
     sigma = 100 * fitted_values(page)["sigma"]
     assert len(rows) == 16
-    assert all(number(cell) == pytest.approx(sigma, abs=0.051) for row in rows for cell in row[1:])
+    # Far from the forward, prices of Black-Scholes do not determine a volatility.
+    vols = [number(cell) for row in rows for cell in row[1:] if cell != "–"]
+    assert len(vols) > 100
+    assert vols == pytest.approx([sigma] * len(vols), abs=0.051)
     before = page.locator(".surface").inner_html()
-    page.get_by_label("Turn").press("ArrowRight")
+    page.get_by_role("slider", name="Turn").press("ArrowRight")
     assert page.locator(".surface").inner_html() != before
     screenshot(page, "surface")
     assert violations(page) == []
