@@ -5,7 +5,7 @@ import { number } from "./format.js";
 import { savePicture } from "./download.js";
 
 const LEFT = 66;
-const RIGHT = 12;
+const RIGHT = 16;
 const GAP = 14;
 const AXIS = 38;
 const TOP = 8;

@@ -46,7 +46,7 @@ function show(days, model, nOmitted) {
       notes(nOmitted ? [`The last ${days.length} dates are fitted; ${nOmitted} earlier ones are not.`] : []),
       notes(days.filter(({ problem }) => problem).map(({ date, problem }) => `${date}: ${problem}`), "Not fitted"),
     ].filter(Boolean),
-    h("div", { class: "charts wide" }, names.map((name) => path(name, fits)), errors(fits)),
+    h("div", { class: "charts wide" }, fits.length ? [...names.map((name) => path(name, fits)), errors(fits)] : []),
     h("h3", {}, "Parameters by date"),
     table(
       "Parameters by date",
@@ -66,7 +66,9 @@ const dayNumber = (date) => Date.parse(date.slice(0, 10)) / DAY;
 
 function axis(fits) {
   const ticks = fits.map(({ date }) => ({ value: dayNumber(date), label: date.slice(5, 10) }));
-  return { label: "date", values: ticks.map(({ value }) => value), ticks };
+  const [first, last] = [ticks[0].value, ticks.at(-1).value];
+  const pad = Math.max(0.5, 0.03 * (last - first));
+  return { label: "date", values: [first - pad, last + pad], ticks };
 }
 
 function path(name, fits) {

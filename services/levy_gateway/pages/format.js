@@ -57,8 +57,7 @@ export function tenors(low, high) {
 
 /** Return a duration in seconds or minutes. */
 export function duration(seconds) {
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  return `${Math.round(seconds / 60)} min`;
+  return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }
 
 /** Return an identifier in words. */

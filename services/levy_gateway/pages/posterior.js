@@ -114,6 +114,8 @@ function stagesOf(stage) {
   );
 }
 
+const ago = (time) => `${duration(Math.max(0, (Date.now() - Date.parse(time)) / 1000))} ago`;
+
 function described(job) {
   const { draws, r_hat: rHat } = job.diagnostics ?? {};
   const since = job.started_at ?? job.created_at;
@@ -125,7 +127,7 @@ function described(job) {
     job.progress > 0 ? `${percent(job.progress, 0)} of the job` : null,
     draws ? count(draws, "draw") : null,
     rHat ? `R-hat ${number(rHat, 4)}` : null,
-    since ? `for ${duration(Math.max(0, (Date.now() - Date.parse(since)) / 1000))}` : null,
+    since ? `${job.started_at ? "started" : "submitted"} ${ago(since)}` : null,
     job.remaining_seconds == null ? null : `about ${duration(job.remaining_seconds)} left`,
   ];
   return sentence(parts.filter(Boolean).join(", "));

@@ -248,7 +248,7 @@ def test_a_job_is_followed_to_its_posterior(visit: Visit) -> None:
     expect(page.get_by_role("combobox", name="Engine")).to_have_value("laplace-psis")
     page.locator("#start-job").click()
     expect(page.get_by_role("list", name="Stages of the job")).to_be_visible()
-    expect(page.locator("#job-progress")).to_contain_text(" for ")
+    expect(page.locator("#job-progress")).to_contain_text(" ago")
     expect(page.locator("#job-status")).to_have_text("Job succeeded.", timeout=180_000)
     posterior = {row[0]: row for row in rows_of(page, "Posterior of the parameters")}
     for name, truth in SAMPLE_PARAMETERS.items():
