@@ -115,7 +115,7 @@ function runDates() {
 
 function startSampling() {
   showSampling(state.engines, (form, choices) =>
-    working(form, byId("start-job"), byId("job-status"), "Sampling…", async () => {
+    working(form, byId("start-job"), byId("job-status"), "Running the job…", async () => {
       const status = await sample(quotes(), optionsOf(fitForm), choices);
       return `Job ${status}.`;
     }),

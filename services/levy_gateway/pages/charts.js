@@ -10,6 +10,7 @@ const GAP = 14;
 const AXIS = 38;
 const TOP = 8;
 const DEFAULT_WIDTH = 360;
+const NARROWEST = 160;
 const SHORTEST_BAR = 4;
 let count = 0;
 
@@ -23,7 +24,7 @@ export function figure(chart, twin) {
   const holder = h("div", { class: "chart" });
   let width = 0;
   const draw = () => {
-    const wanted = Math.round(holder.clientWidth || DEFAULT_WIDTH);
+    const wanted = Math.max(NARROWEST, Math.round(holder.clientWidth || DEFAULT_WIDTH));
     if (wanted === width) return;
     width = wanted;
     holder.replaceChildren(drawn(chart, width));
