@@ -20,6 +20,7 @@ seconds of Redis's clock.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -78,6 +79,7 @@ _MAX_POINTWISE_VALUES: Final = 2**17
 Engine = Literal["numpyro-nuts", "numpyro-svi", "pymc-nuts", "pymc-advi", "laplace-psis"]
 Likelihood = Literal["discrepancy", "normal", "student_t"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Stage = Literal["queued", "fitting", "compiling", "warmup", "sampling", "summarising"]
 JobField = Literal[
     "status",
     "owner",
@@ -85,6 +87,7 @@ JobField = Literal[
     "request",
     "request_id",
     "created",
+    "started",
     "digest",
     "idempotency",
     "send_after",
@@ -94,13 +97,17 @@ JobField = Literal[
     "worker",
     "cancel",
     "progress",
+    "stage",
+    "stage_progress",
+    "estimated_end",
     "diagnostics",
     "result",
     "problem",
 ]
 """`digest` identifies the request's content, `idempotency` is the key that leads to this job, the
 task is sent again after `send_after`, and `worker` holds the lease. `attempts` counts starts,
-`crashes` those that the job itself ended, and the job is not started again before `not_before`."""
+`crashes` those that the job itself ended, and the job is not started again before `not_before`.
+`created`, `started` and `estimated_end` are seconds since 1970."""
 
 QueueName = Literal["bayesian.short", "bayesian.long"]
 
@@ -343,6 +350,12 @@ class BayesianResult(ResponseModel):
     reason: str = Field(description="why the posterior is, or is not, considered converged")
     misfit: Misfit | None = None
     draws: int = Field(description="number of draws of all chains")
+    thinned_draws: dict[str, tuple[FiniteFloat, ...]] = Field(
+        default_factory=dict,
+        description="draws of each parameter for charts: at most 400 of all chains, evenly spaced; "
+        "entries of one place belong together",
+        examples=[{"sigma": [0.201, 0.198], "nu": [0.39, 0.42]}],
+    )
     seconds: FiniteFloat
     dropped: tuple[DroppedQuote, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -373,7 +386,42 @@ class JobStatus(ResponseModel):
 
     job_id: str
     status: JobState
-    progress: FiniteFloat = Field(ge=0.0, le=1.0, description="fraction completed")
+    progress: FiniteFloat = Field(
+        ge=0.0, le=1.0, description="fraction completed; 0 until the first draws"
+    )
+    stage: Stage | None = Field(
+        default=None,
+        description="what the job does now: queued; fitting the model, or a variational "
+        "distribution; compiling; warmup; sampling; summarising; null once it has ended",
+        examples=["compiling"],
+    )
+    stage_progress: FiniteFloat | None = Field(
+        default=None,
+        ge=0.0,
+        le=1.0,
+        description="fraction of the stage completed; null where it is unknown, as of compilation",
+        examples=[0.35],
+    )
+    created_at: datetime | None = Field(
+        default=None, description="time of submission", examples=["2026-03-16T14:30:00Z"]
+    )
+    started_at: datetime | None = Field(
+        default=None,
+        description="time of the latest start; null while queued",
+        examples=["2026-03-16T14:30:02Z"],
+    )
+    queue_position: int | None = Field(
+        default=None,
+        description="place in its queue by time of submission, 1 for the next; API keys take "
+        "turns, so that it may move back; null once it has started",
+        examples=[1],
+    )
+    remaining_seconds: FiniteFloat | None = Field(
+        default=None,
+        description="estimate from the rate of progress, without compilation; null until it is "
+        "measured",
+        examples=[12.5],
+    )
     result: BayesianResult | None = None
     problem: Problem | None = None
     diagnostics: Diagnostics | None = Field(

@@ -16,7 +16,7 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from levy_bayesian.progress import Progress
+from levy_bayesian.progress import Progress, RemainingTime
 from levy_schemas.jobs import (
     ENDED_KEY,
     RESERVED_KEY,
@@ -94,6 +94,7 @@ class Job:
         self._lease_seconds = lease_seconds
         self._keep_seconds = keep_seconds
         self._max_attempts = max_attempts
+        self._remaining = RemainingTime()
         backoff = ExponentialBackoff(cap=_MAX_PAUSE_SECONDS, base=0.05)
         # Every error of Redis: one that rejects writes, after a failover or when its disk or
         # memory is full, takes them again later.
@@ -164,8 +165,9 @@ class Job:
         # job that brings its worker down must not do so without pause.
         again = now + min(2.0**attempt, _MAX_BACKOFF_SECONDS)
         started |= {"attempts": attempt, "progress": 0, "send_after": again, "not_before": again}
+        started |= {"started": now, "stage": "fitting"}
         pipe.hset(self._key, mapping=started)
-        pipe.hdel(self._key, "diagnostics")
+        pipe.hdel(self._key, "diagnostics", "stage_progress", "estimated_end")
         pipe.zadd(RUNNING_KEY, {self._job_id: now + self._lease_seconds})
         too_old = attempt > 1 and now - float(created or now) > self._keep_seconds
         return "exhausted" if too_old or int(crashes or 0) >= self._max_attempts else "started"
@@ -179,10 +181,15 @@ class Job:
 
     def advance(self, progress: Progress) -> None:
         """Write the progress; raise JobLostError if the lease is lost, as all writes do."""
-        fields: dict[JobField, str] = {"progress": f"{min(max(progress.share, 0.0), 1.0):.4f}"}
+        fields: dict[JobField, str] = {"progress": _fraction(progress.share)}
+        fields["stage"] = progress.stage
+        fields["stage_progress"] = _fraction(progress.stage_share)
         if progress.diagnostics is not None:
             fields["diagnostics"] = progress.diagnostics.model_dump_json()
         try:
+            now = _now(self._redis)
+            remaining = self._remaining.seconds(progress.share, now)
+            fields["estimated_end"] = "" if remaining is None else f"{now + remaining:.3f}"
             self._write(fields)
         except RedisError as error:
             # The sampler goes on; only the result must be written.
@@ -301,6 +308,10 @@ def held(redis: Redis, worker: str) -> list[str]:
     running: Any = redis.zrange(RUNNING_KEY, 0, -1)
     ids = [member.decode() for member in running]
     return [job_id for job_id in ids if redis.hget(job_key(job_id), "worker") == worker.encode()]
+
+
+def _fraction(share: float | None) -> str:
+    return "" if share is None else f"{min(max(share, 0.0), 1.0):.4f}"
 
 
 def _now(redis: Any) -> float:

@@ -35,6 +35,7 @@ _BOUNDARY_WIDTH: Final = 1e-3
 """Width of the boundary, relative to the search box."""
 _MIN_WEIGHTED_ESS: Final = 100.0
 _HIGH_CORRELATION: Final = 0.99
+_N_THINNED: Final = 400
 # The tail ESS is the smaller of the effective sample sizes of these quantiles.
 _TAILS: Final = (0.05, 0.95)
 
@@ -52,6 +53,7 @@ class Summary:
     reason: str
     misfit: Misfit
     draws: int
+    thinned_draws: dict[str, tuple[float, ...]]
     warnings: tuple[str, ...]
 
 
@@ -89,12 +91,19 @@ def summarise(posterior: Posterior, draws: "Draws", *, seed: int = 0) -> Summary
         reason="; ".join(failures) or _convergence_summary(parameters, draws),
         misfit=misfit,
         draws=int(np.prod(draws.points.shape[:2])),
+        thinned_draws={name: _thinned(x) for name, x in values.items()},
         warnings=(
             *misfit_warnings(misfit, is_independent=posterior.correlated is None),
             *_low_ess_warnings(draws),
             *_high_correlation_warnings(correlations),
         ),
     )
+
+
+def _thinned(x: np.ndarray) -> tuple[float, ...]:
+    """Return at most `_N_THINNED` draws, evenly spaced, with six significant digits."""
+    every = -(-x.size // _N_THINNED)
+    return tuple(float(f"{value:.6g}") for value in x.ravel()[::every])
 
 
 def inference_data(

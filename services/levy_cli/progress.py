@@ -10,8 +10,8 @@ from levy_cli.output import console
 class Advance(Protocol):
     """Updates a progress bar."""
 
-    def __call__(self, done: int, total: int, note: str = "") -> None:
-        """Show the number of steps done, their total and a note."""
+    def __call__(self, done: int, total: int | None, note: str = "") -> None:
+        """Show the number of steps done, their total, None if unknown, and a note."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def progress(description: str) -> Iterator[Advance]:
     with rich.Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task(description, total=None, note="")
 
-        def advance(done: int, total: int, note: str = "") -> None:
+        def advance(done: int, total: int | None, note: str = "") -> None:
             bar.update(task, completed=done, total=total, note=note)
 
         yield advance

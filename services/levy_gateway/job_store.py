@@ -3,8 +3,9 @@
 import asyncio
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
@@ -52,6 +53,7 @@ _HEALTH_KEY: Final = "levy:health"
 _JOB_ID: Final = re.compile(r"[0-9a-f]{32}")
 _DUE: Final = ("queue", "send_after")
 _STATUS: Final = ("status", "progress", "diagnostics", "result", "problem", "owner")
+_STAGE: Final = ("created", "started", "queue", "stage", "stage_progress", "estimated_end")
 
 _log = structlog.get_logger()
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -242,8 +244,8 @@ class JobStore:
         """
         if not _JOB_ID.fullmatch(job_id):
             raise UnknownJobError(f"Job {job_id!r} not found for this API key.")
-        fields = await self._within(self._redis.hmget(job_key(job_id), _STATUS))
-        status, progress, diagnostics, result, problem, holder = fields
+        fields = await self._within(self._redis.hmget(job_key(job_id), (*_STATUS, *_STAGE)))
+        status, progress, diagnostics, result, problem, holder = fields[: len(_STATUS)]
         if status is None or (holder or b"").decode() != owner:
             raise UnknownJobError(f"Job {job_id!r} not found for this API key.")
         return JobStatus(
@@ -253,7 +255,27 @@ class JobStore:
             diagnostics=_parse(Diagnostics, diagnostics),
             result=_parse(BayesianResult, result),
             problem=_parse(Problem, problem),
+            **await self._stage(job_id, status.decode(), fields[len(_STATUS) :]),
         )
+
+    async def _stage(
+        self, job_id: str, status: str, fields: Sequence[bytes | None]
+    ) -> dict[str, Any]:
+        """Return what the job does now, its times, and its place in the queue."""
+        created, started, queue, stage, stage_progress, end = fields
+        reply: dict[str, Any] = {"created_at": _time(created), "started_at": _time(started)}
+        if status == "queued" and queue:
+            rank = await self._within(self._redis.zrank(queued_key(queue.decode()), job_id))
+            position = None if rank is None else rank + 1
+            return reply | {"stage": "queued", "queue_position": position}
+        if status != "running" or not stage:
+            return reply
+        now = await self._within(_now(self._redis)) if end else 0.0
+        return reply | {
+            "stage": stage.decode(),
+            "stage_progress": float(stage_progress) if stage_progress else None,
+            "remaining_seconds": max(0.0, float(end) - now) if end else None,
+        }
 
     async def cancel(self, job_id: str, owner: str) -> JobStatus:
         """Cancel a job, at once if queued, at its next block of draws if running.
@@ -407,6 +429,10 @@ async def _engines(redis: Any) -> tuple[Engine, ...]:
     since = await _now(redis) - HEARTBEAT_TIMEOUT_SECONDS
     names = {name.decode() for name in await redis.zrangebyscore(ENGINES_KEY, since, "+inf")}
     return tuple(engine for engine in QUEUE_OF if engine in names)
+
+
+def _time(seconds: bytes | None) -> datetime | None:
+    return datetime.fromtimestamp(float(seconds), UTC) if seconds else None
 
 
 def _parse(model: type[_Model], text: bytes | None) -> _Model | None:

@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -23,6 +24,12 @@ samplers = pytest.importorskip("levy_bayesian.samplers")
 
 PLAN = samplers.SamplingPlan(n_chains=2, n_samples=1000, n_warmup=300, seed=1)
 NOISE = 1e-3
+STAGES = {
+    "numpyro-nuts": ["compiling", "warmup", "sampling"],
+    "numpyro-svi": ["compiling", "fitting", "sampling"],
+    "pymc-advi": ["compiling", "fitting", "sampling"],
+    "laplace-psis": ["sampling"],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +118,9 @@ def test_each_engine_reports_diagnostics(name: str, members: set[str]) -> None:
     seen = [one.diagnostics for one in reports if one.diagnostics is not None]
     said = {member for one in seen for member, value in one if value is not None}
     assert said == members
+    stages = [stage for stage, _ in groupby(one.stage for one in reports)]
+    assert stages == STAGES[name]
+    assert all(0.0 <= (one.stage_share or 0.0) <= 1.0 for one in reports)
     if "draws" in members:
         last = seen[-1]
         assert last.draws == PLAN.n_chains * PLAN.n_samples
@@ -129,8 +139,9 @@ def test_a_progress_callback_can_stop_sampling(name: str) -> None:
     class EnoughError(Exception):
         pass
 
-    def enough(_: Progress) -> None:
-        raise EnoughError
+    def enough(progress: Progress) -> None:
+        if progress.share > 0.0:
+            raise EnoughError
 
     posterior = Posterior.of(noisy_quotes(), Priors.default(BlackScholes), noise=NOISE)
     with pytest.raises(EnoughError):

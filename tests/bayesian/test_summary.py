@@ -102,6 +102,14 @@ def test_moments_and_intervals_are_those_of_quadrature(degrees: float) -> None:
     assert found.ess_tail == pytest.approx(n, rel=0.25)
 
 
+def test_thinned_draws_are_rows_of_the_draws_evenly_spaced() -> None:
+    posterior = black_scholes()
+    draws = exact_draws(posterior)
+    summary = summarise(posterior, draws)
+    sigma = parameter_draws(posterior, draws.points)["sigma"].ravel()
+    np.testing.assert_allclose(summary.thinned_draws["sigma"], sigma[::25], rtol=1e-5)
+
+
 def test_the_tail_ess_is_that_of_the_5_and_95_percent_quantiles() -> None:
     # Vehtari et al. (2021), Bayesian Analysis 16(2), section 4.3. Quantiles of
     # autocorrelated draws differ in their effective sizes.

@@ -13,7 +13,7 @@ from levy_bayesian import job_store, tasks
 from levy_bayesian.handlers.run import SamplingOutput
 from levy_bayesian.job_store import Job, JobLostError
 from levy_bayesian.metrics import BayesianMetrics
-from levy_bayesian.progress import Progress, ProgressCallback
+from levy_bayesian.progress import Progress, ProgressCallback, RemainingTime
 from levy_bayesian.settings import BayesianSettings
 from levy_bayesian.worker import create_worker
 from levy_schemas.jobs import (
@@ -308,6 +308,31 @@ def test_diagnostics_are_cleared_when_a_job_starts_again(
     redis.hset(job_key("j"), "not_before", 0)
     job.start()
     assert redis.hmget(job_key("j"), "progress", "diagnostics") == ["0", None]
+
+
+def test_stages_and_the_estimated_end_are_written(
+    redis: Redis, job_of: Callable[[str], Job]
+) -> None:
+    names = ("stage", "stage_progress", "estimated_end")
+    job = job_of("w")
+    job.start()
+    assert redis.hmget(job_key("j"), *names) == ["fitting", None, None]
+    assert float(redis.hget(job_key("j"), "started")) == pytest.approx(redis.time()[0], abs=60.0)
+    job.advance(Progress(0.0, stage="compiling"))
+    job.advance(Progress(0.1, None, "warmup", 0.5))
+    assert redis.hmget(job_key("j"), *names) == ["warmup", "0.5000", ""]
+    job.advance(Progress(0.2, None, "sampling", 0.125))
+    stage, share, end = redis.hmget(job_key("j"), *names)
+    assert (stage, share) == ("sampling", "0.1250")
+    assert float(end) >= redis.time()[0] - 60.0
+
+
+def test_the_remaining_time_extrapolates_the_rate_without_compilation() -> None:
+    remaining = RemainingTime()
+    assert remaining.seconds(0.0, 0.0) is None
+    assert remaining.seconds(0.1, 60.0) is None
+    assert remaining.seconds(0.3, 62.0) == pytest.approx(7.0)
+    assert remaining.seconds(0.9, 68.0) == pytest.approx(1.0)
 
 
 def test_a_worker_that_lost_a_job_can_no_longer_write(

@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,18 @@ def test_a_job_is_accepted_and_waits(jobs: TestClient, redis: Any) -> None:
     assert answer.json()["status_url"] == answer.headers["Location"] == f"{PATH}/{job_id}"
     assert int(answer.headers["Retry-After"]) >= 1
     stands = jobs.get(answer.headers["Location"])
-    assert stands.json() == {
+    status = stands.json()
+    created = datetime.fromisoformat(status.pop("created_at"))
+    assert created.timestamp() == pytest.approx(redis.time()[0], abs=60.0)
+    assert status == {
         "job_id": job_id,
         "status": "queued",
         "progress": 0.0,
+        "stage": "queued",
+        "stage_progress": None,
+        "started_at": None,
+        "queue_position": 1,
+        "remaining_seconds": None,
         "diagnostics": None,
         "result": None,
         "problem": None,
@@ -114,6 +123,30 @@ def test_a_job_is_accepted_and_waits(jobs: TestClient, redis: Any) -> None:
     assert record["request_id"] == "desk-7"
     assert BayesianRequest.model_validate_json(record["request"]).num_samples == 5000
     assert redis.zrange(SHORT, 0, -1) == [job_id]
+
+
+def test_a_status_has_the_place_in_the_queue_and_the_stage(jobs: TestClient, redis: Any) -> None:
+    first, second = (submit(jobs).headers["Location"] for _ in range(2))
+    assert [jobs.get(url).json()["queue_position"] for url in (first, second)] == [1, 2]
+    job_id = first.rpartition("/")[2]
+    now = redis.time()[0]
+    started = {"status": "running", "started": now, "stage": "compiling", "stage_progress": ""}
+    redis.hset(job_key(job_id), mapping=started | {"estimated_end": ""})
+    redis.zrem(SHORT, job_id)
+    assert jobs.get(second).json()["queue_position"] == 1
+    status = jobs.get(first).json()
+    assert datetime.fromisoformat(status["started_at"]).timestamp() == now
+    names = ("stage", "stage_progress", "queue_position", "remaining_seconds")
+    assert [status[name] for name in names] == ["compiling", None, None, None]
+    sampling = {"stage": "sampling", "stage_progress": "0.2500", "estimated_end": now + 3600.0}
+    redis.hset(job_key(job_id), mapping=sampling)
+    status = jobs.get(first).json()
+    assert (status["stage"], status["stage_progress"]) == ("sampling", 0.25)
+    assert status["remaining_seconds"] == pytest.approx(3600.0, abs=60.0)
+    redis.hset(job_key(job_id), "status", "succeeded")
+    ended = jobs.get(first).json()
+    assert [ended[name] for name in names] == [None] * 4
+    assert ended["started_at"] == status["started_at"]
 
 
 def test_only_engines_that_a_running_worker_has_are_listed_and_accepted(

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -151,19 +151,21 @@ class Sampling:
         from levy_bayesian.samplers import SamplingPlan, get
 
         started = time.perf_counter()
+        progress(Progress(0.0, stage="fitting"))
         sampler = get(self.engine)
         posterior = self.posterior(quotes)
         plan = SamplingPlan(self.num_chains, self.num_samples, self.num_warmup, self.seed)
 
         def report(sampling: Progress) -> None:
-            progress(Progress(_SAMPLING_SHARE * sampling.share, sampling.diagnostics))
+            progress(replace(sampling, share=_SAMPLING_SHARE * sampling.share))
 
         draws = sampler.sample(posterior, plan, report)
+        progress(Progress(_SAMPLING_SHARE, stage="summarising"))
         summary = summarise(posterior, draws, seed=self.seed)
         predicted = () if predict is None else self._predicted(posterior, draws, predict)
         data = inference_data(posterior, draws, engine=type(sampler), seed=self.seed)
         content = _netcdf(data)
-        progress(Progress(1.0))
+        progress(Progress(1.0, stage="summarising", stage_share=1.0))
         fields = {name: getattr(summary, name) for name in summary.__dataclass_fields__}
         used = self.likelihood
         if used == "discrepancy" and posterior.correlated is None:

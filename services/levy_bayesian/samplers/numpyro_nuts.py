@@ -25,6 +25,7 @@ from levy_bayesian.samplers.diagnostics import chain_diagnostics
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import N_PROGRAMS, Density, Geometry, Shapes, Target
 from levy_numerics.inference.posterior import Posterior
+from levy_schemas.jobs import Stage
 
 _BLOCK: Final = 100
 """Draws after which a chain can be stopped, and progress is reported."""
@@ -54,6 +55,7 @@ class NumPyroNuts(Sampler):
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
+        progress(Progress(0.0, stage="compiling"))
         program = _program(target.density, plan.n_warmup, target.shapes)
         v, statistics = _Chains(program, plan).run(target.geometry, progress)
         kept = {name: values[:, plan.n_warmup :] for name, values in statistics.items()}
@@ -178,14 +180,25 @@ class _Chains:
     def _progress(self, chains: list[list["_Block"]], n_blocks: int) -> Progress:
         """Return the progress, with diagnostics of the blocks that every chain has."""
         share = n_blocks / (len(chains) * self._n_blocks())
+        stage, stage_share = self._stage(chains)
         n_whole = min(len(blocks) for blocks in chains)
         if not n_whole:
-            return Progress(share)
+            return Progress(share, None, stage, stage_share)
         whole = [blocks[:n_whole] for blocks in chains]
         v, statistics = _joined(whole)
         step_sizes = [blocks[-1].step_size for blocks in whole]
         kept = v[:, self.plan.n_warmup :]
-        return Progress(share, chain_diagnostics(kept, statistics, step_sizes))
+        diagnostics = chain_diagnostics(kept, statistics, step_sizes)
+        return Progress(share, diagnostics, stage, stage_share)
+
+    def _stage(self, chains: list[list["_Block"]]) -> tuple[Stage, float]:
+        """Return the stage of the chain that is ahead; chains may have to wait for a core."""
+        n_warmup, n_samples = self.plan.n_warmup, self.plan.n_samples
+        n_drawn = [_BLOCK * len(blocks) for blocks in chains]
+        if max(n_drawn) < n_warmup:
+            return "warmup", max(n_drawn) / n_warmup
+        n_kept = sum(min(max(n - n_warmup, 0), n_samples) for n in n_drawn)
+        return "sampling", n_kept / (n_samples * len(chains))
 
 
 def _joined(chains: list[list[_Block]]) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -51,13 +51,16 @@ class NumPyroSvi(Sampler):
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
+        progress(Progress(0.0, stage="compiling"))
         program = _program(target.density, target.shapes)
         state = program.begin(jax.random.key(plan.seed))
-        progress(Progress(0.0))
         for done in range(_BLOCK, _STEPS + 1, _BLOCK):
             state, loss = program.advance(state, target.geometry)
-            progress(Progress(_FIT_SHARE * done / _STEPS, elbo_diagnostics(-float(loss))))
+            fitted = done / _STEPS
+            bound = elbo_diagnostics(-float(loss))
+            progress(Progress(_FIT_SHARE * fitted, bound, "fitting", fitted))
         centre, factor = program.normal(state)
+        progress(Progress(_FIT_SHARE, stage="sampling"))
         draws = weighted_draws(target, centre, factor, plan)
         progress(Progress(1.0, weight_diagnostics(draws.pareto_k)))
         return draws

@@ -38,6 +38,7 @@ class PyMCAdvi(Sampler):
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
         average = _IterateAverage()
+        progress(Progress(0.0, stage="compiling"))
 
         with pymc_model(target), _info_logs_disabled():
             fit = pm.FullRankADVI(random_seed=plan.seed)
@@ -45,7 +46,8 @@ class PyMCAdvi(Sampler):
             def report(_: Any, losses: np.ndarray, step: int) -> None:
                 if step % _REPORT_EVERY == 0:
                     bound = elbo_diagnostics(-float(np.mean(losses[-_REPORT_EVERY:])))
-                    progress(Progress(_FIT_SHARE * step / _STEPS, bound))
+                    fitted = step / _STEPS
+                    progress(Progress(_FIT_SHARE * fitted, bound, "fitting", fitted))
                 if step > _STEPS // 2:
                     average.add({k: v.get_value() for k, v in fit.approx.params_dict.items()})
 
@@ -53,6 +55,7 @@ class PyMCAdvi(Sampler):
             fit.fit(_STEPS, callbacks=[report], obj_optimizer=optimiser, progressbar=False)
             average.put(fit.approx.params_dict)
             centre, covariance = fit.approx.mean.eval(), fit.approx.cov.eval()
+        progress(Progress(_FIT_SHARE, stage="sampling"))
         draws = weighted_draws(target, centre, np.linalg.cholesky(covariance), plan)
         progress(Progress(1.0, weight_diagnostics(draws.pareto_k)))
         return draws

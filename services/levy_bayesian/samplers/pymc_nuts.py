@@ -23,6 +23,7 @@ from levy_bayesian.samplers.pymc_model import nutpie, pymc_model, shared_data
 from levy_bayesian.samplers.sampler import Draws, Sampler, SamplingPlan, register
 from levy_bayesian.samplers.target import N_PROGRAMS, Density, Shapes, Target
 from levy_numerics.inference.posterior import Posterior
+from levy_schemas.jobs import Stage
 
 _POLLED_SECONDS: Final = 0.5
 _STATISTICS: Final = {
@@ -44,6 +45,7 @@ class PyMCNuts(Sampler):
 
     def sample(self, posterior: Posterior, plan: SamplingPlan, progress: ProgressCallback) -> Draws:
         target = Target.of(posterior)
+        progress(Progress(0.0, stage="compiling"))
         program = _Program(target.density, target.shapes, target)
         compiled = _compiled_model(program).with_data(**shared_data(target))
         running = nutpie.sample(
@@ -87,7 +89,7 @@ def _compiled_model(program: _Program) -> Any:
 
 def _wait(running: Any, plan: SamplingPlan, progress: ProgressCallback) -> Any:
     """Return the complete trace; report progress meanwhile."""
-    latest = Progress(0.0)
+    latest = Progress(0.0, stage="compiling")
     while True:
         progress(latest)
         try:
@@ -106,14 +108,26 @@ def _progress(running: Any, plan: SamplingPlan) -> Progress:
     n_warm, n_kept = _n_drawn(trace, "warmup_posterior"), _n_drawn(trace, "posterior")
     n_all = plan.n_chains * (plan.n_warmup + plan.n_samples)
     share = 0.99 * min(int((n_warm + n_kept).sum()) / n_all, 1.0)
+    stage, stage_share = _stage(n_warm, n_kept, plan)
     if not n_kept.size or not (n := int(n_kept.min())):
-        return Progress(share)
+        return Progress(share, None, stage, stage_share)
     stats = trace["sample_stats"]
     statistics = {name: np.asarray(stats[own])[:, :n] for own, name in _STATISTICS.items()}
     step_sizes = np.asarray(stats["step_size"])[:, n - 1].tolist()
-    return Progress(
-        share, chain_diagnostics(np.asarray(trace["posterior"]["v"])[:, :n], statistics, step_sizes)
-    )
+    kept = np.asarray(trace["posterior"]["v"])[:, :n]
+    diagnostics = chain_diagnostics(kept, statistics, step_sizes)
+    return Progress(share, diagnostics, stage, stage_share)
+
+
+def _stage(
+    n_warm: np.ndarray, n_kept: np.ndarray, plan: SamplingPlan
+) -> tuple[Stage, float | None]:
+    """Return the stage of the chain that is ahead; without draws, the program is compiled."""
+    if n_kept.any():
+        return "sampling", min(int(n_kept.sum()) / (plan.n_chains * plan.n_samples), 1.0)
+    if n_warm.any():
+        return "warmup", min(int(n_warm.max()) / plan.n_warmup, 1.0)
+    return "compiling", None
 
 
 def _n_drawn(trace: Any, group: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from levy_bayesian.handlers.sample import Sampling
+from levy_bayesian.progress import Progress
 from levy_bayesian.summary import NOISE
 from levy_cli.cleaned import CleanedQuotes
 from levy_cli.output import (
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     with progress(f"Sampling {options.model}: percent") as advance:
         result, draws = sampling.run(
             quotes.surface.quotes,
-            lambda state: advance(round(100 * state.share), 100, note_of(state.diagnostics)),
+            lambda state: advance(*_steps(state)),
             quote_warnings=warnings,
             predict=predict,
         )
@@ -115,6 +116,13 @@ def _to_predict(options: argparse.Namespace, surface: Surface) -> tuple[Contract
             f"{len(frame)} options in {options.predict}; at most {MAX_OPTIONS} can be predicted"
         )
     return contracts_on(surface, frame), warnings
+
+
+def _steps(state: Progress) -> tuple[int, int | None, str]:
+    """Return the percentage, its total, unknown before the first draws, and a note."""
+    parts = (state.stage, note_of(state.diagnostics))
+    total = 100 if state.share > 0.0 else None
+    return round(100 * state.share), total, ", ".join(filter(None, parts))
 
 
 def note_of(diagnostics: Diagnostics | None) -> str:

@@ -3,6 +3,7 @@
 import { askForKey, send } from "./api.js";
 import { compare } from "./compare.js";
 import { byId } from "./dom.js";
+import { fitDates } from "./dates.js";
 import { fitted, loadModels, optionsOf } from "./fit.js";
 import { count } from "./format.js";
 import { sample, showSampling } from "./posterior.js";
@@ -19,15 +20,20 @@ const quotesForm = byId("quotes-form");
 const fitForm = byId("fit-form");
 const quotes = () => state.quotes.result;
 
-/** Read the quotes of the form, or of a link; return whether they can be used. */
-async function read(overrides = {}) {
+/**
+ * Read the quotes of the form, or of a link; return whether they can be used.
+ *
+ * `choices` has the values from which `overrides` were chosen.
+ */
+async function read(overrides = {}, choices = {}) {
   state.quotes = null;
   await working(quotesForm, byId("read"), byId("quotes-status"), "Reading…", async () => {
     const request = state.request ?? (await requestOf(quotesForm, state.file, state.example));
-    state.quotes = await readQuotes({ ...request, ...overrides });
+    state.quotes = await readQuotes({ ...request, ...overrides }, choices);
     if (!state.models) ({ models: state.models, engines: state.engines } = await loadModels(DEFAULT_ENGINES));
-    showQuotes(state.quotes, (field, value) => read({ ...chosen(), [field]: value }));
-    for (const id of ["fitted", "compared", "posterior"]) byId(id).hidden = true;
+    showQuotes(state.quotes, choiceOf(state.quotes.choices));
+    for (const id of ["fitted", "compared", "dates", "posterior"]) byId(id).hidden = true;
+    byId("fit-dates").hidden = !state.quotes.choices.date;
     byId("model").hidden = false;
     suggestModel();
     return `${quotes().n_kept} of ${count(quotes().n_read, "quote")} can be used.`;
@@ -35,10 +41,14 @@ async function read(overrides = {}) {
   return state.quotes !== null;
 }
 
-/** Return the choices of date and underlying that are shown now. */
-function chosen() {
-  const fields = Object.keys(state.quotes.choices);
-  return Object.fromEntries(fields.map((field) => [field, byId(`choice-${field}`).value]));
+/** Return a function that reads again with another date or underlying. */
+function choiceOf(choices) {
+  return (field, value) => {
+    // Another underlying may have other dates.
+    const kept = field === "underlying" ? { underlying: choices.underlying } : choices;
+    const values = Object.keys(kept).map((name) => [name, byId(`choice-${name}`).value]);
+    return read({ ...Object.fromEntries(values), [field]: value }, kept);
+  };
 }
 
 /** Choose the method that the model has: without a network, least squares. */
@@ -90,9 +100,22 @@ function runComparison() {
   });
 }
 
+function runDates() {
+  const dates = state.quotes.choices.date;
+  let n = 0;
+  return working(fitForm, byId("fit-dates"), byId("fit-status"), "Fitting each date…", async () => {
+    await fitDates(state.quotes.request, dates, optionsOf(fitForm), () => {
+      n += 1;
+      byId("fit-status").textContent = `Fitting each date: ${n} done`;
+    });
+    goTo("dates");
+    return `${count(n, "date")} fitted.`;
+  });
+}
+
 function startSampling() {
   showSampling(state.engines, (form, choices) =>
-    working(form, byId("start-job"), byId("job-status"), "Sampling…", async () => {
+    working(form, byId("start-job"), byId("job-status"), "Running the job…", async () => {
       const status = await sample(quotes(), optionsOf(fitForm), choices);
       return `Job ${status}.`;
     }),
@@ -141,6 +164,7 @@ fitForm.addEventListener("submit", (event) => {
 byId("model-type").addEventListener("change", suggestMethod);
 byId("compare").addEventListener("click", runComparison);
 byId("sample").addEventListener("click", startSampling);
+byId("fit-dates").addEventListener("click", runDates);
 byId("enter-key").addEventListener("click", () => askForKey());
 byId("text").addEventListener("input", () => Object.assign(state, { file: null, example: null }));
 byId("file").addEventListener("change", (event) => useFile(event.target.files[0]));

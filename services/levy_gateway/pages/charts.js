@@ -4,12 +4,13 @@ import { disclosure, h, s, table } from "./dom.js";
 import { number } from "./format.js";
 import { savePicture } from "./download.js";
 
-const LEFT = 56;
-const RIGHT = 12;
+const LEFT = 66;
+const RIGHT = 16;
 const GAP = 14;
 const AXIS = 38;
 const TOP = 8;
 const DEFAULT_WIDTH = 360;
+const NARROWEST = 160;
 const SHORTEST_BAR = 4;
 let count = 0;
 
@@ -23,7 +24,7 @@ export function figure(chart, twin) {
   const holder = h("div", { class: "chart" });
   let width = 0;
   const draw = () => {
-    const wanted = Math.round(holder.clientWidth || DEFAULT_WIDTH);
+    const wanted = Math.max(NARROWEST, Math.round(holder.clientWidth || DEFAULT_WIDTH));
     if (wanted === width) return;
     width = wanted;
     holder.replaceChildren(drawn(chart, width));
@@ -69,6 +70,7 @@ export function legend(entries) {
 
 function sample(name) {
   if (name.startsWith("line")) return s("path", { d: "M1 6H21", class: name });
+  if (name === "band") return s("path", { d: "M1 1H21V11H1Z", class: name });
   if (name.startsWith("dot")) return s("circle", { cx: 11, cy: 6, r: 3, class: name });
   return s("path", { d: "M11 1V11", class: name });
 }
@@ -77,8 +79,8 @@ function sample(name) {
  * Return a chart as SVG.
  *
  * `x` is `{label, values, format, ticks, scale}`; each panel is `{label, height, format, zero,
- * marks}` and a mark `{kind, class, data}` of kind bar (`x, low, high`), dot, line or stem
- * (`x, y`). `scale` maps a value of the axis to its position before it is fitted to the width.
+ * marks}` and a mark `{kind, class, data}` of kind bar or band (`x, low, high`), dot, line or stem
+ * (`x, y`). A band does not extend the axis; `extent` of a panel has values that do. `scale` maps a value of the axis to its position before it is fitted to the width.
  */
 export function drawn(chart, width) {
   const { x, panels } = chart;
@@ -136,9 +138,10 @@ function spaced(ticks, across) {
 }
 
 function drawnPanel(panel, across, [left, right], top, id) {
-  const values = panel.marks.flatMap(({ data }) =>
-    data.flatMap((d) => [d.y, d.low, d.high].filter((v) => v != null && Number.isFinite(v))),
-  );
+  const marked = panel.marks
+    .filter(({ kind }) => kind !== "band")
+    .flatMap(({ data }) => data.flatMap((d) => [d.y, d.low, d.high]));
+  const values = [...marked, ...(panel.extent ?? [])].filter((v) => v != null && Number.isFinite(v));
   const [low, high] = padded(range(panel.zero ? [0, ...values] : values), panel.zero);
   const up = (value) => top + (1 - (value - low) / (high - low || 1)) * panel.height;
   const format = panel.format || number;
@@ -162,6 +165,7 @@ function drawnPanel(panel, across, [left, right], top, id) {
 }
 
 function drawnMark({ kind, class: name, data }, across, up) {
+  if (kind === "band") return bands(data, across, up).map((d) => s("path", { d, class: name }));
   if (kind === "line") return [s("path", { d: path(data, across, up), class: name })];
   return data
     .filter((d) => Number.isFinite(d.y ?? d.low))
@@ -179,6 +183,23 @@ function drawnMark({ kind, class: name, data }, across, up) {
 function lengthened(from, to) {
   const more = Math.max(0, SHORTEST_BAR - Math.abs(from - to)) / 2;
   return [from + more, to - more];
+}
+
+/** Return the outlines of a band, one of each run of points that have both ends. */
+function bands(data, across, up) {
+  const runs = [[]];
+  for (const d of data) {
+    if (Number.isFinite(d.low) && Number.isFinite(d.high)) runs.at(-1).push(d);
+    else if (runs.at(-1).length) runs.push([]);
+  }
+  const at = (x, y) => `${across(x).toFixed(1)} ${up(y).toFixed(1)}`;
+  return runs
+    .filter((run) => run.length > 1)
+    .map((run) => {
+      const upper = run.map((d) => at(d.x, d.high));
+      const lower = run.map((d) => at(d.x, d.low)).reverse();
+      return `M${[...upper, ...lower].join("L")}Z`;
+    });
 }
 
 function path(data, across, up) {

@@ -47,12 +47,15 @@ export async function fitted(quotes, options) {
   const parametersAt = (years) =>
     result.parameters ?? result.per_maturity.find((fit) => fit.maturity === years)?.parameters;
   const expiries = quotes.expiries.filter((expiry) => parametersAt(expiry.maturity));
-  const smiles = await mapped(expiries, (expiry) => smileOf(quotes, expiry, result, parametersAt(expiry.maturity)));
-  return { result, smiles, parametersAt };
+  const covariance = covarianceOf(result);
+  const smiles = await mapped(expiries, (expiry) =>
+    smileOf(quotes, expiry, result, parametersAt(expiry.maturity), covariance),
+  );
+  return { result, smiles, parametersAt, hasBand: covariance !== null };
 }
 
 /** Return the quotes of an expiry, with the model's volatilities, and its curve. */
-async function smileOf(quotes, expiry, result, parameters) {
+async function smileOf(quotes, expiry, result, parameters, covariance) {
   const mine = quotes.quotes.filter((quote) => quote.maturity === expiry.maturity);
   const strikes = mine.map((quote) => quote.strike);
   const low = Math.min(...strikes);
@@ -65,17 +68,51 @@ async function smileOf(quotes, expiry, result, parameters) {
     ...marketOf(expiry),
     strikes: all,
     maturities: [expiry.maturity],
+    greeks: covariance !== null,
   });
   const vols = new Map(all.map((strike, k) => [strike, priced.implied_vols[0][k]]));
+  const halfWidths = covariance ? all.map((_, k) => halfWidth(priced.greeks, k, covariance)) : [];
   return {
     expiry,
     quotes: mine.map((quote) => ({ ...quote, model_vol: vols.get(quote.strike) })),
-    curve: all.map((strike) => ({ strike, vol: vols.get(strike) })),
+    curve: all.map((strike, k) => {
+      const vol = vols.get(strike);
+      const half = vol == null ? null : halfWidths[k];
+      return { strike, vol, low: half == null ? null : vol - half, high: half == null ? null : vol + half };
+    }),
   };
 }
 
+/**
+ * Return the covariance of the estimates, in units of the half-width of their 95% intervals: pairs
+ * of parameters and a value. Null where an interval or a correlation is missing.
+ */
+export function covarianceOf({ intervals, correlations, parameters }) {
+  if (!intervals || !correlations || !parameters) return null;
+  const names = Object.keys(parameters);
+  // An interval may end at the domain on one side: the other has the whole half-width.
+  const half = (name) =>
+    intervals[name] ? Math.max(...intervals[name].map((end) => Math.abs(end - parameters[name]))) : NaN;
+  const entries = names.flatMap((a) =>
+    names.map((b) => [a, b, half(a) * half(b) * (a === b ? 1 : (correlations[a][b] ?? NaN))]),
+  );
+  return entries.every(([, , value]) => Number.isFinite(value)) ? entries : null;
+}
+
+/**
+ * Return the half-width of the 95% band of an implied volatility, by the delta method.
+ *
+ * The derivative of the volatility in a parameter is that of the price over Black's vega.
+ */
+function halfWidth({ parameters, vega }, k, covariance) {
+  const slope = (name) => parameters[name][0][k] / vega[0][k];
+  if (!(vega[0][k] > 0)) return null;
+  const variance = covariance.reduce((sum, [a, b, value]) => sum + slope(a) * slope(b) * value, 0);
+  return variance >= 0 ? Math.sqrt(variance) : null;
+}
+
 /** Return spot and rates that give an expiry its forward and discount. */
-function marketOf({ forward, rate }) {
+export function marketOf({ forward, rate }) {
   return { spot_price: forward, risk_free_rate: rate, dividend_yield: rate };
 }
 

@@ -55,6 +55,11 @@ export function tenors(low, high) {
   return inside.map(([value, label]) => ({ value, label }));
 }
 
+/** Return a duration in seconds or minutes. */
+export function duration(seconds) {
+  return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}
+
 /** Return an identifier in words. */
 export const words = (name) => name.replaceAll("_", " ");
 

@@ -3,12 +3,21 @@
 import { fileOf, send } from "./api.js";
 import { byId, h, notes, table } from "./dom.js";
 import { save } from "./download.js";
-import { count, interval, number, percent, sentence } from "./format.js";
+import { count, duration, interval, number, percent, sentence } from "./format.js";
+import { histograms, pairsBox } from "./posterior_charts.js";
 import { figuresOf, surfaceOf } from "./quotes.js";
 
 const JOBS = "/calibrate/bayesian";
 const POLL_MILLISECONDS = 700;
 const SHADES = 5;
+const STAGES = {
+  queued: "queued",
+  fitting: "fitting",
+  compiling: "compiling",
+  warmup: "warm-up",
+  sampling: "sampling",
+  summarising: "summarising",
+};
 
 /** Show the choices of a job; `submit` is called with them. */
 export function showSampling(engines, submit) {
@@ -75,16 +84,19 @@ export async function sample(quotes, options, choices) {
 }
 
 async function followed(url) {
-  const started = Date.now();
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Progress of the job" });
-  const text = h("p", { class: "soft" });
+  const text = h("p", { class: "soft", id: "job-progress" });
+  const stages = h("ol", { class: "stages", "aria-label": "Stages of the job" });
   const cancel = h("button", { type: "button", class: "small", click: () => send("DELETE", url) }, "Cancel");
-  byId("job").replaceChildren(bar, text, h("p", { class: "actions" }, cancel));
+  byId("job").replaceChildren(stages, bar, text, h("p", { class: "actions" }, cancel));
   byId("posterior-result").replaceChildren();
   for (;;) {
     const job = await send("GET", url);
-    bar.value = job.progress;
-    text.textContent = described(job, (Date.now() - started) / 1000);
+    // Without a value the bar shows work of unknown length, such as compilation.
+    if (job.progress > 0) bar.value = job.progress;
+    else bar.removeAttribute("value");
+    stages.replaceChildren(...stagesOf(job.stage));
+    text.textContent = described(job);
     if (!["queued", "running"].includes(job.status)) {
       byId("job").replaceChildren();
       if (job.problem) throw Object.assign(new Error(job.problem.detail), { title: job.problem.title });
@@ -95,16 +107,30 @@ async function followed(url) {
   }
 }
 
-function described(job, seconds) {
+/** Return the stages as items of a list; the present one is marked. */
+function stagesOf(stage) {
+  return Object.entries(STAGES).map(([name, label]) =>
+    h("li", { "aria-current": name === stage ? "step" : null }, label),
+  );
+}
+
+const ago = (time) => `${duration(Math.max(0, (Date.now() - Date.parse(time)) / 1000))} ago`;
+
+function described(job) {
   const { draws, r_hat: rHat } = job.diagnostics ?? {};
+  const since = job.started_at ?? job.created_at;
+  const place = job.queue_position;
   const parts = [
-    job.status,
-    job.status === "running" && !job.progress ? "compiling or warming up" : percent(job.progress, 0),
+    STAGES[job.stage] ?? job.status,
+    place == null ? null : place === 1 ? "next in the queue" : `number ${place} in the queue`,
+    job.stage_progress == null ? null : `${percent(job.stage_progress, 0)} of this stage`,
+    job.progress > 0 ? `${percent(job.progress, 0)} of the job` : null,
     draws ? count(draws, "draw") : null,
     rHat ? `R-hat ${number(rHat, 4)}` : null,
-    `${Math.round(seconds)} s`,
+    since ? `${job.started_at ? "started" : "submitted"} ${ago(since)}` : null,
+    job.remaining_seconds == null ? null : `about ${duration(job.remaining_seconds)} left`,
   ];
-  return parts.filter(Boolean).join(", ");
+  return sentence(parts.filter(Boolean).join(", "));
 }
 
 function show(result, url) {
@@ -146,6 +172,7 @@ function show(result, url) {
         ...(hasEss ? [number(p.ess_bulk, 4)] : []),
       ]),
     ),
+    ...drawsOf(result),
     h("h3", {}, "Posterior correlations"),
     correlations(result.correlations),
     h(
@@ -158,6 +185,12 @@ function show(result, url) {
       ),
     ),
   );
+}
+
+/** Return charts of the draws, none for results of former versions, which lack them. */
+function drawsOf(result) {
+  if (!Object.keys(result.thinned_draws ?? {}).length) return [];
+  return [h("h3", {}, "Draws"), histograms(result), pairsBox(result)];
 }
 
 /** Return a matrix of correlations as a table whose cells are shaded by size. */

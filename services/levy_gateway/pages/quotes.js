@@ -7,7 +7,7 @@ import { EntryError } from "./problems.js";
 
 const NUMBERS = ["spot", "min_maturity", "max_maturity", "min_moneyness", "max_moneyness"];
 const FRACTIONS = ["rate", "dividend"];
-const TEXTS = ["date", "underlying", "expiry_time", "date_format", "decimal", "currency"];
+const TEXTS = ["date", "underlying", "expiry_time", "date_format", "decimal", "currency", "exercise"];
 const COMPRESSED_FROM = 150_000;
 const MAX_BYTES = 180_000;
 
@@ -72,10 +72,10 @@ async function contentOf(blob, text) {
 /**
  * Read quotes; where a file has several dates or underlyings, use the last and offer the others.
  *
- * `choices` has the values of the fields that were chosen so.
+ * `choices` of the result has the values of the fields that were chosen so, and the earlier ones.
  */
-export async function readQuotes(request) {
-  const choices = {};
+export async function readQuotes(request, earlier = {}) {
+  const choices = { ...earlier };
   for (;;) {
     try {
       return { request, choices, result: await send("POST", "/quotes", request) };
@@ -115,6 +115,15 @@ export function showQuotes({ request, choices, result }, choose) {
       ["longest", maturity(result.expiries.at(-1).maturity)],
     ]),
     ...[notes(result.warnings)].filter(Boolean),
+    result.exercise.includes("assumed")
+      ? h(
+          "p",
+          { class: "soft" },
+          "The file does not state the exercise. Options on single stocks are American: fit them by ",
+          h("code", {}, "levy calibrate --exercise american"),
+          ", which removes their early-exercise premium.",
+        )
+      : "",
     disclosure("Expiries and forwards", () => expiriesTable(result), { open: result.expiries.length <= 8 }),
     disclosure(`Cleaning report: ${count(result.n_read - result.n_kept, "quote")} not used`, () => cleaning(result)),
     disclosure("Columns", () =>

@@ -7,9 +7,20 @@ import { greeksBox } from "./greeks.js";
 import { fixed, interval, maturity, number, percent, points, sentence, tenors, words } from "./format.js";
 import { correlations } from "./posterior.js";
 import { figuresOf } from "./quotes.js";
+import { surfaceBox } from "./surface.js";
 
 const SMILE_HEIGHT = 170;
 const RESIDUAL_HEIGHT = 56;
+const FLAT = /nu → 0|lam → 0|alpha → ∞, delta → ∞|a → 0, d → ∞|G → ∞, M → ∞|lambda_p → ∞.*lambda_m → ∞/;
+/** Other limits of models, and what they mean. */
+const LIMITS = [
+  [/_2\b/, "the second component of the model is not needed; use the Sato process of the same base"],
+  [/^(M|eta1|lambda_p) → ∞/, "the quotes need no upward jumps, or contain few calls out of the money; add calls, or use a model with fewer parameters"],
+  [/^(G|eta2|lambda_m) → 0/, "the left tail does not end within the quoted strikes; add puts with low strikes"],
+  [/^Y → 2/, "the model is nearly Brownian, with heavy tails; try NIG, or several expiries with a Sato process"],
+];
+/** Vol points; smaller errors are not enlarged. */
+const SMALL_ERROR = 0.01;
 
 /** Show a fit; `downloads` are the elements that save it. */
 export async function showFit(quotes, fit, entry, downloads) {
@@ -27,7 +38,7 @@ export async function showFit(quotes, fit, entry, downloads) {
     ),
     h("p", { class: "soft" }, sentence(result.reason)),
     headline(fit),
-    ...[notes(result.warnings)].filter(Boolean),
+    ...[notes(result.warnings), boundaryNotes(result)].filter(Boolean),
     h("h3", {}, result.per_maturity ? "Parameters of each expiry" : "Parameters"),
     parameters(result, entry),
     result.correlations ? disclosure("Correlations of the estimates", () => correlations(result.correlations)) : "",
@@ -35,6 +46,8 @@ export async function showFit(quotes, fit, entry, downloads) {
     ...smiles(fit),
     h("h3", {}, "Term structure and density"),
     h("div", { class: "charts wide" }, totalVariance(term), densityBox(fit)),
+    h("h3", {}, "Surface"),
+    surfaceBox(fit),
     h("h3", {}, "Errors by expiry"),
     byExpiry(result, quotes),
     h("h3", {}, "Moments of the log return"),
@@ -45,6 +58,23 @@ export async function showFit(quotes, fit, entry, downloads) {
     downloads,
   );
   section.hidden = false;
+}
+
+/** Explain parameters at a bound, or return null without any. */
+function boundaryNotes(result) {
+  const limits = result.boundary_parameters;
+  if (!limits.length) return null;
+  const meaning = (limit) => LIMITS.find(([pattern]) => pattern.test(limit))?.[1] ?? "the quotes do not determine it";
+  return notes(
+    [
+      ...(FLAT.test(limits.join(", "))
+        ? [`${limits.join(", ")}: the smile is nearly flat; Black-Scholes is sufficient.`]
+        : limits.map((limit) => `${limit}: ${meaning(limit)}.`)),
+      "The prices of the fit can be used. The parameter at the bound, and moments that depend on it, cannot. " +
+        "“Compare models” shows whether another model fits as well without a bound.",
+    ],
+    "The best fit is a limit of the model",
+  );
 }
 
 function headline({ result, smiles: all }) {
@@ -86,7 +116,7 @@ function parameters(result, entry) {
       { label: "meaning", text: true },
     ],
     Object.entries(result.parameters).map(([name, value]) => [
-      `${declared.get(name)?.symbol ?? ""} ${name}`.trim(),
+      [...new Set([declared.get(name)?.symbol ?? "", name])].join(" ").trim(),
       number(value, 6),
       interval(result.intervals?.[name]),
       declared.get(name)?.unit ?? "",
@@ -102,6 +132,7 @@ function smiles(fit) {
     legend([
       hasSides ? ["bar", "market, bid to ask"] : ["dot", "market"],
       ["line", "model"],
+      ...(fit.hasBand ? [["band", "95% interval of the model"]] : []),
       ["stem", "model minus market, vol points"],
       ...(hasSides ? [["stem outside", "the same, outside the spread"]] : []),
     ]),
@@ -116,6 +147,11 @@ function smile({ expiry, quotes, curve }) {
   const text = (q) => `strike ${number(q.strike, 7)}, market ${percent(q.implied_vol)}, model ${percent(q.model_vol)}`;
   const known = quotes.filter((q) => q.implied_vol != null);
   const rows = [...quotes].sort((a, b) => a.strike - b.strike);
+  const ends = new Map(curve.map((point) => [point.strike, point]));
+  const bandAt = (strike) => {
+    const { low, high } = ends.get(strike);
+    return low == null ? "–" : `${percent(low)} to ${percent(high)}`;
+  };
   const worst = Math.max(...known.map((q) => Math.abs(q.model_vol - q.implied_vol)));
   const chart = {
     title: expiry.name,
@@ -130,6 +166,11 @@ function smile({ expiry, quotes, curve }) {
         height: SMILE_HEIGHT,
         format: (value) => `${number(100 * value, 3)}%`,
         marks: [
+          {
+            kind: "band",
+            class: "band",
+            data: curve.map(({ strike, low, high }) => ({ x: ratio(strike), low, high })),
+          },
           {
             kind: "bar",
             class: "bar",
@@ -151,6 +192,7 @@ function smile({ expiry, quotes, curve }) {
         label: "error, pts",
         height: RESIDUAL_HEIGHT,
         zero: true,
+        extent: [-SMALL_ERROR, SMALL_ERROR],
         marks: [
           {
             kind: "stem",
@@ -172,7 +214,7 @@ function smile({ expiry, quotes, curve }) {
     columns: [
       { label: "strike", number: true },
       { label: "side" },
-      ...["bid vol", "ask vol", "market vol", "model vol", "error"].map((label) => ({ label, number: true })),
+      ...["bid vol", "ask vol", "market vol", "model vol", "95% interval", "error"].map((label) => ({ label, number: true })),
     ],
     rows: () =>
       rows.map((q) => [
@@ -182,6 +224,7 @@ function smile({ expiry, quotes, curve }) {
         percent(q.ask_vol),
         percent(q.implied_vol),
         percent(q.model_vol),
+        bandAt(q.strike),
         q.implied_vol == null || q.model_vol == null ? "–" : points(q.model_vol - q.implied_vol),
       ]),
   });

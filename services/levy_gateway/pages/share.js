@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { csv, save } from "./download.js";
 import { number } from "./format.js";
+import { notebookOf } from "./notebook.js";
 
 const LONGEST_LINK = 30_000;
 const PREFIX = "#s=";
@@ -100,6 +101,7 @@ export function downloadsOf({ request, result: quotes }, options, fit, link) {
       button("Result (JSON)", () => save(`${name}.json`, JSON.stringify(document, null, 1), "application/json")),
       button("Fit of each quote (CSV)", () => save(`${name}-fit.csv`, csv(head, rows), "text/csv")),
       button("Cleaned quotes (CSV)", () => save(`${name}-quotes.csv`, quotesCsv(quotes), "text/csv")),
+      button("Notebook", () => save(`${name}.ipynb`, notebookOf(quotes, options, fit), "application/x-ipynb+json")),
       button("Print or PDF", () => window.print()),
       link ? button("Copy link", copy(link, "Link")) : null,
       button("Copy command", copy(command, "Command")),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
@@ -120,6 +121,61 @@ def test_a_link_a_command_and_files_reproduce_the_fit(visit: Visit, tmp_path: Pa
         assert Path(download.value.path()).read_bytes().startswith(start)
 
 
+def test_a_notebook_of_the_fit_finds_the_same_parameters(visit: Visit) -> None:
+    page = visit()
+    fit_example(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Notebook").click()
+    notebook = nbformat.reads(Path(download.value.path()).read_text(), as_version=4)
+    nbformat.validate(notebook)
+    names: dict[str, Any] = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and ".plot()" not in cell.source:
+            exec(cell.source, names)
+    assert names["result"].parameters == pytest.approx(names["of_page"], rel=1e-4)
+    assert names["of_page"] == pytest.approx(fitted_values(page), rel=1e-4)
+
+
+def test_the_band_of_black_scholes_is_the_interval_of_its_volatility(visit: Visit) -> None:
+    page = visit()
+    page.get_by_role("button", name="use the example").click()
+    page.locator("#model-type").select_option("BlackScholes")
+    page.locator("#fit").click()
+    page.get_by_role("img", name="Implied density").wait_for()
+    (sigma,) = rows_of(page, "Parameters")
+    half = np.subtract(*map(number, reversed(sigma[2].split(" to ")))) / 2
+    page.locator("#smiles figure").first.get_by_text("Table").click()
+    # Far from the forward, prices of Black-Scholes do not determine a volatility.
+    bands = [row[6] for row in rows_of(page, "2026-04-17") if row[6] != "–"]
+    assert len(bands) > 20
+    for band in bands:
+        low, high = map(number, band.split(" to "))
+        assert low == pytest.approx(100 * (number(sigma[1]) - half), abs=0.02)
+        assert high == pytest.approx(100 * (number(sigma[1]) + half), abs=0.02)
+
+
+def test_the_surface_has_the_volatilities_of_the_model(visit: Visit) -> None:
+    page = visit()
+    page.get_by_role("button", name="use the example").click()
+    page.locator("#model-type").select_option("BlackScholes")
+    page.locator("#fit").click()
+    page.get_by_text("Surface in three dimensions, and heat map").click()
+    title = "BlackScholes: implied volatility surface"
+    expect(page.get_by_role("img", name=title).locator("path.cell").nth(300)).to_be_visible()
+    rows = rows_of(page, "BlackScholes: implied volatility by maturity and strike over forward")
+    sigma = 100 * fitted_values(page)["sigma"]
+    assert len(rows) == 16
+    # Far from the forward, prices of Black-Scholes do not determine a volatility.
+    vols = [number(cell) for row in rows for cell in row[1:] if cell != "–"]
+    assert len(vols) > 100
+    assert vols == pytest.approx([sigma] * len(vols), abs=0.051)
+    before = page.locator(".surface").inner_html()
+    page.get_by_role("slider", name="Turn").press("ArrowRight")
+    assert page.locator(".surface").inner_html() != before
+    screenshot(page, "surface")
+    assert violations(page) == []
+
+
 def test_a_problem_is_shown_at_the_field_that_mends_it(visit: Visit) -> None:
     page = visit()
     page.get_by_role("button", name="Read quotes").click()
@@ -158,6 +214,14 @@ def test_a_file_of_several_dates_offers_them(visit: Visit, chain: str, tmp_path:
     expect(page.get_by_role("heading", name="Recognised: XYZ, 2026-03-17")).to_be_visible()
     page.locator("#choice-date").select_option("2026-03-16")
     expect(page.get_by_role("heading", name="Recognised: XYZ, 2026-03-16")).to_be_visible()
+    page.get_by_role("button", name="Fit each date").click()
+    expect(page.locator("#dates")).to_be_focused()
+    fits = rows_of(page, "Parameters by date")
+    assert [row[0] for row in fits] == ["2026-03-16", "2026-03-17"]
+    first = list(SAMPLE_PARAMETERS.values())
+    assert [number(cell) for cell in fits[0][1 : 1 + len(first)]] == pytest.approx(first, rel=0.01)
+    screenshot(page, "dates")
+    assert violations(page) == []
 
 
 def test_models_are_compared_side_by_side(visit: Visit, chain: str) -> None:
@@ -183,7 +247,8 @@ def test_a_job_is_followed_to_its_posterior(visit: Visit) -> None:
     page.get_by_role("button", name="Sample the posterior").click()
     expect(page.get_by_role("combobox", name="Engine")).to_have_value("laplace-psis")
     page.locator("#start-job").click()
-    expect(page.get_by_label("Progress of the job")).to_be_visible()
+    expect(page.get_by_role("list", name="Stages of the job")).to_be_visible()
+    expect(page.locator("#job-progress")).to_contain_text(" ago")
     expect(page.locator("#job-status")).to_have_text("Job succeeded.", timeout=180_000)
     posterior = {row[0]: row for row in rows_of(page, "Posterior of the parameters")}
     for name, truth in SAMPLE_PARAMETERS.items():
@@ -191,6 +256,10 @@ def test_a_job_is_followed_to_its_posterior(visit: Visit) -> None:
         assert low < number(posterior[name][1]) < high
         assert number(posterior[name][1]) == pytest.approx(truth, rel=0.05)
     assert {row[0] for row in rows_of(page, "Correlations")} >= set(SAMPLE_PARAMETERS)
+    expect(page.locator("#posterior-result figure svg")).to_have_count(len(posterior) + 1)
+    bins = page.locator("#posterior-result figure", has_text="Posterior of alpha")
+    bins.get_by_text("Table").click()
+    assert sum(int(row[2]) for row in rows_of(page, "Posterior of alpha")) == 400
     with page.expect_download() as download:
         page.get_by_role("button", name="Draws (netCDF, for ArviZ)").click()
     assert Path(download.value.path()).read_bytes().startswith(b"\x89HDF")
