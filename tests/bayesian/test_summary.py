@@ -245,7 +245,7 @@ def test_inference_data_holds_draws_statistics_and_what_they_rest_on() -> None:
     groups = {"posterior", "sample_stats", "observed_data", "constant_data"}
     assert set(data.children) == groups | {"log_likelihood", "posterior_predictive"}
     np.testing.assert_allclose(data.posterior["sigma"], np.exp(0.5 * points[..., 0]))
-    np.testing.assert_allclose(data.posterior["noise"], 1e-8 + np.exp(points[..., 1]))
+    np.testing.assert_allclose(data.posterior["noise"], posterior.noise_at(points.T).T)
     np.testing.assert_array_equal(data.observed_data["price"], posterior.quotes.price)
     np.testing.assert_array_equal(data.constant_data["strike"], [90.0, 100.0, 110.0])
     assert data.attrs["model_type"] == "BlackScholes"

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from levy_cli.commands.bayes import note_of
@@ -134,12 +135,21 @@ def test_the_progress_line_shows_diagnostics() -> None:
     assert note_of(None) == ""
 
 
+@pytest.fixture
+def noisy_quotes(quotes: Path, tmp_path: Path) -> Path:
+    frame = pd.read_csv(quotes)
+    errors = 1.0 + 5e-4 * np.random.default_rng(3).standard_normal(len(frame))
+    path = tmp_path / "noisy.csv"
+    frame.assign(bid=frame["bid"] * errors, ask=frame["ask"] * errors).to_csv(path, index=False)
+    return path
+
+
 def test_priors_of_ones_own_move_the_posterior(
-    quotes: Path, capsys: pytest.CaptureFixture[str]
+    noisy_quotes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     priors = {"nu": {"distribution": "normal", "mu": 0.31, "sigma": 1e-5}}
     own = ("--priors", json.dumps(priors), "--likelihood", "normal")
-    assert bayes(quotes, *SMALL, "--json", *own) == 0
+    assert bayes(noisy_quotes, *SMALL, "--json", *own) == 0
     nu = json.loads(capsys.readouterr().out)["parameters"]["nu"]
     assert nu["mean"] == pytest.approx(0.31, abs=1e-3)
     assert nu["sd"] < 2e-5

@@ -6,7 +6,7 @@ or has a prior.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -25,25 +25,22 @@ from levy_numerics.special import array_namespace
 # Prices themselves have errors of this fraction of the forward.
 LEAST_NOISE: Final = 1e-8
 # Priors by weights, in their unit: medians of 1/1000 of the forward, half a volatility point and
-# half the spread.
+# half the spread. Each exceeds the errors of prices, where a volatility point is 1/1000 of the
+# forward and half a spread 1/10,000: a likelihood of exact quotes would be one of rounding errors.
+# The bounds do not depend on the quotes, so that compiled densities serve every surface.
 _NOISE: Final[dict[str, LogNormal]] = {
-    "price": LogNormal(math.log(1e-3), 2.0),
-    "vega": LogNormal(math.log(5e-3), 2.0),
-    "bid_ask": LogNormal(0.0, 1.5),
+    "price": LogNormal(math.log(1e-3), 2.0, LEAST_NOISE),
+    "vega": LogNormal(math.log(5e-3), 2.0, 1e1 * LEAST_NOISE),
+    "bid_ask": LogNormal(0.0, 1.5, 1e4 * LEAST_NOISE),
 }
 _MIN_TOLERANCE, _MAX_TOLERANCE = 1e-10, 1e-6
 # Tolerance of prices, as a fraction of the noise: their errors then do not affect the posterior.
 _TOLERANCE_PER_NOISE: Final = 1e-3
 
 
-def default_noise(weights: str, quotes: Quotes, scale: np.ndarray) -> LogNormal:
-    """Return the default prior of the noise τ, in the unit of `weights`, `scale` in currency.
-
-    It exceeds the errors of computed prices, so that the likelihood of exact quotes is smooth.
-    """
-    c = quotes.contracts
-    least = LEAST_NOISE * float(np.median(c.discount * c.forward / scale))
-    return replace(_NOISE[weights], loc=least)
+def default_noise(weights: str) -> LogNormal:
+    """Return the default prior of the noise τ, in the unit of `weights`."""
+    return _NOISE[weights]
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,8 @@ class Posterior:
         if discrepancy is not None and not math.isinf(degrees_of_freedom):
             raise InvalidInputError("a discrepancy requires normal errors, not Student's t")
         name = default_weights(quotes) if weights is None else weights
+        prior = default_noise(name) if noise is None else noise
         scale = error_scale(quotes, name)
-        prior = default_noise(name, quotes, scale) if noise is None else noise
         correlated = (
             None if discrepancy is None else CorrelatedErrors.of(discrepancy, quotes, scale)
         )
