@@ -10,6 +10,7 @@ from levy_validation.analyses.sensitivity import (
     groups_of_quotes,
     indices_of_parameters,
     indices_of_vols,
+    least_interaction,
     linear_shares,
 )
 from levy_validation.setting import ignore
@@ -34,6 +35,15 @@ def test_indices_of_ishigami_are_the_published_ones() -> None:
     total = (alone + shared * np.array([1.0, 0.0, 1.0])) / variance
     np.testing.assert_allclose(found.total, total, atol=0.02)
     assert np.all(np.abs(found.first - alone / variance) <= 2.0 * found.first_width + 1e-3)
+
+
+def test_interaction_is_stated_only_beyond_its_sampling_error() -> None:
+    bounds = dict.fromkeys(("x1", "x2", "x3"), (-np.pi, np.pi))
+    (few,) = sobol_indices(ishigami, bounds, n=16, n_resamples=99, seed=1)
+    (many,) = sobol_indices(ishigami, bounds, n=4096, n_resamples=99, seed=1)
+    # x1 and x3 share 24% of the variance.
+    assert least_interaction(few) < 0.24
+    assert 0.2 < least_interaction(many) < 0.2437
 
 
 def test_volatility_at_the_money_is_that_of_sigma_where_there_are_no_jumps(

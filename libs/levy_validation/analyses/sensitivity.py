@@ -30,6 +30,12 @@ _MIDDLE: Final = 0.5
 _ERROR: Final = 0.5
 _BUMP: Final = 1e-3
 _NOTABLE_INTERACTION: Final = 0.1
+# Half-width of a total index above which it says nothing.
+_LARGEST_WIDTH: Final = 0.5
+# Of derivatives of the network with the exact ones.
+_LEAST_CORRELATION: Final = 0.9
+# Prices are cheap: their indices have this many times the points of those of fits.
+_POINTS_OF_PRICES: Final = 32
 _COLUMNS: Final = ("output", "input", "first order", "± 95%", "total", "± 95% (total)")
 
 
@@ -51,19 +57,30 @@ def sensitivity(setting: Setting, progress: Progress) -> Section:
     progress(2, 3)
     shares = linear_shares(fit, quotes)
     checked = list(_derivatives_of_the_network(setting))
-    interaction = max((float(np.max(i.total - i.first)) for i in of_vols), default=0.0)
+    interaction = max(map(least_interaction, of_vols), default=0.0)
     difference = max(
         float(np.max(np.abs(i.total - share)))
         for i, share in zip(of_parameters, shares, strict=True)
     )
     figures = {
-        "largest interaction of parameters in a volatility": interaction,
+        "largest interaction of parameters in a volatility, at least": interaction,
         "largest difference of total indices and linear shares": difference,
     }
-    figures |= {f"network: {name}": value for name, value in checked}
+    figures |= {
+        f"network: correlation of derivatives of {name} with the exact ones": value
+        for name, value in checked
+    }
     return Section(
         figures=figures,
-        findings=tuple(_findings(interaction, parameters, of_parameters)),
+        findings=(
+            *_findings(interaction, parameters, of_parameters),
+            *(
+                f"The network's derivatives of {name} in the quotes are not the exact ones: their "
+                f"correlation is {value:.2f}."
+                for name, value in checked
+                if value < _LEAST_CORRELATION
+            ),
+        ),
         tables=(
             Table.of(
                 f"Implied volatilities in the parameters, ±{_RELATIVE_RANGE:.0%} about the fit",
@@ -108,7 +125,7 @@ def indices_of_vols(
     indices = sobol_indices(
         vols,
         bounds,
-        n=setting.effort.n_sobol,
+        n=_POINTS_OF_PRICES * setting.effort.n_sobol,
         n_resamples=setting.effort.n_resamples,
         seed=setting.seed,
     )
@@ -226,7 +243,7 @@ def _derivatives_of_the_network(setting: Setting) -> Iterator[tuple[str, float]]
         return
     for name, a, b in zip(fit.parameters, np.array(exact).T, np.array(of_network).T, strict=True):
         correlation = np.corrcoef(a, b)[0, 1] if min(np.ptp(a), np.ptp(b)) > 0.0 else np.nan
-        yield f"correlation of derivatives of {name} with the exact ones", float(correlation)
+        yield name, float(correlation)
 
 
 def _bars(title: str, outputs: Sequence[str], indices: Sequence[SobolIndices]) -> Plot:
@@ -237,14 +254,30 @@ def _bars(title: str, outputs: Sequence[str], indices: Sequence[SobolIndices]) -
     return Plot(title, "", "total index", series, style="bars")
 
 
+def least_interaction(indices: SobolIndices) -> float:
+    """Return the largest share of the variance that inputs share, by its lower 95% bounds."""
+    shared = indices.total - indices.first
+    return float(max(np.max(shared - indices.total_width - indices.first_width), 0.0))
+
+
 def _findings(
     interaction: float, parameters: Sequence[str], indices: Sequence[SobolIndices]
 ) -> Iterator[str]:
     for name, of_name in zip(parameters, indices, strict=True):
         k = int(np.argmax(of_name.total))
-        yield (
-            f"Errors of {of_name.names[k]} explain {of_name.total[k]:.0%} of the variance of "
-            f"{name}."
-        )
+        share, width = of_name.total[k], of_name.total_width[k]
+        if width > _LARGEST_WIDTH:
+            yield (
+                f"Too few fits to tell the errors of which quotes drive {name}: the largest total "
+                f"index is {share:.2g} ± {width:.2g}."
+            )
+        else:
+            yield (
+                f"Errors of {of_name.names[k]} explain {share:.0%} ± {width:.0%} of the variance "
+                f"of {name}."
+            )
     if interaction > _NOTABLE_INTERACTION:
-        yield f"Parameters interact: they share up to {interaction:.0%} of a volatility's variance."
+        yield (
+            f"Parameters interact: they share at least {interaction:.0%} of a volatility's "
+            "variance."
+        )
