@@ -167,8 +167,8 @@ class FairQueue:
         return waiting
 
     def _is_too_long(self, wait: float, tag: float) -> bool:
-        # Whoever is next waits for one slot only, and is served however long that takes: a caller
-        # who sends one request at a time is not refused because of the requests of another.
+        # The next request waits for one slot only: without this rule a caller who sends one
+        # request at a time would be refused because of the requests of another.
         is_next = all(other.tag > tag for other in self._queue)
         is_calm = self._clock() - self._refused_at > _CALM_SECONDS
         return not is_next and wait > self._wait_seconds * (_BURST if is_calm else 1.0)

@@ -38,7 +38,7 @@ class Followed:
     state : FilterState, optional
         Given all quotes so far.
     strength : float, optional
-        Of the penalty towards the day before; None where there is no such penalty.
+        λ of the penalty, see `PenalisedFollower`; None for other estimators, and on the first day.
     """
 
     fit: CalibrationResult

@@ -255,7 +255,10 @@ def _bars(title: str, outputs: Sequence[str], indices: Sequence[SobolIndices]) -
 
 
 def least_interaction(indices: SobolIndices) -> float:
-    """Return the largest share of the variance that inputs share, by its lower 95% bounds."""
+    """Return the largest share of the variance that inputs share, at least.
+
+    Half-widths of both 95% intervals are subtracted from total less first-order index.
+    """
     shared = indices.total - indices.first
     return float(max(np.max(shared - indices.total_width - indices.first_width), 0.0))
 

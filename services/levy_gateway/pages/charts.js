@@ -80,7 +80,8 @@ function sample(name) {
  *
  * `x` is `{label, values, format, ticks, scale}`; each panel is `{label, height, format, zero,
  * marks}` and a mark `{kind, class, data}` of kind bar or band (`x, low, high`), dot, line or stem
- * (`x, y`). A band does not extend the axis; `extent` of a panel has values that do. `scale` maps a value of the axis to its position before it is fitted to the width.
+ * (`x, y`). A band does not extend the axis; `extent` of a panel has values that do. `scale` maps a
+ * value of the axis to its position before it is fitted to the width.
  */
 export function drawn(chart, width) {
   const { x, panels } = chart;

@@ -107,7 +107,7 @@ function drawn({ ratios, maturities, rows, quotes }, title, turn, tilt) {
     HEIGHT / 2 - SCALE * (c * up + depth(a, b) * over),
   ];
   const text = (points) => points.map((p) => p.map((v) => v.toFixed(1)).join(" ")).join("L");
-  const shade = (vol) => Math.min(SHADES - 1, Math.floor((SHADES * (vol - low)) / (high - low || 1)));
+  const shade = shadeOf(low, high);
 
   const parts = [];
   for (let i = 0; i + 1 < maturities.length; i += 1) {
@@ -131,6 +131,11 @@ function drawn({ ratios, maturities, rows, quotes }, title, turn, tilt) {
   const svg = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "surface", role: "img", "aria-label": title });
   svg.append(...axes(at, unit, ticks, maturities, turn), ...parts.map(([, element]) => element));
   return svg;
+}
+
+/** Return a function from volatilities to the number of a shade. */
+function shadeOf(low, high) {
+  return (vol) => Math.min(SHADES - 1, Math.floor((SHADES * (vol - low)) / (high - low || 1)));
 }
 
 /** Return the floor, lines on the far walls, and ticks on the edges that face the viewer. */
@@ -164,7 +169,7 @@ function heatMap({ name, ratios, maturities, rows }) {
   const columns = ratios.map((ratio, j) => [ratio, j]).filter((_, j) => j % 3 === 0);
   const known = rows.flat().filter((v) => v != null);
   const [low, high] = [Math.min(...known), Math.max(...known)];
-  const shade = (v) => Math.min(SHADES - 1, Math.floor((SHADES * (v - low)) / (high - low || 1)));
+  const shade = shadeOf(low, high);
   return table(
     `${name}: implied volatility by maturity and strike over forward`,
     [{ label: "maturity" }, ...columns.map(([ratio]) => ({ label: percent(ratio, 0), number: true }))],
